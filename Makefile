@@ -1,0 +1,61 @@
+# Every target works in a fresh clone: what it needs is installed first, into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIPELINE ?= pretrain_rsp
+BENCH ?=
+export MLFLOW_DISABLE_TELEMETRY := true
+export KEDRO_DISABLE_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-slow lint types format viz notebook bench mlflow clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "No python3 found; name yours: make PYTHON=... " >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,cluster]"
+	@touch $@
+
+install: $(INSTALLED) ## Create .venv and install the project with its development tools
+
+demo: install ## Render the sample world and pretrain RSP on it, end to end
+	$(BIN)/kedro run --pipelines pretrain_rsp
+	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
+
+test: install ## Run the tests (slow ones are in test-slow)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install ## Run the slow tests
+	$(BIN)/python -m pytest -m "slow"
+
+lint: install ## Check style, formatting and the dependency rules between packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: install ## Check types
+	$(BIN)/mypy
+
+format: install ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+viz: install ## Build the static lineage site in build/viz and say how to look at it
+	$(BIN)/python scripts/build_viz.py
+
+notebook: install ## Open the notebooks on the catalog
+	$(BIN)/kedro jupyter lab
+
+bench: install ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
+	$(BIN)/python -m benchmarks.run $(if $(BENCH),--only $(BENCH))
+
+mlflow: install ## Open the run tracker's user interface
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow.db
+
+clean: ## Remove caches and built pages (never data)
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,64 @@
+"""The one place that imports timm and torchvision, also where torchvision's compiled operators are missing.
+
+timm imports torchvision, and torchvision refuses to load when its compiled operators were built for another
+torch. Nothing in this package uses those operators, so their mere names are declared and the import works.
+Use ``from vidrep_pipelines.compat import timm``; the import happens at that moment, not before.
+"""
+
+import sys
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+_DECLARATIONS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+
+
+@cache
+def ensure_torchvision() -> bool:
+    """Makes ``import torchvision`` work in this process.
+
+    Returns:
+        Whether torchvision's compiled operators exist. Python-only parts, such as its transforms, work anyway.
+
+    Raises:
+        RuntimeError: torchvision fails for another reason than its missing operators.
+    """
+    try:
+        import_module("torchvision")
+    except RuntimeError as error:
+        if "torchvision::nms does not exist" not in str(error):
+            raise
+        _forget_half_imported("torchvision")
+        _declare_operators()
+        import_module("torchvision")
+        return False
+    return True
+
+
+def _forget_half_imported(package: str) -> None:
+    """Removes a package that failed while importing, so that the next import starts afresh."""
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        del sys.modules[name]
+
+
+@cache
+def _declare_operators() -> object:
+    """Declares the operators' names; the cache keeps the library alive, for the names go when it goes.
+
+    Never called where the compiled operators load: declaring them twice is an error.
+    """
+    library = import_module("torch").library.Library("torchvision", "FRAGMENT")
+    for declaration in _DECLARATIONS:
+        library.define(declaration)
+    return library
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Imports ``timm`` or ``torchvision`` when somebody asks this module for it."""
+    if name not in {"timm", "torchvision"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    ensure_torchvision()
+    return import_module(name)

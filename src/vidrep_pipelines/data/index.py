@@ -1,0 +1,56 @@
+"""Tables that describe videos: the index of raw files and the index of resized clips."""
+
+import pandas as pd
+
+INDEX_COLUMNS = {
+    "id": "string",
+    "class_name": "string",
+    "path": "string",
+    "bytes": "int64",
+    "mtime_ns": "int64",
+    "width": "Int32",
+    "height": "Int32",
+    "frames": "Int64",
+    "frames_per_second": "Float64",
+    "duration_seconds": "Float64",
+    "codec": "string",
+    "pixel_format": "string",
+    "rotation": "Int32",
+    "has_audio": "boolean",
+    "error": "string",
+}
+"""Columns of the video index. Where a file could not be opened, ``error`` says why and the rest is empty."""
+
+
+def build_video_index(listing: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
+    """Joins the files found on disk with what opening each of them told.
+
+    Args:
+        listing: One row per file: id, class_name, path, bytes, mtime_ns.
+        probes: One row per probed id: the fields of ``VideoFacts`` and ``error``.
+
+    Returns:
+        One row per file with the columns and types of ``INDEX_COLUMNS``, in the order of the listing.
+    """
+    facts = probes.drop(columns=["bytes"], errors="ignore")
+    joined = listing.merge(facts, on="id", how="left")
+    return joined.reindex(columns=list(INDEX_COLUMNS)).astype(INDEX_COLUMNS)
+
+
+def build_resized_index(index: pd.DataFrame, resized: pd.DataFrame) -> pd.DataFrame:
+    """Joins the video index with the outcome of resizing: one row per raw video, kept or not.
+
+    Args:
+        index: The video index.
+        resized: The manifest of the resize job: id, status, error, digest and the facts of each clip.
+
+    Returns:
+        id, class_name, source_path, source_bytes, status, error, digest, bytes and the facts of the
+        resized clip (width, height, frames, frames_per_second, duration_seconds, verdict, ...).
+    """
+    raw = index[["id", "class_name", "path", "bytes"]].rename(
+        columns={"path": "source_path", "bytes": "source_bytes"}
+    )
+    joined = raw.merge(resized, on="id", how="left", validate="one_to_one")
+    joined["status"] = joined["status"].fillna("missing")
+    return joined

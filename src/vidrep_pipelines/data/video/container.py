@@ -1,0 +1,100 @@
+"""Opening a video file: one place that turns every way of failing into a readable reason."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+from av.stream import Disposition
+
+from vidrep_pipelines.data.video.errors import UnreadableVideoError
+
+DECODE_ERRORS: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueError)
+"""What PyAV raises for damaged data; its errors are also OSErrors or ValueErrors of the matching kind."""
+
+_HEADER_BYTES = 512
+_REMEDY = "Replace the file or remove it from the folder."
+
+
+@dataclass(frozen=True)
+class OpenedVideo:
+    """An open container and the video stream to read.
+
+    Attributes:
+        path: The file.
+        container: PyAV's input container.
+        stream: The first stream of moving pictures (cover pictures do not count).
+    """
+
+    path: Path
+    container: Any
+    stream: Any
+
+
+@contextmanager
+def open_video(path: Path) -> Iterator[OpenedVideo]:
+    """Opens ``path`` for decoding by one thread, and closes it.
+
+    Several processes decode side by side, one per core; threads inside a decoder would only add work.
+
+    Raises:
+        UnreadableVideoError: No such file, a folder, no permission, empty, no video, or a broken header.
+    """
+    path = Path(path)
+    _require_content(path)
+    try:
+        # The absolute path keeps "a:b.mp4" from being taken for a protocol, and the list keeps a playlist
+        # that is disguised as a video from reaching out to the network.
+        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
+    except (*DECODE_ERRORS, OSError) as error:
+        raise UnreadableVideoError(f"{path}: {_reason(path, error)}. {_REMEDY}") from error
+    with container:
+        stream = _video_stream(container)
+        if stream is None:
+            raise UnreadableVideoError(f"{path}: it holds no video stream, only sound or other data. {_REMEDY}")
+        stream.codec_context.thread_count = 1
+        stream.thread_type = "SLICE"
+        yield OpenedVideo(path, container, stream)
+
+
+def _video_stream(container: Any) -> Any:
+    moving = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
+    return next(moving, None)
+
+
+def _require_content(path: Path) -> None:
+    """Excludes what needs no decoder to be recognized."""
+    try:
+        if path.is_dir():
+            raise UnreadableVideoError(f"{path}: it is a folder, not a video file.")
+        empty = path.stat().st_size == 0
+    except FileNotFoundError as error:
+        raise UnreadableVideoError(f"{path}: there is no such file (or it is a broken link).") from error
+    except OSError as error:
+        raise UnreadableVideoError(f"{path}: {error.strerror}. Check the path and its permissions.") from error
+    if empty:
+        raise UnreadableVideoError(f"{path}: the file is empty (0 bytes). {_REMEDY}")
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Looks at the first bytes to say more than FFmpeg's "invalid data"."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER_BYTES)
+    except OSError as refusal:
+        return f"it cannot be opened: {refusal.strerror}"
+    if head[4:8] == b"ftyp":
+        return "its MP4 header (moov) is missing or damaged, as after an interrupted download"
+    if _is_text(head):
+        return "it is a text file, not a video"
+    return f"it is in no video format that FFmpeg knows, or it is damaged from the start ({error})"
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        text = head.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character.isspace() for character in text)

@@ -1,0 +1,87 @@
+"""Sequential decoding that stops at the first sign of damage and says what it was."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
+from vidrep_pipelines.data.video.probe import claimed_duration
+
+Verdict = Literal["healthy", "truncated"]
+
+_MISSING_SECONDS = 1.0
+_MISSING_SHARE = 0.05
+
+
+class HealthyFrames:
+    """Iterates once over the frames of a video in presentation order, up to the first damaged one.
+
+    Decoders often paper over damage: a frame with broken slices comes out without an error, marked as
+    corrupt, and later frames inherit the damage. Such a frame ends the iteration like an error does.
+    When the iteration is over, ``verdict`` and ``detail`` tell whether everything was decoded.
+
+    Attributes:
+        count: Frames given out so far.
+        detail: What was wrong, for a report; empty if nothing was.
+    """
+
+    def __init__(self, opened: OpenedVideo) -> None:
+        self._opened = opened
+        self._packets = 0
+        self._end_seconds = 0.0
+        self.count = 0
+        self.detail = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """``"healthy"``, or ``"truncated"`` if the frames given out are only a part."""
+        return "truncated" if self.detail else "healthy"
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            for frame in self._decode():
+                if frame.is_corrupt:
+                    self.detail = f"frame {self.count} is damaged"
+                    return
+                self.count += 1
+                yield frame
+        finally:
+            self._opened.stream.codec_context.flush_buffers()
+        if not self.detail:
+            self.detail = self._shortfall()
+
+    def _decode(self) -> Iterator[Any]:
+        """Decodes packet by packet; an error is recorded, not raised."""
+        packets = self._opened.container.demux(self._opened.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                frames = [] if packet is None else packet.decode()
+            except DECODE_ERRORS as error:
+                self.detail = f"decoding failed after frame {self.count - 1}: {_plain_message(error)}"
+                return
+            if packet is None:
+                return
+            if packet.size:
+                self._account(packet)
+            yield from frames
+
+    def _account(self, packet: Any) -> None:
+        self._packets += 1
+        if packet.pts is not None:
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            self._end_seconds = max(self._end_seconds, end)
+
+    def _shortfall(self) -> str:
+        """Compares what was there with what the container promises: a cut file often ends without an error."""
+        promised = self._opened.stream.frames
+        if promised > 1:
+            short = self._packets < promised
+            return f"the container promises {promised} frames, {self._packets} are there" if short else ""
+        duration = claimed_duration(self._opened)
+        if duration - self._end_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * duration):
+            return f"the container promises {duration:.1f} s, {self._end_seconds:.1f} s are there"
+        return ""
+
+
+def _plain_message(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

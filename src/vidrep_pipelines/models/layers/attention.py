@@ -1,0 +1,62 @@
+"""Multi-head attention, computed by the fused kernels of torch."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    """Scaled dot-product attention of queries (B, N, D) to keys and values (B, M, D), giving (B, N, D).
+
+    Heads are contiguous slices of D. A query of batch size 1 serves every sample.
+    """
+    query, key, value = (_split(tokens, heads) for tokens in (query, key, value))
+    query = query.expand(len(key), -1, -1, -1)
+    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+
+def _split(tokens: Tensor, heads: int) -> Tensor:
+    """(B, N, D) to (B, heads, N, D / heads)."""
+    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+class SelfAttention(nn.Module):
+    """Tokens attend to one another, (B, N, D) to (B, N, D).
+
+    Args:
+        dimension: Number of channels D.
+        heads: Number of heads, a divisor of D.
+    """
+
+    def __init__(self, dimension: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dimension, 3 * dimension)
+        self.proj = nn.Linear(dimension, dimension)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, N, D) to (B, N, D)."""
+        query, key, value = self.qkv(tokens).chunk(3, dim=-1)
+        output: Tensor = self.proj(attend(query, key, value, self.heads))
+        return output
+
+
+class CrossAttention(nn.Module):
+    """Tokens attend to a context sequence of the same width.
+
+    Args:
+        dimension: Number of channels D.
+        heads: Number of heads, a divisor of D.
+    """
+
+    def __init__(self, dimension: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(dimension, dimension)
+        self.kv = nn.Linear(dimension, 2 * dimension)
+        self.proj = nn.Linear(dimension, dimension)
+
+    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Tokens (B or 1, N, D) and context (B, M, D) to (B, N, D)."""
+        key, value = self.kv(context).chunk(2, dim=-1)
+        output: Tensor = self.proj(attend(self.q(tokens), key, value, self.heads))
+        return output

@@ -1,0 +1,27 @@
+"""The table of public pipeline names."""
+
+from kedro.pipeline import Pipeline
+
+from vidrep_pipelines.pipelines import ingest, label_filter, pretrain, resize
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Builds every pipeline that ``kedro run --pipelines NAME`` knows.
+
+    A public pipeline contains all that it needs from raw video on, so that its name alone is enough on a
+    fresh clone. What is already there and unchanged is not done again. Stage names alone are public too.
+    """
+    stages = {
+        "ingest": ingest.create_pipeline(),
+        "resize": resize.create_pipeline(),
+        "label_filter": label_filter.create_pipeline(),
+    }
+    clips = sum(stages.values(), Pipeline([]))
+    pretrain_rsp = clips + pretrain.create_rsp_pipeline()
+    return {
+        **stages,
+        "prepare_clips": clips,
+        "pretrain_rsp": pretrain_rsp,
+        "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
+        "__default__": pretrain_rsp,
+    }

@@ -1,0 +1,50 @@
+"""Nodes of the ingest stage."""
+
+import pandas as pd
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.data.config import IngestConfig
+from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.fanout.runner import Parts
+
+
+def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig) -> Job:
+    """One item per clip of the sample world; none when the user named a folder of videos."""
+    from vidrep_pipelines.data.sources.sample_world import clip_specs, render_clip
+
+    specs = clip_specs(world) if ingest.root is None else []
+    items = [Item(id=spec.id, payload=spec, digest=digest_of(spec)) for spec in specs]
+    return Job("sample world", render_clip, items, (".mp4", ".h5"), fanout)
+
+
+def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The video files on disk with their class names, and those that the annotations do not know."""
+    from vidrep_pipelines.data.listing import list_videos
+    from vidrep_pipelines.data.sources.kinetics import assign_classes, read_annotations
+
+    root = (sample_world.folder if ingest.root is None else ingest.root).absolute()
+    listing = list_videos(root, ingest.suffixes)
+    unknown = listing.iloc[:0]
+    if ingest.annotations is not None:
+        listing, unknown = assign_classes(listing, read_annotations(ingest.annotations, ingest.split))
+    return listing.assign(path=f"{root.as_posix()}/" + listing["path"]), unknown
+
+
+def probe_videos(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
+    """One row per file: size, rate, codec, rotation, or why it cannot be opened."""
+    from vidrep_pipelines.data.video.probe import probe_item
+
+    items = [
+        Item(id=row.id, payload=row.path, digest=digest_of(row.bytes, row.mtime_ns))
+        for row in listing.itertuples()
+    ]
+    return Job("probe", probe_item, items, (), fanout)
+
+
+def build_index(listing: pd.DataFrame, probes: Parts) -> pd.DataFrame:
+    """The typed video index."""
+    from vidrep_pipelines.data.index import build_video_index
+
+    return build_video_index(listing, probes.table)

@@ -1,0 +1,44 @@
+"""Raw videos to a typed index."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.ingest import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Renders the sample world when no videos were named, lists and opens the videos, writes the index."""
+    return Pipeline(
+        [
+            Node(
+                nodes.render_sample_world,
+                inputs=["params:ingest", "params:sample_world", "params:fanout"],
+                outputs="sample_world",
+                name="render_sample_world",
+                tags=["cpu", "fanout"],
+            ),
+            Node(
+                nodes.list_raw_videos,
+                inputs=["sample_world", "params:ingest"],
+                outputs=["listing", "unknown_clips"],
+                name="list_videos",
+                tags=["cpu"],
+            ),
+            Node(
+                nodes.probe_videos,
+                inputs=["listing", "params:fanout"],
+                outputs="probes",
+                name="probe_videos",
+                tags=["cpu", "fanout"],
+            ),
+            Node(
+                nodes.build_index,
+                inputs=["listing", "probes"],
+                outputs="video_index",
+                name="build_index",
+                tags=["cpu"],
+            ),
+        ],
+        namespace="ingest",
+        outputs={"sample_world", "video_index"},
+        parameters={"params:ingest", "params:sample_world", "params:fanout"},
+    )

@@ -1,0 +1,65 @@
+"""Pretraining of each system on the clips that the label filter kept."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.pretrain import nodes
+
+
+def create_rsp_pipeline() -> Pipeline:
+    """Plans and runs the training of RSP, publishes its checkpoint, shows losses and predictions."""
+    return Pipeline(
+        [
+            Node(
+                nodes.plan_rsp,
+                inputs=[
+                    "clip_table",
+                    "resized_videos",
+                    "params:data",
+                    "params:model",
+                    "params:objective",
+                    "params:train",
+                    "params:launch",
+                    "params:folders",
+                ],
+                outputs="training_spec",
+                name="plan",
+                tags=["rsp"],
+            ),
+            Node(
+                nodes.train,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["rsp", "gpu", "train"],
+            ),
+            Node(
+                nodes.draw_curves, inputs="train_log", outputs="loss_curves", name="draw_curves", tags=["rsp"]
+            ),
+            Node(
+                nodes.draw_rsp_predictions,
+                inputs=["checkpoint", "training_spec"],
+                outputs="predictions",
+                name="draw_predictions",
+                tags=["rsp"],
+            ),
+        ],
+        namespace="rsp",
+        inputs={"clip_table", "resized_videos"},
+        parameters={"params:launch", "params:folders", "params:tracking"},
+    )
+
+
+def create_rsp_export_pipeline() -> Pipeline:
+    """Writes RSP's checkpoint in the layout of the original repository."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export_rsp,
+                inputs="checkpoint",
+                outputs="original_checkpoint",
+                name="export",
+                tags=["rsp"],
+            )
+        ],
+        namespace="rsp",
+    )

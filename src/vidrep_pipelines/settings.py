@@ -1,0 +1,18 @@
+"""Kedro project settings: environments, configuration loading and hooks."""
+
+from omegaconf.resolvers import oc
+
+from vidrep_pipelines.hooks import TrackingHook
+
+HOOKS = (TrackingHook(),)
+
+# An installed kedro-mlflow would register itself and start a second run (spelt with an underscore).
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "laptop",
+    # Without the soft merge an environment that sets one key of a block would delete the rest of the block.
+    "merge_strategy": {"parameters": "soft"},
+    "custom_resolvers": {"oc.env": oc.env},
+}
