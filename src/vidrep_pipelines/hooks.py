@@ -1,26 +1,51 @@
-"""Kedro hooks: every run that trains or evaluates becomes an MLflow run, with metrics and pictures."""
+"""Kedro hooks: unknown parameters are refused; runs that train or evaluate are tracked in MLflow."""
 
+import difflib
 import logging
-import os
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 
 from vidrep_pipelines.common.digest import plain
-from vidrep_pipelines.training.config import TrackingConfig, TrackingTarget
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.tracking import TrackedRun, flatten
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
-    from mlflow import MlflowClient
 
-_TRACKED_TAGS = {"train", "eval"}
+_PARAMETER_PREFIX = "params:"
 _TRACKING_PARAMETER = "params:tracking"
-_LONGEST_PARAMETER = 500
+_TRACKED_TAGS = {"train", "eval"}
 
 _log = logging.getLogger(__name__)
+
+
+class ParameterNameHook:
+    """Refuses runtime parameters that no pipeline reads: a misspelt block name would silently do nothing.
+
+    Misspelt names inside a block are found earlier, when Kedro builds the block's config class.
+    """
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
+        """Compares ``--params`` with the parameters of all registered pipelines.
+
+        Raises:
+            ConfigurationError: A parameter is unknown; the message names it and the closest known ones.
+        """
+        from kedro.framework.project import pipelines
+
+        known = {name for pipeline in pipelines.values() for name in _parameter_names(pipeline)}
+        for name in flatten(run_params.get("runtime_params") or {}):
+            if not any(name == block or name.startswith(f"{block}.") for block in known):
+                close = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
+                raise ConfigurationError(
+                    f"No pipeline has a parameter {name!r} (--params). Parameters are: {', '.join(close)}."
+                )
 
 
 class TrackingHook:
@@ -29,13 +54,12 @@ class TrackingHook:
     The run's address reaches such a node through its ``params:tracking`` input, so that training curves are
     logged by the training process itself, wherever that runs. Everything else is read off the node's outputs:
     numbers of ``*_metrics`` datasets become metrics, pictures become artifacts. A tracking server that cannot
-    be reached is reported once and never stops a run.
+    be reached is reported and never stops a run.
     """
 
     def __init__(self) -> None:
-        self._client: MlflowClient | None = None
-        self._target: TrackingTarget | None = None
-        self._pipeline_name = ""
+        self._run: TrackedRun | None = None
+        self._name = ""
         self._parameters: dict[str, Any] = {}
 
     @hook_impl
@@ -43,10 +67,11 @@ class TrackingHook:
         self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "CatalogProtocol"
     ) -> None:
         """Remembers what a tracked run of this pipeline would be called and which parameters it uses."""
-        self._client, self._target = None, None
-        self._pipeline_name = _pipeline_name(run_params)
-        names = sorted(name for name in pipeline.inputs() if name.startswith("params:"))
-        self._parameters = {name.removeprefix("params:"): catalog.load(name) for name in names}
+        self._run = None
+        self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
+        self._parameters = {
+            name: catalog.load(f"{_PARAMETER_PREFIX}{name}") for name in _parameter_names(pipeline)
+        }
 
     @hook_impl
     def before_node_run(self, node: "Node", inputs: dict[str, Any]) -> dict[str, Any] | None:
@@ -54,97 +79,55 @@ class TrackingHook:
         config = inputs.get(_TRACKING_PARAMETER)
         if not (node.tags & _TRACKED_TAGS) or not isinstance(config, TrackingConfig) or not config.enabled:
             return None
-        if self._target is None:
-            self._open_run(config)
-        return None if self._target is None else {_TRACKING_PARAMETER: self._target}
+        if self._run is None:
+            self._attempt(lambda: self._open(config))
+        if self._run is None:
+            return None
+        return {_TRACKING_PARAMETER: config.model_copy(update={"run_id": self._run.run_id})}
 
     @hook_impl
-    def after_node_run(self, node: "Node", outputs: dict[str, Any]) -> None:
+    def after_node_run(self, outputs: dict[str, Any]) -> None:
         """Logs metrics and pictures among the outputs."""
-        if self._client is None:
-            return
-        try:
-            for name, value in outputs.items():
-                self._log_output(name, value)
-        except Exception as error:  # a tracking fault must not cost a training run
-            _log.warning("MLflow did not take the outputs of %s: %s", node.name, error)
+        for name, value in outputs.items():
+            self._attempt(lambda name=name, value=value: self._log_output(name, value))
 
     @hook_impl
     def after_pipeline_run(self) -> None:
         """Marks the run as finished."""
-        self._close_run("FINISHED")
+        self._close("FINISHED")
 
     @hook_impl
-    def on_pipeline_error(self) -> None:
-        """Marks the run as failed."""
-        self._close_run("FAILED")
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Marks the run as failed, or as killed when somebody asked it to stop."""
+        self._close("KILLED" if type(error).__name__ == "TrainingInterrupted" else "FAILED")
 
-    def _open_run(self, config: TrackingConfig) -> None:
-        try:
-            self._client = _client(config.uri)
-            experiment = self._client.get_experiment_by_name(config.experiment)
-            experiment_id = (
-                experiment.experiment_id
-                if experiment
-                else self._client.create_experiment(config.experiment, artifact_location=_location(config))
-            )
-            run = self._client.create_run(experiment_id, run_name=self._pipeline_name)
-            self._target = TrackingTarget(uri=config.uri, run_id=run.info.run_id)
-            self._log_parameters()
-            _log.info("MLflow run %s in experiment %r at %s", run.info.run_id, config.experiment, config.uri)
-        except Exception as error:  # a tracking fault must not cost a training run
-            self._client = None
-            _log.warning("MLflow is not available at %s, this run is not tracked: %s", config.uri, error)
-
-    def _log_parameters(self) -> None:
-        from mlflow.entities import Param
-
-        flat = _flatten(plain(self._parameters))
-        parameters = [Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in flat.items()]
-        assert self._client is not None and self._target is not None
-        for start in range(0, len(parameters), 100):  # the server's limit per call
-            self._client.log_batch(self._target.run_id, params=parameters[start : start + 100])
+    def _open(self, config: TrackingConfig) -> None:
+        self._run = TrackedRun.open(config, self._name)
+        self._run.log_parameters(plain(self._parameters))
+        _log.info("MLflow run %s in experiment %r at %s", self._run.run_id, config.experiment, config.uri)
 
     def _log_output(self, name: str, value: Any) -> None:
-        assert self._client is not None and self._target is not None
-        if name.endswith("_metrics") and isinstance(value, dict):
-            for key, number in _flatten(value).items():
-                if isinstance(number, int | float) and not isinstance(number, bool):
-                    self._client.log_metric(self._target.run_id, f"{name}/{key}", float(number))
-        elif hasattr(value, "save") and hasattr(value, "convert"):  # a PIL image, without importing PIL
-            self._client.log_image(self._target.run_id, value.convert("RGB"), f"{name}.png")
-
-    def _close_run(self, status: str) -> None:
-        if self._client is None or self._target is None:
+        if self._run is None:
             return
+        if name.endswith("_metrics") and isinstance(value, dict):
+            self._run.log_metrics(name, value)
+        elif hasattr(value, "getpixel"):  # a PIL image, without importing PIL here
+            self._run.log_picture(name, value)
+
+    def _close(self, status: str) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            self._attempt(lambda: run.close(status))
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """A tracking fault must not cost a training run."""
         try:
-            self._client.set_terminated(self._target.run_id, status)
-        except Exception as error:  # a tracking fault must not cost a training run
-            _log.warning("MLflow did not close run %s: %s", self._target.run_id, error)
-        self._client, self._target = None, None
+            action()
+        except Exception as error:
+            _log.warning("MLflow failed, this run is tracked only in part: %s", error)
 
 
-def _client(uri: str) -> "MlflowClient":
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # must be set before the first import of mlflow
-    from mlflow import MlflowClient
-
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=uri)
-
-
-def _location(config: TrackingConfig) -> str | None:
-    return None if config.artifacts is None else config.artifacts.resolve().as_uri()
-
-
-def _pipeline_name(run_params: dict[str, Any]) -> str:
-    names = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "__default__"]
-    return ",".join(names)
-
-
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        flat.update(_flatten(value, f"{name}.") if isinstance(value, dict) else {name: value})
-    return flat
+def _parameter_names(pipeline: "Pipeline") -> list[str]:
+    """Names of the parameter blocks that a pipeline reads, without their prefix."""
+    names = (name for name in pipeline.inputs() if name.startswith(_PARAMETER_PREFIX))
+    return sorted(name.removeprefix(_PARAMETER_PREFIX) for name in names)

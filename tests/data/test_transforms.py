@@ -197,12 +197,10 @@ def test_published_crops_are_reproduced(folder: Path) -> None:
         case["params"].tolist(), case["crops"], strict=True
     ):
         crop = Crop(top, left, height, width)
-        assert (
-            random_resized_crop_torch(
-                *frames.shape[1:3], None, tuple(config["scale"]), tuple(config["ratio"])
-            )
-            == crop
+        drawn = random_resized_crop_torch(
+            frames.shape[1], frames.shape[2], scale=tuple(config["scale"]), ratio=tuple(config["ratio"])
         )
+        assert drawn == crop
         wanted = torch.from_numpy(expected).permute(0, 3, 1, 2)
         assert torch.equal(crop_resize_pil(frames, crop, size, bool(flip)), wanted)
         assert (crop_resize(frames, crop, size, bool(flip)).int() - wanted.int()).abs().max() <= 2

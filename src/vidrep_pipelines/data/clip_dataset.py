@@ -5,10 +5,9 @@ it, on how many processes there are, or on whether the run was resumed.
 """
 
 import logging
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -30,11 +29,11 @@ _BAD_CLIP = (VidrepError, OSError, IndexError)
 log = logging.getLogger(__name__)
 
 
-class ReadFrames(Protocol):
-    """Reads frames of one video."""
+class Reader(Protocol):
+    """Reads frames of videos. It is pickled into worker processes and must survive a fork."""
 
-    def __call__(self, path: Path, ranks: Ranks) -> NDArray[np.uint8]:
-        """Returns (N, H, W, 3) RGB for (N,) ranks, in their order; raises VidrepError for a bad file."""
+    def read(self, path: Path, ranks: Ranks, index: Path | None = None) -> NDArray[np.uint8]:
+        """Returns (N, H, W, 3) RGB for (N,) ranks in their order; raises VidrepError for a bad file."""
         ...
 
 
@@ -59,8 +58,10 @@ class PackedStrings:
         if packed.null_count:
             raise InputError(f"The clip table has {packed.null_count} empty entries among its ids or paths.")
         _, offsets, text = packed.buffers()
-        self._offsets = torch.tensor(np.frombuffer(offsets, dtype=np.int64, count=len(packed) + 1))
-        self._text = torch.tensor(np.frombuffer(text or b"", dtype=np.uint8))
+        # A slice of a longer array shares its buffers.
+        ends = np.frombuffer(offsets, dtype=np.int64)[packed.offset : packed.offset + len(packed) + 1]
+        self._offsets = torch.tensor(ends - ends[0])
+        self._text = torch.tensor(np.frombuffer(text or b"", dtype=np.uint8)[ends[0] : ends[-1]])
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -84,7 +85,8 @@ class ClipDataset(Dataset[Sample]):
         sampler: Draws the (R, N) ranks of a sample.
         transform: Crops a group of N frames, all alike.
         seed: Seed of the run.
-        make_reader: Makes the object that reads frames; called once in every process.
+        reader: Reads the frames; :class:`FrameReader` unless given.
+        index_suffix: Ending of the packet index beside each clip, in place of the clip's own; None without.
         max_replacements: How many other clips are tried in the place of a bad one.
 
     Raises:
@@ -97,8 +99,10 @@ class ClipDataset(Dataset[Sample]):
         folder: Path,
         sampler: FrameSampler,
         transform: GroupTransform,
+        *,
         seed: int = 0,
-        make_reader: Callable[[], ReadFrames] = FrameReader,
+        reader: Reader | None = None,
+        index_suffix: str | None = None,
         max_replacements: int = 8,
     ) -> None:
         missing = {"id", "path", "frames"} - set(clips.columns)
@@ -109,9 +113,8 @@ class ClipDataset(Dataset[Sample]):
         self._ids, self._paths = PackedStrings(clips["id"]), PackedStrings(clips["path"])
         self._frames = torch.tensor(clips["frames"].to_numpy(dtype=np.int32))
         self._folder, self._sampler, self._transform, self._seed = Path(folder), sampler, transform, seed
-        self._make_reader, self._max_replacements = make_reader, max_replacements
-        self._reader: ReadFrames | None = None
-        self._reader_process = 0
+        self._reader: Reader = FrameReader() if reader is None else reader
+        self._index_suffix, self._max_replacements = index_suffix, max_replacements
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -129,51 +132,46 @@ class ClipDataset(Dataset[Sample]):
             bad clips that were passed over.
 
         Raises:
+            IndexError: There is no such clip.
             InputError: The clip and all its replacements are bad; the message lists them.
         """
-        draw = (self._seed, *map(int, position))
+        epoch, index = map(int, position)
+        if not 0 <= index < len(self):
+            raise IndexError(f"{index} is out of range for {len(self)} clips")
+        groups, used, replaced = self._first_good((self._seed, epoch, index))
+        seeds = [seed_for(self._seed, epoch, index, "loss", group) for group in range(len(groups))]
+        frames, seed = _stack_channels_last(groups), torch.tensor(seeds, dtype=torch.int64)
+        return {"frames": frames, "index": used, "seed": seed, "replaced": replaced}
+
+    def _first_good(self, draw: tuple[int, int, int]) -> tuple[list[Tensor], int, int]:
+        """The groups of the first clip that can be read, its index, and how many were tried before."""
         failures: list[str] = []
         for attempt in range(self._max_replacements + 1):
             index = seed_for(*draw, "replacement", attempt) % len(self) if attempt else draw[-1]
-            rng = generator_for(*draw, attempt)
             try:
-                ranks, frames = self._read(index, rng)
+                return self._groups(index, generator_for(*draw, attempt)), index, attempt
             except _BAD_CLIP as error:
-                failures.append(f"{self._folder / self._paths[index]}: {error}")
-                log.warning("Clip replaced by another one. %s", failures[-1])
-                continue
-            groups = [
-                self._transform(group, rng) for group in frames.reshape(*ranks.shape, *frames.shape[1:])
-            ]
-            seeds = [seed_for(*draw, "loss", group) for group in range(len(groups))]
-            return {
-                "frames": _stack_channels_last(groups),
-                "index": index,
-                "seed": torch.tensor(seeds, dtype=torch.int64),
-                "replaced": attempt,
-            }
+                failures.append(f"{self._path(index)}: {error}")
+                log.warning("A clip is replaced by another one. %s", failures[-1])
         raise InputError(
-            f"{len(failures)} clips in a row could not be read. Remedy: run the label filter again.\n"
-            + "\n".join(failures)
+            f"{len(failures)} clips in a row could not be read. Remedy: run resize and the label filter "
+            "again.\n" + "\n".join(failures)
         )
 
-    def _read(self, index: int, rng: np.random.Generator) -> tuple[Ranks, NDArray[np.uint8]]:
-        """All frames of a sample by one call, so that what they share is decoded once."""
+    def _groups(self, index: int, rng: np.random.Generator) -> list[Tensor]:
         ranks = self._sampler(int(self._frames[index]), rng)
-        return ranks, self._reader_here()(self._folder / self._paths[index], ranks.reshape(-1))
+        path = self._path(index)
+        packets = path.with_suffix(self._index_suffix) if self._index_suffix else None
+        # All frames of a sample by one call, so that what they share is decoded once.
+        frames = self._reader.read(path, ranks.reshape(-1), packets)
+        return [self._transform(group, rng) for group in frames.reshape(*ranks.shape, *frames.shape[1:])]
 
-    def _reader_here(self) -> ReadFrames:
-        """The reader of this process: decoders must not cross a fork."""
-        if self._reader is None or self._reader_process != os.getpid():
-            self._reader, self._reader_process = self._make_reader(), os.getpid()
-        return self._reader
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_reader": None}
+    def _path(self, index: int) -> Path:
+        return self._folder / self._paths[index]
 
 
 def _stack_channels_last(groups: Sequence[Tensor]) -> Tensor:
-    """Stacks channels-last images without converting their layout: (..., C, H, W), stored as (..., H, W, C)."""
+    """Stacks images that are channels last in memory without converting their layout."""
     return torch.stack([group.movedim(-3, -1) for group in groups]).movedim(-1, -3)
 
 

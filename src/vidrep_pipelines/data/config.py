@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
 
 
 class IngestConfig(FrozenConfig):
@@ -13,7 +14,7 @@ class IngestConfig(FrozenConfig):
     root: Path | None = None
     """Folder of videos, flat or in class folders of any nesting. None: the sample world is used."""
 
-    suffixes: tuple[str, ...] = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".mpg", ".mpeg")
+    suffixes: tuple[str, ...] = tuple(sorted(VIDEO_SUFFIXES))
     """File endings that count as video, in lower case."""
 
     annotations: Path | None = None

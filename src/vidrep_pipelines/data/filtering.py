@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.config import LabelFilterConfig
+from vidrep_pipelines.data.labels import LabelledClip, class_ids
 
 CLIP_COLUMNS = [
     "id",
@@ -40,20 +42,23 @@ class FilterResult:
 
 
 def filter_clips(
-    index: pd.DataFrame, config: LabelFilterConfig, named: Iterable[str] | None = None, suffix: str = ".mp4"
+    index: pd.DataFrame,
+    config: LabelFilterConfig,
+    label_list: Iterable[LabelledClip] | None = None,
+    suffix: str = ".mp4",
 ) -> FilterResult:
     """Applies the rules to the verdicts of the full decode; the first rule that a clip breaks is its reason.
 
     Args:
         index: The resized index: every raw video with the outcome of resizing.
         config: The rules.
-        named: Clip ids of an official label list, or None when every clip may stay.
+        label_list: An official label list, when only the clips that it names may stay.
         suffix: File ending of resized clips.
 
     Raises:
         InputError: No clip is left; the message counts the reasons.
     """
-    reasons = _reasons(index, config, None if named is None else set(named))
+    reasons = _reasons(index, config, None if label_list is None else _named_clips(label_list))
     kept = index[reasons.isna()].sort_values("id", ignore_index=True)
     dropped = index.assign(reason=reasons)[reasons.notna()]
     dropped = dropped[["id", "class_name", "source_path", "reason"]].sort_values("id", ignore_index=True)
@@ -81,7 +86,7 @@ def _rules(
 ) -> list[tuple[pd.Series, pd.Series | str]]:
     """Pairs of (which rows break the rule, the reason to give)."""
     rules: list[tuple[pd.Series, pd.Series | str]] = [
-        (index["status"] != "ok", index["error"].astype("string").fillna("not resized")),
+        (index["status"] != "ok", index["reason"].astype("string").fillna("not resized")),
         (index["frames"] < config.min_frames, f"fewer than {config.min_frames} frames"),
     ]
     short_side = index[["source_width", "source_height"]].min(axis=1)
@@ -93,14 +98,19 @@ def _rules(
     if config.exclude_classes:
         rules.append((index["class_name"].isin(config.exclude_classes), "class excluded"))
     if named is not None:
-        rules.append((~index["id"].isin(named), "not in the label list"))
+        keys = index["class_name"] + "/" + index["id"].map(lambda name: PurePosixPath(name).name)
+        rules.append((~keys.isin(named), "not in the label list"))
     return rules
 
 
+def _named_clips(label_list: Iterable[LabelledClip]) -> set[str]:
+    """``class/clip`` of every entry; what comes before differs between preparations."""
+    paths = (PurePosixPath(clip.path) for clip in label_list)
+    return {f"{path.parent.name}/{path.stem}" for path in paths}
+
+
 def _with_class_ids(clips: pd.DataFrame) -> pd.DataFrame:
-    """Class ids are positions in the sorted class names, so that they agree between machines."""
-    classes = pd.Categorical(clips["class_name"], categories=sorted(clips["class_name"].unique()))
-    clips = clips.assign(class_id=classes.codes.astype("int32"))
+    clips = clips.assign(class_id=clips["class_name"].map(class_ids(clips["class_name"])).astype("int32"))
     sizes = {"frames": "int64", "width": "int32", "height": "int32"}
     return clips.reindex(columns=CLIP_COLUMNS).astype(sizes)
 

@@ -45,7 +45,7 @@ def build_resized_index(index: pd.DataFrame, resized: pd.DataFrame) -> pd.DataFr
         resized: The manifest of the resize job: id, status, error, digest and the facts of each clip.
 
     Returns:
-        id, class_name, source_path, source_bytes, status, error, digest, bytes and the facts of the
+        id, class_name, source_path, source_bytes, status, error, reason, digest, bytes and the facts of the
         resized clip (width, height, frames, frames_per_second, duration_seconds, verdict, ...).
     """
     raw = index[["id", "class_name", "path", "bytes"]].rename(
@@ -53,4 +53,9 @@ def build_resized_index(index: pd.DataFrame, resized: pd.DataFrame) -> pd.DataFr
     )
     joined = raw.merge(resized, on="id", how="left", validate="one_to_one")
     joined["status"] = joined["status"].fillna("missing")
+    # Errors name the file; as reasons they can be counted only without it.
+    errors = zip(joined["error"], joined["source_path"], strict=True)
+    joined["reason"] = [
+        error.removeprefix(f"{path}: ") if isinstance(error, str) else None for error, path in errors
+    ]
     return joined

@@ -14,6 +14,7 @@ from vidrep_pipelines.data.video.errors import UnreadableVideoError
 DECODE_ERRORS: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueError)
 """What PyAV raises for damaged data; its errors are also OSErrors or ValueErrors of the matching kind."""
 
+_OPEN_ERRORS: tuple[type[Exception], ...] = (*DECODE_ERRORS, OSError)
 _HEADER_BYTES = 512
 _REMEDY = "Replace the file or remove it from the folder."
 
@@ -48,12 +49,14 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
         # The absolute path keeps "a:b.mp4" from being taken for a protocol, and the list keeps a playlist
         # that is disguised as a video from reaching out to the network.
         container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
-    except (*DECODE_ERRORS, OSError) as error:
+    except _OPEN_ERRORS as error:
         raise UnreadableVideoError(f"{path}: {_reason(path, error)}. {_REMEDY}") from error
     with container:
         stream = _video_stream(container)
         if stream is None:
-            raise UnreadableVideoError(f"{path}: it holds no video stream, only sound or other data. {_REMEDY}")
+            raise UnreadableVideoError(
+                f"{path}: it holds no video stream, only sound or other data. {_REMEDY}"
+            )
         stream.codec_context.thread_count = 1
         stream.thread_type = "SLICE"
         yield OpenedVideo(path, container, stream)
@@ -73,7 +76,9 @@ def _require_content(path: Path) -> None:
     except FileNotFoundError as error:
         raise UnreadableVideoError(f"{path}: there is no such file (or it is a broken link).") from error
     except OSError as error:
-        raise UnreadableVideoError(f"{path}: {error.strerror}. Check the path and its permissions.") from error
+        raise UnreadableVideoError(
+            f"{path}: {error.strerror}. Check the path and its permissions."
+        ) from error
     if empty:
         raise UnreadableVideoError(f"{path}: the file is empty (0 bytes). {_REMEDY}")
 

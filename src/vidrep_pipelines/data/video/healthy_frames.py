@@ -37,15 +37,12 @@ class HealthyFrames:
         return "truncated" if self.detail else "healthy"
 
     def __iter__(self) -> Iterator[Any]:
-        try:
-            for frame in self._decode():
-                if frame.is_corrupt:
-                    self.detail = f"frame {self.count} is damaged"
-                    return
-                self.count += 1
-                yield frame
-        finally:
-            self._opened.stream.codec_context.flush_buffers()
+        for frame in self._decode():
+            if frame.is_corrupt:
+                self.detail = f"frame {self.count} is damaged"
+                return
+            self.count += 1
+            yield frame
         if not self.detail:
             self.detail = self._shortfall()
 
@@ -61,6 +58,9 @@ class HealthyFrames:
                 return
             if packet is None:
                 return
+            if packet.is_corrupt:
+                self.detail = f"the file ends, or is damaged, inside frame {self._packets}"
+                return
             if packet.size:
                 self._account(packet)
             yield from frames
@@ -73,14 +73,22 @@ class HealthyFrames:
 
     def _shortfall(self) -> str:
         """Compares what was there with what the container promises: a cut file often ends without an error."""
-        promised = self._opened.stream.frames
-        if promised > 1:
+        promised = promised_packets(self._opened)
+        if promised:
             short = self._packets < promised
-            return f"the container promises {promised} frames, {self._packets} are there" if short else ""
+            return f"the header promises {promised} frames, {self._packets} are there" if short else ""
         duration = claimed_duration(self._opened)
         if duration - self._end_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * duration):
-            return f"the container promises {duration:.1f} s, {self._end_seconds:.1f} s are there"
+            return f"the header promises {duration:.1f} s, {self._end_seconds:.1f} s are there"
         return ""
+
+
+def promised_packets(opened: OpenedVideo) -> int:
+    """Number of packets that the header lists; 0 where it holds no such list.
+
+    The frame count of the header is not used: it includes frames that an edit list hides for good.
+    """
+    return len(opened.stream.index_entries) if opened.container.format.name.startswith("mov") else 0
 
 
 def _plain_message(error: Exception) -> str:

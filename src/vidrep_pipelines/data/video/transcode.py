@@ -137,4 +137,6 @@ def _require_usable(path: Path, frames: HealthyFrames, config: ResizeConfig) -> 
             f"fewer than min_frames = {config.min_frames} of the resize parameters."
         )
     if frames.verdict == "truncated" and not config.allow_truncated:
-        raise UnreadableVideoError(f"{path}: {frames.detail}, and allow_truncated of the resize parameters is off.")
+        raise UnreadableVideoError(
+            f"{path}: {frames.detail}, and allow_truncated of the resize parameters is off."
+        )

@@ -51,8 +51,8 @@ class CrossAttention(nn.Module):
     def __init__(self, dimension: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.q = nn.Linear(dimension, dimension)
         self.kv = nn.Linear(dimension, 2 * dimension)
+        self.q = nn.Linear(dimension, dimension)
         self.proj = nn.Linear(dimension, dimension)
 
     def forward(self, tokens: Tensor, context: Tensor) -> Tensor:

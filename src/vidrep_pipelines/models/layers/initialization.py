@@ -16,4 +16,4 @@ def initialize_patch_embedding(projection: nn.Conv2d) -> None:
 
     The bias keeps the framework's default, as published.
     """
-    nn.init.xavier_uniform_(projection.weight.flatten(1))
+    nn.init.xavier_uniform_(projection.weight.detach().flatten(1))

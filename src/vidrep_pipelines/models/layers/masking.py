@@ -41,5 +41,5 @@ def take_tokens(tokens: Tensor, index: Tensor) -> Tensor:
 
 def fill_tokens(tokens: Tensor, index: Tensor, filler: Tensor, length: int) -> Tensor:
     """Puts tokens (B, K, D) at their positions (B, K) in (B, length, D); ``filler`` (1, 1, D) elsewhere."""
-    canvas = filler.to(tokens.dtype).expand(len(tokens), length, -1)
-    return canvas.scatter(1, index.unsqueeze(-1).expand_as(tokens), tokens)
+    canvas = filler.expand(len(tokens), length, -1)
+    return canvas.scatter(1, index.unsqueeze(-1).expand_as(tokens), tokens.to(filler.dtype))

@@ -7,7 +7,7 @@ from vidrep_pipelines.data.config import IngestConfig
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.fanout.runner import Parts
+from vidrep_pipelines.fanout.parts import Parts
 
 
 def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig) -> Job:
@@ -26,15 +26,16 @@ def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[pd.DataF
 
     root = (sample_world.folder if ingest.root is None else ingest.root).absolute()
     listing = list_videos(root, ingest.suffixes)
-    unknown = listing.iloc[:0]
+    unknown = pd.DataFrame({"id": [], "path": [], "reason": []}, dtype="string")
     if ingest.annotations is not None:
-        listing, unknown = assign_classes(listing, read_annotations(ingest.annotations, ingest.split))
+        assignment = assign_classes(listing, read_annotations(ingest.annotations, ingest.split))
+        listing, unknown = assignment.clips, assignment.unknown
     return listing.assign(path=f"{root.as_posix()}/" + listing["path"]), unknown
 
 
 def probe_videos(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
     """One row per file: size, rate, codec, rotation, or why it cannot be opened."""
-    from vidrep_pipelines.data.video.probe import probe_item
+    from vidrep_pipelines.data.video.items import probe_item
 
     items = [
         Item(id=row.id, payload=row.path, digest=digest_of(row.bytes, row.mtime_ns))

@@ -6,7 +6,7 @@ import pandas as pd
 from PIL.Image import Image
 
 from vidrep_pipelines.data.config import LabelFilterConfig
-from vidrep_pipelines.fanout.runner import Parts
+from vidrep_pipelines.fanout.parts import Parts
 
 
 def filter_clips(
@@ -14,29 +14,29 @@ def filter_clips(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Splits the resized clips into kept and dropped, with counts."""
     from vidrep_pipelines.data.filtering import filter_clips as apply_rules
-    from vidrep_pipelines.data.labels import clip_ids_of, read_label_list
+    from vidrep_pipelines.data.labels import read_label_list
 
-    named = None if config.label_list is None else clip_ids_of(read_label_list(config.label_list))
-    result = apply_rules(index, config, named)
+    label_list = None if config.label_list is None else read_label_list(config.label_list)
+    result = apply_rules(index, config, label_list)
     return result.clips, result.dropped, result.report
 
 
-def list_labels(clips: pd.DataFrame) -> list[tuple[int, str]]:
-    """The official label list: (class id, path) per kept clip."""
-    from vidrep_pipelines.data.labels import label_rows
-
-    return label_rows(clips)
+def list_labels(clips: pd.DataFrame, videos: Parts) -> list[tuple[int, str]]:
+    """The official label list: (class id, path below the data root) per kept clip."""
+    paths = f"{videos.folder.name}/" + clips["path"]
+    return list(zip(clips["class_id"].tolist(), paths.tolist(), strict=True))
 
 
 def draw_report(report: dict[str, Any]) -> Image:
     """Bar chart of kept and dropped clips."""
-    from vidrep_pipelines.reporting.contact_sheet import filter_report_picture
+    from vidrep_pipelines.reporting.filter_report import filter_report_picture
 
     return filter_report_picture(report)
 
 
 def draw_contact_sheet(clips: pd.DataFrame, videos: Parts) -> Image:
     """A few frames of a few clips of every class."""
+    from vidrep_pipelines.data.video.decode import read_frames
     from vidrep_pipelines.reporting.contact_sheet import contact_sheet
 
-    return contact_sheet(clips, videos.folder)
+    return contact_sheet(clips, videos.folder, read_frames)

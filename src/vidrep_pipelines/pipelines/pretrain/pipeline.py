@@ -17,6 +17,7 @@ def create_rsp_pipeline() -> Pipeline:
                     "params:data",
                     "params:model",
                     "params:objective",
+                    "params:initialize_from",
                     "params:train",
                     "params:launch",
                     "params:folders",

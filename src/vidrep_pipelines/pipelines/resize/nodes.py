@@ -6,18 +6,18 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.fanout.runner import Parts
+from vidrep_pipelines.fanout.parts import Parts
 
 
 def resize_videos(index: pd.DataFrame, resize: ResizeConfig, fanout: FanOutConfig) -> Job:
     """One item per video; its digest covers the file and the parameters: what changed is redone."""
-    from vidrep_pipelines.data.video.transcode import resize_item
+    from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX, resize_item
 
     items = [
         Item(id=row.id, payload=(row.path, resize), digest=digest_of(resize, row.bytes, row.mtime_ns))
         for row in index.itertuples()
     ]
-    return Job("resize", resize_item, items, (".mp4", ".index.npz"), fanout)
+    return Job("resize", resize_item, items, (CLIP_SUFFIX, INDEX_SUFFIX), fanout)
 
 
 def index_resized(index: pd.DataFrame, resized: Parts) -> pd.DataFrame:

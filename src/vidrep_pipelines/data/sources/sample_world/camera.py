@@ -22,16 +22,23 @@ class Camera:
         axes: (3, 3), rows right, up and forward.
         focal: Focal length in pixels.
         center: Principal point in pixels from the picture's top left corner.
+        side: 1, or -1 for a world that is shown mirrored.
     """
 
     position: FloatArray
     axes: FloatArray
     focal: float
     center: tuple[float, float]
+    side: float
+
+    @property
+    def viewpoint(self) -> FloatArray:
+        """(3,) the camera's position as the world before mirroring sees it."""
+        return self.position * (self.side, 1.0, 1.0)
 
     def project(self, points: FloatArray) -> FloatArray:
         """World points (N, 3) to pixels (N, 2); the top left corner of the picture is (0, 0)."""
-        local = (points - self.position) @ self.axes.T
+        local = (points * (self.side, 1.0, 1.0) - self.position) @ self.axes.T
         scale = self.focal / local[:, 2]
         return np.column_stack([self.center[0] + local[:, 0] * scale, self.center[1] - local[:, 1] * scale])
 
@@ -61,10 +68,12 @@ class CameraPath:
         seed: The path follows from it.
         width: Picture width in pixels.
         height: Picture height in pixels.
+        mirrored: Whether the world is shown with left and right exchanged.
     """
 
-    def __init__(self, seed: int, width: int, height: int) -> None:
+    def __init__(self, seed: int, width: int, height: int, mirrored: bool = False) -> None:
         rng = generator_for(seed, "camera")
+        self._side = -1.0 if mirrored else 1.0
         self._center = (width / 2, height / 2)
         # A wide picture keeps the width of the scene, a tall one is not allowed to crop the arm.
         self._focal = max(width, height * 4 / 3) * _DISTANCE / _WIDTH_AT_ARM
@@ -83,7 +92,8 @@ class CameraPath:
         position = np.array([pan, _HEIGHT + self._rise.at(seconds), -_DISTANCE + self._dolly.at(seconds)])
         aim = np.array(_AIM) + (0.45 * pan + self._tremor_x.at(seconds), self._tremor_y.at(seconds), 0.0)
         axes = _look(aim - position, self._roll.at(seconds))
-        return Camera(position, axes, self._focal * (1 + self._zoom.at(seconds)), self._center)
+        focal = self._focal * (1 + self._zoom.at(seconds))
+        return Camera(position, axes, focal, self._center, self._side)
 
 
 def _look(direction: FloatArray, roll: float) -> FloatArray:

@@ -1,0 +1,1 @@
+"""Measured comparisons with the published implementations; run them with ``make bench``."""

@@ -1,0 +1,123 @@
+"""Kinetics as published: a flat archive of clips, and a table that says which class each clip belongs to.
+
+Source: Kay et al., "The Kinetics Human Action Video Dataset" (arXiv 1705.06950), files of the CVDF mirror.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from vidrep_pipelines.common.errors import InputError
+
+REPLACEMENT_CLASS = "replacement_for_corrupted_k400"
+"""Folder of the archive with substitutes for clips that were damaged in the main archives. The published
+preparation treats it as one more class."""
+
+_REQUIRED = ("label", "youtube_id", "time_start", "time_end")
+_COLUMNS = "label, youtube_id, time_start, time_end, split, is_cc"
+
+
+@dataclass(frozen=True)
+class ClassAssignment:
+    """Outcome of :func:`assign_classes`.
+
+    Attributes:
+        clips: Rows of the listing whose class is known, with ``class_name`` filled in.
+        unknown: Rows ``id, path, reason`` of the others.
+    """
+
+    clips: pd.DataFrame
+    unknown: pd.DataFrame
+
+
+def class_folder(label: str) -> str:
+    """Folder name of a class: ``"playing harp"`` becomes ``"playing_harp"``."""
+    return label.strip().replace(" ", "_")
+
+
+def archive_name(youtube_id: str, time_start: int, time_end: int) -> str:
+    """File name, without suffix, of a clip in the archives; times in whole seconds."""
+    return f"{youtube_id}_{time_start:06d}_{time_end:06d}"
+
+
+def read_annotations(path: Path) -> pd.DataFrame:
+    """Reads the official table.
+
+    Returns:
+        One row per clip: ``name`` (see :func:`archive_name`), ``class_name``, and ``split`` (empty if the
+        table has none).
+
+    Raises:
+        InputError: No such file, not a table, a column is missing, a value makes no sense, or one clip has
+            two classes. The message names the file and the line.
+    """
+    table = _read_csv(path)
+    missing = [column for column in _REQUIRED if column not in table.columns]
+    if missing:
+        raise InputError(f"{path} lacks the columns {', '.join(missing)}; expected are {_COLUMNS}.")
+    starts, ends = _seconds(table, "time_start", path), _seconds(table, "time_end", path)
+    for column in ("label", "youtube_id"):
+        _refuse(table[column].str.strip() == "", f"has no {column}", path)
+    identifiers = table["youtube_id"].str.strip()
+    names = [archive_name(*row) for row in zip(identifiers, starts, ends, strict=True)]
+    clips = pd.DataFrame(
+        {
+            "name": names,
+            "class_name": table["label"].map(class_folder),
+            "split": table["split"] if "split" in table.columns else "",
+        }
+    ).drop_duplicates()
+    _refuse(clips.duplicated("name"), "gives a clip another class or split than a line before", path)
+    return clips.reset_index(drop=True)
+
+
+def assign_classes(listing: pd.DataFrame, annotations: pd.DataFrame) -> ClassAssignment:
+    """Finds the class of every listed clip by its file name.
+
+    Clips below a folder named :data:`REPLACEMENT_CLASS` keep that name as their class. All others, in flat or
+    nested folders, get theirs from the table.
+
+    Args:
+        listing: Columns ``id``, ``path`` and ``class_name``, as ``list_videos`` returns.
+        annotations: As :func:`read_annotations` returns.
+    """
+    paths = listing["path"].map(PurePosixPath)
+    names = paths.map(lambda path: path.stem)
+    classes = names.map(annotations.set_index("name")["class_name"])
+    classes = classes.mask(paths.map(lambda path: REPLACEMENT_CLASS in path.parent.parts), REPLACEMENT_CLASS)
+    known = classes.notna()
+    unknown = listing.loc[~known, ["id", "path"]].reset_index(drop=True)
+    return ClassAssignment(
+        clips=listing.assign(class_name=classes)[known].reset_index(drop=True),
+        unknown=unknown.assign(reason="not in the annotation table"),
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Reads all columns as text: an identifier may look like a number, or like a missing value ("NA")."""
+    try:
+        return pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+        )
+    except FileNotFoundError as error:
+        raise InputError(
+            f"There is no annotation table {path}. Download it or correct the parameter."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # empty files, ragged lines and undecodable bytes
+        raise InputError(f"{path} is no table in CSV format: {error}. Expected are {_COLUMNS}.") from error
+
+
+def _seconds(table: pd.DataFrame, column: str, path: Path) -> list[int]:
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    bad = ~(numbers >= 0) | (numbers % 1 != 0) | (numbers >= 1e6)
+    _refuse(bad, f"has no whole number of seconds in {column}", path)
+    return [int(number) for number in numbers]
+
+
+def _refuse(bad: "pd.Series[bool]", complaint: str, path: Path) -> None:
+    if bad.any():
+        line = int(bad[bad].index[0]) + 2  # lines count from 1, and the first holds the column names
+        raise InputError(f"{path}, line {line} {complaint} ({int(bad.sum())} such lines). Correct the table.")

@@ -1,0 +1,1 @@
+"""What the arm does, one activity per module."""

@@ -1,0 +1,61 @@
+"""Which packets have to be decoded to obtain the wanted frames."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vidrep_pipelines.data.video.packet_index import PacketIndex
+
+
+@dataclass(frozen=True)
+class DecodingRun:
+    """Packets that are decoded in one go, starting from a keyframe.
+
+    Attributes:
+        packets: Packet numbers, ascending; the first is a keyframe.
+        targets: Presentation times of the wanted frames among them.
+    """
+
+    packets: tuple[int, ...]
+    targets: frozenset[int]
+
+
+def plan_runs(index: PacketIndex, ranks: Sequence[int]) -> list[DecodingRun]:
+    """Groups the wanted frames into runs; frames whose groups of pictures overlap share one.
+
+    Frames that nobody wants and to which no other frame refers (most B-frames) are left out.
+
+    Args:
+        index: The file's packets.
+        ranks: Wanted frames by presentation order, ascending, each within the clip.
+    """
+    wanted = sorted(int(index.presented[rank]) for rank in ranks)
+    spans: list[tuple[int, int, list[int]]] = []
+    for target in wanted:
+        start = _keyframe_before(index, target)
+        if spans and start <= spans[-1][1]:
+            first, _, targets = spans.pop()
+            # Of two frames in decoding order, the later may need an earlier start (leading pictures).
+            spans.append((min(first, start), target, [*targets, target]))
+        else:
+            spans.append((start, target, [target]))
+    return [_run(index, *span) for span in spans]
+
+
+def _keyframe_before(index: PacketIndex, target: int) -> int:
+    """The last keyframe that is stored before the target and also shown before it.
+
+    Frames stored after a keyframe but shown before it refer to the previous group.
+    """
+    candidates = np.flatnonzero(index.keyframes[: target + 1])
+    return int(candidates[index.times[candidates] <= index.times[target]][-1])
+
+
+def _run(index: PacketIndex, start: int, end: int, targets: Sequence[int]) -> DecodingRun:
+    numbers = np.arange(start, end + 1)
+    needed = ~index.droppable[numbers] | np.isin(numbers, targets)
+    return DecodingRun(
+        packets=tuple(numbers[needed].tolist()),
+        targets=frozenset(int(index.times[target]) for target in targets),
+    )

@@ -1,0 +1,115 @@
+"""Frames by byte range, through decoders that are kept from call to call."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.data.video.container import DECODE_ERRORS
+from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.packet_index import PacketIndex
+from vidrep_pipelines.data.video.packet_plan import DecodingRun, plan_runs
+from vidrep_pipelines.data.video.picture_converter import PictureConverter
+
+_KEPT_DECODERS = 32
+_TOLERATED_GAPS = 1 << 16
+"""Bytes of other streams that are read along rather than reading packet by packet."""
+
+
+class PacketReader:
+    """Reads frames of indexed files. Not to be shared between processes or threads."""
+
+    def __init__(self) -> None:
+        self._decoders: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
+        self._converter = PictureConverter()
+
+    def read(self, path: Path, ranks: Sequence[int], index: PacketIndex) -> dict[int, NDArray[np.uint8]]:
+        """Decodes the frames of the given ranks.
+
+        Args:
+            path: The file that ``index`` describes.
+            ranks: Ascending, without repetition, each within the clip.
+            index: The file's packets.
+
+        Returns:
+            (H, W, 3) per rank, upright.
+
+        Raises:
+            UnreadableVideoError: A frame is damaged or missing.
+        """
+        pictures: dict[int, NDArray[np.uint8]] = {}
+        decoder = self._decoder(index)
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
+        try:
+            for run in plan_runs(index, ranks):
+                for time, frame in _decode(decoder, run, index, descriptor, path):
+                    pictures[time] = self._converter.upright_rgb(frame, index.rotation)
+        finally:
+            os.close(descriptor)
+        wanted = {rank: int(index.times[index.presented[rank]]) for rank in ranks}
+        if missing := [rank for rank, time in wanted.items() if time not in pictures]:
+            raise UnreadableVideoError(f"{path}: frame {missing[0]} did not come out of the decoder.")
+        return {rank: pictures[time] for rank, time in wanted.items()}
+
+    def _decoder(self, index: PacketIndex) -> Any:
+        """One decoder per distinct set-up; resized clips of equal shape share one."""
+        key = (index.codec, index.extradata)
+        if key not in self._decoders:
+            decoder = av.CodecContext.create(index.codec, "r")
+            decoder.extradata = index.extradata or None
+            decoder.thread_count, decoder.thread_type = 1, "SLICE"
+            self._decoders[key] = decoder
+        self._decoders.move_to_end(key)
+        if len(self._decoders) > _KEPT_DECODERS:
+            self._decoders.popitem(last=False)
+        return self._decoders[key]
+
+
+def _decode(
+    decoder: Any, run: DecodingRun, index: PacketIndex, descriptor: int, path: Path
+) -> Iterator[tuple[int, Any]]:
+    """Yields the wanted frames of a run with their times."""
+    left = set(run.targets)
+    try:
+        decoder.flush_buffers()
+        for frame in _frames(decoder, _packets(run, index, descriptor)):
+            if frame.pts in left:
+                if frame.is_corrupt:
+                    raise UnreadableVideoError(f"{path}: a wanted frame is damaged.")
+                left.remove(frame.pts)
+                yield frame.pts, frame
+            if not left:
+                return
+    except DECODE_ERRORS as error:
+        raise UnreadableVideoError(f"{path}: decoding failed ({error}).") from error
+
+
+def _frames(decoder: Any, packets: Iterable[Any]) -> Iterator[Any]:
+    for packet in packets:
+        yield from decoder.decode(packet)
+    yield from decoder.decode(None)  # what the decoder held back to put frames into order
+
+
+def _packets(run: DecodingRun, index: PacketIndex, descriptor: int) -> Iterator[Any]:
+    """Reads the run's bytes, in one piece unless much else lies between the packets."""
+    numbers = list(run.packets)
+    offsets, sizes = index.offsets[numbers], index.sizes[numbers]
+    start, end = int(offsets.min()), int((offsets + sizes).max())
+    whole = None
+    if end - start <= 2 * int(sizes.sum()) + _TOLERATED_GAPS:
+        whole = memoryview(os.pread(descriptor, end - start, start))
+    for number, offset, size in zip(numbers, offsets.tolist(), sizes.tolist(), strict=True):
+        data = os.pread(descriptor, size, offset) if whole is None else whole[offset - start :][:size]
+        if len(data) != size:
+            raise EOFError("the file is shorter than its index says")
+        packet = av.Packet(data)
+        packet.pts = int(index.times[number])
+        yield packet

@@ -1,0 +1,201 @@
+"""Published RSP checkpoints: read, checked, written, in both directions and without losing a tensor."""
+
+import argparse
+import pickle
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.models.rsp.original_names import original_name, our_name
+
+_WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
+_ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
+_POSITION_TABLES = ("encoder.pos_embed", "decoder.positions")
+_TABLE_TOLERANCE = 1e-4
+_SHOWN = 5
+
+
+def load_original(path: Path) -> dict[str, Tensor]:
+    """Reads the weights of a checkpoint under the names that it uses.
+
+    Accepts a published ``checkpoint-<epoch>.pth`` (its weights are under ``"model"``), a ``.pth`` that is
+    itself a state dict, and ``.safetensors``. Nothing in the file is executed.
+
+    Raises:
+        InputError: The file is absent, damaged, of another kind, or asks for code to be run.
+    """
+    content = _read(path)
+    weights = content.get("model", content) if isinstance(content, dict) else content
+    if not isinstance(weights, dict) or not weights:
+        raise InputError(f"{path} holds no weights; expected a state dict, alone or under 'model'.")
+    strangers = [name for name, value in weights.items() if not isinstance(value, Tensor)]
+    if strangers:
+        raise InputError(
+            f"{path} is no state dict: {_some(strangers)} are not tensors. "
+            "Expected a state dict, alone or under 'model'."
+        )
+    return {str(name): value for name, value in weights.items()}
+
+
+def _read(path: Path) -> Any:
+    """Reads the file; whatever is wrong with it becomes an InputError that names it."""
+    if not path.is_file():
+        raise InputError(f"{path} does not exist or is no file.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # The published files carry their command line, a class that only holds values.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(
+            f"{path} was refused and nothing in it was executed: it is no checkpoint, or it holds more than "
+            f"weights ({reason}). Remedy: keep only the state dict and save it as .safetensors."
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        reason = str(error).split("\n")[0]
+        raise InputError(f"{path} is damaged or incomplete ({reason}). Remedy: copy it again.") from error
+
+
+def from_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Renames published weights to ours.
+
+    Raises:
+        InputError: A name is not one of the published model's.
+    """
+    return {our_name(_unwrapped(name)): value for name, value in state.items()}
+
+
+def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Renames our weights to the published names.
+
+    Raises:
+        InputError: A name is not one of our model's.
+    """
+    return {original_name(name): value for name, value in state.items()}
+
+
+def load_into(model: RspModel, state: Mapping[str, Tensor], origin: str) -> None:
+    """Loads published weights into the model; every tensor must be there and fit.
+
+    Args:
+        model: Receives the weights.
+        state: Weights under the published names.
+        origin: What to call them in an error, for example the file's name.
+
+    Raises:
+        InputError: Another architecture, or positions in another order than the published ones.
+    """
+    check_architecture(state, to_original(model.state_dict()), origin)
+    renamed, own = from_original(state), model.state_dict()
+    for name in _POSITION_TABLES:
+        if (renamed[name] - own[name]).abs().max() > _TABLE_TOLERANCE:
+            raise InputError(
+                f"{origin}: {original_name(name)} is not the fixed sine-cosine table, so this is no RSP model."
+            )
+    model.load_state_dict(renamed)
+
+
+def check_architecture(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], origin: str) -> None:
+    """Compares names and shapes.
+
+    Raises:
+        InputError: They differ; the message lists the first differences.
+    """
+    state = {_unwrapped(name): value for name, value in state.items()}
+    found = [f"{name} is missing" for name in expected if name not in state]
+    found += [f"{name} is unknown" for name in state if name not in expected]
+    found += [
+        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    if found:
+        raise InputError(
+            f"{origin} belongs to another architecture: {_some(found)}. "
+            "Remedy: set the model's name and sizes to those the checkpoint was trained with."
+        )
+
+
+@dataclass(frozen=True)
+class EncoderState:
+    """The encoder's part of a checkpoint.
+
+    Attributes:
+        weights: Under timm's names, ready for ``encoder.load_state_dict``.
+        ignored: Names in the checkpoint that are not the encoder's.
+        missing: Names the encoder has and the checkpoint lacks.
+    """
+
+    weights: dict[str, Tensor]
+    ignored: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def encoder_state(state: Mapping[str, Tensor], expected: Iterable[str]) -> EncoderState:
+    """Takes the encoder out of a checkpoint: RSP's, ours, or any that wraps an equal ViT.
+
+    Args:
+        state: Weights; ``module.``, ``backbone.``, ``base_encoder.`` and ``encoder.`` prefixes are removed.
+        expected: The encoder's own names, ``encoder.state_dict()``.
+    """
+    own = any(name.startswith("encoder.") for name in state)
+    prefixes = ("encoder.",) if own else ()
+    plain = {_unwrapped(name, (*_WRAPPER_PREFIXES, *prefixes)): name for name in state}
+    wanted = {
+        short: name
+        for short, name in plain.items()
+        if short.startswith(_ENCODER_PARTS) and (not own or "encoder." in name)
+    }
+    return EncoderState(
+        weights={short: state[name] for short, name in wanted.items()},
+        ignored=tuple(name for name in state if name not in wanted.values()),
+        missing=tuple(name for name in expected if name not in wanted),
+    )
+
+
+def export_original(
+    state: Mapping[str, Tensor],
+    path: Path,
+    *,
+    epoch: int,
+    optimizer: Mapping[str, Any] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a checkpoint in the published layout; the file is complete or absent.
+
+    Args:
+        state: Our model's state dict.
+        path: The file, by convention ``checkpoint-<epoch>.pth``.
+        epoch: The finished epoch, counted from 0.
+        optimizer: Optimizer state in the published order, see :func:`original_optimizer_state`.
+        arguments: Values for the command line that the published files carry.
+    """
+    content: dict[str, Any] = {"model": to_original(state), "epoch": epoch}
+    content["args"] = argparse.Namespace(**(arguments or {}))
+    if optimizer is not None:
+        content["optimizer"] = dict(optimizer)
+    with atomic_file(path) as temporary:
+        torch.save(content, temporary)
+
+
+def _unwrapped(name: str, prefixes: Iterable[str] = _WRAPPER_PREFIXES) -> str:
+    """Removes what training wrappers put before a name."""
+    for prefix in prefixes:
+        name = name.removeprefix(prefix)
+    return name
+
+
+def _some(entries: list[str]) -> str:
+    rest = len(entries) - _SHOWN
+    return ", ".join(entries[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,146 @@
+"""RSP for the training loop: which samples, which model, which loss, which pictures."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.seeds import seed_for
+from vidrep_pipelines.data.clip_dataset import ClipDataset
+from vidrep_pipelines.data.transforms import FrameTransform, normalize
+from vidrep_pipelines.data.video.items import INDEX_SUFFIX
+from vidrep_pipelines.models.rsp.checkpoint_io import load_weights
+from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
+from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.models.rsp.objective import draw_randomness, rsp_objective
+from vidrep_pipelines.models.rsp.pictures import prediction_sheet
+from vidrep_pipelines.training.optimizer import weight_decay_groups
+from vidrep_pipelines.training.task import StepInfo
+
+_PICTURE_EXAMPLES = 4
+
+
+class RspTask(FrozenConfig):
+    """All that the training loop needs to know about RSP; a :class:`~vidrep_pipelines.training.task.Task`."""
+
+    clip_table: Path
+    """Parquet table of clips: id, path, frames."""
+
+    videos: Path
+    """Folder that the clips' paths are relative to."""
+
+    data: RspDataConfig
+    """How frame pairs are drawn and cropped."""
+
+    model: RspModelConfig
+    """The architecture."""
+
+    objective: RspObjectiveConfig
+    """The loss."""
+
+    initialize_from: Path | None = None
+    """Weights to start from: an original ``.pth`` or one of our checkpoints. None: random initialization."""
+
+    seed: int = 0
+    """Seed of the data order's and the samples' draws."""
+
+    @property
+    def name(self) -> str:
+        """The system's name in folders, metrics and messages."""
+        return "rsp"
+
+    @property
+    def samples_per_item(self) -> int:
+        """Pairs drawn from each opened clip: the published epochs and warm-up are divided by it."""
+        return self.data.sampling.pairs_per_clip
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the result, without machine paths."""
+        science: dict[str, Any] = plain(self.model_dump(exclude={"clip_table", "videos"}))
+        return science
+
+    def build_model(self) -> RspModel:
+        """The model, at its random initialization or from ``initialize_from``.
+
+        Raises:
+            InputError: ``initialize_from`` cannot be read or belongs to another architecture.
+        """
+        model = RspModel(self.model)
+        if self.initialize_from is not None:
+            model.load_state_dict(load_weights(self.initialize_from, self.model))
+        return model
+
+    def build_dataset(self) -> ClipDataset:
+        """Frame pairs: ``frames`` (R, 2, 3, S, S) uint8, source first, and one noise seed for each pair."""
+        transform = FrameTransform(
+            size=self.model.image_size,
+            scale=self.data.crop_scale,
+            ratio=self.data.crop_ratio,
+            flip_probability=self.data.flip_probability,
+            exact=self.data.exact_resize,
+        )
+        return ClipDataset(
+            self._clips,
+            self.videos,
+            self.data.sampling,
+            transform,
+            seed=self.seed,
+            index_suffix=INDEX_SUFFIX,
+        )
+
+    def item_names(self, indices: list[int]) -> list[str]:
+        """Clip ids, for error messages."""
+        return [str(clip) for clip in self._clips["id"].iloc[indices]]
+
+    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        """Matrices are decayed (cls and mask token too), biases and norms are not."""
+        return weight_decay_groups(model, weight_decay)
+
+    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+        """The transformer blocks."""
+        assert isinstance(model, RspModel)
+        return [*model.encoder.blocks, *model.decoder.blocks]
+
+    def loss(
+        self, model: nn.Module, batch: dict[str, Tensor], step: StepInfo
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a batch of pairs: frames (B, R, 2, 3, S, S) uint8, seed (B, R)."""
+        assert isinstance(model, RspModel)
+        source, target = normalize(batch["frames"].flatten(0, 1)).unbind(1)
+        outputs = rsp_objective(
+            model,
+            source,
+            target,
+            draw_randomness(batch["seed"].flatten(), self.model, source.device),
+            self.objective,
+            decode_prior=self.objective.decodes_prior(step.step),
+            mean_across_ranks=step.mean_across_ranks,
+        )
+        return outputs.loss, outputs.metrics()
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        """Draws what the model predicts for a few pairs that never change."""
+        assert isinstance(model, RspModel)
+        path = directory / "predictions" / f"step-{step:08d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.draw_predictions(model).save(path)
+        return [path]
+
+    def draw_predictions(self, model: RspModel) -> Any:
+        """Source, target, predictions and reconstruction of the first clips, as a picture (PIL)."""
+        dataset = self.build_dataset()
+        count = min(_PICTURE_EXAMPLES, len(self._clips))
+        spread = torch.linspace(0, len(self._clips) - 1, count).long().tolist()
+        frames = torch.stack([dataset[0, index]["frames"][0] for index in spread])
+        source, target = normalize(frames).to(next(model.parameters()).device).unbind(1)
+        seeds = torch.tensor([seed_for("pictures", self.seed, index) for index in spread])
+        return prediction_sheet(model, source, target, self.objective, seeds)
+
+    @cached_property
+    def _clips(self) -> pd.DataFrame:
+        return pd.read_parquet(self.clip_table, columns=["id", "path", "frames"])

@@ -1,0 +1,34 @@
+"""Parameters that belong to the pipelines themselves: where training writes and where runs are tracked."""
+
+from pathlib import Path
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+
+class FoldersConfig(FrozenConfig):
+    """Where training writes (``params:folders``)."""
+
+    models: Path
+    """Parent of the run folders: training states, logs."""
+
+    reporting: Path
+    """Parent of the pictures that training draws at checkpoints."""
+
+
+class TrackingConfig(FrozenConfig):
+    """The MLflow server and experiment (``params:tracking``)."""
+
+    enabled: bool = True
+    """False: no MLflow run is opened; logs and pictures are written to ``data`` all the same."""
+
+    uri: str = "sqlite:///data/mlflow.db"
+    """Tracking server or database."""
+
+    experiment: str = "vidrep"
+    """Experiment that runs are filed under; created when it does not exist."""
+
+    artifacts: Path | None = None
+    """Folder for pictures of a newly created experiment. None: the server's own default."""
+
+    run_id: str | None = None
+    """The run of this ``kedro run``. Filled in by the tracking hook, not by a user."""

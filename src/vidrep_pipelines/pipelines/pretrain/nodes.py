@@ -1,0 +1,88 @@
+"""Nodes of pretraining."""
+
+from typing import Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
+from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+
+
+def plan_rsp(
+    clips: pd.DataFrame,
+    videos: Parts,
+    data: RspDataConfig,
+    model: RspModelConfig,
+    objective: RspObjectiveConfig,
+    initialize_from: str | None,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run, as ``torchrun`` on several machines reads it too."""
+    from vidrep_pipelines.common.digest import digest_of
+    from vidrep_pipelines.data.clip_table import snapshot
+    from vidrep_pipelines.models.rsp.task import RspTask
+    from vidrep_pipelines.training.config import TrainSpec
+
+    run_directory = folders.models.absolute() / "rsp" / "run"
+    task = RspTask(
+        clip_table=snapshot(clips, run_directory),
+        videos=videos.folder.absolute(),
+        data=data,
+        model=model,
+        objective=objective,
+        initialize_from=initialize_from,
+        seed=train.seed,
+    )
+    spec = TrainSpec.of(
+        task,
+        train=train,
+        launch=launch,
+        run_directory=run_directory,
+        report_directory=folders.reporting / "rsp",
+        data_digest=digest_of(list(clips["id"]), list(clips["digest"])),
+    )
+    return spec.model_dump(mode="json")
+
+
+def train(
+    spec: dict[str, Any], tracking: TrackingConfig
+) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
+    """Trains, resumes, or finds that the run is finished and unchanged."""
+    from vidrep_pipelines.training.config import TrackingTarget, TrainSpec
+    from vidrep_pipelines.training.launch import launch
+    from vidrep_pipelines.training.sinks import read_log
+
+    target = TrackingTarget(uri=tracking.uri, run_id=tracking.run_id) if tracking.run_id else None
+    result = launch(TrainSpec.model_validate(spec).model_copy(update={"tracking": target}))
+    return CheckpointSource(result.checkpoint), read_log(result.log), result.summary()
+
+
+def draw_curves(log: pd.DataFrame) -> Image:
+    """Losses, learning rate and throughput over the run."""
+    from vidrep_pipelines.reporting.curves import loss_curves
+
+    return loss_curves(log)
+
+
+def draw_rsp_predictions(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
+    """What the trained model predicts and reconstructs for a few pairs."""
+    from vidrep_pipelines.models.rsp.model import RspModel
+    from vidrep_pipelines.models.rsp.task import RspTask
+
+    task = RspTask.model_validate(spec["task_config"])
+    model = RspModel(task.model)
+    model.load_state_dict(checkpoint.state_dict())
+    return task.draw_predictions(model.eval())
+
+
+def export_rsp(checkpoint: Checkpoint) -> dict[str, Any]:
+    """RSP's weights under the names of the original repository."""
+    from vidrep_pipelines.models.rsp.checkpoint_io import original_checkpoint
+
+    return original_checkpoint(checkpoint.state_dict(), epoch=checkpoint.meta["epoch"])

@@ -1,0 +1,79 @@
+"""What is in the data, at a glance."""
+
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from vidrep_pipelines.common.errors import InputError, VidrepError
+from vidrep_pipelines.reporting.pictures import Row, image_grid
+
+Read = Callable[[Path, NDArray[np.int64]], NDArray[np.uint8]]
+"""Reads (N, H, W, 3) uint8 frames at (N,) ranks of a video."""
+
+
+def contact_sheet(
+    clips: pd.DataFrame,
+    folder: Path,
+    read: Read,
+    *,
+    rows: int = 12,
+    frames_per_clip: int = 6,
+    cell_height: int = 112,
+    heading: str = "",
+) -> Image.Image:
+    """Draws a row of frames for each of a few clips, of as many classes as possible.
+
+    Only the frames that are shown are read. A clip that cannot be read is named and left empty.
+
+    Args:
+        clips: One row per clip: ``id``, ``path`` (relative to ``folder``), ``frames``, and ``class_name`` and
+            ``frames_per_second`` if known.
+        folder: Where the clips are.
+        read: Reads frames.
+        rows: Number of clips shown, at most.
+        frames_per_clip: Evenly spaced frames per clip, at most.
+        cell_height: Height of every frame in the picture, in pixels.
+        heading: Text above everything; by default the numbers of clips and classes.
+
+    Raises:
+        InputError: There is no clip, or none of the chosen ones can be read.
+    """
+    if clips.empty:
+        raise InputError("A contact sheet was asked for, but there is no clip to show.")
+    chosen = representative_clips(clips, rows)
+    pictures = [_row(clip, folder, read, frames_per_clip) for clip in chosen.to_dict("records")]
+    if not any(row.images for row in pictures):
+        raise InputError(f"None of {len(pictures)} clips under {folder} can be shown: {pictures[0].label}")
+    return image_grid(pictures, heading=heading or _summary(clips), cell_height=cell_height)
+
+
+def representative_clips(clips: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Up to ``count`` clips: the first one of every class in turn, then the second ones, and so on."""
+    if "class_name" not in clips:
+        return clips.head(count)
+    turn = clips.groupby("class_name", sort=True, dropna=False).cumcount()
+    order = clips.assign(_turn=turn).sort_values(["_turn", "class_name"], kind="stable").index[:count]
+    return clips.loc[order].sort_values("class_name", kind="stable")
+
+
+def _row(clip: Mapping[Hashable, Any], folder: Path, read: Read, count: int) -> Row:
+    total = int(clip["frames"])
+    ranks = np.unique(np.linspace(0, max(total - 1, 0), count).round().astype(np.int64))
+    name = clip.get("class_name") or clip["id"]
+    rate = float(clip.get("frames_per_second") or 0)
+    try:
+        images = list(read(folder / clip["path"], ranks))
+    except (VidrepError, OSError, IndexError) as error:
+        return Row([], f"{name}\n{clip['id']}\nnot readable: {error}")
+    length = f"{total} frames, {total / rate:.1f} s" if rate else f"{total} frames"
+    return Row(images, f"{name}\n{clip['id']}\n{length}", [str(rank) for rank in ranks])
+
+
+def _summary(clips: pd.DataFrame) -> str:
+    classes = f" of {clips['class_name'].nunique()} classes" if "class_name" in clips else ""
+    return f"{len(clips)} clips{classes}, {int(clips['frames'].sum())} frames"

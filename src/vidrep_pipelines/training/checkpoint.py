@@ -1,0 +1,242 @@
+"""Checkpoints of a training run: written whole or not at all, readable without running code from them.
+
+A checkpoint is a folder ``step-00000200`` of ``model.safetensors`` (the system's own parameter names, never
+sharded), ``ema.safetensors`` (if there is an average), ``optimizer.pt`` and ``state.json``. Neither generator
+states nor a position in the data are stored: both follow from the seed and the step.
+"""
+
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+
+from vidrep_pipelines.common.atomic import atomic_directory
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.training import distributed
+from vidrep_pipelines.training.errors import CheckpointWriteError
+from vidrep_pipelines.training.parts import TrainingParts
+
+MODEL_FILE, AVERAGE_FILE, OPTIMIZER_FILE, STATE_FILE = (
+    "model.safetensors",
+    "ema.safetensors",
+    "optimizer.pt",
+    "state.json",
+)
+_FULL = StateDictOptions(full_state_dict=True, cpu_offload=True)
+_log = logging.getLogger(__name__)
+
+
+class CheckpointState(FrozenConfig):
+    """What ``state.json`` holds."""
+
+    task: str
+    """The system's name."""
+
+    digest: str
+    """Digest of the run that wrote it."""
+
+    step: int
+    """Updates done."""
+
+    finished: bool
+    """Whether it is the last one of its run."""
+
+    files: dict[str, int] = {}
+    """The other files and their sizes in bytes."""
+
+
+@dataclass(frozen=True)
+class _Contents:
+    model: Mapping[str, Tensor]
+    average: Mapping[str, Tensor] | None
+    optimizer: dict[str, Any]
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint after ``step`` updates is."""
+    return folder / f"step-{step:08d}"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """All checkpoints in ``folder``, newest first."""
+    return sorted(folder.glob("step-*"), reverse=True)
+
+
+def save_checkpoint(folder: Path, parts: TrainingParts, state: CheckpointState, keep: int) -> Path:
+    """Writes a checkpoint and removes all but the newest ``keep``. Every process must call this.
+
+    Raises:
+        CheckpointWriteError: On every process, when the main one could not write.
+    """
+    contents = _gather(parts)
+    path = checkpoint_path(folder, state.step)
+    problem = distributed.from_main(_write(path, contents, state) if distributed.is_main() else None)
+    if problem:
+        raise CheckpointWriteError(problem)
+    if distributed.is_main():
+        for old in list_checkpoints(folder)[keep:]:
+            shutil.rmtree(old)
+    return path
+
+
+def _gather(parts: TrainingParts) -> _Contents:
+    """Collects the state of all processes on the CPU."""
+    model = get_model_state_dict(parts.model, options=_FULL)
+    optimizer = {
+        "optimizer": get_optimizer_state_dict(parts.model, parts.optimizer, options=_FULL),
+        "scaler": parts.scaler.state_dict(),
+    }
+    average = None if parts.average is None else {**model, **parts.average.full_state()}
+    return _Contents(model, average, optimizer)
+
+
+def _write(path: Path, contents: _Contents, state: CheckpointState) -> str | None:
+    """Returns what went wrong, if anything did, so that all processes can stop together."""
+    try:
+        with atomic_directory(path) as temporary:
+            save_file(_unshared(contents.model), temporary / MODEL_FILE)
+            if contents.average is not None:
+                save_file(_unshared(contents.average), temporary / AVERAGE_FILE)
+            torch.save(contents.optimizer, temporary / OPTIMIZER_FILE)
+            files = {file.name: file.stat().st_size for file in sorted(temporary.iterdir())}
+            text = state.model_copy(update={"files": files}).model_dump_json(indent=1)
+            (temporary / STATE_FILE).write_text(text)
+            for file in temporary.iterdir():
+                _flush(file)
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap a full disk
+        return (
+            f"The checkpoint {path} could not be written: {error}. Earlier checkpoints are untouched. Free some "
+            "space (or lower train.keep_checkpoints) and repeat the command; it continues from the latest one."
+        )
+    return None
+
+
+def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tied parameters each get their own copy, which safetensors insists on."""
+    seen: set[int] = set()
+    result = {}
+    for name, value in state.items():
+        address = value.untyped_storage().data_ptr()
+        result[name] = value.clone().contiguous() if address in seen else value.contiguous()
+        seen.add(address)
+    return result
+
+
+def _flush(file: Path) -> None:
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())
+
+
+def read_state(path: Path) -> CheckpointState:
+    """Reads ``state.json`` and checks that the other files are there in full length.
+
+    Raises:
+        InputError: The checkpoint is incomplete, or no checkpoint of this package.
+    """
+    try:
+        state = CheckpointState.model_validate_json((path / STATE_FILE).read_text())
+    except (OSError, ValueError, ValidationError) as error:
+        raise InputError(f"{path / STATE_FILE} is not readable: {error}. {_remedy(path)}") from error
+    for name, size in state.files.items():
+        actual = (path / name).stat().st_size if (path / name).is_file() else 0
+        if actual != size:
+            raise InputError(f"{path / name} has {actual} bytes, but {size} were written. {_remedy(path)}")
+    return state
+
+
+def _remedy(path: Path) -> str:
+    return (
+        f"Delete {path} to continue from an earlier checkpoint if there is one, or set train.resume: never to start anew."
+    )
+
+
+def load_latest(folder: Path, parts: TrainingParts, digest: str) -> CheckpointState | None:
+    """Puts the newest usable checkpoint into ``parts``; None when there is no checkpoint at all.
+
+    A damaged one, or one of another run, is passed over with a warning if there is an earlier usable one.
+
+    Raises:
+        InputError: There are checkpoints, but none is usable.
+    """
+    path, problem = distributed.from_main(_choose(folder, digest) if distributed.is_main() else None)
+    if problem:
+        raise InputError(problem)
+    if path is None:
+        return None
+    _restore(path, _read(path), parts)
+    return read_state(path)
+
+
+def _choose(folder: Path, digest: str) -> tuple[Path | None, str]:
+    """The newest usable checkpoint, or what is wrong with the newest one."""
+    problems = []
+    for path in list_checkpoints(folder):
+        try:
+            state = read_state(path)
+            if state.digest != digest:
+                raise InputError(f"{path} belongs to another run ({state.task}, {state.digest}). {_remedy(path)}")
+            _read(path)
+        except InputError as error:
+            problems.append(str(error))
+        else:
+            for text in problems:
+                _log.warning("%s Continuing from %s instead.", text, path.name)
+            return path, ""
+    return None, problems[0] if problems else ""
+
+
+def _read(path: Path) -> _Contents:
+    average = path / AVERAGE_FILE
+    return _Contents(
+        model=_read_tensors(path / MODEL_FILE),
+        average=_read_tensors(average) if average.is_file() else None,
+        optimizer=_read_optimizer(path / OPTIMIZER_FILE),
+    )
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)  # type: ignore[no-any-return]
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{file} is damaged: {error}. {_remedy(file.parent)}") from error
+
+
+def _read_optimizer(file: Path) -> dict[str, Any]:
+    try:
+        contents = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged archive can raise nearly anything
+        raise InputError(f"{file} is damaged: {str(error).splitlines()[0]}. {_remedy(file.parent)}") from error
+    if not isinstance(contents, dict) or contents.keys() != {"optimizer", "scaler"}:
+        raise InputError(f"{file} holds no optimizer state of this package. {_remedy(file.parent)}")
+    return contents
+
+
+def _restore(path: Path, contents: _Contents, parts: TrainingParts) -> None:
+    own = {name: tuple(value.shape) for name, value in parts.model.state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in contents.model.items()}
+    different = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
+    if different or (parts.average is not None and contents.average is None):
+        what = f"{different[0]} and {len(different) - 1} more" if different else AVERAGE_FILE
+        raise InputError(f"{path} is of another model: {what} does not fit. {_remedy(path)}")
+    set_model_state_dict(parts.model, dict(contents.model), options=_FULL)
+    set_optimizer_state_dict(parts.model, parts.optimizer, contents.optimizer["optimizer"], options=_FULL)
+    parts.scaler.load_state_dict(contents.optimizer["scaler"])
+    if parts.average is not None and contents.average is not None:
+        parts.average.load(contents.average)

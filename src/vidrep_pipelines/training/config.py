@@ -1,0 +1,187 @@
+"""Parameters of training: the science (`TrainConfig`), the machine (`LaunchConfig`), and one run (`TrainSpec`)."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+_NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "log_every_steps", "resume"}
+
+
+class OptimizerConfig(FrozenConfig):
+    """AdamW with a linear warm-up followed by half a cosine (Loshchilov & Hutter 2017, 2019)."""
+
+    base_learning_rate: float = Field(1.5e-4, gt=0)
+    """Peak learning rate for 256 items per update; the peak used is this times ``batch_size / 256``."""
+
+    learning_rate: float | None = Field(None, gt=0)
+    """Peak learning rate as it is, whatever the batch size. None: derived from ``base_learning_rate``."""
+
+    minimum_learning_rate: float = Field(0.0, ge=0)
+    """Where the cosine ends."""
+
+    betas: tuple[float, float] = (0.9, 0.95)
+    """AdamW's decay rates of the gradient's first and second moment."""
+
+    eps: float = Field(1e-8, gt=0)
+    """Added to AdamW's denominator."""
+
+    weight_decay: float = Field(0.05, ge=0)
+    """Decoupled weight decay of matrices; vectors and biases are not decayed."""
+
+    warmup_epochs: int = Field(40, ge=0)
+    """Published epochs of linear warm-up; integer-divided by the samples that the task draws per item."""
+
+    warmup_steps: int | None = Field(None, ge=0)
+    """Warm-up in updates, in place of ``warmup_epochs``."""
+
+    fused: bool = True
+    """One kernel for all parameters, where the installed torch has it for the device."""
+
+
+class TrainConfig(FrozenConfig):
+    """The science of a training run. Nothing here depends on the machine."""
+
+    epochs: int | None = Field(None, ge=1)
+    """Published epochs; integer-divided by the samples that the task draws per item (400 // 2 = 200 passes)."""
+
+    steps: int | None = Field(None, ge=1)
+    """Updates, in place of ``epochs``."""
+
+    batch_size: int = Field(64, ge=1)
+    """Items per update, over all processes and accumulated micro-batches."""
+
+    optimizer: OptimizerConfig = OptimizerConfig()
+    """Optimizer and learning-rate schedule."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Arithmetic of the forward pass: float32, or autocast to bfloat16 or float16 (with loss scaling)."""
+
+    clip_gradient_norm: float | None = Field(None, gt=0)
+    """Longest gradient, in its Euclidean norm over all parameters. None: not clipped."""
+
+    ema_decay: float | None = Field(None, gt=0, lt=1)
+    """Keep an exponential moving average of the weights with this decay, saved beside them. None: no average."""
+
+    seed: int = Field(0, ge=0)
+    """Seed of the initial weights, of the order of the data and of every random draw."""
+
+    checkpoint_every_steps: int | None = Field(None, ge=1)
+    """Updates between checkpoints. None: once per pass over the data. The last update always gets one."""
+
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many checkpoints stay on disk. With one, there is nothing to fall back to if it gets damaged."""
+
+    log_every_steps: int = Field(1, ge=1)
+    """Updates between rows of the training log."""
+
+    resume: Literal["auto", "never"] = "auto"
+    """``auto`` continues an unfinished run and leaves a finished one alone; ``never`` starts from scratch."""
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError(
+                f"set exactly one of train.epochs and train.steps (epochs={self.epochs}, steps={self.steps}); "
+                "set the other to null"
+            )
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """The fields that determine the trained weights."""
+        return self.model_dump(mode="json", exclude=_NOT_SCIENCE)
+
+
+class LaunchConfig(FrozenConfig):
+    """The machine that a run uses. Never part of a digest: the result is meant to be the same."""
+
+    processes: int = Field(1, ge=1)
+    """Training processes on this machine, one per device. Several machines: start the worker by torchrun."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """``auto`` takes CUDA where there is one."""
+
+    device_batch_size: int | None = Field(None, ge=1)
+    """Items in one forward pass of one process; the rest of ``train.batch_size`` is accumulated. None: no accumulation."""
+
+    loader_workers: int = Field(2, ge=0)
+    """Processes that read data, per training process. 0: the training process reads."""
+
+    prefetch_factor: int = Field(2, ge=1)
+    """Batches that each of them prepares in advance."""
+
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """With several processes: replicate the model (DDP) or shard parameters and optimizer state (FSDP2)."""
+
+    retries: int = Field(2, ge=0)
+    """How often the run is restarted from its last checkpoint when a process dies; a new checkpoint resets the count."""
+
+    threads_per_process: int | None = Field(None, ge=1)
+    """Arithmetic threads of one process. None: the machine's cores divided by its training processes."""
+
+    compile: bool = False
+    """Compile the model's ``forward`` by ``torch.compile``."""
+
+
+class TrackingTarget(FrozenConfig):
+    """The MLflow run that receives the curves."""
+
+    uri: str
+    """Tracking server or database, for example ``sqlite:///data/mlflow.db``."""
+
+    run_id: str
+    """An existing run of it."""
+
+
+class TrainSpec(FrozenConfig):
+    """Everything that a training process must know; small, and equal after a round trip through JSON."""
+
+    task: str
+    """Where the task's class is: ``"module:Class"``."""
+
+    task_config: dict[str, Any]
+    """The task's fields, as JSON."""
+
+    train: TrainConfig
+    """The science."""
+
+    launch: LaunchConfig = LaunchConfig()
+    """The machine."""
+
+    run_directory: Path
+    """Receives checkpoints, log and result."""
+
+    report_directory: Path
+    """Receives the pictures that the task makes at checkpoints."""
+
+    tracking: TrackingTarget | None = None
+    """MLflow run for curves and pictures. None: only the log file."""
+
+    data_digest: str = ""
+    """Digest of the training data's content; other data means another run."""
+
+    @classmethod
+    def of(
+        cls,
+        task: BaseModel,
+        *,
+        train: TrainConfig,
+        run_directory: Path,
+        report_directory: Path,
+        launch: LaunchConfig | None = None,
+        tracking: TrackingTarget | None = None,
+        data_digest: str = "",
+    ) -> "TrainSpec":
+        """Describes the training of ``task``, whose class must be importable by name."""
+        return cls(
+            task=f"{type(task).__module__}:{type(task).__qualname__}",
+            task_config=task.model_dump(mode="json"),
+            train=train,
+            launch=launch or LaunchConfig(),
+            run_directory=run_directory.absolute(),
+            report_directory=report_directory.absolute(),
+            tracking=tracking,
+            data_digest=data_digest,
+        )

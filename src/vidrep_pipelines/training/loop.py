@@ -1,0 +1,242 @@
+"""The one training loop, for every system."""
+
+import logging
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch.utils.data import DataLoader
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.progress import Progress
+from vidrep_pipelines.common.seeds import seed_for
+from vidrep_pipelines.training import distributed
+from vidrep_pipelines.training.checkpoint import CheckpointState, checkpoint_path, load_latest, save_checkpoint
+from vidrep_pipelines.training.config import TrainSpec
+from vidrep_pipelines.training.errors import TrainingInterrupted
+from vidrep_pipelines.training.inspection import evaluation_mode, own_random_state, whole_model
+from vidrep_pipelines.training.interruption import Interruption, ignore_stop_signals
+from vidrep_pipelines.training.meters import SpeedMeter, peak_memory_gibibytes
+from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
+from vidrep_pipelines.training.parts import build_parts
+from vidrep_pipelines.training.result import TrainResult
+from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.schedule import plan_schedule
+from vidrep_pipelines.training.sinks import JsonLinesSink, MetricSink, MlflowSink
+from vidrep_pipelines.training.task import Task, load_task
+from vidrep_pipelines.training.update import UpdateOutcome, Updater
+
+_LEAST_STEPS_BETWEEN_CHECKPOINTS = 100
+_log = logging.getLogger(__name__)
+
+
+def run_training(spec: TrainSpec, launcher_pid: int | None = None) -> TrainResult:
+    """Trains in this process, which may be one of several that a launcher started.
+
+    Args:
+        spec: What to train.
+        launcher_pid: Stop when this is no longer the parent process.
+
+    Returns:
+        The result; at once when exactly this run is finished already.
+
+    Raises:
+        VidrepError: A parameter, a file or the data is at fault; see the subclasses.
+    """
+    task = load_task(spec)
+    device = distributed.choose_device(spec.launch)
+    directory, record = RunDirectory(spec.run_directory), RunRecord.of(spec, task)
+    with ExitStack() as stack:
+        stack.enter_context(distributed.arithmetic_threads(spec.launch))
+        stack.enter_context(distributed.process_group(device))
+        stack.enter_context(own_random_state(device))
+        stack.enter_context(directory.locked() if distributed.is_main() else nullcontext())
+        finished = _prepare(spec, directory, record) if distributed.is_main() else None
+        finished = distributed.from_main(finished)
+        if finished is not None:
+            return cast(TrainResult, finished)
+        try:
+            return _TrainingRun(spec, task, device, directory, record).run(Interruption(launcher_pid))
+        except torch.OutOfMemoryError as error:
+            raise ConfigurationError(
+                f"The device's memory is too small: {error}. Lower launch.device_batch_size; the rest of "
+                "train.batch_size is then accumulated, with the same result."
+            ) from error
+
+
+def _prepare(spec: TrainSpec, directory: RunDirectory, record: RunRecord) -> TrainResult | None:
+    afresh = spec.train.resume == "never"
+    finished = None if afresh else directory.finished(record)
+    if finished is None:
+        directory.prepare(record, afresh=afresh)
+    else:
+        _log.info("%s: training is up to date (%d updates)", finished.task, finished.step)
+    return finished
+
+
+class _TrainingRun:
+    """One run in one process: everything is built and restored first, then :meth:`run`."""
+
+    def __init__(
+        self, spec: TrainSpec, task: Task, device: torch.device, directory: RunDirectory, record: RunRecord
+    ) -> None:
+        self._spec, self._task, self._directory, self._record = spec, task, directory, record
+        self._dataset = task.build_dataset()
+        items = len(cast(Any, self._dataset))
+        self._schedule = plan_schedule(spec.train, items, task.samples_per_item)
+        self._order = DataOrder(items, spec.train.batch_size, spec.train.seed)
+        self._plan = plan_batches(spec.train, spec.launch, distributed.world_size())
+        self._parts = build_parts(spec, task, device)
+        state = load_latest(directory.checkpoints, self._parts, record.digest)
+        self._start = 0 if state is None else state.step
+        self._updater = Updater(task, spec.train, self._parts, self._schedule, self._plan)
+        self._speed = SpeedMeter()
+
+    def run(self, interruption: Interruption) -> TrainResult:
+        """Does the remaining updates."""
+        self._announce()
+        with interruption, self._sinks() as sinks:
+            if self._start < self._schedule.steps:
+                self._train(interruption, sinks)
+            else:
+                self._make_pictures(self._start, sinks)  # a kill came between the last checkpoint and this
+        result = self._result()
+        if distributed.is_main():
+            result = self._directory.write_result(result)
+        return cast(TrainResult, distributed.from_main(result))
+
+    def _train(self, interruption: Interruption, sinks: list[MetricSink]) -> None:
+        train, steps = self._spec.train, self._schedule.steps
+        batches = self._speed.timed(self._batches())
+        self._speed.read()
+        with self._progress() as progress:
+            for step in range(self._start, steps):
+                interruption.check_launcher()
+                outcome = self._updater.run(step, batches, stop=interruption.requested)
+                self._speed.count(self._plan.batch_size)
+                done, last = step + 1, step + 1 == steps
+                if last or done % train.log_every_steps == 0:
+                    self._log_row(done, outcome, sinks)
+                if progress is not None:
+                    progress.advance(note=f"loss {outcome.loss:.4g}")
+                if last or outcome.stop or done % self._checkpoint_interval() == 0:
+                    path = self._save(done)
+                    if outcome.stop and not last:
+                        raise _interrupted(interruption, done, path)
+                    self._make_pictures(done, sinks)
+
+    def _batches(self) -> Iterator[Mapping[str, Any]]:
+        """This process's micro-batches from the first remaining update to the last one."""
+        launch = self._spec.launch
+        sampler = RankBatches(
+            self._order, self._plan, distributed.rank(), self._start, self._schedule.steps
+        )
+        loader: DataLoader[Any] = DataLoader(
+            self._dataset,
+            batch_sampler=sampler,
+            num_workers=launch.loader_workers,
+            prefetch_factor=launch.prefetch_factor if launch.loader_workers else None,
+            multiprocessing_context=_loader_start_method() if launch.loader_workers else None,
+            worker_init_fn=ignore_stop_signals,
+            pin_memory=self._parts.device.type == "cuda",
+            generator=torch.Generator().manual_seed(seed_for("loader", self._spec.train.seed)),
+        )
+        return iter(loader)
+
+    def _checkpoint_interval(self) -> int:
+        default = max(self._schedule.steps_per_epoch, _LEAST_STEPS_BETWEEN_CHECKPOINTS)
+        return self._spec.train.checkpoint_every_steps or default
+
+    def _save(self, step: int) -> Path:
+        state = CheckpointState(
+            task=self._task.name,
+            digest=self._record.digest,
+            step=step,
+            finished=step == self._schedule.steps,
+        )
+        return save_checkpoint(self._directory.checkpoints, self._parts, state, self._spec.train.keep_checkpoints)
+
+    def _make_pictures(self, step: int, sinks: list[MetricSink]) -> None:
+        """Lets the task look at the model on the main process while the others wait."""
+        model = whole_model(self._task, self._parts.model, self._parts.device)
+        if distributed.is_main():
+            self._spec.report_directory.mkdir(parents=True, exist_ok=True)
+            with own_random_state(self._parts.device), evaluation_mode(model), torch.no_grad():
+                files = self._task.on_checkpoint(model, self._spec.report_directory, step)
+            self._directory.add_reports(files)
+            for sink in sinks:
+                sink.log_files(files)
+        distributed.barrier()
+
+    def _log_row(self, step: int, outcome: UpdateOutcome, sinks: list[MetricSink]) -> None:
+        metrics = {name: float(distributed.mean_across_ranks(value)) for name, value in outcome.metrics.items()}
+        row = {
+            "step": step,
+            "epoch": self._schedule.epoch(step),
+            "time": time.time(),
+            "train/loss": outcome.loss,
+            **{f"train/{name}": value for name, value in metrics.items()},
+            "optimizer/learning_rate": outcome.learning_rate,
+            "optimizer/gradient_norm": outcome.gradient_norm,
+            "optimizer/skipped": float(outcome.skipped),
+            **self._speed.read(),
+            "system/peak_memory_gibibytes": peak_memory_gibibytes(self._parts.device),
+        }
+        for sink in sinks:
+            sink.log(row)
+
+    @contextmanager
+    def _sinks(self) -> Iterator[list[MetricSink]]:
+        """Log file and MLflow on the main process, nothing on the others."""
+        sinks: list[MetricSink] = []
+        if distributed.is_main():
+            sinks.append(JsonLinesSink(self._directory.log, self._start))
+            if self._spec.tracking is not None:
+                sinks.append(MlflowSink(self._spec.tracking))
+        try:
+            yield sinks
+        finally:
+            for sink in sinks:
+                sink.close()
+
+    def _progress(self) -> AbstractContextManager[Progress | None]:
+        if distributed.is_main():
+            return Progress(self._schedule.steps, self._task.name, "update", self._start)
+        return nullcontext()
+
+    def _announce(self) -> None:
+        if distributed.is_main():
+            plan = self._plan
+            _log.info(
+                "%s: %d updates of %d items (%d per device x %d devices x %d accumulated) on %s, from update %d",
+                self._task.name, self._schedule.steps, plan.batch_size, plan.device_batch_size, plan.world_size,
+                plan.accumulation, self._parts.device.type, self._start,
+            )  # fmt: skip
+
+    def _result(self) -> TrainResult:
+        return TrainResult(
+            task=self._task.name,
+            status="resumed" if self._start else "trained",
+            digest=self._record.digest,
+            step=self._schedule.steps,
+            resumed_from=self._start,
+            run_directory=self._directory.path,
+            checkpoint=checkpoint_path(self._directory.checkpoints, self._schedule.steps),
+            log=self._directory.log,
+        )
+
+
+def _interrupted(interruption: Interruption, step: int, path: Path) -> TrainingInterrupted:
+    cause = interruption.received or "a signal to another process"
+    return TrainingInterrupted(
+        f"Training was stopped by {cause} after update {step}; {path} is saved. The same command continues from it."
+    )
+
+
+def _loader_start_method() -> str | None:
+    """Forked workers start at once. A spawned training process would otherwise spawn its workers, too."""
+    return "fork" if platform.system() == "Linux" else None

@@ -1,0 +1,44 @@
+"""AdamW and its parameter groups."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from vidrep_pipelines.training.config import OptimizerConfig
+
+_FUSED_DEVICES = {"cpu", "cuda"}
+
+
+def weight_decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Splits the trainable parameters into those without weight decay (first) and those with it.
+
+    Vectors (fewer than two dimensions) and everything named ``*.bias`` are not decayed. An empty group is
+    left out.
+    """
+    trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    kept = [parameter for name, parameter in trainable if _is_not_decayed(name, parameter)]
+    decayed = [parameter for name, parameter in trainable if not _is_not_decayed(name, parameter)]
+    groups = [
+        {"params": kept, "weight_decay": 0.0},
+        {"params": decayed, "weight_decay": weight_decay},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _is_not_decayed(name: str, parameter: nn.Parameter) -> bool:
+    return parameter.ndim < 2 or name.endswith(".bias")
+
+
+def build_optimizer(
+    groups: list[dict[str, Any]], config: OptimizerConfig, device: torch.device
+) -> torch.optim.AdamW:
+    """AdamW over ``groups``, each with its own ``weight_decay``; the loop sets the learning rate per step."""
+    fused = config.fused and device.type in _FUSED_DEVICES
+    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps, fused=fused)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    """Sets every group's rate; a group's optional ``lr_scale`` multiplies it."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate * group.get("lr_scale", 1.0)

@@ -1,0 +1,93 @@
+"""Learning rate and length of a run."""
+
+import math
+from dataclasses import dataclass
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.training.config import TrainConfig
+
+_REFERENCE_BATCH_SIZE = 256
+
+
+def scaled_learning_rate(base_learning_rate: float, batch_size: int) -> float:
+    """Linear scaling rule (Goyal et al. 2017, arXiv 1706.02677): the base rate is for 256 items per update."""
+    return base_learning_rate * batch_size / _REFERENCE_BATCH_SIZE
+
+
+def learning_rate(epoch: float, *, base: float, minimum: float, epochs: float, warmup_epochs: float) -> float:
+    """Linear warm-up to ``base``, then half a cosine down to ``minimum``.
+
+    Args:
+        epoch: Passes done, with fraction; in [0, epochs].
+        base: The peak, reached at ``warmup_epochs``.
+        minimum: Reached at ``epochs``.
+        epochs: Length of the run in passes.
+        warmup_epochs: Length of the warm-up in passes.
+    """
+    if epoch < warmup_epochs:
+        return base * epoch / warmup_epochs
+    progress = min(1.0, (epoch - warmup_epochs) / max(epochs - warmup_epochs, 1e-12))
+    return minimum + (base - minimum) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A run's length and learning rate by update."""
+
+    steps_per_epoch: int
+    steps: int
+    warmup_epochs: float
+    base: float
+    minimum: float
+
+    def epoch(self, step: int) -> float:
+        """Passes over the data done after ``step`` updates."""
+        return step / self.steps_per_epoch
+
+    def learning_rate(self, step: int) -> float:
+        """Learning rate of the update that follows ``step`` earlier ones."""
+        return learning_rate(
+            self.epoch(step),
+            base=self.base,
+            minimum=self.minimum,
+            epochs=self.epoch(self.steps),
+            warmup_epochs=self.warmup_epochs,
+        )
+
+
+def plan_schedule(train: TrainConfig, items: int, samples_per_item: int) -> Schedule:
+    """Turns published epochs into updates on a data set of ``items`` items; incomplete batches are dropped.
+
+    Raises:
+        ConfigurationError: The data set is smaller than a batch, or the warm-up longer than the run.
+    """
+    if items < train.batch_size:
+        raise ConfigurationError(
+            f"The data set has {items} items, fewer than train.batch_size = {train.batch_size}. "
+            f"Lower train.batch_size to at most {items} or add data."
+        )
+    steps_per_epoch = items // train.batch_size
+    steps = train.steps or _passes(train, samples_per_item) * steps_per_epoch
+    optimizer = train.optimizer
+    if optimizer.warmup_steps is None:
+        warmup_epochs = float(optimizer.warmup_epochs // samples_per_item)
+    else:
+        warmup_epochs = optimizer.warmup_steps / steps_per_epoch
+    if warmup_epochs * steps_per_epoch > steps:
+        raise ConfigurationError(
+            f"The warm-up takes {warmup_epochs * steps_per_epoch:.0f} updates, the whole run only {steps}. "
+            "Lower train.optimizer.warmup_epochs (or set train.optimizer.warmup_steps), or train longer."
+        )
+    peak = optimizer.learning_rate or scaled_learning_rate(optimizer.base_learning_rate, train.batch_size)
+    return Schedule(steps_per_epoch, steps, warmup_epochs, peak, optimizer.minimum_learning_rate)
+
+
+def _passes(train: TrainConfig, samples_per_item: int) -> int:
+    """Real passes over the data: the published epochs, each of which counts one sample per item."""
+    passes = (train.epochs or 0) // samples_per_item
+    if passes == 0:
+        raise ConfigurationError(
+            f"train.epochs = {train.epochs} is less than one pass, because {samples_per_item} samples are drawn "
+            f"per item. Set train.epochs to at least {samples_per_item}."
+        )
+    return passes

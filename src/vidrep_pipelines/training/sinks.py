@@ -1,0 +1,141 @@
+"""Where metrics go: a log file always, MLflow if wanted."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.training.config import TrackingTarget
+
+Row = Mapping[str, float]
+"""One row of the log: ``step``, ``epoch``, ``time`` (Unix seconds) and metrics named ``group/name``."""
+
+_SECONDS_BETWEEN_SENDS = 5.0
+_NOT_METRICS = {"step", "time"}
+_log = logging.getLogger(__name__)
+
+
+class MetricSink(Protocol):
+    """Receives rows and pictures while training runs."""
+
+    def log(self, row: Row) -> None:
+        """Takes one row."""
+
+    def log_files(self, files: Sequence[Path]) -> None:
+        """Takes files made at a checkpoint."""
+
+    def close(self) -> None:
+        """Sends what is left."""
+
+
+class JsonLinesSink:
+    """The training log, one JSON object per line, each on disk before training goes on.
+
+    Args:
+        path: The file. Rows after ``step`` are cut from it, so that a continued run logs every step once.
+        step: Updates done before.
+    """
+
+    def __init__(self, path: Path, step: int = 0) -> None:
+        rows = [row for row in read_rows(path) if row["step"] <= step]
+        with atomic_file(path) as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        self._file = path.open("a")
+
+    def log(self, row: Row) -> None:
+        """Appends one line."""
+        self._file.write(json.dumps(dict(row)) + "\n")
+        self._file.flush()
+
+    def log_files(self, files: Sequence[Path]) -> None:
+        """Names the files in the program's log; they stay where they are."""
+        for file in files:
+            _log.info("made %s", file)
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+class MlflowSink:
+    """Curves and pictures of an existing MLflow run.
+
+    Rows are sent together every few seconds. When the server fails, one warning is given and nothing more is
+    sent, because training matters more and the log file has everything.
+
+    Args:
+        target: Server and run.
+    """
+
+    def __init__(self, target: TrackingTarget) -> None:
+        self._target, self._rows = target, list[Row]()
+        self._client: Any = None
+        self._failed, self._sent = False, time.monotonic()
+
+    def log(self, row: Row) -> None:
+        """Keeps the row and sends all kept ones now and then."""
+        self._rows.append(row)
+        if time.monotonic() - self._sent >= _SECONDS_BETWEEN_SENDS:
+            self._send()
+
+    def log_files(self, files: Sequence[Path]) -> None:
+        """Uploads the files as artifacts."""
+        for file in files:
+            self._try("log_artifact", str(file), "pictures")
+
+    def close(self) -> None:
+        """Sends the kept rows."""
+        self._send()
+
+    def _send(self) -> None:
+        rows, self._rows, self._sent = self._rows, [], time.monotonic()
+        if rows and not self._failed:
+            metrics = [metric for row in rows for metric in _mlflow_metrics(row)]
+            for start in range(0, len(metrics), 1000):  # the protocol's limit
+                self._try("log_batch", metrics[start : start + 1000])
+
+    def _try(self, method: str, *arguments: Any) -> None:
+        if self._failed:
+            return
+        try:
+            getattr(self._connected(), method)(self._target.run_id, *arguments)
+        except Exception as error:  # whatever it is, it must not stop training
+            self._failed = True
+            _log.warning("MLflow at %s failed (%s); curves go on in the log file only.", self._target.uri, error)
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds, and only some runs want it
+
+            self._client = MlflowClient(tracking_uri=self._target.uri)
+        return self._client
+
+
+def _mlflow_metrics(row: Row) -> list[Any]:
+    from mlflow.entities import Metric  # noqa: PLC0415
+
+    milliseconds, step = int(row["time"] * 1000), int(row["step"])
+    return [Metric(name, value, milliseconds, step) for name, value in row.items() if name not in _NOT_METRICS]
+
+
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """The rows of a training log; none if there is no file. A torn last line is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def read_log(path: Path) -> pd.DataFrame:
+    """The training log as a table, one row per logged step, one column per metric."""
+    return pd.DataFrame(read_rows(path))

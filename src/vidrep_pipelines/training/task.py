@@ -1,0 +1,107 @@
+"""What a system supplies to be trained by the shared loop."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from pydantic import ValidationError
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.training.config import TrainSpec
+
+Batch = Mapping[str, Any]
+"""Collated items on the training device; ``batch["index"]`` (B,) holds the items' indices."""
+
+Metrics = dict[str, Tensor]
+"""Detached scalars by name, each a mean over the micro-batch."""
+
+
+@dataclass(frozen=True)
+class StepInfo:
+    """Where training is, for losses that depend on it.
+
+    Attributes:
+        step: Updates done so far.
+        epoch: Passes over the data done so far, with its fraction.
+        mean_across_ranks: Averages a tensor over the processes. Its result carries no gradient: it serves
+            decisions (for example whether a mean is below a threshold) on which all processes must agree.
+    """
+
+    step: int
+    epoch: float
+    mean_across_ranks: Callable[[Tensor], Tensor]
+
+
+class Task(Protocol):
+    """A system as the training loop sees it. Implement it by a frozen pydantic model.
+
+    The loop seeds torch's global generators before every forward pass from (seed, step, position in the
+    batch). Noise taken from the samples' own seeds in addition does not depend on the number of processes.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, for example ``"rsp"``."""
+
+    @property
+    def samples_per_item(self) -> int:
+        """Training samples drawn per item; published epochs and warm-up are integer-divided by it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the result, as JSON data and without paths; a change of it means retraining."""
+
+    def build_model(self) -> nn.Module:
+        """A new model on the CPU. Torch's global generator is seeded before the call."""
+
+    def build_dataset(self) -> Dataset[Any]:
+        """The training data: ``len()``, and ``[(epoch, index)]`` -> a dict with the int ``"index"`` in it."""
+
+    def item_names(self, indices: Sequence[int]) -> list[str]:
+        """Names of items, for error messages."""
+
+    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        """AdamW's parameter groups. A group's optional ``"lr_scale"`` multiplies its learning rate."""
+
+    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+        """The submodules that FSDP2 gathers one at a time, usually the transformer blocks."""
+
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        """The scalar loss, a mean over the batch's items, and metrics to log."""
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        """Makes pictures in ``directory`` and returns them. Runs on the first process, in eval mode."""
+
+
+class TrainingStep(nn.Module):
+    """The model and its loss as one module, so that wrappers such as DDP stay invisible to systems."""
+
+    def __init__(self, task: Task, model: nn.Module) -> None:
+        super().__init__()
+        self.task, self.model = task, model
+
+    def forward(self, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        """The task's loss of ``batch``."""
+        return self.task.loss(self.model, batch, step)
+
+
+def load_task(spec: TrainSpec) -> Task:
+    """Imports the class named in ``spec.task`` and builds it from ``spec.task_config``.
+
+    Raises:
+        ConfigurationError: There is no such class, or it refuses the fields.
+    """
+    module, _, name = spec.task.partition(":")
+    try:
+        task_class = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"spec.task is {spec.task!r}, but {error}. It must be 'module:Class' of an importable class."
+        ) from error
+    try:
+        return cast(Task, task_class.model_validate(spec.task_config))
+    except ValidationError as error:
+        raise ConfigurationError(f"spec.task_config does not fit {spec.task}: {error}") from error

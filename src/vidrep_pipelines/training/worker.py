@@ -1,0 +1,120 @@
+"""A training process that a launcher started.
+
+On several machines, run on each of them::
+
+    torchrun --nnodes=2 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
+        -m vidrep_pipelines.training.worker spec.json
+
+where ``spec.json`` is :class:`TrainSpec` as JSON on a file system that all of them share.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
+from vidrep_pipelines.training.config import TrainSpec
+from vidrep_pipelines.training.errors import LauncherLostError, TrainingInterrupted
+from vidrep_pipelines.training.loop import run_training
+from vidrep_pipelines.training.result import TrainResult
+
+INTERRUPTED_EXIT_CODE = 143
+"""128 + SIGTERM, what a shell reports for a process that ended by SIGTERM."""
+
+
+class Failure(FrozenConfig):
+    """Why a training process ended, for the launcher to read."""
+
+    error: str
+    """``module:Class`` of the exception."""
+
+    message: str
+    """Its text."""
+
+    trace: str
+    """Where it came from."""
+
+    worth_retrying: bool
+    """Whether it looks like the consequence of another process's death."""
+
+
+def run_rank(spec_json: str, launcher_pid: int, failures: str) -> TrainResult:
+    """Entry point of a process started by :func:`vidrep_pipelines.training.launch.launch`.
+
+    Args:
+        spec_json: The spec.
+        launcher_pid: The launching process.
+        failures: Folder to report a failure in.
+    """
+    _configure_logging()
+    try:
+        return run_training(TrainSpec.model_validate_json(spec_json), launcher_pid)
+    except LauncherLostError:
+        sys.exit(1)
+    except Exception as error:
+        _report(error, Path(failures) / f"rank-{os.environ.get('RANK', '0')}.json")
+        sys.exit(INTERRUPTED_EXIT_CODE if isinstance(error, TrainingInterrupted) else 1)
+
+
+def _report(error: Exception, path: Path) -> None:
+    failure = Failure(
+        error=f"{type(error).__module__}:{type(error).__qualname__}",
+        message=str(error),
+        trace="".join(traceback.format_exception(error)),
+        # Torch's backends report a lost peer as a plain RuntimeError or a subclass of it.
+        worth_retrying=isinstance(error, RuntimeError | OSError),
+    )
+    with atomic_file(path) as temporary:
+        temporary.write_text(failure.model_dump_json())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point under ``torchrun``; returns the exit code, 143 after a requested stop."""
+    parser = argparse.ArgumentParser(prog="python -m vidrep_pipelines.training.worker", description=__doc__)
+    parser.add_argument("spec", type=Path, help="TrainSpec as JSON")
+    _configure_logging()
+    log = logging.getLogger(__name__)
+    try:
+        result = run_training(_read_spec(parser.parse_args(arguments).spec), _launcher_pid())
+    except TrainingInterrupted as error:
+        log.warning("%s", error)
+        return INTERRUPTED_EXIT_CODE
+    except VidrepError as error:
+        log.error("%s: %s", type(error).__name__, error)
+        return 1
+    log.info("%s: %s, %s", result.task, result.status, result.checkpoint)
+    return 0
+
+
+def _read_spec(path: Path) -> TrainSpec:
+    try:
+        spec = TrainSpec.model_validate_json(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+    except ValidationError as error:
+        raise ConfigurationError(f"{path} is no training spec: {error}") from error
+    if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0:  # continue what the first attempt began
+        return spec.model_copy(update={"train": spec.train.model_copy(update={"resume": "auto"})})
+    return spec
+
+
+def _launcher_pid() -> int | None:
+    return os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
+
+
+def _configure_logging() -> None:
+    """The main process's messages; the others only warn."""
+    level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("vidrep_pipelines").setLevel(level)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

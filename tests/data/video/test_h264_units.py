@@ -1,0 +1,28 @@
+import pytest
+
+from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
+
+
+def unit(kind, reference, size=4, payload=b"\x88\x99"):
+    body = bytes([reference << 5 | kind]) + payload
+    return len(body).to_bytes(size, "big") + body
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+@pytest.mark.parametrize(("kind", "reference", "droppable"), [(1, 0, True), (1, 2, False), (5, 3, False)])
+def test_first_slice_decides(size, kind, reference, droppable):
+    packet = unit(9, 0, size) + unit(6, 0, size) + unit(kind, reference, size) + unit(1, 1, size)
+    assert is_droppable(packet, size) is droppable
+
+
+def test_packets_without_slices_and_damaged_packets_are_kept():
+    assert not is_droppable(unit(6, 0), 4)
+    assert not is_droppable(b"\xff\xff\xff\xff\x06", 4)
+    assert not is_droppable(b"", 4)
+
+
+def test_length_size_is_in_the_set_up_bytes():
+    assert length_size(b"\x01\x64\x00\x0a\xff\xe1\x00") == 4
+    assert length_size(b"\x01\x64\x00\x0a\xfd\xe1\x00") == 2
+    assert length_size(b"\x00\x00\x00\x01\x67\x64\x00\x0a") is None
+    assert length_size(b"") is None

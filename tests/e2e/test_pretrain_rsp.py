@@ -1,0 +1,116 @@
+"""``kedro run --pipelines pretrain_rsp``: what it writes, and what a second run does."""
+
+import json
+import logging
+import pickle
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from tests.helpers.project import TINY, load, merged, run_pipeline
+
+
+def file_times(folder: Path, pattern: str) -> dict[str, int]:
+    """Modification times of all matching files below a folder."""
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.rglob(pattern))}
+
+
+def test_everything_is_written(finished_run: Path) -> None:
+    clips = pd.read_parquet(finished_run / "05_model_input/clip_table.parquet")
+    assert len(clips) == TINY["sample_world"]["clips"]
+    assert all((finished_run / "03_primary/resized_videos" / path).is_file() for path in clips["path"])
+    for picture in (
+        "contact_sheet.png",
+        "label_filter/report.png",
+        "rsp/loss_curves.png",
+        "rsp/predictions.png",
+        "rsp/predictions/step-00000006.png",
+    ):
+        with Image.open(finished_run / "08_reporting" / picture) as image:
+            assert min(image.size) > 50
+            low, high = image.convert("L").getextrema()
+            assert high - low > 100  # something is drawn
+
+
+def test_every_step_is_logged_once(finished_run: Path) -> None:
+    log = pd.read_parquet(finished_run / "08_reporting/rsp/train_log.parquet")
+    assert log["step"].tolist() == list(range(1, 7))
+    assert log["train/loss"].notna().all()
+    assert {"train/loss_posterior", "train/loss_masked", "train/kl"} <= set(log.columns)
+
+
+def test_checkpoint_is_published(finished_run: Path) -> None:
+    checkpoint = finished_run / "06_models/rsp/checkpoint"
+    tensors = load_file(checkpoint / "model.safetensors")
+    assert any(name.startswith("encoder.") for name in tensors)
+    assert json.loads((checkpoint / "meta.json").read_text())["step"] == 6
+
+
+def test_label_list_is_the_official_one(finished_run: Path) -> None:
+    with (finished_run / "05_model_input/labels/label_full_1.0.pickle").open("rb") as file:
+        rows = pickle.load(file)
+    clips = pd.read_parquet(finished_run / "05_model_input/clip_table.parquet")
+    assert rows == [(row.class_id, f"resized_videos/{row.path}") for row in clips.itertuples()]
+    names = clips.drop_duplicates("class_id").sort_values("class_id")["class_name"].tolist()
+    assert names == sorted(names)
+
+
+def test_sample_world_truth_is_in_the_catalog(finished_run: Path) -> None:
+    truth = load("sample_world_truth", finished_run)
+    clips = load("clip_table", finished_run)
+    name, frames = clips["id"].iloc[0], int(clips["frames"].iloc[0])
+    assert truth.read(name, "masks").shape[0] == frames
+    assert truth.read(name, "phases").shape == (frames,)
+    assert truth.attributes(name)["instruction"]
+
+
+def test_a_second_run_does_nothing_heavy_and_says_so(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    heavy = ["01_raw", "03_primary/resized_videos", "06_models/rsp/run/checkpoints"]
+    before = [file_times(data / folder, "*[!.l][!o][!c][!k]") for folder in heavy]
+    with caplog.at_level(logging.INFO):
+        run_pipeline("pretrain_rsp", data, TINY)
+    assert [file_times(data / folder, "*[!.l][!o][!c][!k]") for folder in heavy] == before
+    text = caplog.text
+    assert "resize: up to date (6 items)" in text
+    assert "training is up to date" in text
+
+
+def test_a_changed_training_parameter_retrains_only(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = file_times(data / "03_primary/resized_videos", "*.mp4")
+    with caplog.at_level(logging.INFO):
+        run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"train": {"steps": 7}}}))
+    assert file_times(data / "03_primary/resized_videos", "*.mp4") == before
+    assert "train.steps: 6 -> 7" in caplog.text
+    assert len(pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")) == 7
+
+
+def test_a_changed_resize_parameter_redoes_from_there(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rendered = file_times(data / "01_raw/sample_world", "*.mp4")
+    resized = file_times(data / "03_primary/resized_videos", "*.mp4")
+    with caplog.at_level(logging.INFO):
+        run_pipeline("pretrain_rsp", data, merged(TINY, {"resize": {"short_side": 48}}))
+    assert file_times(data / "01_raw/sample_world", "*.mp4") == rendered
+    after = file_times(data / "03_primary/resized_videos", "*.mp4")
+    assert after.keys() == resized.keys()
+    assert all(after[name] > resized[name] for name in after)
+    assert re.search(r"data: \w+ -> \w+", caplog.text)  # the training says what changed
+    assert set(pd.read_parquet(data / "05_model_input/clip_table.parquet")["height"]) == {48}
+
+
+def test_export_has_the_original_names(data: Path) -> None:
+    run_pipeline("export_rsp", data, TINY)
+    exported = load("rsp.original_checkpoint", data)
+    assert {"model", "epoch"} <= exported.keys()
+    assert {"cls_token", "decoder_pred.weight", "to_prior.0.weight"} <= exported["model"].keys()
+
+
+def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:
+    run_pipeline("export_rsp", data, TINY)
+    path = data / "06_models/rsp/original_checkpoint.pth"
+    run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"initialize_from": str(path)}}))
+    log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
+    assert len(log) == 6

@@ -1,0 +1,70 @@
+"""Finds the recorded cases of the published systems: <root>/<system>/<kind>_<anything>/."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder of recorded inputs and outputs."""
+
+    folder: Path
+
+    @property
+    def kind(self) -> str:
+        """The folder's name up to its last underscore: ``pretrain_a`` is a ``pretrain`` case."""
+        return self.folder.name.rpartition("_")[0] or self.folder.name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.folder / "config.json").read_text())
+        return content
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        with np.load(self.folder / "io.npz", allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The arrays that are numbers."""
+        return {
+            name: torch.from_numpy(array) for name, array in self.arrays().items() if array.dtype.kind in "biuf"
+        }
+
+
+Check = Callable[[Case], None]
+
+
+def parity_folder(system: str) -> Path:
+    """Where the cases of a system lie: ``$VIDREP_PARITY_DIR/<system>``."""
+    root = os.environ.get("VIDREP_PARITY_DIR")
+    return (Path(root) if root else _REPOSITORY.parent / "shared" / "parity") / system
+
+
+def find_cases(folder: Path) -> list[Case]:
+    """Every case in the folder, whatever it is called."""
+    if not folder.is_dir():
+        return []
+    return [Case(entry) for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+
+
+def pair_with_checks(
+    cases: list[Case], checks: Mapping[str, tuple[Check, ...]], unknown: Check
+) -> list[tuple[Case, Check]]:
+    """Every case with every check of its kind; a case of an unknown kind is paired with ``unknown``."""
+    return [(case, check) for case in cases for check in checks.get(case.kind, (unknown,))]
+
+
+def name_of(value: Case | Check) -> str:
+    """How pytest calls a case or a check."""
+    return value.folder.name if isinstance(value, Case) else value.__name__.removeprefix("check_")

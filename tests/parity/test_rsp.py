@@ -1,0 +1,22 @@
+"""RSP computes what the published implementation computed: every recorded case, every recorded value."""
+
+import pytest
+
+from .discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
+from .rsp_data_checks import CROP_CHECKS, RATE_CHECKS
+from .rsp_pretrain_checks import CHECKS as PRETRAIN_CHECKS
+
+CHECKS: dict[str, tuple[Check, ...]] = {"pretrain": PRETRAIN_CHECKS, "crops": CROP_CHECKS, "lr": RATE_CHECKS}
+
+
+def unknown_kind(case: Case) -> None:
+    pytest.fail(f"{case.folder} is of an unknown kind; known are {', '.join(CHECKS)}")
+
+
+CASES = find_cases(parity_folder("rsp"))
+
+
+@pytest.mark.skipif(not CASES, reason="no recorded cases; set VIDREP_PARITY_DIR")
+@pytest.mark.parametrize(("case", "check"), pair_with_checks(CASES, CHECKS, unknown_kind), ids=name_of)
+def test_case(case: Case, check: Check) -> None:
+    check(case)

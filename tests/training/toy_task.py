@@ -1,0 +1,114 @@
+"""A tiny system that the training tests train."""
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.seeds import generator_for
+from vidrep_pipelines.training.optimizer import weight_decay_groups
+from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
+
+_FEATURES = 6
+
+
+class ToyDataset(Dataset[dict[str, Any]]):
+    """Noisy observations of a fixed linear map; the noise is new in every epoch."""
+
+    def __init__(self, items: int, bad_item: int | None = None) -> None:
+        self._items, self._bad_item = items, bad_item
+
+    def __len__(self) -> int:
+        return self._items
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        epoch, index = key
+        generator = generator_for("toy", epoch, index)
+        inputs = generator.standard_normal(_FEATURES).astype(np.float32)
+        target = np.float32(inputs.sum() + 0.1 * generator.standard_normal())
+        if index == self._bad_item:
+            inputs = inputs * np.float32(np.nan)
+        return {"inputs": inputs, "target": target, "index": index}
+
+
+class ToyModel(nn.Module):
+    """Two layers with dropout, so that the global generator matters."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Linear(_FEATURES, width)
+        self.second = nn.Linear(width, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        output: Tensor = self.second(self.dropout(torch.tanh(self.first(inputs))))
+        return output.squeeze(-1)
+
+
+class ToyTask(FrozenConfig):
+    """Regression by :class:`ToyModel`, with faults to order."""
+
+    items: int = 40
+    width: int = 8
+    dropout: float = 0.0
+    samples_per_item: int = 1
+    bad_item: int | None = None
+    loss_scale: float = 1.0
+    kill_rank: int | None = None
+    """This rank kills itself at ``kill_step``, once: ``kill_marker`` remembers that it did."""
+    kill_step: int = 0
+    kill_signal: int = signal.SIGKILL
+    kill_marker: Path | None = None
+    fault: str = ""
+    """Text of an error that the loss raises."""
+
+    @property
+    def name(self) -> str:
+        return "toy"
+
+    def identity(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", include={"items", "width", "dropout", "bad_item", "loss_scale"})
+
+    def build_model(self) -> nn.Module:
+        return ToyModel(self.width, self.dropout)
+
+    def build_dataset(self) -> Dataset[Any]:
+        return ToyDataset(self.items, self.bad_item)
+
+    def item_names(self, indices: Sequence[int]) -> list[str]:
+        return [f"clip_{index:03d}" for index in indices]
+
+    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        return weight_decay_groups(model, weight_decay)
+
+    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+        return [module for module in model.modules() if isinstance(module, nn.Linear)]
+
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        self._misbehave(step)
+        errors = model(batch["inputs"]).float() - batch["target"]
+        loss = self.loss_scale * errors.square().mean()
+        mean = step.mean_across_ranks(errors.detach().abs().mean())
+        return loss, {"absolute_error": errors.detach().abs().mean(), "agreed_error": mean}
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        path = directory / f"toy-{step:04d}.txt"
+        torch.rand(3)  # must not disturb training
+        path.write_text(f"{model.training} {model(torch.ones(1, _FEATURES)).item()}")
+        return [path]
+
+    def _misbehave(self, step: StepInfo) -> None:
+        if self.fault:
+            raise TypeError(self.fault)
+        rank = int(os.environ.get("RANK", "0"))
+        if self.kill_marker is not None and rank == self.kill_rank and step.step == self.kill_step:
+            if not self.kill_marker.exists():
+                self.kill_marker.touch()
+                os.kill(os.getpid(), self.kill_signal)
