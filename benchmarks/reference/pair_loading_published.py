@@ -1,6 +1,6 @@
 """The published way of loading frame pairs: decord frame by frame, Pillow, float tensors from the worker.
 
-The torchvision transforms that the original calls are spelled out, because torchvision is not on our data path.
+The torchvision transforms that the original calls are spelled out: torchvision is not on our data path.
 """
 
 import math

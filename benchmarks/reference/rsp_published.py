@@ -63,11 +63,12 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """Unfused attention of (B, N, D) queries to (B, M, D) keys and values."""
 
     def split(tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+        return tokens.reshape(*tokens.shape[:2], heads, -1).transpose(1, 2)
 
     query, key, value = split(query), split(key), split(value)
     weights = (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(dim=-1)
-    return (weights @ value).transpose(1, 2).flatten(2)
+    output: Tensor = (weights @ value).transpose(1, 2).flatten(2)
+    return output
 
 
 class SelfAttention(nn.Module):
@@ -80,6 +81,7 @@ class SelfAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, N, D) to (B, N, D)."""
         query, key, value = self.qkv(tokens).chunk(3, dim=-1)
         return self.proj(attend(query, key, value, self.heads))  # type: ignore[no-any-return]
 
@@ -95,6 +97,7 @@ class CrossAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Tokens (B, N, D) and context (B, M, D) to (B, N, D)."""
         key, value = self.kv(context).chunk(2, dim=-1)
         return self.proj(attend(self.q(tokens), key, value, self.heads))  # type: ignore[no-any-return]
 
@@ -108,6 +111,7 @@ class Perceptron(nn.Module):
         self.fc2 = nn.Linear(hidden, dim)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, N, D) to (B, N, D)."""
         return self.fc2(F.gelu(self.fc1(tokens)))  # type: ignore[no-any-return]
 
 
@@ -122,6 +126,7 @@ class EncoderBlock(nn.Module):
         self.mlp = Perceptron(dim, int(dim * mlp_ratio))
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (B, N, D) to (B, N, D)."""
         tokens = tokens + self.attn(self.norm1(tokens))
         return tokens + self.mlp(self.norm2(tokens))  # type: ignore[no-any-return]
 
@@ -140,6 +145,7 @@ class DecoderBlock(nn.Module):
         self.mlp2 = Perceptron(dim, int(dim * mlp_ratio))
 
     def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Tokens (B, N, D) and context (B, M, D) to (B, N, D)."""
         tokens = tokens + self.cattn(self.norm1(tokens), self.norm_kv1(context))
         tokens = tokens + self.attn(self.norm3(tokens))
         return tokens + self.mlp2(self.norm4(tokens))  # type: ignore[no-any-return]
@@ -153,6 +159,7 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(channels, dim, patch, patch)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W) to tokens (B, L, D)."""
         return self.proj(images).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
 
@@ -247,7 +254,8 @@ class PublishedRsp(nn.Module):
 
         target_patches = wanted = self.patches(target)
         if s.norm_pix_loss:
-            wanted = (wanted - wanted.mean(-1, keepdim=True)) / (wanted.var(-1, keepdim=True) + EPSILON).sqrt()
+            deviation = (wanted.var(-1, keepdim=True) + EPSILON).sqrt()
+            wanted = (wanted - wanted.mean(-1, keepdim=True)) / deviation
         loss_post, loss_prior = F.mse_loss(pred_post, wanted), F.mse_loss(pred_prior, wanted)
         mae_loss = (((pred_mae - wanted) ** 2).mean(-1) * mask).sum() / mask.sum()
         kl_value = s.kl_balance * divergence(posterior, prior.detach())
@@ -274,9 +282,7 @@ def draw_noise(batch: int, settings: PublishedSettings, seed: int) -> PublishedN
     """Random inputs of one step."""
     generator = torch.Generator().manual_seed(seed)
     patches, size = (settings.img_size // settings.patch_size) ** 2, settings.img_size
-    index = [
-        torch.randint(settings.discrete, (batch, settings.stoch), generator=generator) for _ in range(2)
-    ]
+    index = [torch.randint(settings.discrete, (batch, settings.stoch), generator=generator) for _ in range(2)]
     return PublishedNoise(
         target=torch.randn(batch, settings.in_chans, size, size, generator=generator),
         mask=torch.rand(batch, patches, generator=generator),

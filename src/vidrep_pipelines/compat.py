@@ -21,7 +21,7 @@ def ensure_torchvision() -> bool:
     """Makes ``import torchvision`` work in this process.
 
     Returns:
-        Whether torchvision's compiled operators exist. Python-only parts, such as its transforms, work anyway.
+        Whether torchvision's compiled operators exist. Its parts in Python work anyway.
 
     Raises:
         RuntimeError: torchvision fails for another reason than its missing operators.

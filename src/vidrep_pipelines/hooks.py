@@ -2,6 +2,7 @@
 
 import difflib
 import logging
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,24 @@ if TYPE_CHECKING:
 _PARAMETER_PREFIX = "params:"
 _TRACKING_PARAMETER = "params:tracking"
 _TRACKED_TAGS = {"train", "eval"}
+_PLAIN_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 _log = logging.getLogger(__name__)
+
+
+class PlainLogHook:
+    """Writes plain lines where nobody watches a terminal: files and batch systems get no colours or columns."""
+
+    @hook_impl
+    def after_context_created(self) -> None:
+        """Replaces Kedro's rich handler unless standard error is a terminal."""
+        root = logging.getLogger()
+        for handler in [handler for handler in root.handlers if type(handler).__name__ == "RichHandler"]:
+            if not sys.stderr.isatty():
+                plain_handler = logging.StreamHandler()
+                plain_handler.setFormatter(logging.Formatter(_PLAIN_FORMAT, datefmt="%H:%M:%S"))
+                root.removeHandler(handler)
+                root.addHandler(plain_handler)
 
 
 class ParameterNameHook:

@@ -2,9 +2,9 @@
 
 from omegaconf.resolvers import oc
 
-from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook
+from vidrep_pipelines.hooks import ParameterNameHook, PlainLogHook, TrackingHook
 
-HOOKS = (ParameterNameHook(), TrackingHook())
+HOOKS = (PlainLogHook(), ParameterNameHook(), TrackingHook())
 
 # An installed kedro-mlflow would register itself and start a second run (spelt with an underscore).
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

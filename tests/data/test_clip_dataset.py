@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from tests.helpers.videos import write_video
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.clip_dataset import ClipDataset, PackedStrings, Sample, collate_clips
+from vidrep_pipelines.data.clip_dataset import ClipDataset, PackedStrings, Sample
 from vidrep_pipelines.data.sampling import PairSampling, Ranks
 from vidrep_pipelines.data.transforms import FrameTransform
 
@@ -189,13 +189,12 @@ def test_unusable_tables_are_refused(table: pd.DataFrame, message: str) -> None:
         ClipDataset(table, Path("v"), PairSampling(), FrameTransform())
 
 
-def test_batches_keep_values_and_the_channels_last_memory() -> None:
+def test_default_collation_makes_batches() -> None:
     clips = dataset()
     samples = [clips[0, index] for index in range(3)]
-    batch = collate_clips(samples)
+    batch = default_collate(samples)
     assert batch["frames"].shape == (3, 2, 2, 3, 16, 16)
     assert torch.equal(batch["frames"], torch.stack([sample["frames"] for sample in samples]))
-    assert batch["frames"].movedim(-3, -1).is_contiguous()
     assert batch["seed"].shape == (3, 2) and batch["seed"].dtype == torch.int64
     assert batch["index"].tolist() == [0, 1, 2] and batch["replaced"].tolist() == [0, 0, 0]
 
@@ -207,10 +206,8 @@ def test_spawned_workers_make_the_same_samples_as_one_process(tmp_path: Path) ->
     (tmp_path / table["path"][1]).write_bytes(b"no video")
     clips = ClipDataset(table, tmp_path, PairSampling(), FrameTransform(size=16), seed=1)
     batches = [[(epoch, index) for index in (3, 1)] for epoch in range(2)]
-    here = [collate_clips([clips[position] for position in batch]) for batch in batches]
-    loader = DataLoader(
-        clips, batch_sampler=batches, num_workers=2, multiprocessing_context="spawn", collate_fn=collate_clips
-    )
+    here = [default_collate([clips[position] for position in batch]) for batch in batches]
+    loader = DataLoader(clips, batch_sampler=batches, num_workers=2, multiprocessing_context="spawn")
     there = list(loader)
     assert len(there) == 2 and all(same(a, b) for a, b in zip(here, there, strict=True))
     assert here[0]["replaced"][0] == 0 and here[0]["replaced"][1] >= 1
@@ -223,7 +220,6 @@ def test_workers_use_one_thread() -> None:
         batch_sampler=[[(0, 0)]],
         num_workers=1,
         multiprocessing_context="fork",
-        collate_fn=collate_clips,
     )
     assert next(iter(loader))["frames"].flatten().tolist() == [1] * 48
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,6 @@ class Case:
     folder: Path
 
     @property
-    def kind(self) -> str:
-        """The folder's name up to its last underscore: ``pretrain_a`` is a ``pretrain`` case."""
-        return self.folder.name.rpartition("_")[0] or self.folder.name
-
-    @property
     def config(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.folder / "config.json").read_text())
         return content
@@ -37,9 +32,8 @@ class Case:
 
     def tensors(self) -> dict[str, Tensor]:
         """The arrays that are numbers."""
-        return {
-            name: torch.from_numpy(array) for name, array in self.arrays().items() if array.dtype.kind in "biuf"
-        }
+        numbers = {name: array for name, array in self.arrays().items() if array.dtype.kind in "biuf"}
+        return {name: torch.from_numpy(array) for name, array in numbers.items()}
 
 
 Check = Callable[[Case], None]
@@ -55,14 +49,21 @@ def find_cases(folder: Path) -> list[Case]:
     """Every case in the folder, whatever it is called."""
     if not folder.is_dir():
         return []
-    return [Case(entry) for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    entries = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    return [Case(entry) for entry in entries if not entry.name.startswith((".", "_"))]
 
 
 def pair_with_checks(
     cases: list[Case], checks: Mapping[str, tuple[Check, ...]], unknown: Check
 ) -> list[tuple[Case, Check]]:
-    """Every case with every check of its kind; a case of an unknown kind is paired with ``unknown``."""
-    return [(case, check) for case in cases for check in checks.get(case.kind, (unknown,))]
+    """Every case with every check of its kind, ``<kind>_<anything>``; others with ``unknown``."""
+    return [(case, check) for case in cases for check in checks.get(_kind(case, checks), (unknown,))]
+
+
+def _kind(case: Case, kinds: Iterable[str]) -> str:
+    """The longest kind that the folder's name begins with, or nothing."""
+    matching = [kind for kind in kinds if case.folder.name.startswith(f"{kind}_")]
+    return max(matching, key=len, default="")
 
 
 def name_of(value: Case | Check) -> str:

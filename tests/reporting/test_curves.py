@@ -18,9 +18,9 @@ def training_log(steps: int = 100) -> pd.DataFrame:
             "step": step,
             "train/loss": 2 * np.exp(-step / 30) + 1,
             "train/loss_mae": np.exp(-step / 30) + 0.5,
-            "learning_rate": np.linspace(0, 1e-3, steps),
-            "items_per_second": 50.0,
-            "data_wait": 0.1,
+            "optimizer/learning_rate": np.linspace(0, 1e-3, steps),
+            "speed/items_per_second": 50.0,
+            "speed/data_wait_fraction": 0.1,
         }
     )
 
@@ -40,10 +40,14 @@ def test_every_loss_gets_a_curve_of_its_own_color() -> None:
 
 def test_panels_without_data_are_left_out() -> None:
     complete = loss_curves(training_log())
-    bare = loss_curves(training_log().drop(columns=["learning_rate", "items_per_second", "data_wait"]))
+    bare = loss_curves(
+        training_log().drop(
+            columns=["optimizer/learning_rate", "speed/items_per_second", "speed/data_wait_fraction"]
+        )
+    )
     assert bare.height < complete.height
     assert pixels_of(complete, COLORS[4]) > 100 and pixels_of(bare, COLORS[4]) == 0
-    no_wait = loss_curves(training_log().drop(columns="data_wait"))
+    no_wait = loss_curves(training_log().drop(columns="speed/data_wait_fraction"))
     assert pixels_of(no_wait, COLORS[3]) == 0 and pixels_of(complete, COLORS[3]) > 50
 
 
@@ -61,7 +65,11 @@ def test_title_adds_to_the_picture() -> None:
 
 @pytest.mark.parametrize(
     "log",
-    [training_log(0), training_log().drop(columns="step"), training_log()[["step", "learning_rate"]]],
+    [
+        training_log(0),
+        training_log().drop(columns="step"),
+        training_log()[["step", "optimizer/learning_rate"]],
+    ],
     ids=["empty", "no step", "no loss"],
 )
 def test_logs_without_curves_are_refused(log: pd.DataFrame) -> None:

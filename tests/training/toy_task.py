@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.seeds import generator_for
+from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.optimizer import weight_decay_groups
+from vidrep_pipelines.training.sinks import read_rows
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _FEATURES = 6
@@ -61,6 +65,8 @@ class ToyTask(FrozenConfig):
     samples_per_item: int = 1
     bad_item: int | None = None
     loss_scale: float = 1.0
+    endless_gradient: bool = False
+    """The loss is finite, its gradient is not."""
     kill_rank: int | None = None
     """This rank kills itself at ``kill_step``, once: ``kill_marker`` remembers that it did."""
     kill_step: int = 0
@@ -95,6 +101,8 @@ class ToyTask(FrozenConfig):
         self._misbehave(step)
         errors = model(batch["inputs"]).float() - batch["target"]
         loss = self.loss_scale * errors.square().mean()
+        if self.endless_gradient:
+            loss = loss + torch.sqrt(0.0 * errors.square().sum())
         mean = step.mean_across_ranks(errors.detach().abs().mean())
         return loss, {"absolute_error": errors.detach().abs().mean(), "agreed_error": mean}
 
@@ -108,7 +116,52 @@ class ToyTask(FrozenConfig):
         if self.fault:
             raise TypeError(self.fault)
         rank = int(os.environ.get("RANK", "0"))
-        if self.kill_marker is not None and rank == self.kill_rank and step.step == self.kill_step:
-            if not self.kill_marker.exists():
-                self.kill_marker.touch()
-                os.kill(os.getpid(), self.kill_signal)
+        due = rank == self.kill_rank and step.step == self.kill_step
+        if due and self.kill_marker is not None and not self.kill_marker.exists():
+            self.kill_marker.touch()
+            os.kill(os.getpid(), self.kill_signal)
+
+
+TOY_TRAIN = TrainConfig(
+    steps=12,
+    batch_size=8,
+    seed=3,
+    checkpoint_every_steps=4,
+    optimizer=OptimizerConfig(learning_rate=0.05, warmup_steps=2),
+)
+"""Twelve updates, five to a pass, with checkpoints after 4, 8 and 12."""
+
+IN_PROCESS = LaunchConfig(device="cpu", loader_workers=0)
+"""One process, no data-loader workers."""
+
+
+def toy_spec(
+    folder: Path,
+    task: ToyTask | None = None,
+    train: TrainConfig = TOY_TRAIN,
+    launch: LaunchConfig = IN_PROCESS,
+) -> TrainSpec:
+    """The training of ``task`` in ``folder/run``."""
+    return TrainSpec.of(
+        task or ToyTask(),
+        train=train,
+        launch=launch,
+        run_directory=folder / "run",
+        report_directory=folder / "reports",
+    )
+
+
+def losses(folder: Path) -> list[float]:
+    """The logged losses, which must be of updates 1, 2, 3, ... without gap or repetition."""
+    rows = read_rows(folder / "run" / "train_log.jsonl")
+    assert [row["step"] for row in rows] == list(range(1, len(rows) + 1))
+    return [row["train/loss"] for row in rows]
+
+
+def run_worker(spec: TrainSpec, folder: Path, *prefix: str) -> subprocess.CompletedProcess[str]:
+    """Runs ``python [prefix] -m vidrep_pipelines.training.worker`` on ``spec`` in a new process."""
+    path = folder / "spec.json"
+    path.write_text(spec.model_dump_json())
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *prefix, "-m", "vidrep_pipelines.training.worker", str(path)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -17,9 +17,13 @@ def temporary_path(path: Path) -> Path:
 
 def publish_file(temporary: Path, path: Path) -> None:
     """Flushes ``temporary`` to the disk and gives it its final name, replacing what was there."""
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
+    _flush(temporary)
     temporary.replace(path)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager
@@ -45,6 +49,9 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
         _replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,7 +5,7 @@ it, on how many processes there are, or on whether the run was resumed.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
@@ -77,7 +77,8 @@ class ClipDataset(Dataset[Sample]):
     """Clips on disk as groups of cropped frames.
 
     A clip that cannot be read is replaced by another one that follows from (seed, epoch, index) alone. The
-    sample says how often that happened.
+    sample says how often that happened. Torch's default collation makes batches of samples: frames
+    (B, R, N, 3, S, S), seed (B, R), index and replaced (B,).
 
     Args:
         clips: One row per clip: ``id`` (its name in messages), ``path`` (relative to ``folder``), ``frames``.
@@ -127,7 +128,7 @@ class ClipDataset(Dataset[Sample]):
         """Makes the sample at ``(epoch, index)``.
 
         Returns:
-            ``frames`` (R, N, 3, S, S) uint8, channels last in memory; ``index`` of the clip they come from;
+            ``frames`` (R, N, 3, S, S) uint8; ``index`` of the clip they come from;
             ``seed`` (R,) int64, for whatever is random in the loss of each group; ``replaced``, the number of
             bad clips that were passed over.
 
@@ -140,8 +141,8 @@ class ClipDataset(Dataset[Sample]):
             raise IndexError(f"{index} is out of range for {len(self)} clips")
         groups, used, replaced = self._first_good((self._seed, epoch, index))
         seeds = [seed_for(self._seed, epoch, index, "loss", group) for group in range(len(groups))]
-        frames, seed = _stack_channels_last(groups), torch.tensor(seeds, dtype=torch.int64)
-        return {"frames": frames, "index": used, "seed": seed, "replaced": replaced}
+        seed = torch.tensor(seeds, dtype=torch.int64)
+        return {"frames": torch.stack(groups), "index": used, "seed": seed, "replaced": replaced}
 
     def _first_good(self, draw: tuple[int, int, int]) -> tuple[list[Tensor], int, int]:
         """The groups of the first clip that can be read, its index, and how many were tried before."""
@@ -168,21 +169,3 @@ class ClipDataset(Dataset[Sample]):
 
     def _path(self, index: int) -> Path:
         return self._folder / self._paths[index]
-
-
-def _stack_channels_last(groups: Sequence[Tensor]) -> Tensor:
-    """Stacks images that are channels last in memory without converting their layout."""
-    return torch.stack([group.movedim(-3, -1) for group in groups]).movedim(-1, -3)
-
-
-def collate_clips(samples: Sequence[Sample]) -> dict[str, Tensor]:
-    """Makes a batch of samples.
-
-    Returns:
-        ``frames`` (B, R, N, 3, S, S) uint8, channels last in memory; ``index`` (B,), ``seed`` (B, R) and
-        ``replaced`` (B,) int64.
-    """
-    stored = [{**sample, "frames": sample["frames"].movedim(-3, -1)} for sample in samples]
-    # In a worker process default_collate writes straight into shared memory.
-    batch: dict[str, Tensor] = default_collate(stored)
-    return {**batch, "frames": batch["frames"].movedim(-1, -3)}

@@ -33,4 +33,5 @@ def failure_table(failed: pd.DataFrame) -> str:
 
 
 def _kind(error: str, name: str) -> str:
-    return _PARTICULARS.sub("*", error.replace(name, "*"))
+    own_id = rf"(?<!\w){re.escape(name)}(?!\w)"
+    return _PARTICULARS.sub("*", re.sub(own_id, "*", error))

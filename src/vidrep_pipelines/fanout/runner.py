@@ -122,8 +122,8 @@ def _rows_of(job: Job, books: Bookkeeping) -> pa.Table:
     if plan.pending:
         missing = [job.items[position].id for position in plan.pending[:3]]
         raise FanOutError(
-            f"{job.name}: the products of {len(plan.pending)} items that were just done are gone from "
-            f"{books.folder}, such as {missing}. Remedy: see what else deletes files there, then run it again."
+            f"{job.name}: the products of {len(plan.pending)} items just done are gone from "
+            f"{books.folder}, such as {missing}. Remedy: see what deletes files there, then run it again."
         )
     return plan.finished
 

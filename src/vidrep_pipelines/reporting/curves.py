@@ -24,9 +24,9 @@ def loss_curves(
     losses: Sequence[str] | None = None,
     *,
     step: str = "step",
-    learning_rate: str = "learning_rate",
-    throughput: str = "items_per_second",
-    data_wait: str = "data_wait",
+    learning_rate: str = "optimizer/learning_rate",
+    throughput: str = "speed/items_per_second",
+    data_wait: str = "speed/data_wait_fraction",
     title: str = "",
 ) -> Image.Image:
     """Draws losses (raw and smoothed), learning rate, and throughput with the wait for data.

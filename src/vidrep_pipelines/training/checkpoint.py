@@ -11,10 +11,10 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
-from pydantic import ValidationError
+from pydantic import Field
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -58,7 +58,7 @@ class CheckpointState(FrozenConfig):
     finished: bool
     """Whether it is the last one of its run."""
 
-    files: dict[str, int] = {}
+    files: dict[str, int] = Field(default_factory=dict)
     """The other files and their sizes in bytes."""
 
 
@@ -98,7 +98,7 @@ def save_checkpoint(folder: Path, parts: TrainingParts, state: CheckpointState, 
 
 def _gather(parts: TrainingParts) -> _Contents:
     """Collects the state of all processes on the CPU."""
-    model = get_model_state_dict(parts.model, options=_FULL)
+    model = cast(dict[str, Tensor], get_model_state_dict(parts.model, options=_FULL))
     optimizer = {
         "optimizer": get_optimizer_state_dict(parts.model, parts.optimizer, options=_FULL),
         "scaler": parts.scaler.state_dict(),
@@ -122,8 +122,9 @@ def _write(path: Path, contents: _Contents, state: CheckpointState) -> str | Non
                 _flush(file)
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap a full disk
         return (
-            f"The checkpoint {path} could not be written: {error}. Earlier checkpoints are untouched. Free some "
-            "space (or lower train.keep_checkpoints) and repeat the command; it continues from the latest one."
+            f"The checkpoint {path} could not be written: {error}. Earlier checkpoints are untouched. "
+            "Free some space (or lower train.keep_checkpoints) and repeat the command; it continues from the "
+            "latest one."
         )
     return None
 
@@ -152,8 +153,10 @@ def read_state(path: Path) -> CheckpointState:
     """
     try:
         state = CheckpointState.model_validate_json((path / STATE_FILE).read_text())
-    except (OSError, ValueError, ValidationError) as error:
-        raise InputError(f"{path / STATE_FILE} is not readable: {error}. {_remedy(path)}") from error
+    except OSError as error:
+        raise InputError(f"{path / STATE_FILE} cannot be read: {error}. {_remedy(path)}") from error
+    except ValueError as error:
+        raise InputError(f"{path / STATE_FILE} is no checkpoint's state. {_remedy(path)}") from error
     for name, size in state.files.items():
         actual = (path / name).stat().st_size if (path / name).is_file() else 0
         if actual != size:
@@ -163,7 +166,8 @@ def read_state(path: Path) -> CheckpointState:
 
 def _remedy(path: Path) -> str:
     return (
-        f"Delete {path} to continue from an earlier checkpoint if there is one, or set train.resume: never to start anew."
+        f"Delete {path} to continue from an earlier checkpoint if there is one, "
+        "or set train.resume: never to start anew."
     )
 
 
@@ -191,7 +195,9 @@ def _choose(folder: Path, digest: str) -> tuple[Path | None, str]:
         try:
             state = read_state(path)
             if state.digest != digest:
-                raise InputError(f"{path} belongs to another run ({state.task}, {state.digest}). {_remedy(path)}")
+                raise InputError(
+                    f"{path} belongs to another run ({state.task}, {state.digest}). {_remedy(path)}"
+                )
             _read(path)
         except InputError as error:
             problems.append(str(error))
@@ -222,7 +228,9 @@ def _read_optimizer(file: Path) -> dict[str, Any]:
     try:
         contents = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive can raise nearly anything
-        raise InputError(f"{file} is damaged: {str(error).splitlines()[0]}. {_remedy(file.parent)}") from error
+        raise InputError(
+            f"{file} is damaged: {str(error).splitlines()[0]}. {_remedy(file.parent)}"
+        ) from error
     if not isinstance(contents, dict) or contents.keys() != {"optimizer", "scaler"}:
         raise InputError(f"{file} holds no optimizer state of this package. {_remedy(file.parent)}")
     return contents

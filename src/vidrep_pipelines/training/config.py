@@ -1,4 +1,4 @@
-"""Parameters of training: the science (`TrainConfig`), the machine (`LaunchConfig`), and one run (`TrainSpec`)."""
+"""Parameters of training: science (`TrainConfig`), machine (`LaunchConfig`), and one run (`TrainSpec`)."""
 
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -45,7 +45,7 @@ class TrainConfig(FrozenConfig):
     """The science of a training run. Nothing here depends on the machine."""
 
     epochs: int | None = Field(None, ge=1)
-    """Published epochs; integer-divided by the samples that the task draws per item (400 // 2 = 200 passes)."""
+    """Published epochs; integer-divided by the samples drawn per item (400 // 2 = 200 passes)."""
 
     steps: int | None = Field(None, ge=1)
     """Updates, in place of ``epochs``."""
@@ -63,7 +63,7 @@ class TrainConfig(FrozenConfig):
     """Longest gradient, in its Euclidean norm over all parameters. None: not clipped."""
 
     ema_decay: float | None = Field(None, gt=0, lt=1)
-    """Keep an exponential moving average of the weights with this decay, saved beside them. None: no average."""
+    """Keep an exponential moving average of the weights with this decay, saved beside them. None: none."""
 
     seed: int = Field(0, ge=0)
     """Seed of the initial weights, of the order of the data and of every random draw."""
@@ -84,8 +84,8 @@ class TrainConfig(FrozenConfig):
     def _check_length(self) -> Self:
         if (self.epochs is None) == (self.steps is None):
             raise ValueError(
-                f"set exactly one of train.epochs and train.steps (epochs={self.epochs}, steps={self.steps}); "
-                "set the other to null"
+                f"set exactly one of train.epochs and train.steps (epochs={self.epochs}, "
+                f"steps={self.steps}); set the other to null"
             )
         return self
 
@@ -104,7 +104,7 @@ class LaunchConfig(FrozenConfig):
     """``auto`` takes CUDA where there is one."""
 
     device_batch_size: int | None = Field(None, ge=1)
-    """Items in one forward pass of one process; the rest of ``train.batch_size`` is accumulated. None: no accumulation."""
+    """Items in one forward pass of one process; the rest of ``batch_size`` is accumulated. None: all."""
 
     loader_workers: int = Field(2, ge=0)
     """Processes that read data, per training process. 0: the training process reads."""
@@ -116,7 +116,7 @@ class LaunchConfig(FrozenConfig):
     """With several processes: replicate the model (DDP) or shard parameters and optimizer state (FSDP2)."""
 
     retries: int = Field(2, ge=0)
-    """How often the run is restarted from its last checkpoint when a process dies; a new checkpoint resets the count."""
+    """Restarts from the last checkpoint when a process dies; every new checkpoint resets the count."""
 
     threads_per_process: int | None = Field(None, ge=1)
     """Arithmetic threads of one process. None: the machine's cores divided by its training processes."""

@@ -71,29 +71,29 @@ def choose_device(launch: LaunchConfig) -> torch.device:
     if launch.device == "cpu" or (launch.device == "auto" and not available):
         return torch.device("cpu")
     if not available:
-        raise ConfigurationError("launch.device is cuda, but torch finds no CUDA device. Set it to auto or cpu.")
+        raise ConfigurationError(
+            "launch.device is cuda, but torch finds no CUDA device. Set it to auto or cpu."
+        )
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if local_rank >= torch.cuda.device_count():
         raise ConfigurationError(
-            f"launch.processes asks for more processes than there are CUDA devices ({torch.cuda.device_count()}). "
-            "Lower launch.processes, or set launch.device to cpu."
+            "launch.processes asks for more processes than there are CUDA devices "
+            f"({torch.cuda.device_count()}). Lower launch.processes, or set launch.device to cpu."
         )
     return torch.device("cuda", local_rank)
 
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Joins the processes that a launcher announces in the environment; a process on its own joins nothing."""
+    """Joins the processes that a launcher announces in the environment; a lone process joins nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield
-    finally:
-        dist.destroy_process_group()
+    yield
+    dist.destroy_process_group()  # not after an error: a peer may be gone, and this would wait for it
 
 
 @contextmanager

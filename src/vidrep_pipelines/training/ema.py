@@ -17,7 +17,7 @@ class ExponentialMovingAverage:
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self._average = get_ema_multi_avg_fn(decay)
+        self._average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
         self._parameters = {
             name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad
         }

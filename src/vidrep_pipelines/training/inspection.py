@@ -44,4 +44,3 @@ def whole_model(task: Task, model: nn.Module, device: torch.device) -> nn.Module
     copy = task.build_model()
     copy.load_state_dict(state)
     return copy.to(device)
-

@@ -64,8 +64,8 @@ def _with_retries(spec: TrainSpec, directory: RunDirectory, record: RunRecord) -
             attempts_left = spec.launch.retries if step > reached >= 0 else attempts_left
             if attempts_left == 0:
                 raise TrainingFailedError(
-                    f"{death} launch.retries = {spec.launch.retries} is used up; {step} updates are saved, and the "
-                    "same command continues from them."
+                    f"{death} launch.retries = {spec.launch.retries} is used up; {step} updates are saved, "
+                    f"and the same command continues from them.{death.traces}"
                 ) from death
             attempts_left, reached = attempts_left - 1, step
             _log.warning("%s Starting again from update %d.", death, step)
@@ -74,7 +74,16 @@ def _with_retries(spec: TrainSpec, directory: RunDirectory, record: RunRecord) -
 
 
 class _ProcessDiedError(Exception):
-    """A training process is gone for a reason that may not come back."""
+    """A training process is gone for a reason that may not come back.
+
+    Args:
+        summary: One sentence.
+        traces: What the processes reported.
+    """
+
+    def __init__(self, summary: str, traces: str = "") -> None:
+        super().__init__(summary)
+        self.traces = traces
 
 
 def _launch_once(spec: TrainSpec) -> TrainResult:
@@ -104,8 +113,8 @@ def _launch_once(spec: TrainSpec) -> TrainResult:
         if error.sigval == signal.SIGINT:
             raise KeyboardInterrupt from None
         raise TrainingInterrupted(
-            f"Training was stopped by {signal.Signals(error.sigval).name}. The same command continues from the last "
-            f"checkpoint in {spec.run_directory}."
+            f"Training was stopped by {signal.Signals(error.sigval).name}. The same command continues "
+            f"from the last checkpoint in {spec.run_directory}."
         ) from None
     finally:
         shutil.rmtree(failures, ignore_errors=True)
@@ -118,15 +127,24 @@ def _reason(error: ChildFailedError, folder: Path) -> Exception:
         if not report.worth_retrying:
             return _as_exception(report)
     rank, failure = error.get_first_failure()
-    how = f"was killed by {failure.signal_name()}" if failure.exitcode < 0 else f"ended with code {failure.exitcode}"
-    traces = "".join(f"\n{report.trace}" for report in reports) if failure.exitcode >= 0 else ""
-    return _ProcessDiedError(f"Training process {rank} {how}.{traces}")
+    how = (
+        f"was killed by {failure.signal_name()}"
+        if failure.exitcode < 0
+        else f"ended with code {failure.exitcode}"
+    )
+    if failure.exitcode >= 0 and reports:
+        how += f" ({reports[0].error.partition(':')[2]}: {reports[0].message.splitlines()[0]})"
+    return _ProcessDiedError(
+        f"Training process {rank} {how}.", "".join(f"\n{report.trace}" for report in reports)
+    )
 
 
 def _as_exception(report: Failure) -> Exception:
     """Our own errors come back as they were; anything else is a fault in code, shown with its traceback."""
     module, _, name = report.error.partition(":")
-    error_class = getattr(import_module(module), name, None) if module.startswith("vidrep_pipelines") else None
+    error_class = (
+        getattr(import_module(module), name, None) if module.startswith("vidrep_pipelines") else None
+    )
     if isinstance(error_class, type) and issubclass(error_class, VidrepError):
         return error_class(report.message)
     return TrainingFailedError(f"A training process failed:\n{report.trace}")
@@ -135,13 +153,18 @@ def _as_exception(report: Failure) -> Exception:
 @contextmanager
 def _quiet_launcher() -> Iterator[None]:
     """Torch's launcher reports every death at length; we report it ourselves, in one line."""
-    logger = logging.getLogger("torch.distributed.elastic")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    reports, events = (
+        logging.getLogger("torch.distributed.elastic"),
+        logging.getLogger("torchelastic-events-null"),
+    )
+    before = reports.level, events.propagate
+    reports.setLevel(logging.CRITICAL)
+    events.propagate = False
     try:
         yield
     finally:
-        logger.setLevel(before)
+        reports.setLevel(before[0])
+        events.propagate = before[1]
 
 
 @contextmanager

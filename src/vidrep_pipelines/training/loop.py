@@ -15,7 +15,12 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.training import distributed
-from vidrep_pipelines.training.checkpoint import CheckpointState, checkpoint_path, load_latest, save_checkpoint
+from vidrep_pipelines.training.checkpoint import (
+    CheckpointState,
+    checkpoint_path,
+    load_latest,
+    save_checkpoint,
+)
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.inspection import evaluation_mode, own_random_state, whole_model
@@ -116,7 +121,7 @@ class _TrainingRun:
         with self._progress() as progress:
             for step in range(self._start, steps):
                 interruption.check_launcher()
-                outcome = self._updater.run(step, batches, stop=interruption.requested)
+                outcome = self._updater.run(step, batches, lambda: interruption.requested)
                 self._speed.count(self._plan.batch_size)
                 done, last = step + 1, step + 1 == steps
                 if last or done % train.log_every_steps == 0:
@@ -132,9 +137,7 @@ class _TrainingRun:
     def _batches(self) -> Iterator[Mapping[str, Any]]:
         """This process's micro-batches from the first remaining update to the last one."""
         launch = self._spec.launch
-        sampler = RankBatches(
-            self._order, self._plan, distributed.rank(), self._start, self._schedule.steps
-        )
+        sampler = RankBatches(self._order, self._plan, distributed.rank(), self._start, self._schedule.steps)
         loader: DataLoader[Any] = DataLoader(
             self._dataset,
             batch_sampler=sampler,
@@ -158,7 +161,9 @@ class _TrainingRun:
             step=step,
             finished=step == self._schedule.steps,
         )
-        return save_checkpoint(self._directory.checkpoints, self._parts, state, self._spec.train.keep_checkpoints)
+        return save_checkpoint(
+            self._directory.checkpoints, self._parts, state, self._spec.train.keep_checkpoints
+        )
 
     def _make_pictures(self, step: int, sinks: list[MetricSink]) -> None:
         """Lets the task look at the model on the main process while the others wait."""
@@ -173,7 +178,9 @@ class _TrainingRun:
         distributed.barrier()
 
     def _log_row(self, step: int, outcome: UpdateOutcome, sinks: list[MetricSink]) -> None:
-        metrics = {name: float(distributed.mean_across_ranks(value)) for name, value in outcome.metrics.items()}
+        metrics = {
+            name: float(distributed.mean_across_ranks(value)) for name, value in outcome.metrics.items()
+        }
         row = {
             "step": step,
             "epoch": self._schedule.epoch(step),
@@ -211,11 +218,12 @@ class _TrainingRun:
     def _announce(self) -> None:
         if distributed.is_main():
             plan = self._plan
+            split = f"{plan.device_batch_size} per device x {plan.world_size} devices"
             _log.info(
-                "%s: %d updates of %d items (%d per device x %d devices x %d accumulated) on %s, from update %d",
-                self._task.name, self._schedule.steps, plan.batch_size, plan.device_batch_size, plan.world_size,
-                plan.accumulation, self._parts.device.type, self._start,
-            )  # fmt: skip
+                "%s: %d updates of %d items (%s x %d accumulated) on %s, from update %d",
+                *(self._task.name, self._schedule.steps, plan.batch_size, split, plan.accumulation),
+                *(self._parts.device.type, self._start),
+            )
 
     def _result(self) -> TrainResult:
         return TrainResult(
@@ -233,7 +241,8 @@ class _TrainingRun:
 def _interrupted(interruption: Interruption, step: int, path: Path) -> TrainingInterrupted:
     cause = interruption.received or "a signal to another process"
     return TrainingInterrupted(
-        f"Training was stopped by {cause} after update {step}; {path} is saved. The same command continues from it."
+        f"Training was stopped by {cause} after update {step}; {path} is saved. "
+        "The same command continues from it."
     )
 
 

@@ -40,7 +40,7 @@ def plan_batches(train: TrainConfig, launch: LaunchConfig, world_size: int) -> B
     if device_batch_size * accumulation * world_size != train.batch_size:
         raise ConfigurationError(
             f"train.batch_size = {train.batch_size} is not a multiple of launch.device_batch_size "
-            f"({device_batch_size}) times the number of processes (launch.processes, here {world_size} in all). "
+            f"({device_batch_size}) times the number of processes (launch.processes, here {world_size}). "
             "Change one of the three; launch.device_batch_size: null avoids accumulation."
         )
     return BatchPlan(device_batch_size, accumulation, world_size)

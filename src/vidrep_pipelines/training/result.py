@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from vidrep_pipelines.common.config import FrozenConfig
 
 
@@ -36,8 +38,8 @@ class TrainResult(FrozenConfig):
     reports: tuple[Path, ...] = ()
     """Pictures that the task made, over the whole run."""
 
-    first: dict[str, float] = {}
+    first: dict[str, float] = Field(default_factory=dict)
     """Mean of each ``train/...`` metric over the first tenth of the log's rows."""
 
-    last: dict[str, float] = {}
+    last: dict[str, float] = Field(default_factory=dict)
     """The same over the last tenth."""

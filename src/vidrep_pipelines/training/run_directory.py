@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import ValidationError
 
 from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
 from vidrep_pipelines.common.config import FrozenConfig
@@ -58,7 +57,11 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints, self.log = path / "checkpoints", path / "train_log.jsonl"
-        self._record, self._result, self._reports = path / "run.json", path / "result.json", path / "reports.json"
+        self._record, self._result, self._reports = (
+            path / "run.json",
+            path / "result.json",
+            path / "reports.json",
+        )
 
     def finished(self, record: RunRecord) -> TrainResult | None:
         """The result, if exactly this run is finished and its last checkpoint is still complete."""
@@ -100,7 +103,9 @@ class RunDirectory:
 
     def reports(self) -> list[Path]:
         """The noted files."""
-        return [Path(name) for name in json.loads(self._reports.read_text())] if self._reports.is_file() else []
+        return (
+            [Path(name) for name in json.loads(self._reports.read_text())] if self._reports.is_file() else []
+        )
 
     def write_result(self, result: TrainResult) -> TrainResult:
         """Adds the pictures and the log's summary to ``result`` and marks the run as finished."""
@@ -129,7 +134,7 @@ class RunDirectory:
     def _former_record(self) -> RunRecord | None:
         try:
             return RunRecord.model_validate_json(self._record.read_text())
-        except (OSError, ValueError, ValidationError):
+        except (OSError, ValueError):
             return None
 
     def _move_aside(self, former: RunRecord | None) -> None:

@@ -10,7 +10,7 @@ _REFERENCE_BATCH_SIZE = 256
 
 
 def scaled_learning_rate(base_learning_rate: float, batch_size: int) -> float:
-    """Linear scaling rule (Goyal et al. 2017, arXiv 1706.02677): the base rate is for 256 items per update."""
+    """Linear scaling rule (Goyal et al. 2017, arXiv 1706.02677): the base rate is for 256 items."""
     return base_learning_rate * batch_size / _REFERENCE_BATCH_SIZE
 
 
@@ -87,7 +87,7 @@ def _passes(train: TrainConfig, samples_per_item: int) -> int:
     passes = (train.epochs or 0) // samples_per_item
     if passes == 0:
         raise ConfigurationError(
-            f"train.epochs = {train.epochs} is less than one pass, because {samples_per_item} samples are drawn "
-            f"per item. Set train.epochs to at least {samples_per_item}."
+            f"train.epochs = {train.epochs} is less than one pass, because {samples_per_item} samples are "
+            f"drawn per item. Set train.epochs to at least {samples_per_item}."
         )
     return passes

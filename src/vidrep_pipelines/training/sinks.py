@@ -107,7 +107,9 @@ class MlflowSink:
             getattr(self._connected(), method)(self._target.run_id, *arguments)
         except Exception as error:  # whatever it is, it must not stop training
             self._failed = True
-            _log.warning("MLflow at %s failed (%s); curves go on in the log file only.", self._target.uri, error)
+            _log.warning(
+                "MLflow at %s failed (%s); curves go on in the log file only.", self._target.uri, error
+            )
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -122,7 +124,9 @@ def _mlflow_metrics(row: Row) -> list[Any]:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     milliseconds, step = int(row["time"] * 1000), int(row["step"])
-    return [Metric(name, value, milliseconds, step) for name, value in row.items() if name not in _NOT_METRICS]
+    return [
+        Metric(name, value, milliseconds, step) for name, value in row.items() if name not in _NOT_METRICS
+    ]
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:

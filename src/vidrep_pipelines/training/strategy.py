@@ -15,7 +15,9 @@ from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 from vidrep_pipelines.training.task import TrainingStep
 
 
-def distribute(step: TrainingStep, train: TrainConfig, launch: LaunchConfig, device: torch.device) -> nn.Module:
+def distribute(
+    step: TrainingStep, train: TrainConfig, launch: LaunchConfig, device: torch.device
+) -> nn.Module:
     """Moves the model to ``device`` and, with several processes, wraps it.
 
     Raises:
@@ -33,7 +35,9 @@ def distribute(step: TrainingStep, train: TrainConfig, launch: LaunchConfig, dev
             gradient_as_bucket_view=True,
         )
     if train.precision == "fp16":
-        raise ConfigurationError("train.precision fp16 does not work with launch.strategy fsdp. Use bf16 or ddp.")
+        raise ConfigurationError(
+            "train.precision fp16 does not work with launch.strategy fsdp. Use bf16 or ddp."
+        )
     return _shard(step, device)
 
 

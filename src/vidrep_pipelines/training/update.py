@@ -1,6 +1,6 @@
 """One update of the weights."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,13 +61,15 @@ class Updater:
     ) -> None:
         self._task, self._train, self._parts, self._schedule, self._plan = task, train, parts, schedule, plan
 
-    def run(self, step: int, batches: Iterator[Mapping[str, Any]], *, stop: bool) -> UpdateOutcome:
+    def run(
+        self, step: int, batches: Iterator[Mapping[str, Any]], stop_requested: Callable[[], bool]
+    ) -> UpdateOutcome:
         """Performs the update that follows ``step`` earlier ones.
 
         Args:
             step: Updates done so far.
             batches: Gives this process's next micro-batches, on the CPU.
-            stop: Whether this process was asked to stop; the outcome says whether any was.
+            stop_requested: Whether this process was asked to stop; the outcome says whether any was.
 
         Raises:
             NonFiniteLossError: On every process, when the loss or gradient of any is not finite.
@@ -83,7 +85,7 @@ class Updater:
             losses.append(loss)
             metrics.append(values)
         norm = self._gradient_norm()
-        loss_mean, stop = self._agree(step, torch.stack(losses), norm, names, stop=stop)
+        loss_mean, stop = self._agree(step, torch.stack(losses), norm, names, stop=stop_requested())
         skipped = self._apply()
         return UpdateOutcome(loss_mean, rate, float(norm), skipped, stop, _mean_of(metrics))
 
@@ -132,8 +134,9 @@ class Updater:
         every_rank = distributed.gather_objects(self._task.item_names(indices))
         items = ", ".join(name for one_rank in every_rank for name in one_rank)
         raise NonFiniteLossError(
-            f"The {what} is not finite in update {step + 1}, which was not applied. Items of the batch: {items}. "
-            "Look at these items; else lower the learning rate, set train.clip_gradient_norm, or use train.precision fp32."
+            f"The {what} is not finite in update {step + 1}, which was not applied. Items of the batch: "
+            f"{items}. Look at these items; else lower the learning rate, set train.clip_gradient_norm, "
+            "or use train.precision fp32."
         )
 
     def _apply(self) -> bool:

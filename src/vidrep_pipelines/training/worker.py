@@ -2,7 +2,7 @@
 
 On several machines, run on each of them::
 
-    torchrun --nnodes=2 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500 \\
+    torchrun --nnodes=2 --nproc-per-node=8 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500
         -m vidrep_pipelines.training.worker spec.json
 
 where ``spec.json`` is :class:`TrainSpec` as JSON on a file system that all of them share.
@@ -10,10 +10,12 @@ where ``spec.json`` is :class:`TrainSpec` as JSON on a file system that all of t
 
 import argparse
 import logging
+import multiprocessing
 import os
-import sys
+import time
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -27,6 +29,9 @@ from vidrep_pipelines.training.result import TrainResult
 
 INTERRUPTED_EXIT_CODE = 143
 """128 + SIGTERM, what a shell reports for a process that ended by SIGTERM."""
+
+_SECONDS_FOR_THE_FIRST_DEATH = 0.5
+"""A process that ends because another one died lets the launcher see that one first."""
 
 
 class Failure(FrozenConfig):
@@ -56,14 +61,27 @@ def run_rank(spec_json: str, launcher_pid: int, failures: str) -> TrainResult:
     _configure_logging()
     try:
         return run_training(TrainSpec.model_validate_json(spec_json), launcher_pid)
-    except LauncherLostError:
-        sys.exit(1)
+    except (KeyboardInterrupt, LauncherLostError):
+        _leave(1)
     except Exception as error:
-        _report(error, Path(failures) / f"rank-{os.environ.get('RANK', '0')}.json")
-        sys.exit(INTERRUPTED_EXIT_CODE if isinstance(error, TrainingInterrupted) else 1)
+        report = _report(error, Path(failures) / f"rank-{os.environ.get('RANK', '0')}.json")
+        if report.worth_retrying:
+            time.sleep(_SECONDS_FOR_THE_FIRST_DEATH)
+        _leave(INTERRUPTED_EXIT_CODE if isinstance(error, TrainingInterrupted) else 1)
 
 
-def _report(error: Exception, path: Path) -> None:
+def _leave(code: int) -> NoReturn:
+    """Ends the process at once.
+
+    Torch's process groups may wait for ever in their destructors once a peer is gone.
+    """
+    logging.shutdown()
+    for loader_worker in multiprocessing.active_children():
+        loader_worker.kill()
+    os._exit(code)
+
+
+def _report(error: Exception, path: Path) -> Failure:
     failure = Failure(
         error=f"{type(error).__module__}:{type(error).__qualname__}",
         message=str(error),
@@ -73,6 +91,7 @@ def _report(error: Exception, path: Path) -> None:
     )
     with atomic_file(path) as temporary:
         temporary.write_text(failure.model_dump_json())
+    return failure
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vidrep_pipelines.training.worker", description=__doc__)
     parser.add_argument("spec", type=Path, help="TrainSpec as JSON")
     _configure_logging()
-    log = logging.getLogger(__name__)
+    log = logging.getLogger("vidrep_pipelines.training.worker")  # __name__ is "__main__" under torchrun
     try:
         result = run_training(_read_spec(parser.parse_args(arguments).spec), _launcher_pid())
     except TrainingInterrupted as error:
@@ -88,6 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
         return INTERRUPTED_EXIT_CODE
     except VidrepError as error:
         log.error("%s: %s", type(error).__name__, error)
+        return 1
+    except Exception:
+        log.exception("Training failed.")
         return 1
     log.info("%s: %s, %s", result.task, result.status, result.checkpoint)
     return 0
@@ -117,4 +139,4 @@ def _configure_logging() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

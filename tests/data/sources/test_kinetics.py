@@ -26,7 +26,8 @@ def test_names():
 
 
 def test_annotations(tmp_path):
-    rows = 'playing harp,-1_x,1,11,train,0\n"eating, slowly",NA,0007,17.0,train,1\nplaying harp,00123,0,10,train,0\n'
+    rows = 'playing harp,-1_x,1,11,train,0\n"eating, slowly",NA,0007,17.0,train,1\n'
+    rows += "playing harp,00123,0,10,train,0\n"
     table = read_annotations(write(tmp_path, HEADER + rows, "utf-8-sig"))
     assert table.to_dict("list") == {
         "name": ["-1_x_000001_000011", "NA_000007_000017", "00123_000000_000010"],
@@ -67,6 +68,13 @@ def test_every_listed_clip_gets_its_class_or_a_reason(tmp_path):
         {"id": "d_000003_000013", "path": "d_000003_000013.mp4", "reason": "not in the annotation table"},
         {"id": "holiday", "path": "holiday.mp4", "reason": "not in the annotation table"},
     ]
+
+
+def test_one_split(tmp_path):
+    path = write(tmp_path, HEADER + "a,x,1,11,train,0\na,y,1,11,val,0\n")
+    assert read_annotations(path, "val")["name"].tolist() == ["y_000001_000011"]
+    with pytest.raises(InputError, match="no clip of the split 'test'; its splits are: train, val"):
+        read_annotations(path, "test")
 
 
 def test_nothing_known(tmp_path):

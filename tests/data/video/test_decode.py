@@ -204,6 +204,24 @@ def test_damaged_frames_are_never_returned(tmp_path, reader):
         read_frames(path, range(60), reader=reader)
 
 
+@pytest.mark.parametrize("reader", ["index", "pyav", "auto"])
+@pytest.mark.parametrize("b_frames", ["0", "3"])
+def test_frames_that_inherit_damage_are_not_returned(tmp_path, reader, b_frames):
+    options = {"g": "60", "crf": "5", "bf": b_frames, "x264-params": "scenecut=0"}
+    path = write_video(tmp_path / "a.mp4", 60, options=options)
+    healthy = read_frames(path, range(60), reader="pyav")
+    flip_bytes(path, share=0.4, count=30)
+    intact = 0
+    for rank in range(60):
+        try:
+            frame = read_frames(path, [rank], reader=reader)[0]
+        except UnreadableVideoError:
+            continue
+        np.testing.assert_array_equal(frame, healthy[rank])
+        intact += 1
+    assert 5 < intact < 40
+
+
 @pytest.mark.parametrize("reader", EVERY_READER)
 def test_bad_files_are_named(tmp_path, reader):
     empty, text = tmp_path / "empty.mp4", tmp_path / "text.mp4"

@@ -172,8 +172,9 @@ def test_truncated_clip_keeps_its_beginning(tmp_path, name):
     assert read_barcodes(all_frames(path)) == list(range(facts["frames"]))
 
 
-def test_damage_in_the_middle_keeps_what_came_before(tmp_path):
-    source = write_video(tmp_path / "a.mp4", 100, options={"bf": "0", "crf": "5"})
+@pytest.mark.parametrize("b_frames", ["0", "3"])
+def test_damage_in_the_middle_keeps_what_came_before(tmp_path, b_frames):
+    source = write_video(tmp_path / "a.mp4", 100, options={"bf": b_frames, "crf": "5"})
     healthy = all_frames(source)
     flip_bytes(source)
     path, facts = resize(source)

@@ -41,16 +41,21 @@ def archive_name(youtube_id: str, time_start: int, time_end: int) -> str:
     return f"{youtube_id}_{time_start:06d}_{time_end:06d}"
 
 
-def read_annotations(path: Path) -> pd.DataFrame:
+def read_annotations(path: Path, split: str | None = None) -> pd.DataFrame:
     """Reads the official table.
+
+    Args:
+        path: A CSV file with the columns label, youtube_id, time_start, time_end, split, is_cc (the last two
+            may be absent).
+        split: Keeps the clips of one split only, for example ``"train"``.
 
     Returns:
         One row per clip: ``name`` (see :func:`archive_name`), ``class_name``, and ``split`` (empty if the
         table has none).
 
     Raises:
-        InputError: No such file, not a table, a column is missing, a value makes no sense, or one clip has
-            two classes. The message names the file and the line.
+        InputError: No such file, not a table, a column is missing, a value makes no sense, one clip has two
+            classes, or there is no such split. The message names the file and the line.
     """
     table = _read_csv(path)
     missing = [column for column in _REQUIRED if column not in table.columns]
@@ -69,7 +74,7 @@ def read_annotations(path: Path) -> pd.DataFrame:
         }
     ).drop_duplicates()
     _refuse(clips.duplicated("name"), "gives a clip another class or split than a line before", path)
-    return clips.reset_index(drop=True)
+    return clips.reset_index(drop=True) if split is None else _of_split(clips, split, path)
 
 
 def assign_classes(listing: pd.DataFrame, annotations: pd.DataFrame) -> ClassAssignment:
@@ -108,6 +113,13 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:  # empty files, ragged lines and undecodable bytes
         raise InputError(f"{path} is no table in CSV format: {error}. Expected are {_COLUMNS}.") from error
+
+
+def _of_split(clips: pd.DataFrame, split: str, path: Path) -> pd.DataFrame:
+    if split not in set(clips["split"]):
+        present = ", ".join(sorted(set(clips["split"]))) or "none"
+        raise InputError(f"{path} has no clip of the split {split!r}; its splits are: {present}.")
+    return clips[clips["split"] == split].reset_index(drop=True)
 
 
 def _seconds(table: pd.DataFrame, column: str, path: Path) -> list[int]:

@@ -1,12 +1,18 @@
 """Sequential decoding that stops at the first sign of damage and says what it was."""
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Literal
+
+from av.video.frame import PictureType
 
 from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
 from vidrep_pipelines.data.video.probe import claimed_duration
 
 Verdict = Literal["healthy", "truncated"]
+
+_MOST_B_FRAMES = 16
+"""In succession; the limit of H.264 encoders."""
 
 _MISSING_SECONDS = 1.0
 _MISSING_SHARE = 0.05
@@ -37,14 +43,25 @@ class HealthyFrames:
         return "truncated" if self.detail else "healthy"
 
     def __iter__(self) -> Iterator[Any]:
+        held: deque[Any] = deque()
         for frame in self._decode():
             if frame.is_corrupt:
-                self.detail = f"frame {self.count} is damaged"
+                self.detail = f"frame {self.count + len(held)} is damaged"
                 return
-            self.count += 1
-            yield frame
+            held.append(frame)
+            if frame.pict_type != PictureType.B:
+                yield from self._release(held, keep=0)
+            else:
+                yield from self._release(held, keep=_MOST_B_FRAMES)
+        yield from self._release(held, keep=0)  # decoded before whatever ended the loop
         if not self.detail:
             self.detail = self._shortfall()
+
+    def _release(self, held: deque[Any], keep: int) -> Iterator[Any]:
+        """Gives out held frames. B-frames wait for the frame after them, whose damage they may show."""
+        while len(held) > keep:
+            self.count += 1
+            yield held.popleft()
 
     def _decode(self) -> Iterator[Any]:
         """Decodes packet by packet; an error is recorded, not raised."""
@@ -54,7 +71,7 @@ class HealthyFrames:
                 packet = next(packets, None)
                 frames = [] if packet is None else packet.decode()
             except DECODE_ERRORS as error:
-                self.detail = f"decoding failed after frame {self.count - 1}: {_plain_message(error)}"
+                self.detail = f"decoding failed after {self.count} frames: {_plain_message(error)}"
                 return
             if packet is None:
                 return
@@ -72,11 +89,12 @@ class HealthyFrames:
             self._end_seconds = max(self._end_seconds, end)
 
     def _shortfall(self) -> str:
-        """Compares what was there with what the container promises: a cut file often ends without an error."""
+        """Compares what was there with what the header promises: cut files often end without an error."""
         promised = promised_packets(self._opened)
         if promised:
-            short = self._packets < promised
-            return f"the header promises {promised} frames, {self._packets} are there" if short else ""
+            if self._packets < promised:
+                return f"the header promises {promised} frames, {self._packets} are there"
+            return ""
         duration = claimed_duration(self._opened)
         if duration - self._end_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * duration):
             return f"the header promises {duration:.1f} s, {self._end_seconds:.1f} s are there"

@@ -9,7 +9,7 @@ from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video.transcode import Fact, resize_video
 
 CLIP_SUFFIX = ".mp4"
-INDEX_SUFFIX = ".packets.npz"
+INDEX_SUFFIX = ".packets"
 """Ending of the packet index beside a resized clip."""
 
 

@@ -18,8 +18,6 @@ from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
 
-INDEX_SUFFIX = ".packets"
-
 _MAGIC = b"VPKTIDX1"
 _HEADER_LENGTH = struct.Struct("<I")
 _FLAGS = ("keyframes", "droppable", "discarded")
@@ -59,13 +57,14 @@ def index_to_bytes(index: PacketIndex) -> bytes:
         "time_base": [index.time_base.numerator, index.time_base.denominator],
         "frames_per_second": index.frames_per_second,
         "packets": len(index.sizes),
+        "times_kind": _times_kind(index.times),
         "first_offset": int(index.offsets[0]) if contiguous else None,
         "source_seconds": 0 if index.source_seconds is None else len(index.source_seconds),
         "stamp": [index.stamp.bytes, index.stamp.mtime_ns, index.stamp.fingerprint],
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     columns = [] if contiguous else [index.offsets.astype("<i8")]
-    columns += [index.sizes.astype("<u4"), index.times.astype("<i8")]
+    columns += [index.sizes.astype("<u4"), index.times.astype(_times_kind(index.times))]
     columns += [np.packbits(getattr(index, name)) for name in _FLAGS]
     if index.source_seconds is not None:
         columns.append(index.source_seconds.astype("<f8"))
@@ -89,7 +88,7 @@ def index_from_bytes(data: bytes) -> PacketIndex:
     sizes = columns.take("<u4", count).astype(np.int64)
     if offsets is None:
         offsets = int(header["first_offset"]) + np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
-    times = columns.take("<i8", count)
+    times = columns.take(header["times_kind"], count).astype(np.int64)
     flags = {name: columns.take_flags(count) for name in _FLAGS}
     seconds = columns.take("<f8", header["source_seconds"]) if header["source_seconds"] else None
     columns.require_end()
@@ -109,6 +108,12 @@ def index_from_bytes(data: bytes) -> PacketIndex:
         source_seconds=seconds,
         stamp=FileStamp(stamp_bytes, mtime_ns, fingerprint),
     )
+
+
+def _times_kind(times: NDArray[np.int64]) -> str:
+    """The smallest type that holds the times."""
+    narrow = np.iinfo(np.int32)
+    return "<i4" if narrow.min <= times.min() and times.max() <= narrow.max else "<i8"
 
 
 class _Columns:

@@ -78,12 +78,15 @@ def _decode(
 ) -> Iterator[tuple[int, Any]]:
     """Yields the wanted frames of a run with their times."""
     left = set(run.targets)
+    start = int(index.times[run.packets[0]])
     try:
         decoder.flush_buffers()
         for frame in _frames(decoder, _packets(run, index, descriptor)):
+            # Damage spreads to later frames of the run. Frames shown before its first one do not count: what
+            # they refer to was not decoded.
+            if frame.is_corrupt and frame.pts >= start:
+                raise UnreadableVideoError(f"{path}: a frame is damaged.")
             if frame.pts in left:
-                if frame.is_corrupt:
-                    raise UnreadableVideoError(f"{path}: a wanted frame is damaged.")
                 left.remove(frame.pts)
                 yield frame.pts, frame
             if not left:

@@ -16,7 +16,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
 
 def _split(tokens: Tensor, heads: int) -> Tensor:
     """(B, N, D) to (B, heads, N, D / heads)."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    B, N, D = tokens.shape
+    return tokens.reshape(B, N, heads, D // heads).transpose(1, 2)
 
 
 class SelfAttention(nn.Module):

@@ -51,4 +51,4 @@ class CategoricalLatent:
 
     def _logits(self, parameters: Tensor) -> Tensor:
         """Logits (B, S, C) in float32: half precision loses small divergences."""
-        return parameters.float().unflatten(-1, (self.variables, self.classes))
+        return parameters.float().reshape(-1, self.variables, self.classes)

@@ -11,9 +11,10 @@ def initialize_linear_layers(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def initialize_patch_embedding(projection: nn.Conv2d) -> None:
+def initialize_patch_embedding(projection: nn.Module) -> None:
     """Xavier-uniform weights as if the convolution were a linear layer on flattened patches (MAE).
 
     The bias keeps the framework's default, as published.
     """
-    nn.init.xavier_uniform_(projection.weight.detach().flatten(1))
+    weight = projection.get_parameter("weight")
+    nn.init.xavier_uniform_(weight.detach().flatten(1))

@@ -15,7 +15,7 @@ from torch import Tensor
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.model import RspModel
-from vidrep_pipelines.models.rsp.original_names import original_name, our_name
+from vidrep_pipelines.models.rsp.original_names import original_name, our_name, published_order
 
 _WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
@@ -82,7 +82,9 @@ def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         InputError: A name is not one of our model's.
     """
-    return {original_name(name): value for name, value in state.items()}
+    names = {original_name(name): name for name in state}  # raises before anything is sorted
+    ordered = sorted(names.items(), key=lambda pair: published_order(pair[1]))
+    return {theirs: state[ours] for theirs, ours in ordered}
 
 
 def load_into(model: RspModel, state: Mapping[str, Tensor], origin: str) -> None:
@@ -101,7 +103,7 @@ def load_into(model: RspModel, state: Mapping[str, Tensor], origin: str) -> None
     for name in _POSITION_TABLES:
         if (renamed[name] - own[name]).abs().max() > _TABLE_TOLERANCE:
             raise InputError(
-                f"{origin}: {original_name(name)} is not the fixed sine-cosine table, so this is no RSP model."
+                f"{origin}: {original_name(name)} is not the fixed sine-cosine table, so it is no RSP model."
             )
     model.load_state_dict(renamed)
 
@@ -187,6 +189,24 @@ def export_original(
         content["optimizer"] = dict(optimizer)
     with atomic_file(path) as temporary:
         torch.save(content, temporary)
+
+
+def original_optimizer_state(optimizer: torch.optim.Optimizer, model: RspModel) -> dict[str, Any]:
+    """The state of an optimizer of ``model``, numbered as the published training numbers its parameters.
+
+    Groups keep their order (the published one has no weight decay first, weight decay second).
+    """
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    groups: list[dict[str, Any]] = []
+    states: dict[int, Any] = {}
+    for group in optimizer.param_groups:
+        parameters = sorted(group["params"], key=lambda parameter: published_order(names[parameter]))
+        numbers = range(len(states), len(states) + len(parameters))
+        states.update(
+            {number: optimizer.state[item] for number, item in zip(numbers, parameters, strict=True)}
+        )
+        groups.append({**group, "params": list(numbers)})
+    return {"state": states, "param_groups": groups}
 
 
 def _unwrapped(name: str, prefixes: Iterable[str] = _WRAPPER_PREFIXES) -> str:

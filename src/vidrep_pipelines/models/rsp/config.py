@@ -65,7 +65,7 @@ class RspModelConfig(FrozenConfig):
     """Width of the perceptrons relative to the tokens, in encoder and decoder."""
 
     latent: Literal["discrete", "continuous"] = "discrete"
-    """Kind of the latent variable. The original offers continuous (its `discrete = 0`) but that cannot run."""
+    """Kind of the latent variable. The original offers continuous (`discrete = 0`) but that cannot run."""
 
     latent_variables: int = Field(32, gt=0)
     """Independent variables of the latent (`stoch` of the original)."""

@@ -16,7 +16,7 @@ from vidrep_pipelines.models.layers.initialization import (
     initialize_patch_embedding,
 )
 from vidrep_pipelines.models.layers.latent import Latent
-from vidrep_pipelines.models.layers.linear import use_token_linear_layers
+from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
 from vidrep_pipelines.models.layers.masking import fill_tokens
 from vidrep_pipelines.models.layers.positions import sine_cosine_positions
 from vidrep_pipelines.models.rsp.config import RspModelConfig
@@ -70,8 +70,7 @@ class RspDecoder(nn.Module):
 class RspModel(nn.Module):
     """An image encoder, a prior and a posterior over the latent, and a decoder.
 
-    Only ``encoder`` is kept after pre-training. See :func:`~vidrep_pipelines.models.rsp.objective.rsp_objective`
-    for how the parts make a loss.
+    Only ``encoder`` is kept after pre-training. ``objective.py`` shows how the parts make a loss.
     """
 
     def __init__(self, config: RspModelConfig) -> None:
@@ -91,9 +90,9 @@ class RspModel(nn.Module):
         self.to_posterior = _head(2 * E, 2 * E, self.latent.parameter_count)
         self.to_prior = _head(E, 2 * E, self.latent.parameter_count)
         self.decoder = RspDecoder(config, self.latent.sample_size)
-        use_token_linear_layers(self)
+        use_fast_linear_layers(self)
         self.apply(initialize_linear_layers)
-        initialize_patch_embedding(self.encoder.patch_embed.proj)
+        initialize_patch_embedding(self.encoder.patch_embed.get_submodule("proj"))
 
     def posterior(self, source_tokens: Tensor, target_tokens: Tensor) -> Tensor:
         """Parameters (B, parameter_count) of the latent, given both frames' tokens (B, 1 + L, E)."""

@@ -141,7 +141,7 @@ def rsp_objective(
     posterior_loss = F.mse_loss(posterior_prediction.float(), wanted)
     masked_loss = masked_mean_squared_error(masked_prediction, wanted, masking.mask)
     prior_prediction = None
-    if decode_prior:
+    if decode_prior:  # last, because autocast would keep the gradient-less copies of the weights made here
         with torch.no_grad():
             prior_prediction = model.predict_future(
                 source_tokens, model.latent.sample(prior, randomness.prior_noise)

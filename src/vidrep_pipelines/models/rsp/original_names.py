@@ -55,6 +55,11 @@ def original_name(ours: str) -> str:
     return _translate(ours, parts, "decoder.blocks.", _DECODER_BLOCK_PARTS_BACK)
 
 
+def published_order(ours: str) -> int:
+    """Sorting our names by this number, stably, gives the order of the published model's parameters."""
+    return next(place for place, (_, part) in enumerate(_PARTS) if ours.startswith(part))
+
+
 def _translate(
     name: str, parts: Iterable[tuple[str, str]], block_prefix: str, block_parts: dict[str, str]
 ) -> str:

@@ -14,7 +14,7 @@ from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clip_dataset import ClipDataset
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
-from vidrep_pipelines.models.rsp.checkpoint_io import load_weights
+from vidrep_pipelines.models.rsp.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness, rsp_objective
@@ -44,7 +44,7 @@ class RspTask(FrozenConfig):
     """The loss."""
 
     initialize_from: Path | None = None
-    """Weights to start from: an original ``.pth`` or one of our checkpoints. None: random initialization."""
+    """Weights to start from, a checkpoint in the original layout. None: random initialization."""
 
     seed: int = 0
     """Seed of the data order's and the samples' draws."""
@@ -72,7 +72,7 @@ class RspTask(FrozenConfig):
         """
         model = RspModel(self.model)
         if self.initialize_from is not None:
-            model.load_state_dict(load_weights(self.initialize_from, self.model))
+            load_into(model, load_original(self.initialize_from), str(self.initialize_from))
         return model
 
     def build_dataset(self) -> ClipDataset:

@@ -12,10 +12,11 @@ from vidrep_pipelines.fanout.parts import Parts
 
 def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig) -> Job:
     """One item per clip of the sample world; none when the user named a folder of videos."""
-    from vidrep_pipelines.data.sources.sample_world import clip_specs, render_clip
+    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sources.sample_world.clips import clip_requests
 
-    specs = clip_specs(world) if ingest.root is None else []
-    items = [Item(id=spec.id, payload=spec, digest=digest_of(spec)) for spec in specs]
+    requests = clip_requests(world) if ingest.root is None else []
+    items = [Item(id=request.spec.id, payload=request, digest=request.digest) for request in requests]
     return Job("sample world", render_clip, items, (".mp4", ".h5"), fanout)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from vidrep_pipelines.data.sources.sample_world.arm import FINGER, FOREARM, PALM, SHOULDER, UPPER_ARM
 from vidrep_pipelines.data.sources.sample_world.geometry import FloatArray
-from vidrep_pipelines.data.sources.sample_world.materials import COLORS, ColorName, blend, noise
+from vidrep_pipelines.data.sources.sample_world.materials import COLORS, ColorName, blend, grain
 from vidrep_pipelines.data.sources.sample_world.sprite import (
     Paint,
     Sprite,
@@ -47,20 +47,25 @@ def paint_arm(rng: np.random.Generator, density: float, color: ColorName) -> Arm
     )
 
 
-def _worn(rng: np.random.Generator, coat: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+def _worn(rng: np.random.Generator, coat: FloatArray, x: FloatArray) -> FloatArray:
     """Paint with dirt, and with scratches down to the steel."""
-    height, width = shape[0], shape[1]
-    dirt = 1 + 0.08 * noise(rng, height, width, (4, 8), 5)
-    scratched = noise(rng, height, width, (8, 8), 4) > 2.0
-    return blend(coat * dirt[..., None], _STEEL, scratched * 0.7)
+    dirt = 1 + 0.08 * grain(rng, x, (4, 8), 5)
+    scratched = np.where(grain(rng, x, (8, 8)) > 2.0, 0.7, 0.0)
+    return blend(coat * dirt[..., None], _STEEL, scratched)
 
 
 def _bolt(color: FloatArray, x: FloatArray, y: FloatArray, center: float, radius: float) -> FloatArray:
     """A joint's cap with a rim, lit from the upper left."""
     distance = disc(x - center, y, radius)
     light = 0.9 + 0.5 * (y - (x - center)) / (radius * 2)
-    cap = _STEEL * light[..., None] * np.where(np.abs(distance + 0.35 * radius) < 0.1 * radius, 0.6, 1)[..., None]
-    return blend(blend(color, _DARK, (np.abs(distance) < 0.012).astype(float)), cap, (distance < 0).astype(float))
+    cap = (
+        _STEEL
+        * light[..., None]
+        * np.where(np.abs(distance + 0.35 * radius) < 0.1 * radius, 0.6, 1)[..., None]
+    )
+    return blend(
+        blend(color, _DARK, (np.abs(distance) < 0.012).astype(float)), cap, (distance < 0).astype(float)
+    )
 
 
 def _link(
@@ -70,7 +75,7 @@ def _link(
 
     def shade(x: FloatArray, y: FloatArray) -> Paint:
         radius = start + (end - start) * np.clip(x / length, 0, 1)
-        color = _worn(rng, coat, x.shape) * roundness(y, radius)[..., None]
+        color = _worn(rng, coat, x) * roundness(y, radius)[..., None]
         stripe = np.abs(x - 0.62 * length) < 0.035
         color = np.where(stripe[..., None], _DARK * roundness(y, radius)[..., None] * 1.3, color)
         groove = (np.abs(y) < 0.02) & (x > 0.2 * length) & (x < 0.5 * length)
@@ -91,7 +96,7 @@ def _base(rng: np.random.Generator, density: float, coat: FloatArray) -> Sprite:
         foot = rounded_box(x, y - 0.035, 0.27, 0.045, 0.02)
         turret = disc(x, y - height, 0.15)
         distance = np.minimum(np.minimum(column, foot), turret)
-        color = _worn(rng, coat, x.shape) * roundness(-x, half_width + 0.06)[..., None]
+        color = _worn(rng, coat, x) * roundness(-x, half_width + 0.06)[..., None]
         color = np.where((foot < 0)[..., None], _DARK * 1.4 * roundness(-x, 0.3)[..., None], color)
         plate = rounded_box(x + 0.02, y - 0.17, 0.07, 0.035, 0.01) < 0
         return Paint(np.where(plate[..., None], np.array([0.85, 0.82, 0.7]), color), distance)
@@ -104,7 +109,7 @@ def _hand(rng: np.random.Generator, density: float) -> Sprite:
         palm = rounded_box(x - 0.10, y, 0.07, 0.075, 0.02)
         rail = rounded_box(x - PALM, y, 0.022, 0.19, 0.01)
         cuff = capsule(x, y, 0.08, 0.055, 0.055)
-        color = _worn(rng, _DARK * 1.7, x.shape) * roundness(y, 0.09)[..., None]
+        color = _worn(rng, _DARK * 1.7, x) * roundness(y, 0.09)[..., None]
         color = np.where((rail < 0)[..., None], _STEEL * (0.8 + 1.2 * (y + 0.05))[..., None], color)
         color = _bolt(color, x, y, 0.0, 0.04)
         return Paint(color, np.minimum(np.minimum(palm, rail), cuff))
@@ -117,7 +122,7 @@ def _finger(rng: np.random.Generator, density: float) -> Sprite:
 
     def shade(x: FloatArray, y: FloatArray) -> Paint:
         bar = capsule(x, y - 0.024 - 0.012 * np.sin(np.pi * x / FINGER), FINGER - 0.02, 0.026, 0.018)
-        color = _worn(rng, _STEEL * 1.1, x.shape) * roundness(y - 0.03, 0.035)[..., None]
+        color = _worn(rng, _STEEL * 1.1, x) * roundness(y - 0.03, 0.035)[..., None]
         pad = (y < 0.018) & (x > 0.06)
         return Paint(np.where(pad[..., None], _DARK * 1.2, color), bar)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from vidrep_pipelines.data.sources.sample_world.body import Body
 from vidrep_pipelines.data.sources.sample_world.geometry import FloatArray
-from vidrep_pipelines.data.sources.sample_world.materials import COLORS, colored, noise
+from vidrep_pipelines.data.sources.sample_world.materials import COLORS, colored, grain
 from vidrep_pipelines.data.sources.sample_world.photographs import patch
 from vidrep_pipelines.data.sources.sample_world.sprite import (
     Paint,
@@ -17,7 +18,6 @@ from vidrep_pipelines.data.sources.sample_world.sprite import (
     rounded_box,
     roundness,
 )
-from vidrep_pipelines.data.sources.sample_world.body import Body
 
 _RIM = 0.24  # height of a rim's ellipse over its width, as the camera looks down on it
 _SIDE_BRIGHTNESS = (1.15, 0.72, 0.5)  # top, sides, underneath
@@ -52,7 +52,9 @@ def paint_body(rng: np.random.Generator, density: float, body: Body) -> BodySpri
     return _vessel(rng, density, color, body)
 
 
-def _print(rng: np.random.Generator, color: FloatArray, x: FloatArray, y: FloatArray, scale: float) -> FloatArray:
+def _print(
+    rng: np.random.Generator, color: FloatArray, x: FloatArray, y: FloatArray, scale: float
+) -> FloatArray:
     """A photograph printed in one color, sampled at x, y of -scale..scale."""
     picture = colored(patch(rng, 96) / 255, color)
     column = np.clip((x / scale + 1) * 47.5, 0, 95).astype(int)
@@ -88,7 +90,7 @@ def _box(
         surface = _print(rng, color, x, y, half)
         frame = rounded_box(x, y, half_width - 0.022, half_height - 0.022, 0.005) > 0
         surface = np.where(frame[..., None], color * 0.62, surface)
-        wear = 1 + 0.06 * noise(rng, *x.shape, cells=(4, 4))
+        wear = 1 + 0.06 * grain(rng, x, (4, 4))
         return Paint(surface * wear[..., None], rounded_box(x, y, half_width, half_height, 0.006))
 
     front = paint(-half_width, -half_height, half_width, half_height, density, face)
@@ -131,8 +133,8 @@ def _vessel(rng: np.random.Generator, density: float, color: FloatArray, body: B
 
     def content(x: FloatArray, y: FloatArray) -> Paint:
         distance = (np.hypot(x / (half_width * 0.9), (y - half_height) / (rim * 0.85)) - 1) * rim
-        grains = 0.85 + 0.15 * noise(rng, *x.shape, cells=(8, 8), octaves=3)
-        return Paint(np.array(COLORS[body.content_color]) * grains[..., None], distance)
+        speckle = 0.85 + 0.15 * grain(rng, x, (8, 8), 3)
+        return Paint(np.array(COLORS[body.content_color]) * speckle[..., None], distance)
 
     return BodySprites(
         front=paint(-half_width, -half_height - 0.01, half_width, half_height + 0.02, density, outside),

@@ -90,7 +90,8 @@ class CameraPath:
         """The camera ``seconds`` after the start."""
         pan = self._pan.at(seconds)
         position = np.array([pan, _HEIGHT + self._rise.at(seconds), -_DISTANCE + self._dolly.at(seconds)])
-        aim = np.array(_AIM) + (0.45 * pan + self._tremor_x.at(seconds), self._tremor_y.at(seconds), 0.0)
+        aim = np.array(_AIM)
+        aim[:2] += (0.45 * pan + self._tremor_x.at(seconds), self._tremor_y.at(seconds))
         axes = _look(aim - position, self._roll.at(seconds))
         focal = self._focal * (1 + self._zoom.at(seconds))
         return Camera(position, axes, focal, self._center, self._side)

@@ -7,7 +7,6 @@ from vidrep_pipelines.data.sources.sample_world.geometry import (
     ByteArray,
     FloatArray,
     homography,
-    rectangle,
 )
 
 _OPAQUE = 128  # a pixel belongs to what covers at least half of it
@@ -43,21 +42,23 @@ class Canvas:
         height, width = self.masks.shape
         left, top = np.maximum(np.floor(corners.min(0)), 0).astype(int).tolist()
         right, bottom = np.minimum(np.ceil(corners.max(0)), (width, height)).astype(int).tolist()
-        if right <= left or bottom <= top:
+        coefficients = homography(corners - (left, top), texture.width, texture.height)
+        if right <= left or bottom <= top or coefficients is None:
             return
-        source = rectangle(0, texture.height, texture.width, 0)
         warped = np.asarray(
             texture.transform(
                 (right - left, bottom - top),
                 Image.Transform.PERSPECTIVE,
-                homography(corners - (left, top), source).tolist(),
+                coefficients,
                 Image.Resampling.BILINEAR,
             )
         )
         region = np.s_[top:bottom, left:right]
         coverage = warped[..., 3]
         remaining = (255 - coverage).astype(np.uint16)[..., None]
-        self.pixels[region] = warped[..., :3] + ((self.pixels[region] * remaining + 127) // 255).astype(np.uint8)
+        self.pixels[region] = warped[..., :3] + ((self.pixels[region] * remaining + 127) // 255).astype(
+            np.uint8
+        )
         covered = coverage >= _OPAQUE
         self.masks[region][covered] = mask
         self.parts[region][covered] = part

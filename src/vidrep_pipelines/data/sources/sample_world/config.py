@@ -5,7 +5,6 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.errors import ConfigurationError
 
 ActivityName = Literal["push", "stack", "drop", "pour", "strike", "wave"]
 ACTIVITY_NAMES: tuple[ActivityName, ...] = ("push", "stack", "drop", "pour", "strike", "wave")
@@ -35,7 +34,7 @@ class SampleWorldConfig(FrozenConfig):
     distractors: int = Field(default=2, ge=0, le=3)
     """Objects that take no part in the activity, behind and in front of the arm."""
     shutter: float = Field(default=0.5, ge=0, le=1)
-    """Share of the frame time for which the shutter is open: the length of the motion blur. 0 switches it off."""
+    """Share of the frame time for which the shutter is open: the length of the motion blur; 0 for none."""
     sensor_noise: float = Field(default=2.5, ge=0, le=32)
     """Standard deviation of the noise in bright areas, in grey levels of 255."""
     quality: int = Field(default=18, ge=0, le=51)
@@ -44,9 +43,11 @@ class SampleWorldConfig(FrozenConfig):
     """Frames between keyframes, long as in camera files."""
 
     @model_validator(mode="after")
-    def _check_lengths(self) -> Self:
+    def _check(self) -> Self:
         if self.frames_max < self.frames_min:
-            raise ConfigurationError(
+            raise ValueError(
                 f"sample world: frames_max ({self.frames_max}) is below frames_min ({self.frames_min})"
             )
+        if len(set(self.activities)) < len(self.activities):
+            raise ValueError(f"sample world: an activity is listed twice in {list(self.activities)}")
         return self

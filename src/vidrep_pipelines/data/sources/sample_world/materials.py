@@ -38,10 +38,17 @@ def noise(
     """
     total = np.zeros((height, width))
     for octave in range(octaves):
-        rows, columns = (min(count << octave, size) for count, size in zip(cells, (height, width), strict=True))
+        rows, columns = (
+            min(count << octave, size) for count, size in zip(cells, (height, width), strict=True)
+        )
         grid = Image.fromarray(rng.standard_normal((rows + 1, columns + 1)).astype(np.float32))
         total += np.asarray(grid.resize((width, height), Image.Resampling.BICUBIC)) * 0.5**octave
     return np.asarray(total / (total.std() + 1e-6))
+
+
+def grain(rng: np.random.Generator, like: FloatArray, cells: tuple[int, int], octaves: int = 4) -> FloatArray:
+    """Fractal noise as ``noise``, of the size of ``like`` (H, W)."""
+    return noise(rng, like.shape[0], like.shape[1], cells, octaves)
 
 
 def blend(first: FloatArray, second: FloatArray, share: FloatArray) -> FloatArray:
@@ -53,15 +60,17 @@ def blend(first: FloatArray, second: FloatArray, share: FloatArray) -> FloatArra
 def table_top(kind: TableKind, rng: np.random.Generator, size: int = 512) -> FloatArray:
     """The surface of the table, (size, size, 3) in 0..1; its rows run from the far edge to the near one."""
     painters = {"wood": _wood, "cloth": _cloth, "stone": _stone, "tiles": _tiles}
-    return np.clip(painters[kind](rng, size), 0.02, 1)
+    return np.asarray(np.clip(painters[kind](rng, size), 0.02, 1))
 
 
 def _wood(rng: np.random.Generator, size: int) -> FloatArray:
-    down, across = np.mgrid[0:size, 0:size] / size
+    down = np.mgrid[0:size, 0:size][0] / size
     planks = int(rng.integers(4, 8))
     plank = np.minimum((down * planks).astype(int), planks - 1)
     drift = noise(rng, size, size, (6, 2)) * 0.05
-    rings = np.sin(2 * np.pi * (down * planks * rng.uniform(2, 4) + 9 * drift + rng.uniform(0, 9, planks)[plank]))
+    rings = np.sin(
+        2 * np.pi * (down * planks * rng.uniform(2, 4) + 9 * drift + rng.uniform(0, 9, planks)[plank])
+    )
     grain = noise(rng, size, size, (128, 4), 2)
     light = np.array(rng.uniform((0.52, 0.34, 0.18), (0.78, 0.58, 0.36)))
     share = 0.35 + 0.18 * rings + 0.13 * grain + rng.uniform(-0.12, 0.12, planks)[plank]
@@ -103,7 +112,7 @@ def _tiles(rng: np.random.Generator, size: int) -> FloatArray:
 
 
 def colored(picture: FloatArray, color: FloatArray) -> FloatArray:
-    """Prints a picture (H, W, 3) in 0..1 in one color: its light and dark stay, its hue becomes the color's."""
+    """Prints a picture (H, W, 3) in 0..1 in one color: light and dark stay, the hue becomes the color's."""
     light = picture.mean(-1)
     relief = (light - light.mean()) / (light.std() + 1e-3)
     tinted = color * (1 + 0.28 * np.clip(relief, -2.2, 2.2))[..., None]

@@ -1,8 +1,8 @@
 """The two photographs that come with scikit-learn, and things cut out of them.
 
 "china.jpg" (a pavilion above a lake) and "flower.jpg" (a dahlia among leaves), 640 x 427, Creative Commons
-Attribution, see scikit-learn's ``datasets/images/README.txt``. They are read from the installed package, without
-importing it.
+Attribution, see scikit-learn's ``datasets/images/README.txt``. They are read from the installed package,
+without importing it.
 """
 
 from functools import cache

@@ -1,4 +1,4 @@
-"""The quadrilaterals that make up the arm and the objects at one moment, in the order in which they are drawn."""
+"""The quadrilaterals that make up the arm and the objects at one moment, in drawing order."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -28,10 +28,15 @@ class Piece(NamedTuple):
 
 
 def placed(
-    sprite: Sprite, x: float, y: float, z: float, angle: float = 0.0, mask: int = 0, part: int = 0
+    sprite: Sprite,
+    at: FloatArray | tuple[float, float],
+    z: float,
+    angle: float = 0.0,
+    mask: int = 0,
+    part: int = 0,
 ) -> Piece:
-    """A sprite standing parallel to the arm's plane."""
-    return Piece(sprite.texture, upright(sprite.corners, x, y, z, angle), mask, part)
+    """A sprite standing parallel to the arm's plane, its origin at x, y."""
+    return Piece(sprite.texture, upright(sprite.corners, float(at[0]), float(at[1]), z, angle), mask, part)
 
 
 def shown_gap(bodies: tuple[Body, ...], snapshot: Snapshot) -> float:
@@ -44,12 +49,12 @@ def arm_pieces(sprites: ArmSprites, pose: arm.ArmPose, gap: float) -> Iterator[P
     """The arm, from the base to the fingers."""
     across = arm.direction(pose.hand_angle + np.pi / 2) * gap / 2
     palm = pose.wrist + arm.PALM * arm.direction(pose.hand_angle)
-    yield placed(sprites.base, arm.SHOULDER[0], 0.0, 0.02, 0.0, AGENT, 1)
-    yield placed(sprites.forearm, *pose.elbow, 0.0, pose.forearm_angle, AGENT, 3)
-    yield placed(sprites.upper_arm, *pose.shoulder, 0.0, pose.upper_angle, AGENT, 2)
-    yield placed(sprites.outer_finger, *(palm + across), 0.0, pose.hand_angle, AGENT, 5)
-    yield placed(sprites.inner_finger, *(palm - across), 0.0, pose.hand_angle, AGENT, 6)
-    yield placed(sprites.hand, *pose.wrist, 0.0, pose.hand_angle, AGENT, 4)
+    yield placed(sprites.base, (arm.SHOULDER[0], 0.0), 0.02, 0.0, AGENT, 1)
+    yield placed(sprites.forearm, pose.elbow, 0.0, pose.forearm_angle, AGENT, 3)
+    yield placed(sprites.upper_arm, pose.shoulder, 0.0, pose.upper_angle, AGENT, 2)
+    yield placed(sprites.outer_finger, (palm + across), 0.0, pose.hand_angle, AGENT, 5)
+    yield placed(sprites.inner_finger, (palm - across), 0.0, pose.hand_angle, AGENT, 6)
+    yield placed(sprites.hand, pose.wrist, 0.0, pose.hand_angle, AGENT, 4)
 
 
 def behind_content(
@@ -58,23 +63,25 @@ def behind_content(
     """The far inner side of a vessel and the surface of what is in it."""
     x, y, angle = place.tolist()
     if sprites.back is not None:
-        yield placed(sprites.back, x, y, body.lane, angle, mask)
+        yield placed(sprites.back, (x, y), body.lane, angle, mask)
     if sprites.content is not None and fill > 0.03 and abs(angle) < 1.2:
         level = (0.5 + 0.5 * fill, 1.0)
         sunk = sprites.content.corners * level - (0.0, (1 - fill) * 0.35 * body.half_height)
         yield Piece(sprites.content.texture, upright(sunk, x, y, body.lane, angle), mask)
 
 
-def in_front(body: Body, sprites: BodySprites, place: FloatArray, camera: FloatArray, mask: int) -> Iterator[Piece]:
+def in_front(
+    body: Body, sprites: BodySprites, place: FloatArray, camera: FloatArray, mask: int
+) -> Iterator[Piece]:
     """An object's outer side; of a box, the faces that can be seen from ``camera`` (3,)."""
     x, y, angle = place.tolist()
     if body.shape == "box":
         yield from _box_sides(body, sprites, place, camera, mask)
-        yield placed(sprites.front, x, y, body.lane - body.half_width, angle, mask)
+        yield placed(sprites.front, (x, y), body.lane - body.half_width, angle, mask)
         return
-    yield placed(sprites.front, x, y, body.lane, angle, mask)
+    yield placed(sprites.front, (x, y), body.lane, angle, mask)
     if sprites.fixed is not None:
-        yield placed(sprites.fixed, x, y, body.lane, 0.0, mask)
+        yield placed(sprites.fixed, (x, y), body.lane, 0.0, mask)
 
 
 def _box_sides(

@@ -108,7 +108,7 @@ def phase_lengths(phases: int, frames: int, seed: int) -> NDArray[np.int64]:
     paces = np.exp(rng.normal(0, 0.35, phases))
     spare = frames - _SHORTEST_PHASE * phases
     ends = np.round(np.cumsum(paces) / paces.sum() * spare).astype(np.int64)
-    return np.diff(ends, prepend=0) + _SHORTEST_PHASE
+    return np.asarray(np.diff(ends, prepend=0) + _SHORTEST_PHASE, dtype=np.int64)
 
 
 def named_policy(name: PolicyName, noise: float = 0.0) -> Policy:

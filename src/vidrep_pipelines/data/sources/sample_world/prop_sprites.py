@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from vidrep_pipelines.data.sources.sample_world.geometry import FloatArray, rectangle
-from vidrep_pipelines.data.sources.sample_world.materials import COLORS, ColorName, noise
+from vidrep_pipelines.data.sources.sample_world.materials import COLORS, ColorName, grain
 from vidrep_pipelines.data.sources.sample_world.photographs import (
     PHOTOGRAPHS,
     bloom,
@@ -76,7 +76,7 @@ def books(rng: np.random.Generator, density: float) -> Sprite:
         color = colors[which] * roundness(-(y - middle), thick[which] / 2 + 0.01)[..., None]
         title = (band < 0.45) & (np.abs(y - middle) < 0.2 * thick[which])
         color = np.where(title[..., None], np.array([0.85, 0.78, 0.55]), color)
-        color = color * (1 + 0.07 * noise(rng, *x.shape, cells=(4, 6)))[..., None]
+        color = color * (1 + 0.07 * grain(rng, x, (4, 6)))[..., None]
         return Paint(color, distance)
 
     return paint(-0.42, 0, 0.42, float(floors[-1]), density, shade)
@@ -105,9 +105,11 @@ def flower(rng: np.random.Generator, density: float) -> Sprite:
 
 
 def leaves(rng: np.random.Generator, density: float) -> Sprite:
-    """A branch of seven or so leaves with the texture of a photographed one, rooted at the origin, growing up."""
+    """A branch with the texture of a photographed leaf on its leaves, rooted at the origin, growing up."""
     count = int(rng.integers(6, 10))
-    surface = leaf_surface() / 255 * float(rng.uniform(1.0, 2.0)) * rng.uniform((0.8, 0.9, 0.4), (1.3, 1.1, 0.8))
+    surface = (
+        leaf_surface() / 255 * float(rng.uniform(1.0, 2.0)) * rng.uniform((0.8, 0.9, 0.4), (1.3, 1.1, 0.8))
+    )
     roots, turns = np.linspace(0.1, 0.72, count), rng.uniform(0.3, 1.15, count)
     lengths, tones = rng.uniform(0.3, 0.46, count), rng.uniform(0.65, 1.2, count)
 

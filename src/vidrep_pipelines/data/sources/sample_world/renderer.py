@@ -15,7 +15,6 @@ from vidrep_pipelines.data.sources.sample_world.geometry import (
     ByteArray,
     FloatArray,
     homography,
-    rectangle,
     upright,
 )
 from vidrep_pipelines.data.sources.sample_world.lighting import Light, Sensor
@@ -34,6 +33,7 @@ from vidrep_pipelines.data.sources.sample_world.scenery import TABLE_FAR, paint_
 from vidrep_pipelines.data.sources.sample_world.shadows import Shadows
 from vidrep_pipelines.data.sources.sample_world.world import Snapshot
 
+
 @dataclass(frozen=True)
 class RenderedFrame:
     """A frame and its truth.
@@ -42,8 +42,8 @@ class RenderedFrame:
         pixels: (H, W, 3) uint8, RGB.
         masks: (H, W) uint8: 0 background, 1 the arm, 2 and on the objects in the scene's order.
         parts: (H, W) uint8: index into ``arm.PART_NAMES``.
-        keypoints: (K, 3) float32: x and y, where integers are pixel centers, and 1 if visible, 0 if outside the
-            picture or covered by something else than the arm.
+        keypoints: (K, 3) float32: x and y, where integers are pixel centers, and 1 if visible, 0 if
+            outside the picture or covered by something else than the arm.
     """
 
     pixels: ByteArray
@@ -91,9 +91,9 @@ class Renderer:
     def _behind(self, camera: Camera, now: Snapshot, seconds: float, hidden: Collection[int]) -> Canvas:
         """The backdrop, the table with its shadows, and what stands behind the arm."""
         picture, corners = self._scenery.backdrop
-        coefficients = homography(camera.project(corners), rectangle(0, picture.height, picture.width, 0))
+        coefficients = homography(camera.project(corners), picture.width, picture.height) or ()
         view = picture.transform(
-            self._size, Image.Transform.PERSPECTIVE, coefficients.tolist(), Image.Resampling.BILINEAR
+            self._size, Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR
         )
         canvas = Canvas(np.array(view))
         _draw(canvas, camera, [self._scenery.table], ())
@@ -107,12 +107,12 @@ class Renderer:
         shadows = Shadows(camera, self._light.direction(seconds), TABLE_FAR, *self._size)
         if AGENT not in hidden:
             for piece in arm_pieces(self._scenery.arm, arm.forward(now.joints), self._gap(now)):
-                shadows.cast(piece.corners)
+                shadows.cast(piece.corners, 0.16)
             shadows.contact(arm.SHOULDER[0], 0.0, 0.27, 0.0)
         for index, body in enumerate(self._scene.bodies):
             if AGENT + 1 + index not in hidden:
                 x, y, angle = now.places[index].tolist()
-                shadows.cast(upright(silhouette(body), x, y, body.lane, angle))
+                shadows.cast(upright(silhouette(body), x, y, body.lane, angle), body.half_width)
                 shadows.contact(x, body.lane, body.half_width, y - body.half_height)
         return shadows.brightness()
 
@@ -145,12 +145,12 @@ class Renderer:
         for index in reachable:
             string = self._scenery.strings[index]
             if string is not None:
-                yield placed(string, float(places[index, 0]), float(places[index, 1]), 0.0, float(places[index, 2]))
+                yield placed(string, places[index], 0.0, float(places[index, 2]))
             if index not in free_bowls:
                 yield from self._whole(index, places[index], fills[index], camera)
         yield from arm_pieces(self._scenery.arm, arm.forward(snapshot.joints), self._gap(snapshot))
         for drop in snapshot.drops:
-            yield placed(self._scenery.drop, float(drop[0]), float(drop[1]), 0.0)
+            yield placed(self._scenery.drop, drop, 0.0)
         for index in free_bowls:
             yield from in_front(
                 bodies[index], sprites[index], places[index], camera.viewpoint, AGENT + 1 + index
@@ -175,7 +175,7 @@ class Renderer:
         return middle
 
     def _exposures(self, camera: Camera, now: Snapshot, before: Snapshot) -> int:
-        """An odd number, so that one exposure is that of the very moment; the more, the farther things move."""
+        """An odd number, so that the middle one is of the very moment; more when things move farther."""
         ends = [
             np.vstack([arm.keypoints(arm.forward(state.joints), 0.1), state.places[:, :2]])
             for state in (before, now)

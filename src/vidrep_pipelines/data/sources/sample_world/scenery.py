@@ -45,7 +45,7 @@ class Plant:
     def piece(self, seconds: float) -> Piece:
         """Where it is at a moment."""
         angle = self.lean + self.sway * np.sin(2 * np.pi * seconds / self.period)
-        return placed(self.sprite, *self.root, angle)
+        return placed(self.sprite, self.root[:2], self.root[2], angle)
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _props(rng: np.random.Generator, density: float) -> tuple[Piece, ...]:
     pieces = []
     for which, place in zip(chosen, places, strict=False):
         sprite = painters[int(which)](rng, 0.75 * density).blurred(0.6)
-        pieces.append(placed(sprite, float(place + rng.uniform(-0.3, 0.3)), 0.0, _PROP_Z))
+        pieces.append(placed(sprite, (float(place + rng.uniform(-0.3, 0.3)), 0.0), _PROP_Z))
     return tuple(pieces)
 
 
@@ -122,8 +122,14 @@ def _plants(rng: np.random.Generator, density: float) -> tuple[Plant, ...]:
     for side in sides:
         grow = flower if rng.random() < 0.35 else leaves
         sprite = grow(rng, density).blurred(density * float(rng.uniform(0.01, 0.022)))
-        root = (side * float(rng.uniform(0.62, 0.82)), float(rng.uniform(-0.5, -0.25)), _PLANT_Z)
+        root = (side * float(rng.uniform(0.62, 0.82)), float(rng.uniform(-0.35, -0.02)), _PLANT_Z)
         plants.append(
-            Plant(sprite, root, side * float(rng.uniform(-0.1, 0.3)), float(rng.uniform(0.02, 0.08)), float(rng.uniform(1.5, 4)))
+            Plant(
+                sprite,
+                root,
+                side * float(rng.uniform(-0.1, 0.3)),
+                float(rng.uniform(0.02, 0.08)),
+                float(rng.uniform(1.5, 4)),
+            )
         )
     return tuple(plants)

@@ -9,7 +9,7 @@ from vidrep_pipelines.data.sources.sample_world.camera import Camera
 from vidrep_pipelines.data.sources.sample_world.geometry import ByteArray, FloatArray
 
 _SHARE = 2  # shadows are soft, so that half the resolution is enough
-_CAST, _CONTACT = 135, 95  # brightness, of 255, within a cast shadow and right under an object
+_CAST, _CONTACT = 118, 80  # brightness, of 255, within a cast shadow and right under an object
 
 
 class Shadows:
@@ -31,12 +31,13 @@ class Shadows:
         self._picture = Image.new("L", (width // _SHARE, height // _SHARE), 255)
         self._pencil = ImageDraw.Draw(self._picture)
 
-    def cast(self, outline: FloatArray) -> None:
-        """The shadow of a flat shape (N, 3)."""
+    def cast(self, outline: FloatArray, thickness: float) -> None:
+        """The shadow of an upright plate of some thickness with the outline (N, 3)."""
         height = np.maximum(outline[:, 1], 0)
         x = outline[:, 0] + self._direction[0] * height
-        z = np.minimum(outline[:, 2] + self._direction[1] * height, self._far)
-        self._draw(np.column_stack([x, np.zeros(len(x)), z]), _CAST)
+        for side in (-0.5, 0.0, 0.5):
+            z = np.minimum(outline[:, 2] + self._direction[1] * height + side * thickness, self._far)
+            self._draw(np.column_stack([x, np.zeros(len(x)), z]), _CAST)
 
     def contact(self, x: float, z: float, radius: float, height: float) -> None:
         """The dark spot below something round of a radius, fading as it is lifted off the table."""
@@ -52,6 +53,6 @@ class Shadows:
 
     def brightness(self) -> ByteArray:
         """The table's brightness at each pixel, (H, W)."""
-        blur = self._size[0] / 110 / _SHARE
+        blur = self._size[0] / 140 / _SHARE
         soft = self._picture.filter(ImageFilter.GaussianBlur(blur))
         return np.asarray(soft.resize(self._size, Image.Resampling.BILINEAR))

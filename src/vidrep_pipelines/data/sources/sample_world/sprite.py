@@ -25,7 +25,7 @@ class Sprite:
 
     Attributes:
         texture: Mode ``RGBa``, colors multiplied by coverage.
-        corners: (4, 2) in world units of the piece's own frame: top left, top right, bottom right, bottom left.
+        corners: (4, 2) in world units of the piece's own frame, in the order of ``geometry.rectangle``.
     """
 
     texture: Image.Image
@@ -56,7 +56,9 @@ def paint(
     """
     columns, rows = (int(np.ceil(extent * density)) + 2 * _MARGIN for extent in (right - left, top - bottom))
     start_x, start_y = left - _MARGIN / density, top + _MARGIN / density
-    x, y = np.meshgrid(start_x + (np.arange(columns) + 0.5) / density, start_y - (np.arange(rows) + 0.5) / density)
+    x, y = np.meshgrid(
+        start_x + (np.arange(columns) + 0.5) / density, start_y - (np.arange(rows) + 0.5) / density
+    )
     color, distance = shade(x, y)
     coverage = np.clip(0.5 - distance * density, 0, 1)
     corners = rectangle(start_x, start_y - rows / density, start_x + columns / density, start_y)
@@ -76,12 +78,14 @@ def disc(x: FloatArray, y: FloatArray, radius: float) -> FloatArray:
 
 
 def capsule(x: FloatArray, y: FloatArray, length: float, start: float, end: float) -> FloatArray:
-    """Signed distance, nearly, to a rounded bar along x from radius ``start`` at 0 to ``end`` at ``length``."""
+    """Signed distance, nearly, to a rounded bar along x; radius ``start`` at 0, ``end`` at ``length``."""
     along = np.clip(x / length, 0, 1)
     return np.asarray(np.hypot(x - along * length, y) - (start + (end - start) * along))
 
 
-def rounded_box(x: FloatArray, y: FloatArray, half_width: float, half_height: float, radius: float) -> FloatArray:
+def rounded_box(
+    x: FloatArray, y: FloatArray, half_width: float, half_height: float, radius: float
+) -> FloatArray:
     """Signed distance to a rectangle with rounded corners around the origin."""
     outside_x, outside_y = np.abs(x) - half_width + radius, np.abs(y) - half_height + radius
     outside = np.hypot(np.maximum(outside_x, 0), np.maximum(outside_y, 0))
@@ -89,7 +93,7 @@ def rounded_box(x: FloatArray, y: FloatArray, half_width: float, half_height: fl
 
 
 def roundness(offset: FloatArray, radius: FloatArray | float) -> FloatArray:
-    """Brightness across a cylinder lit from the viewer's upper left, around 1, from the offset to its axis."""
+    """Brightness, around 1, across a cylinder lit from the viewer's side, from the offset to its axis."""
     across = np.clip(offset / radius, -1, 1)
     facing = np.sqrt(1 - 0.94 * across**2)
     return np.asarray(0.42 + 0.62 * facing + 0.35 * np.exp(-(((across - 0.35) / 0.18) ** 2)))

@@ -1,7 +1,7 @@
 """The state of the world, and what an action does to it.
 
-Deliberately simple physics in the arm's plane, deterministic to the bit: joints follow the action exactly, and the
-objects are pushed, gripped, dropped, swung and poured from.
+Deliberately simple physics in the arm's plane, deterministic to the bit: joints follow the action exactly,
+and the objects are pushed, gripped, dropped, swung and poured from.
 """
 
 from collections.abc import Sequence

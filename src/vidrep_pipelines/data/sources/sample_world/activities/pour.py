@@ -50,9 +50,12 @@ class Pour:
                 HandPose(over - 0.05, height + 0.08, _LEVEL, _HELD),
             ]
         if phase == 3:
-            angles = np.linspace(_LEVEL, _TILTED, 5)[1:].tolist() + [_TILTED - 0.1, _TILTED - 0.2]
+            angles = [*np.linspace(_LEVEL, _TILTED, 5)[1:].tolist(), _TILTED - 0.1, _TILTED - 0.2]
             return [HandPose(over, height, angle, _HELD) for angle in angles]
-        return [HandPose(over - 0.05, height + 0.08, _LEVEL, _HELD), HandPose(x - 0.25, height, _LEVEL, _HELD)]
+        return [
+            HandPose(over - 0.05, height + 0.08, _LEVEL, _HELD),
+            HandPose(x - 0.25, height, _LEVEL, _HELD),
+        ]
 
     def reward(self, world: World) -> float:
         """The share that has arrived in the bowl."""

@@ -42,7 +42,11 @@ class Stack:
         if phase == 0:
             return [HandPose(x, 0.6, DOWN, 1.0)]
         if phase == 1:
-            return [HandPose(x, grip + 0.1, DOWN, 1.0), HandPose(x, grip, DOWN, 1.0), HandPose(x, grip, DOWN, 0.4)]
+            return [
+                HandPose(x, grip + 0.1, DOWN, 1.0),
+                HandPose(x, grip, DOWN, 1.0),
+                HandPose(x, grip, DOWN, 0.4),
+            ]
         if phase == 2:
             return [HandPose(x, 0.5, DOWN, 0.4), HandPose((x + goal) / 2, 0.8, DOWN, 0.4)]
         top = self._height() + 0.035

@@ -1,0 +1,137 @@
+"""A trained model: weights, the configuration that rebuilds it, and where it came from."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import DatasetError
+from kedro_datasets._typing import JSONPreview
+
+from vidrep_pipelines.common.atomic import atomic_directory
+from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.datasets.local import LocalDataset, json_preview
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS, CONFIG, META = "model.safetensors", "config.json", "meta.json"
+
+
+@dataclass(frozen=True)
+class CheckpointSource:
+    """What to publish as a checkpoint.
+
+    Attributes:
+        directory: Folder with the weights, for example the last checkpoint of a training run.
+        config: What rebuilds the model: data, configs or dataclasses. None: ``config.json`` in the folder.
+        meta: Where it came from: system, step, digest, metrics. None: ``meta.json`` in the folder.
+        weights: Name of the safetensors file in the folder that becomes ``model.safetensors``.
+    """
+
+    directory: Path
+    config: Mapping[str, Any] | None = None
+    meta: Mapping[str, Any] | None = None
+    weights: str = WEIGHTS
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Handle on a published checkpoint; reads no weights until they are asked for.
+
+    Attributes:
+        directory: The folder with ``model.safetensors``, ``config.json`` and ``meta.json``.
+        config: What rebuilds the model.
+        meta: Where it came from.
+    """
+
+    directory: Path
+    config: dict[str, Any]
+    meta: dict[str, Any]
+
+    @property
+    def weights(self) -> Path:
+        """The safetensors file."""
+        return self.directory / WEIGHTS
+
+    def state_dict(self) -> "dict[str, Tensor]":
+        """The weights on the CPU, mapped from the file: memory is used only for tensors that are touched.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            state: dict[str, Tensor] = load_file(self.weights)
+        except (SafetensorError, OSError) as error:
+            raise InputError(
+                f"{self.weights} cannot be read ({error}). Remedy: publish the checkpoint again from its run."
+            ) from error
+        return state
+
+
+class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
+    """A checkpoint folder that is either whole or absent.
+
+    Saving links the weights (between file systems it copies them), so that publishing a large model is quick.
+    """
+
+    def save(self, data: CheckpointSource | Path) -> None:
+        """Publishes a source, or a folder that already looks like a checkpoint."""
+        source = CheckpointSource(data) if isinstance(data, Path) else data
+        config = _read_json(source.directory / CONFIG) if source.config is None else source.config
+        meta = _read_json(source.directory / META) if source.meta is None else source.meta
+        weights = source.directory / source.weights
+        if not weights.is_file():
+            raise InputError(f"{weights} does not exist, so no checkpoint can be published.")
+        with atomic_directory(self._path) as folder:
+            _link(weights, folder / WEIGHTS)
+            _write_json(folder / CONFIG, config)
+            _write_json(folder / META, meta)
+
+    def load(self) -> Checkpoint:
+        """The handle, with the configuration read."""
+        folder = self._require()
+        if not (folder / WEIGHTS).is_file():
+            raise InputError(
+                f"{folder / WEIGHTS} is missing. Remedy: publish the checkpoint again from its run."
+            )
+        return Checkpoint(folder, _read_json(folder / CONFIG), _read_json(folder / META))
+
+    def _exists(self) -> bool:
+        return all((self._path / name).is_file() for name in (WEIGHTS, CONFIG, META))
+
+    def preview(self) -> JSONPreview:
+        """Configuration and origin."""
+        try:
+            checkpoint = self.load()
+        except DatasetError:
+            return JSONPreview("{}")
+        return json_preview({"meta": checkpoint.meta, "config": checkpoint.config})
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(plain(value), indent=2) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); it is part of a checkpoint.") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object; it is part of a checkpoint.")
+    return value

@@ -1,0 +1,173 @@
+"""A folder of HDF5 files, one per item, read by id and array name."""
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Never, Self
+
+import pandas as pd
+from kedro_datasets._typing import TablePreview
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.datasets.local import LocalDataset, folder_is_ready, item_ids, table_preview
+from vidrep_pipelines.fanout.parts import Parts
+
+if TYPE_CHECKING:
+    import h5py
+    import numpy as np
+
+_OPEN_FILES = 64
+
+Selection = slice | int | list[int] | tuple[slice | int | list[int], ...]
+
+
+class ArrayStore:
+    """Handle on a folder of HDF5 files. Opens a file when something of it is first asked for.
+
+    Picklable; open files stay behind and are opened again in the other process, because processes must not
+    share them. The files used last are kept open, at most 64.
+
+    Args:
+        folder: Where the files are.
+        ids: Their relative paths without the ending.
+        suffix: The ending.
+    """
+
+    def __init__(self, folder: Path, ids: list[str], suffix: str = ".h5") -> None:
+        self.folder, self.ids, self.suffix = folder, ids, suffix
+        self._files: OrderedDict[str, h5py.File] = OrderedDict()
+        self._process = os.getpid()
+
+    @classmethod
+    def of(cls, parts: Parts, suffix: str = ".h5") -> Self:
+        """The HDF5 products of a job."""
+        return cls(parts.folder, parts.ids, suffix)
+
+    def path(self, item_id: str) -> Path:
+        """The file of an item."""
+        return self.folder / f"{item_id}{self.suffix}"
+
+    def names(self, item_id: str) -> list[str]:
+        """Names of the arrays of an item; those in groups are written ``group/array``."""
+        import h5py
+
+        found: list[str] = []
+        self._file(item_id).visititems(
+            lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None
+        )
+        return sorted(found)
+
+    def read(self, item_id: str, name: str, selection: Selection = slice(None)) -> "np.ndarray[Any, Any]":
+        """Reads (a part of) an array; only that part is read from the disk.
+
+        Args:
+            item_id: One of ``ids``.
+            name: One of ``names(item_id)``.
+            selection: Index along the first axis, or a tuple of them. Lists must ascend.
+
+        Returns:
+            The array as it is stored; texts as an array of ``str``. A single number or text has shape ().
+
+        Raises:
+            InputError: No such item or array, or a damaged file.
+        """
+        import h5py
+        import numpy as np
+
+        node = self._file(item_id).get(name)
+        if not isinstance(node, h5py.Dataset):
+            raise InputError(f"{self.path(item_id)} has no array {name!r}; it has {self.names(item_id)}.")
+        values = node.asstr() if h5py.check_string_dtype(node.dtype) else node
+        try:
+            return np.asarray(values[()] if node.shape == () else values[selection])
+        except OSError as error:
+            raise self._damaged(item_id, error) from error
+
+    def attributes(self, item_id: str) -> dict[str, Any]:
+        """Attributes of the whole file as plain values."""
+        values = dict(self._file(item_id).attrs)
+        return {
+            name: value.item() if hasattr(value, "item") and value.ndim == 0 else value
+            for name, value in values.items()
+        }
+
+    def close(self) -> None:
+        """Closes all files."""
+        while self._files:
+            self._files.popitem()[1].close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "ids": self.ids, "suffix": self.suffix}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def _file(self, item_id: str) -> "h5py.File":
+        import h5py
+
+        if (
+            self._process != os.getpid()
+        ):  # a forked child must not touch its parent's files, not even close them
+            self._files, self._process = OrderedDict(), os.getpid()
+        if item_id in self._files:
+            self._files.move_to_end(item_id)
+            return self._files[item_id]
+        try:
+            file = h5py.File(self.path(item_id), "r", locking=False)
+        except FileNotFoundError as error:
+            raise InputError(f"{self.path(item_id)} does not exist.") from error
+        except OSError as error:
+            raise self._damaged(item_id, error) from error
+        self._files[item_id] = file
+        if len(self._files) > _OPEN_FILES:
+            self._files.popitem(last=False)[1].close()
+        return file
+
+    def _damaged(self, item_id: str, error: OSError) -> InputError:
+        return InputError(
+            f"{self.path(item_id)} is no whole HDF5 file ({error}). Remedy: delete it and make it again."
+        )
+
+
+class Hdf5Store(LocalDataset[Never, ArrayStore]):
+    """HDF5 files below a folder; when a fan-out job fills the folder, those of the items that it finished.
+
+    Args:
+        filepath: The folder.
+        suffix: Ending of the files.
+        metadata: For Kedro-Viz.
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str | os.PathLike[str],
+        suffix: str = ".h5",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._suffix = suffix
+
+    def load(self) -> ArrayStore:
+        """The handle; lists the folder but opens no file."""
+        return ArrayStore(self._require(), item_ids(self._path, self._suffix), self._suffix)
+
+    def save(self, data: Never) -> None:
+        """Not possible.
+
+        Raises:
+            DatasetError: Always.
+        """
+        raise self._refuse_to_save()
+
+    def _describe(self) -> dict[str, Any]:
+        return {**super()._describe(), "suffix": self._suffix}
+
+    def _exists(self) -> bool:
+        return folder_is_ready(self._path)
+
+    def preview(self, rows: int = 20) -> TablePreview:
+        """The first ids."""
+        if not self._exists():
+            return TablePreview({})
+        return table_preview(pd.DataFrame({"id": item_ids(self._path, self._suffix)[:rows]}))

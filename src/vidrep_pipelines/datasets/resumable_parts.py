@@ -1,0 +1,43 @@
+"""The dataset that runs a fan-out job when it is saved and hands out its products when it is loaded."""
+
+import pandas as pd
+from kedro_datasets._typing import TablePreview
+
+from vidrep_pipelines.common.errors import VidrepError
+from vidrep_pipelines.datasets.local import LocalDataset, table_preview
+from vidrep_pipelines.fanout.job import Job
+from vidrep_pipelines.fanout.runner import Parts, is_complete, load_parts, run_job
+
+
+class ResumableParts(LocalDataset[Job, Parts]):
+    """Many files made by one function, one or more per item, with a manifest.
+
+    A node returns a :class:`~vidrep_pipelines.fanout.job.Job` without doing anything itself. Saving it does
+    what is left to do: finished items are skipped, also after ``kill -9``, and items whose digest changed are
+    done again. The dataset exists only once every item was tried, so that ``--only-missing-outputs`` never
+    takes the remains of a killed run for the whole.
+    """
+
+    def save(self, data: Job) -> None:
+        """Runs the job to its end."""
+        run_job(data, self._path)
+
+    def load(self) -> Parts:
+        """The handle on the products; opens none of them."""
+        return load_parts(self._path)
+
+    def _exists(self) -> bool:
+        return is_complete(self._path)
+
+    def preview(self, rows: int = 20) -> TablePreview:
+        """A summary row, then the failed items, then the others."""
+        try:
+            table = load_parts(self._path).table
+        except VidrepError:
+            return TablePreview({})
+        failed = table["status"] == "failed"
+        text = f"all {len(table)} items: {(~failed).sum()} ok, {failed.sum()} failed"
+        totals = {"id": text, "bytes": int(table["bytes"].sum()), "seconds": float(table["seconds"].sum())}
+        chosen = pd.concat([table[failed].head(rows), table[~failed].head(rows)]).head(rows)
+        summary = pd.DataFrame([totals], columns=table.columns, dtype=object)
+        return table_preview(pd.concat([summary, chosen.astype(object)]))

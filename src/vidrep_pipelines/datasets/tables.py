@@ -1,0 +1,61 @@
+"""Tables and plain data that are replaced as a whole or not at all.
+
+Kedro's own parquet and JSON datasets write into the final file: a run killed at that moment leaves a torn
+one, which exists and is then taken for the result.
+"""
+
+import json
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from kedro.io import DatasetError
+from kedro_datasets._typing import JSONPreview, TablePreview
+
+from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.datasets.local import LocalDataset, json_preview, table_preview
+
+
+class AtomicParquet(LocalDataset[pd.DataFrame, pd.DataFrame]):
+    """A data frame as a parquet file."""
+
+    def save(self, data: pd.DataFrame) -> None:
+        """Writes the table; the index is kept only if it has a name."""
+        with atomic_file(self._path) as temporary:
+            data.to_parquet(temporary, index=data.index.name is not None, compression="zstd")
+
+    def load(self) -> pd.DataFrame:
+        """Reads the table."""
+        return pd.read_parquet(self._require())
+
+    def preview(self, rows: int = 20) -> TablePreview:
+        """The first rows; reads no more than these."""
+        try:
+            batches = pq.ParquetFile(self._path).iter_batches(batch_size=rows)
+            return table_preview(next(batches).to_pandas())
+        except (OSError, pa.ArrowException, StopIteration):
+            return TablePreview({})
+
+
+class AtomicJson(LocalDataset[Any, Any]):
+    """Plain data (and configs, dataclasses, paths and NumPy scalars, which become plain) as a JSON file."""
+
+    def save(self, data: Any) -> None:
+        """Writes the data, indented, in its own order."""
+        with atomic_file(self._path) as temporary:
+            temporary.write_text(
+                json.dumps(plain(data), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+            )
+
+    def load(self) -> Any:
+        """Reads the data."""
+        return json.loads(self._require().read_text(encoding="utf-8"))
+
+    def preview(self) -> JSONPreview:
+        """All of it."""
+        try:
+            return json_preview(self.load())
+        except DatasetError:
+            return JSONPreview("{}")

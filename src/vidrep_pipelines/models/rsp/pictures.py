@@ -1,0 +1,134 @@
+"""What RSP sees and predicts, as pictures for people."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from vidrep_pipelines.models.layers.masking import random_masking
+from vidrep_pipelines.models.layers.patches import denormalize_patches, patchify, unpatchify
+from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
+from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.models.rsp.objective import draw_randomness
+
+PRIOR_SAMPLES = 3
+COLUMNS = (
+    "source",
+    "target",
+    "posterior",
+    *(f"prior {number + 1}" for number in range(PRIOR_SAMPLES)),
+    "masked",
+    "reconstruction",
+)
+_GAP = 4
+_HEADING = 16
+_SMALLEST_TILE = 96
+
+
+@torch.no_grad()
+def prediction_sheet(
+    model: RspModel, source: Tensor, target: Tensor, config: RspObjectiveConfig, seeds: Tensor
+) -> Image.Image:
+    """Draws one row per example: source, target, predictions, masked input, reconstruction.
+
+    Predicted patches are given the target's mean and contrast back when the model was trained on normalized
+    patches. The reconstruction shows visible patches as they are.
+
+    Args:
+        model: The model, on the device of the frames.
+        source: (B, 3, H, W) normalized pixels.
+        target: (B, 3, H, W) normalized pixels.
+        config: The objective, for the mask ratio, the noise and the kind of patch targets.
+        seeds: (B,) int64; the same seeds give the same picture.
+    """
+    columns = [to_pixels(images) for images in _columns(model, source, target, config, seeds)]
+    return _sheet(columns, COLUMNS)
+
+
+def _columns(
+    model: RspModel, source: Tensor, target: Tensor, config: RspObjectiveConfig, seeds: Tensor
+) -> list[Tensor]:
+    """The columns of the sheet, each (B, 3, H, W) in normalized pixels."""
+    draws = draw_randomness(seeds, model.config, source.device)
+    patches = patchify(target, model.config.patch_size)
+
+    def image(prediction: Tensor) -> Tensor:
+        prediction = prediction.float()
+        if config.normalize_patches:
+            prediction = denormalize_patches(prediction, patches)
+        return unpatchify(prediction, model.config.patch_size, model.config.channels)
+
+    source_tokens = model.encoder(source)
+    target_tokens = model.encoder(target + config.noise_scale * draws.target_noise)
+    posterior = model.posterior(source_tokens, target_tokens)
+    sample = model.latent.sample(posterior, draws.posterior_noise)
+    futures = [model.predict_future(source_tokens, sample)]
+    for number in range(PRIOR_SAMPLES):
+        noise = draw_randomness(seeds + number, model.config, source.device).prior_noise
+        sample = model.latent.sample(model.prior(source_tokens), noise)
+        futures.append(model.predict_future(source_tokens, sample))
+    masking = random_masking(draws.mask_noise, config.mask_ratio)
+    rebuilt = image(model.reconstruct(model.encoder(target, masking.keep), masking.keep))
+    removed = unpatchify(
+        masking.mask.unsqueeze(-1).expand_as(patches), model.config.patch_size, model.config.channels
+    )
+    masked = target * (1 - removed)  # zero is the mean colour
+    return [source, target, *(image(future) for future in futures), masked, masked + rebuilt * removed]
+
+
+@torch.no_grad()
+def attention_maps(model: RspModel, images: Tensor) -> Tensor:
+    """How much the CLS token attends to each patch in the encoder's last block.
+
+    Args:
+        model: The model, on the device of the images.
+        images: (B, 3, H, W) normalized pixels.
+
+    Returns:
+        (B, heads, h, w) weights; the sum over a map is below 1, the rest goes to the CLS token itself.
+    """
+    recorded: list[Tensor] = []
+    projection = model.encoder.blocks[-1].get_submodule("attn.qkv")
+    hook = projection.register_forward_hook(lambda _layer, _inputs, output: recorded.append(output))
+    try:
+        model.encoder(images)
+    finally:
+        hook.remove()
+    B, N, _ = recorded[0].shape
+    query, key, _ = recorded[0].float().reshape(B, N, 3, model.config.heads, -1).unbind(dim=2)
+    scores = torch.einsum("bhd,bnhd->bhn", query[:, 0], key) / query.shape[-1] ** 0.5
+    grid = model.config.grid
+    weights: Tensor = scores.softmax(dim=-1)[..., 1:]
+    return weights.reshape(B, model.config.heads, grid, grid)
+
+
+def to_pixels(images: Tensor) -> Tensor:
+    """Normalized images (B, 3, H, W) to uint8 (B, H, W, 3) on the CPU."""
+    mean, deviation = (
+        torch.tensor(values, device=images.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    pixels = (images.float() * deviation + mean).mul(255).round().clamp(0, 255)
+    return pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+
+def _sheet(columns: Sequence[Tensor], names: Sequence[str]) -> Image.Image:
+    """Lays out columns of images (B, H, W, 3) under their names; small images are enlarged."""
+    rows, height, width = columns[0].shape[:3]
+    factor = max(1, _SMALLEST_TILE // width)
+    height, width = height * factor, width * factor
+    sheet = Image.new(
+        "RGB",
+        (len(columns) * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP + _HEADING),
+        "white",
+    )
+    draw = ImageDraw.Draw(sheet)
+    for column, (name, images) in enumerate(zip(names, columns, strict=True)):
+        left = _GAP + column * (width + _GAP)
+        draw.text((left, _GAP), name, fill="black")
+        for row, pixels in enumerate(images):
+            tile = Image.fromarray(np.asarray(pixels)).resize((width, height), Image.Resampling.NEAREST)
+            sheet.paste(tile, (left, _HEADING + _GAP + row * (height + _GAP)))
+    return sheet

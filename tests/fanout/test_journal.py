@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vidrep_pipelines.fanout.journal import JournalWriter, read_journals
+from vidrep_pipelines.fanout.manifest import Stamp, read_manifest, read_stamp, rows_to_table, write_manifest
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": TEXT,
+            "status": st.sampled_from(["ok", "failed"]),
+            "error": st.none() | TEXT,
+            "seconds": st.floats(0, 1e6),
+            "bytes": st.integers(0, 2**62),
+            "digest": TEXT,
+            "attempts": st.integers(1, 9),
+            "facts": st.fixed_dictionaries(
+                {},
+                optional={
+                    "frames": st.none() | WHOLE,
+                    "codec": st.none() | TEXT,
+                    "rate": st.none() | st.floats(allow_nan=False),
+                    "audio": st.none() | st.booleans(),
+                },
+            ),
+        }
+    ),
+    max_size=12,
+)
+
+
+@given(rows=ROWS)
+@settings(max_examples=60, deadline=None)
+def test_rows_come_back_from_journal_and_manifest(
+    rows: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    with JournalWriter(folder / "journal") as journal:
+        for row in rows:
+            journal.append(row)
+    assert list(read_journals(folder / "journal")) == rows
+    stamp = Stamp("name", (".mp4",), "digest", len(rows), complete=True)
+    write_manifest(folder / "manifest.parquet", rows_to_table(rows), stamp)
+    assert read_stamp(folder / "manifest.parquet") == stamp
+    found = read_manifest(folder / "manifest.parquet").to_pylist()
+    facts = {name for row in rows for name in row["facts"]}  # type: ignore[attr-defined]
+    expected = [
+        {**{k: v for k, v in row.items() if k != "facts"}, **{k: row["facts"].get(k) for k in facts}}  # type: ignore[attr-defined]
+        for row in rows
+    ]
+    assert found == expected
+
+
+@given(rows=ROWS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_torn_journal_keeps_its_whole_rows(
+    rows: list[dict[str, object]], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("journal")
+    with JournalWriter(folder) as journal:
+        for row in rows:
+            journal.append(row)
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        cut = data.draw(st.integers(0, len(content)))
+        path.write_bytes(content[:cut])
+        assert list(read_journals(folder)) == rows[: content[:cut].count(b"\n")]
+
+
+def test_no_journal_without_rows(tmp_path: Path) -> None:
+    with JournalWriter(tmp_path / "journal"):
+        pass
+    assert not (tmp_path / "journal").exists()
+    assert list(read_journals(tmp_path / "journal")) == []
+
+
+def test_lines_that_are_no_rows_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b'\0\0\0\n[1]\n{"id": "x"}\n{"no": 1}\n"text"\n')
+    assert list(read_journals(tmp_path)) == [{"id": "x"}]
+
+
+def test_two_writers_do_not_share_a_file(tmp_path: Path) -> None:
+    with JournalWriter(tmp_path) as first, JournalWriter(tmp_path) as second:
+        first.append({"id": "a"})
+        second.append({"id": "b"})
+    assert len(list(tmp_path.iterdir())) == 2
+    assert sorted(row["id"] for row in read_journals(tmp_path)) == ["a", "b"]

@@ -1,0 +1,56 @@
+import pytest
+import torch
+from benchmarks.reference import rsp_published as published
+from torch import Tensor, nn
+
+from vidrep_pipelines.models.layers.attention import CrossAttention, SelfAttention, attend
+from vidrep_pipelines.models.layers.cross_block import CrossBlock
+from vidrep_pipelines.models.layers.mlp import Mlp
+
+
+def test_fused_attention_equals_the_written_out_sum() -> None:
+    query, key, value = torch.randn(2, 5, 12), torch.randn(2, 7, 12), torch.randn(2, 7, 12)
+    torch.testing.assert_close(attend(query, key, value, 3), published.attend(query, key, value, 3))
+
+
+def test_one_query_serves_every_sample() -> None:
+    query, key, value = torch.randn(1, 5, 12), torch.randn(3, 7, 12), torch.randn(3, 7, 12)
+    repeated = attend(query.expand(3, -1, -1), key, value, 2)
+    torch.testing.assert_close(attend(query, key, value, 2), repeated)
+
+
+def test_self_attention_does_not_depend_on_the_order_of_tokens() -> None:
+    layer, tokens, order = SelfAttention(8, 2), torch.randn(2, 6, 8), torch.randperm(6)
+    torch.testing.assert_close(layer(tokens[:, order]), layer(tokens)[:, order])
+
+
+def test_self_attention_equals_torch() -> None:
+    layer, tokens = SelfAttention(8, 2), torch.randn(2, 6, 8)
+    reference = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+    reference.in_proj_weight = nn.Parameter(layer.qkv.weight)
+    reference.in_proj_bias = nn.Parameter(layer.qkv.bias)
+    reference.out_proj.load_state_dict(layer.proj.state_dict())
+    torch.testing.assert_close(layer(tokens), reference(tokens, tokens, tokens)[0])
+
+
+def test_cross_attention_ignores_nothing_of_the_context() -> None:
+    layer, tokens = CrossAttention(8, 2), torch.randn(2, 3, 8)
+    context = torch.randn(2, 4, 8, requires_grad=True)
+    layer(tokens, context).square().sum().backward()
+    assert context.grad is not None
+    assert (context.grad.abs().sum(-1) > 0).all()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_cross_block_expands_shared_tokens(batch: int) -> None:
+    block, context = CrossBlock(8, 2, 4.0), torch.randn(3, 5, 8)
+    tokens = torch.randn(batch, 4, 8)
+    output: Tensor = block(tokens, context)
+    torch.testing.assert_close(output, block(tokens.expand(3, -1, -1), context))
+
+
+def test_mlp_uses_the_exact_gelu() -> None:
+    mlp, tokens = Mlp(4, 8), torch.randn(2, 3, 4)
+    hidden = mlp.fc1(tokens)
+    exact = hidden * 0.5 * (1 + torch.erf(hidden / 2**0.5))
+    torch.testing.assert_close(mlp(tokens), mlp.fc2(exact))

@@ -1,0 +1,213 @@
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig
+from vidrep_pipelines.training.errors import NonFiniteLossError, TrainingInterrupted
+from vidrep_pipelines.training.loop import run_training
+from vidrep_pipelines.training.run_directory import RunDirectory
+
+from .toy_task import IN_PROCESS, TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
+
+
+def _changed(**changes: Any) -> TrainConfig:
+    return TrainConfig.model_validate({**TOY_TRAIN.model_dump(), **changes})
+
+
+def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
+    result = run_training(toy_spec(tmp_path, train=_changed(steps=60)))
+    assert (result.status, result.step, result.resumed_from) == ("trained", 60, 0)
+    assert result.last["train/loss"] < 0.5 * result.first["train/loss"]
+    assert sorted(file.name for file in result.checkpoint.iterdir()) == [
+        "model.safetensors",
+        "optimizer.pt",
+        "state.json",
+    ]
+    assert set(load_file(result.checkpoint / "model.safetensors")) == set(
+        ToyTask().build_model().state_dict()
+    )
+    assert [report.read_text().split()[0] for report in result.reports] == ["False"] * 15
+    assert len(list(result.checkpoint.parent.iterdir())) == TOY_TRAIN.keep_checkpoints
+
+
+def test_second_run_does_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = run_training(toy_spec(tmp_path))
+    monkeypatch.setattr(ToyTask, "build_model", lambda self: pytest.fail("built a model"))
+    monkeypatch.setattr(ToyTask, "build_dataset", lambda self: pytest.fail("built a data set"))
+    with caplog.at_level(logging.INFO):
+        second = run_training(toy_spec(tmp_path, launch=LaunchConfig(device="cpu", device_batch_size=2)))
+    assert second == first.model_copy(update={"status": "up to date", "resumed_from": 12})
+    assert "up to date" in caplog.text
+
+
+def test_changed_parameter_trains_anew_and_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = run_training(toy_spec(tmp_path))
+    with caplog.at_level(logging.INFO):
+        second = run_training(toy_spec(tmp_path, train=_changed(seed=4)))
+    assert "train.seed: 3 -> 4" in caplog.text
+    assert second.status == "trained"
+    assert second.digest != first.digest
+    kept = tmp_path / "previous" / first.digest
+    assert (kept / "checkpoints" / "step-00000012" / "model.safetensors").is_file()
+    assert (kept / "train_log.jsonl").is_file()
+    assert len(list((kept / "reports").iterdir())) == 3
+    assert len(losses(tmp_path)) == 12
+    third = run_training(toy_spec(tmp_path, task=ToyTask(width=4)))
+    assert [path.name for path in (tmp_path / "previous").iterdir()] == [second.digest]
+    assert third.status == "trained"
+
+
+def test_resume_never_starts_from_scratch(tmp_path: Path) -> None:
+    run_training(toy_spec(tmp_path))
+    before = losses(tmp_path)
+    again = run_training(toy_spec(tmp_path, train=_changed(resume="never")))
+    assert (again.status, again.resumed_from) == ("trained", 0)
+    assert losses(tmp_path) == before
+
+
+@pytest.mark.parametrize("kill_step", [2, 7])
+def test_killed_run_continues_bitwise(tmp_path: Path, kill_step: int) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    broken.mkdir()
+    train = _changed(ema_decay=0.9, clip_gradient_norm=1.0)
+    launch = LaunchConfig(device="cpu", loader_workers=0, threads_per_process=1)
+    with_workers = launch.model_copy(update={"loader_workers": 2})
+    run_training(toy_spec(whole, ToyTask(dropout=0.3), train, with_workers))
+    victim = ToyTask(dropout=0.3, kill_rank=0, kill_step=kill_step, kill_marker=broken / "killed")
+    assert run_worker(toy_spec(broken, victim, train, launch), broken).returncode == -9
+    result = run_training(toy_spec(broken, ToyTask(dropout=0.3), train, launch))
+    assert result.resumed_from == kill_step // 4 * 4
+    assert losses(broken) == losses(whole)
+    for file in ("model.safetensors", "ema.safetensors"):
+        ours, theirs = (load_file(f / "run/checkpoints/step-00000012" / file) for f in (broken, whole))
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_sigterm_saves_and_stops(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    broken.mkdir()
+    run_training(toy_spec(whole))
+    victim = ToyTask(kill_rank=0, kill_step=5, kill_marker=broken / "killed", kill_signal=15)
+    with pytest.raises(TrainingInterrupted, match=r"SIGTERM after update 6; .*step-00000006 is saved"):
+        run_training(toy_spec(broken, victim))
+    assert run_training(toy_spec(broken)).resumed_from == 6
+    assert losses(broken) == losses(whole)
+
+
+def test_accumulation_changes_nothing(tmp_path: Path) -> None:
+    run_training(toy_spec(tmp_path / "whole"))
+    run_training(
+        toy_spec(tmp_path / "parts", launch=LaunchConfig(device="cpu", loader_workers=0, device_batch_size=2))
+    )
+    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), abs=1e-5)
+
+
+def test_pictures_do_not_disturb_training(tmp_path: Path) -> None:
+    often, once = _changed(checkpoint_every_steps=1), _changed(checkpoint_every_steps=12)
+    run_training(toy_spec(tmp_path / "often", ToyTask(dropout=0.3), often))
+    run_training(toy_spec(tmp_path / "once", ToyTask(dropout=0.3), once))
+    assert losses(tmp_path / "often") == losses(tmp_path / "once")
+
+
+def test_the_callers_random_state_stays(tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(2)
+    torch.manual_seed(7)
+    run_training(toy_spec(tmp_path))
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_missing_last_pictures_are_made_up_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="lost"):
+        patch.setattr(RunDirectory, "write_result", _raise_lost)
+        run_training(toy_spec(tmp_path))
+    (tmp_path / "reports" / "toy-0012.txt").unlink()
+    result = run_training(toy_spec(tmp_path))
+    assert (result.status, result.resumed_from) == ("resumed", 12)
+    assert (tmp_path / "reports" / "toy-0012.txt").is_file()
+
+
+def _raise_lost(*arguments: object) -> None:
+    raise OSError("lost")
+
+
+def test_non_finite_loss_names_the_items(tmp_path: Path) -> None:
+    task, launch = ToyTask(bad_item=17), LaunchConfig(device="cpu", loader_workers=0, device_batch_size=1)
+    with pytest.raises(NonFiniteLossError, match=r"loss is not finite in update \d+.* batch: clip_017\. "):
+        run_training(toy_spec(tmp_path, task, launch=launch))
+    for state in (tmp_path / "run" / "checkpoints").glob("*/model.safetensors"):
+        assert all(torch.isfinite(value).all() for value in load_file(state).values())
+
+
+def test_non_finite_gradient_is_not_applied(tmp_path: Path) -> None:
+    with pytest.raises(NonFiniteLossError, match="gradient is not finite in update 1,"):
+        run_training(toy_spec(tmp_path, ToyTask(endless_gradient=True)))
+
+
+def test_bf16_learns(tmp_path: Path) -> None:
+    result = run_training(toy_spec(tmp_path, train=_changed(precision="bf16", steps=40)))
+    assert result.last["train/loss"] < 0.5 * result.first["train/loss"]
+
+
+def test_moving_average_follows_the_weights(tmp_path: Path) -> None:
+    train = _changed(ema_decay=0.5, checkpoint_every_steps=1, keep_checkpoints=50)
+    folder = run_training(toy_spec(tmp_path, train=train)).checkpoint.parent
+    average = load_file(folder / "step-00000001" / "ema.safetensors")["first.weight"]
+    for step in range(2, 13):
+        weights = load_file(folder / f"step-{step:08d}" / "model.safetensors")["first.weight"]
+        average = 0.5 * average + 0.5 * weights
+        stored = load_file(folder / f"step-{step:08d}" / "ema.safetensors")["first.weight"]
+        torch.testing.assert_close(stored, average)
+
+
+def test_clipping_limits_the_first_step(tmp_path: Path) -> None:
+    fast = OptimizerConfig(learning_rate=0.1, warmup_steps=0, eps=1.0, weight_decay=0.0)
+    moved = []
+    for name, clip in (("free", None), ("clipped", 1e-3)):
+        train = _changed(optimizer=fast, steps=1, clip_gradient_norm=clip)
+        checkpoint = run_training(toy_spec(tmp_path / name, train=train)).checkpoint
+        moved.append(load_file(checkpoint / "model.safetensors")["first.weight"])
+    unmoved = _changed(optimizer=fast.model_copy(update={"learning_rate": 1e-30}), steps=1)
+    start = load_file(
+        run_training(toy_spec(tmp_path / "start", train=unmoved)).checkpoint / "model.safetensors"
+    )
+    free, clipped = ((weights - start["first.weight"]).abs().max() for weights in moved)
+    assert 0 < clipped < 1e-3 < free
+
+
+def test_small_data_set_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"5 items, fewer than train\.batch_size = 8"):
+        run_training(toy_spec(tmp_path, ToyTask(items=5)))
+
+
+def test_unknown_task_is_refused(tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path)
+    for update in (
+        {"task": "no.such:Thing"},
+        {"task": "vidrep_pipelines:Nothing"},
+        {"task_config": {"itmes": 3}},
+    ):
+        with pytest.raises(ConfigurationError, match="task"):
+            run_training(spec.model_copy(update=update))
+
+
+def test_missing_cuda_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigurationError, match=r"launch\.device is cuda"):
+        run_training(toy_spec(tmp_path, launch=LaunchConfig(device="cuda")))
+
+
+def test_too_little_device_memory_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(ToyTask, "loss", exhausted)
+    with pytest.raises(ConfigurationError, match=r"launch\.device_batch_size"):
+        run_training(toy_spec(tmp_path, launch=IN_PROCESS))

@@ -1,0 +1,52 @@
+import torch
+from torch import nn
+
+from vidrep_pipelines.training.config import OptimizerConfig
+from vidrep_pipelines.training.optimizer import build_optimizer, set_learning_rate, weight_decay_groups
+
+
+class _Model(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.frozen = nn.Parameter(torch.zeros(4, 4), requires_grad=False)
+        self.linear, self.norm = nn.Linear(4, 4), nn.LayerNorm(4)
+        self.matrix = nn.ParameterDict({"x": nn.Parameter(torch.zeros(2, 2))})
+        self.matrix.register_parameter("bias", nn.Parameter(torch.zeros(2, 2)))
+
+
+def test_vectors_and_biases_are_not_decayed() -> None:
+    model = _Model()
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    kept, decayed = weight_decay_groups(model, 0.05)
+    assert (kept["weight_decay"], decayed["weight_decay"]) == (0.0, 0.05)
+    assert {names[id(p)] for p in kept["params"]} == {
+        "linear.bias",
+        "norm.weight",
+        "norm.bias",
+        "matrix.bias",
+    }
+    assert {names[id(p)] for p in decayed["params"]} == {"token", "linear.weight", "matrix.x"}
+
+
+def test_groups_without_parameters_are_left_out() -> None:
+    groups = weight_decay_groups(nn.Linear(2, 2, bias=False), 0.1)
+    assert [group["weight_decay"] for group in groups] == [0.1]
+
+
+def test_fused_and_plain_agree_and_rates_are_scaled() -> None:
+    results = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        model = nn.Linear(3, 2)
+        groups = weight_decay_groups(model, 0.1)
+        groups[0]["lr_scale"] = 0.0
+        optimizer = build_optimizer(groups, OptimizerConfig(fused=fused), torch.device("cpu"))
+        bias = model.bias.detach().clone()
+        set_learning_rate(optimizer, 0.1)
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        assert torch.equal(model.bias, bias)
+        assert optimizer.defaults["betas"] == (0.9, 0.95)
+        results.append(model.weight.detach().clone())
+    torch.testing.assert_close(results[0], results[1])

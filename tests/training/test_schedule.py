@@ -1,0 +1,57 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
+from vidrep_pipelines.training.schedule import learning_rate, plan_schedule, scaled_learning_rate
+
+
+def test_published_learning_rate() -> None:
+    assert scaled_learning_rate(1.5e-4, 1536) == pytest.approx(9e-4)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [(0, 0.0), (10, 0.5), (20, 1.0), (65, 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi / 4))), (200, 0.1)],
+)
+def test_warm_up_then_half_a_cosine(epoch: float, expected: float) -> None:
+    rate = learning_rate(epoch, base=1.0, minimum=0.1, epochs=200, warmup_epochs=20)
+    assert rate == pytest.approx(expected)
+
+
+@given(st.floats(0, 50), st.floats(0, 50))
+def test_rate_falls_after_the_warm_up_and_stays_in_range(first: float, second: float) -> None:
+    early, late = sorted([first, second])
+    rates = [learning_rate(e, base=1.0, minimum=0.2, epochs=50, warmup_epochs=5) for e in (early, late)]
+    assert all(0 <= rate <= 1 for rate in rates)
+    assert early < 5 or rates[0] >= rates[1] - 1e-12 >= 0.2 - 1e-9
+
+
+def test_published_epochs_count_samples() -> None:
+    schedule = plan_schedule(TrainConfig(epochs=400, batch_size=10), items=105, samples_per_item=2)
+    assert (schedule.steps_per_epoch, schedule.steps, schedule.warmup_epochs) == (10, 2000, 20)
+    assert schedule.learning_rate(200) == schedule.base == scaled_learning_rate(1.5e-4, 10)
+
+
+def test_length_in_steps() -> None:
+    train = TrainConfig(steps=7, batch_size=4, optimizer=OptimizerConfig(warmup_steps=2, learning_rate=0.5))
+    schedule = plan_schedule(train, items=9, samples_per_item=3)
+    assert schedule.steps == 7
+    assert [schedule.learning_rate(step) for step in (0, 1, 2)] == [0.0, 0.25, 0.5]
+    assert 0 < schedule.learning_rate(6) < schedule.learning_rate(3)
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        (TrainConfig(steps=100, batch_size=64), r"10 items.*train\.batch_size = 64.*at most 10"),
+        (TrainConfig(epochs=1, batch_size=2), r"train\.epochs = 1"),
+        (TrainConfig(epochs=4, batch_size=2), r"train\.optimizer\.warmup_epochs"),
+    ],
+)
+def test_senseless_lengths_are_refused(train: TrainConfig, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        plan_schedule(train, items=10, samples_per_item=2)

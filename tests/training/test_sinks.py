@@ -1,0 +1,73 @@
+import logging
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from vidrep_pipelines.training.config import TrackingTarget
+from vidrep_pipelines.training.loop import run_training
+from vidrep_pipelines.training.sinks import JsonLinesSink, MlflowSink, read_log, read_rows
+
+from .toy_task import losses, toy_spec
+
+
+def _row(step: int) -> dict[str, float]:
+    return {"step": step, "epoch": step / 2, "time": 1.5, "train/loss": 1 / step}
+
+
+def test_rows_after_the_checkpoint_and_torn_lines_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    sink = JsonLinesSink(path)
+    for step in (1, 2, 3):
+        sink.log(_row(step))
+    sink.close()
+    path.write_text(path.read_text() + '{"step": 4, "tra')
+    assert [row["step"] for row in read_rows(path)] == [1, 2, 3]
+    sink = JsonLinesSink(path, step=2)
+    sink.log(_row(3))
+    assert read_rows(path) == [_row(1), _row(2), _row(3)]  # on disk before the sink is closed
+    sink.close()
+    assert read_log(path)["train/loss"].tolist() == [1, 1 / 2, 1 / 3]
+
+
+def test_no_log_has_no_rows(tmp_path: Path) -> None:
+    assert read_log(tmp_path / "none.jsonl").empty
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> TrackingTarget:
+    folder = tmp_path_factory.mktemp("mlflow")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    experiment = client.create_experiment("toy", artifact_location=(folder / "artifacts").as_uri())
+    return TrackingTarget(uri=uri, run_id=client.create_run(experiment).info.run_id)
+
+
+def test_mlflow_receives_curves_and_pictures(tmp_path: Path, target: TrackingTarget) -> None:
+    run_training(toy_spec(tmp_path).model_copy(update={"tracking": target}))
+    client = mlflow.MlflowClient(tracking_uri=target.uri)
+    history = client.get_metric_history(target.run_id, "train/loss")
+    assert [metric.step for metric in history] == list(range(1, 13))
+    assert [metric.value for metric in history] == losses(tmp_path)
+    assert len(client.list_artifacts(target.run_id, "pictures")) == 3
+
+
+def test_mlflow_sends_many_metrics_in_permitted_batches(target: TrackingTarget) -> None:
+    sink = MlflowSink(target)
+    for step in range(1, 1102):
+        sink.log({"step": step, "time": 1.0, "many": step})
+    sink.close()
+    client = mlflow.MlflowClient(tracking_uri=target.uri)
+    assert len(client.get_metric_history(target.run_id, "many")) == 1101
+
+
+def test_failing_server_warns_once_and_training_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = TrackingTarget(uri=f"sqlite:///{tmp_path}/absent/folder/mlflow.db", run_id="none")
+    with caplog.at_level(logging.WARNING, logger="vidrep_pipelines"):
+        result = run_training(toy_spec(tmp_path).model_copy(update={"tracking": broken}))
+    assert result.status == "trained"
+    assert [
+        record.message.startswith("MLflow at") for record in caplog.records if "MLflow" in record.message
+    ] == [True]
