@@ -1,9 +1,11 @@
 """Kedro hooks: unknown parameters are refused; runs that train or evaluate are tracked in MLflow."""
 
+import atexit
 import difflib
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -27,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 class PlainLogHook:
-    """Writes plain lines where nobody watches a terminal: files and batch systems get no colours or columns."""
+    """Writes plain lines, without colors and columns, to files and batch systems that nobody watches."""
 
     @hook_impl
     def after_context_created(self) -> None:
@@ -81,10 +83,10 @@ class TrackingHook:
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "CatalogProtocol"
+        self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "CatalogProtocol[Any, Any]"
     ) -> None:
         """Remembers what a tracked run of this pipeline would be called and which parameters it uses."""
-        self._run = None
+        self._close("KILLED")  # Kedro reports no Ctrl-C, so that the run before may still be open
         self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
         self._parameters = {
             name: catalog.load(f"{_PARAMETER_PREFIX}{name}") for name in _parameter_names(pipeline)
@@ -106,7 +108,7 @@ class TrackingHook:
     def after_node_run(self, outputs: dict[str, Any]) -> None:
         """Logs metrics and pictures among the outputs."""
         for name, value in outputs.items():
-            self._attempt(lambda name=name, value=value: self._log_output(name, value))
+            self._attempt(partial(self._log_output, name, value))
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -120,6 +122,7 @@ class TrackingHook:
 
     def _open(self, config: TrackingConfig) -> None:
         self._run = TrackedRun.open(config, self._name)
+        atexit.register(self._close, "KILLED")  # does nothing once the pipeline has come to its own end
         self._run.log_parameters(plain(self._parameters))
         _log.info("MLflow run %s in experiment %r at %s", self._run.run_id, config.experiment, config.uri)
 

@@ -1,8 +1,14 @@
 """Kedro project settings: environments, configuration loading and hooks."""
 
+import os
+
 from omegaconf.resolvers import oc
 
 from vidrep_pipelines.hooks import ParameterNameHook, PlainLogHook, TrackingHook
+
+# Arithmetic threads that spin while they wait slow each other down tenfold as soon as anything else uses the
+# processor, data-loader workers included. Read once, when torch is imported; a value set by the user stays.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 HOOKS = (PlainLogHook(), ParameterNameHook(), TrackingHook())
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _LONGEST_PARAMETER = 500
 _PARAMETERS_PER_CALL = 100  # the server's limit
+# MLflow's own defaults keep a run waiting for many minutes when the server does not answer.
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
 class TrackedRun:
@@ -58,6 +60,8 @@ class TrackedRun:
 
 def _client(uri: str) -> "MlflowClient":
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # must be set before the first import of mlflow
+    for variable, value in _PATIENCE.items():
+        os.environ.setdefault(variable, value)
     from mlflow import MlflowClient
 
     if uri.startswith("sqlite:///"):

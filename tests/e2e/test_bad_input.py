@@ -100,7 +100,7 @@ def test_flat_folder_gets_classes_from_the_csv(tmp_path: Path) -> None:
     )
     kept, _ = prepare(root, tmp_path / "data", ingest={"annotations": str(table), "split": "train"})
     assert kept["class_name"].to_dict() == {"abcdefghijk_000010_000020": "playing_harp"}
-    unknown = pd.read_parquet(tmp_path / "data/08_reporting/ingest/unknown_clips.parquet")
+    unknown = pd.read_parquet(tmp_path / "data/02_intermediate/unknown_clips.parquet")
     assert unknown["id"].tolist() == ["unknownclip_000010_000020"]
 
 

@@ -99,14 +99,21 @@ def _rules(
         rules.append((index["class_name"].isin(config.exclude_classes), "class excluded"))
     if named is not None:
         keys = index["class_name"] + "/" + index["id"].map(lambda name: PurePosixPath(name).name)
-        rules.append((~keys.isin(named), "not in the label list"))
+        rules.append((~(keys.isin(named) | index["id"].isin(named)), "not in the label list"))
     return rules
 
 
 def _named_clips(label_list: Iterable[LabelledClip]) -> set[str]:
-    """``class/clip`` of every entry; what comes before differs between preparations."""
-    paths = (PurePosixPath(clip.path) for clip in label_list)
-    return {f"{path.parent.name}/{path.stem}" for path in paths}
+    """The names under which a clip of the list may be known here.
+
+    ``class/clip`` serves lists of other preparations: what comes before differs between them. The path below
+    the data folder equals the id in lists that this project wrote, also where folders are flat or nested.
+    """
+    paths = [PurePosixPath(clip.path) for clip in label_list]
+    below_data_folder = {
+        str(PurePosixPath(*path.parts[1:]).with_suffix("")) for path in paths if path.parts[1:]
+    }
+    return {f"{path.parent.name}/{path.stem}" for path in paths} | below_data_folder
 
 
 def _with_class_ids(clips: pd.DataFrame) -> pd.DataFrame:

@@ -21,6 +21,34 @@ INDEX_COLUMNS = {
 }
 """Columns of the video index. Where a file could not be opened, ``error`` says why and the rest is empty."""
 
+RESIZED_COLUMNS = {
+    "id": "string",
+    "class_name": "string",
+    "source_path": "string",
+    "source_bytes": "int64",
+    "status": "string",
+    "error": "string",
+    "reason": "string",
+    "digest": "string",
+    "bytes": "Int64",
+    "source_width": "Int32",
+    "source_height": "Int32",
+    "source_frames": "Int64",
+    "source_codec": "string",
+    "rotation": "Int32",
+    "has_audio": "boolean",
+    "width": "Int32",
+    "height": "Int32",
+    "frames": "Int64",
+    "frames_per_second": "Float64",
+    "duration_seconds": "Float64",
+    "keyframe_interval": "Int32",
+    "verdict": "string",
+    "verdict_detail": "string",
+}
+"""Columns of the resized index. Where a video could not be resized, ``reason`` is ``error`` without the name
+of the file, and everything from ``source_width`` on is empty."""
+
 
 def build_video_index(listing: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
     """Joins the files found on disk with what opening each of them told.
@@ -45,8 +73,9 @@ def build_resized_index(index: pd.DataFrame, resized: pd.DataFrame) -> pd.DataFr
         resized: The manifest of the resize job: id, status, error, digest and the facts of each clip.
 
     Returns:
-        id, class_name, source_path, source_bytes, status, error, reason, digest, bytes and the facts of the
-        resized clip (width, height, frames, frames_per_second, duration_seconds, verdict, ...).
+        One row per video of the index, in its order, with the columns and types of ``RESIZED_COLUMNS``, also
+        when no video could be resized and the manifest therefore has no facts. ``status`` is ``ok``,
+        ``failed``, or ``missing`` for a video that the job does not know.
     """
     raw = index[["id", "class_name", "path", "bytes"]].rename(
         columns={"path": "source_path", "bytes": "source_bytes"}
@@ -58,4 +87,4 @@ def build_resized_index(index: pd.DataFrame, resized: pd.DataFrame) -> pd.DataFr
     joined["reason"] = [
         error.removeprefix(f"{path}: ") if isinstance(error, str) else None for error, path in errors
     ]
-    return joined
+    return joined.reindex(columns=list(RESIZED_COLUMNS)).astype(RESIZED_COLUMNS)

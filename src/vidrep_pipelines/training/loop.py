@@ -3,8 +3,8 @@
 import logging
 import platform
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ from vidrep_pipelines.training.parts import build_parts
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
 from vidrep_pipelines.training.schedule import plan_schedule
-from vidrep_pipelines.training.sinks import JsonLinesSink, MetricSink, MlflowSink
+from vidrep_pipelines.training.sinks import JsonLinesSink, MetricSink, MlflowSink, read_rows
 from vidrep_pipelines.training.task import Task, load_task
 from vidrep_pipelines.training.update import UpdateOutcome, Updater
 
@@ -100,6 +100,7 @@ class _TrainingRun:
         self._start = 0 if state is None else state.step
         self._updater = Updater(task, spec.train, self._parts, self._schedule, self._plan)
         self._speed = SpeedMeter()
+        self._replaced = 0
 
     def run(self, interruption: Interruption) -> TrainResult:
         """Does the remaining updates."""
@@ -116,9 +117,11 @@ class _TrainingRun:
 
     def _train(self, interruption: Interruption, sinks: list[MetricSink]) -> None:
         train, steps = self._spec.train, self._schedule.steps
-        batches = self._speed.timed(self._batches())
-        self._speed.read()
-        with self._progress() as progress:
+        # Closing ends the data-loader's workers also when an exception, which would keep them alive, passes:
+        # they ignore SIGTERM, so that the interpreter would wait for them for ever at its exit.
+        with closing(self._batches()) as loaded, self._progress() as progress:
+            batches = self._speed.timed(loaded)
+            self._speed.read()
             for step in range(self._start, steps):
                 interruption.check_launcher()
                 outcome = self._updater.run(step, batches, lambda: interruption.requested)
@@ -134,7 +137,7 @@ class _TrainingRun:
                         raise _interrupted(interruption, done, path)
                     self._make_pictures(done, sinks)
 
-    def _batches(self) -> Iterator[Mapping[str, Any]]:
+    def _batches(self) -> Generator[Mapping[str, Any], None, None]:
         """This process's micro-batches from the first remaining update to the last one."""
         launch = self._spec.launch
         sampler = RankBatches(self._order, self._plan, distributed.rank(), self._start, self._schedule.steps)
@@ -148,7 +151,9 @@ class _TrainingRun:
             pin_memory=self._parts.device.type == "cuda",
             generator=torch.Generator().manual_seed(seed_for("loader", self._spec.train.seed)),
         )
-        return iter(loader)
+        for batch in loader:
+            self._replaced += int(torch.as_tensor(batch.get("replaced", 0)).sum())
+            yield batch
 
     def _checkpoint_interval(self) -> int:
         default = max(self._schedule.steps_per_epoch, _LEAST_STEPS_BETWEEN_CHECKPOINTS)
@@ -191,6 +196,7 @@ class _TrainingRun:
             "optimizer/gradient_norm": outcome.gradient_norm,
             "optimizer/skipped": float(outcome.skipped),
             **self._speed.read(),
+            "data/replaced": float(distributed.sum_across_ranks(torch.tensor(float(self._replaced)))),
             "system/peak_memory_gibibytes": peak_memory_gibibytes(self._parts.device),
         }
         for sink in sinks:
@@ -203,7 +209,7 @@ class _TrainingRun:
         if distributed.is_main():
             sinks.append(JsonLinesSink(self._directory.log, self._start))
             if self._spec.tracking is not None:
-                sinks.append(MlflowSink(self._spec.tracking))
+                sinks.append(MlflowSink(self._spec.tracking, history=read_rows(self._directory.log)))
         try:
             yield sinks
         finally:

@@ -71,10 +71,11 @@ class MlflowSink:
 
     Args:
         target: Server and run.
+        history: Rows logged before this process continued the training, so that the run shows all of it.
     """
 
-    def __init__(self, target: TrackingTarget) -> None:
-        self._target, self._rows = target, list[Row]()
+    def __init__(self, target: TrackingTarget, history: Sequence[Row] = ()) -> None:
+        self._target, self._rows = target, list[Row](history)
         self._client: Any = None
         self._failed, self._sent = False, time.monotonic()
 

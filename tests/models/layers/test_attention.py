@@ -13,6 +13,14 @@ def test_fused_attention_equals_the_written_out_sum() -> None:
     torch.testing.assert_close(attend(query, key, value, 3), published.attend(query, key, value, 3))
 
 
+def test_bfloat16_attention_is_close_to_float32() -> None:
+    query, key, value = torch.randn(2, 5, 12), torch.randn(2, 7, 12), torch.randn(2, 7, 12)
+    expected = published.attend(query, key, value, 3)
+    output = attend(query.bfloat16(), key.bfloat16(), value.bfloat16(), 3)
+    assert output.dtype == torch.bfloat16
+    torch.testing.assert_close(output.float(), expected, rtol=0.03, atol=0.03)
+
+
 def test_one_query_serves_every_sample() -> None:
     query, key, value = torch.randn(1, 5, 12), torch.randn(3, 7, 12), torch.randn(3, 7, 12)
     repeated = attend(query.expand(3, -1, -1), key, value, 2)

@@ -122,7 +122,9 @@ class FrameReader:
         try:
             return cast(PacketIndex, self._remembered(file, load_packet_index))
         except InputError as error:
-            _log.warning("%s It is built again in memory.", error)
+            if not self._warned:  # without the indices of a whole folder, one line is enough
+                _log.warning("%s It is built again in memory, and so are others without further notice.", error)
+            self._warned = True
             return None
 
     def _decord_is_exact(self, path: Path) -> bool:
@@ -150,6 +152,7 @@ class FrameReader:
     def _forget(self) -> None:
         self._process = os.getpid()
         self._packets = PacketReader()
+        self._warned = False
         self._known: OrderedDict[tuple[str, str, int, int], Any] = OrderedDict()
 
 
