@@ -45,7 +45,9 @@ def test_module_runs_a_pipeline_of_this_project(project_root: Path, tmp_path: Pa
     command = [sys.executable, "-m", "vidrep_pipelines", "--pipelines", "ingest"]
     command += ["--params", f"ingest.root={tmp_path / 'nowhere'}"]
     environment = {**os.environ, "VIDREP_DATA": str(tmp_path / "data"), "COLUMNS": "300"}
-    run = subprocess.run(command, cwd=project_root, env=environment, capture_output=True, text=True)
+    run = subprocess.run(
+        command, cwd=project_root, env=environment, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 1
     assert "ingest.root: there is no folder" in run.stdout + run.stderr
     assert (tmp_path / "data" / "01_raw").is_dir()

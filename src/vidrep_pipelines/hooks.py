@@ -3,9 +3,11 @@
 import atexit
 import difflib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -16,6 +18,7 @@ from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun, flatten
 
 if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
@@ -28,12 +31,15 @@ _PLAIN_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _log = logging.getLogger(__name__)
 
 
-class PlainLogHook:
-    """Writes plain lines, without colors and columns, to files and batch systems that nobody watches."""
+class LoggingHook:
+    """Plain log lines where nobody watches a terminal, and in the processes that a run starts."""
 
     @hook_impl
-    def after_context_created(self) -> None:
+    def after_context_created(self, context: "KedroContext") -> None:
         """Replaces Kedro's rich handler unless standard error is a terminal."""
+        workers = Path(context.project_path) / "conf" / "logging_workers.yml"
+        if workers.is_file():  # read by spawned processes, which import the kedro command again
+            os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(workers))
         root = logging.getLogger()
         for handler in [handler for handler in root.handlers if type(handler).__name__ == "RichHandler"]:
             if not sys.stderr.isatty():

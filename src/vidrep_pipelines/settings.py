@@ -4,13 +4,13 @@ import os
 
 from omegaconf.resolvers import oc
 
-from vidrep_pipelines.hooks import ParameterNameHook, PlainLogHook, TrackingHook
+from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook
 
 # Arithmetic threads that spin while they wait slow each other down tenfold as soon as anything else uses the
 # processor, data-loader workers included. Read once, when torch is imported; a value set by the user stays.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-HOOKS = (PlainLogHook(), ParameterNameHook(), TrackingHook())
+HOOKS = (LoggingHook(), ParameterNameHook(), TrackingHook())
 
 # An installed kedro-mlflow would register itself and start a second run (spelt with an underscore).
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)

@@ -5,9 +5,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from benchmarks.timing import Result
 
 from benchmarks import run
-from benchmarks.timing import Result
 
 
 def result(ratio: float) -> Result:

@@ -31,7 +31,7 @@ FAILED = {"status": "failed", "error": "/v/x.avi: too odd", "reason": "too odd"}
 def video(name: str, **facts: Any) -> dict[str, Any]:
     """One row of the resized index; failed when a status says so."""
     row = facts if "status" in facts else {**HEALTHY, **facts}
-    class_name = name.split("/")[0] if "/" in name else ""
+    class_name = name.split("/", maxsplit=1)[0] if "/" in name else ""
     return {"id": name, "class_name": class_name, "source_path": f"/v/{name}.avi", "source_bytes": 1, **row}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from kedro.io import DatasetError
 
 from tests.helpers import videos
 from tests.helpers.project import TINY, merged, run_pipeline
@@ -144,7 +145,7 @@ def test_full_disk_stops_with_a_clear_error(tmp_path: Path, monkeypatch: pytest.
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("vidrep_pipelines.data.video.transcode.VideoWriter", full)
-    with pytest.raises(VidrepError, match="full"):
+    with pytest.raises(DatasetError, match="No space"):
         prepare(tmp_path / "videos", tmp_path / "data", fanout={"engine": "serial"})
 
 

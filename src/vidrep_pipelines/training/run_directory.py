@@ -162,8 +162,12 @@ def _lock(descriptor: int) -> bool:
 
 
 def _summary(log: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:
-    """Mean of the ``train/...`` columns over the first and over the last tenth of the rows."""
-    columns = [name for name in log.columns if name.startswith("train/")]
-    count = max(1, len(log) // 10)
-    first, last = log[columns].head(count).mean(), log[columns].tail(count).mean()
-    return {str(k): float(v) for k, v in first.items()}, {str(k): float(v) for k, v in last.items()}
+    """Mean of the ``train/...`` columns over the first and over the last tenth of each one's rows.
+
+    Metrics that are not computed in every step have fewer rows, perhaps none.
+    """
+    metrics = {name: log[name].dropna() for name in log.columns if name.startswith("train/")}
+    counts = {name: max(1, len(values) // 10) for name, values in metrics.items() if len(values)}
+    first = {name: float(metrics[name].head(count).mean()) for name, count in counts.items()}
+    last = {name: float(metrics[name].tail(count).mean()) for name, count in counts.items()}
+    return first, last

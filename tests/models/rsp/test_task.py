@@ -84,7 +84,8 @@ def spec_of(task: RspTask, folder: Path, processes: int = 1) -> TrainSpec:
         batch_size=4,
         seed=3,
         checkpoint_every_steps=2,
-        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=1),
+        # The default eps turns the rounding noise of gradients that are zero (key biases) into whole steps.
+        optimizer=OptimizerConfig(learning_rate=1e-3, warmup_steps=1, eps=1e-5),
     )
     return TrainSpec.of(
         task,
@@ -226,9 +227,10 @@ def test_every_parameter_is_optimized_once_and_matrices_are_decayed(task: RspTas
 
 
 def test_shard_units_are_the_transformer_blocks(task: RspTask, model: nn.Module) -> None:
-    units = task.shard_units(model)
-    assert len(units) == CONFIG.depth + CONFIG.decoder_depth
-    assert {type(unit).__name__ for unit in units} == {"Block"}
+    units = {id(unit) for unit in task.shard_units(model)}
+    names = {name for name, module in model.named_modules() if id(module) in units}
+    encoder = {f"encoder.blocks.{number}" for number in range(CONFIG.depth)}
+    assert names == encoder | {f"decoder.blocks.{number}" for number in range(CONFIG.decoder_depth)}
 
 
 def test_checkpoint_pictures_show_the_same_pairs_every_time(
@@ -294,16 +296,17 @@ def test_training_alone_logs_all_updates_and_makes_pictures(alone: Path) -> None
 
 
 @pytest.mark.ddp
-@pytest.mark.parametrize("killed", [False, True], ids=["undisturbed", "killed"])
-def test_two_processes_equal_one(task: RspTask, alone: Path, tmp_path: Path, killed: bool) -> None:
-    marker = tmp_path / "killed"
-    mortal = MortalRspTask(**task.model_dump(), kill_marker=marker)
-    result = launch(spec_of(mortal if killed else task, tmp_path, processes=2))
-    assert (result.status, result.step, marker.exists()) == ("trained", 6, killed)
+def test_two_processes_of_which_one_is_killed_equal_one(
+    task: RspTask, alone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    mortal = MortalRspTask(**task.model_dump(), kill_marker=tmp_path / "killed")
+    result = launch(spec_of(mortal, tmp_path, processes=2))
+    assert (result.status, result.step) == ("trained", 6)
+    assert "was killed by SIGKILL. Starting again from update 2." in caplog.text
     for ours, theirs in zip(logged(tmp_path), logged(alone), strict=True):
-        assert ours == pytest.approx(theirs, abs=1e-5, rel=1e-4)
+        assert ours == pytest.approx(theirs, abs=1e-5, rel=1e-5)
     weights = load_file(result.checkpoint / "model.safetensors")
     expected = load_file(alone / "run" / "checkpoints" / "step-00000006" / "model.safetensors")
     assert weights.keys() == expected.keys()
     for name, value in expected.items():
-        torch.testing.assert_close(weights[name], value, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(weights[name], value, atol=1e-5, rtol=0)

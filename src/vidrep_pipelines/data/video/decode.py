@@ -123,7 +123,9 @@ class FrameReader:
             return cast(PacketIndex, self._remembered(file, load_packet_index))
         except InputError as error:
             if not self._warned:  # without the indices of a whole folder, one line is enough
-                _log.warning("%s It is built again in memory, and so are others without further notice.", error)
+                _log.warning(
+                    "%s It is built again in memory, and so are others without further notice.", error
+                )
             self._warned = True
             return None
 

@@ -21,8 +21,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
 
 def _attend_plainly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention (B, heads, N, d) as two products, with the softmax in float32."""
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    return scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype) @ value
+    scores: Tensor = (query / query.shape[-1] ** 0.5) @ key.transpose(-2, -1)
+    weights: Tensor = scores.softmax(dim=-1, dtype=torch.float32).to(value.dtype)
+    return weights @ value
 
 
 def _split(tokens: Tensor, heads: int) -> Tensor:

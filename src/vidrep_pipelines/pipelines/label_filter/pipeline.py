@@ -17,7 +17,11 @@ def create_pipeline() -> Pipeline:
                 tags=["cpu"],
             ),
             Node(
-                nodes.list_labels, inputs=["clip_table", "resized_videos"], outputs="label_list", name="list_labels", tags=["cpu"]
+                nodes.list_labels,
+                inputs=["clip_table", "resized_videos"],
+                outputs="label_list",
+                name="list_labels",
+                tags=["cpu"],
             ),
             Node(
                 nodes.draw_report, inputs="report", outputs="report_picture", name="draw_report", tags=["cpu"]

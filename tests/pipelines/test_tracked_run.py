@@ -1,0 +1,90 @@
+"""A small pretraining with tracking: its curves, and what running it again adds."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tests.helpers.project import TINY, merged, run_pipeline
+from tests.helpers.videos import write_video
+
+
+@pytest.fixture(scope="module")
+def parameters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    videos = tmp_path_factory.mktemp("videos")
+    for number in range(4):
+        write_video(videos / "pour" / f"{number}.mp4", 20, width=48, height=32, seed=number)
+    return merged(
+        TINY,
+        {
+            "ingest": {"root": str(videos)},
+            "resize": {"short_side": 32},
+            "fanout": {"engine": "serial"},
+            "tracking": {"enabled": True, "experiment": "tracked"},
+            "rsp": {"objective": {"prior_decode_every": 1}},
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory, parameters: dict[str, Any]) -> Path:
+    folder = tmp_path_factory.mktemp("tracked")
+    run_pipeline("pretrain_rsp", folder, parameters)
+    return folder
+
+
+def client_of(data: Path) -> MlflowClient:
+    return MlflowClient(tracking_uri=f"sqlite:///{data}/mlflow.db")
+
+
+def runs_in(data: Path) -> list[Run]:
+    client = client_of(data)
+    experiment = client.get_experiment_by_name("tracked")
+    return list(client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"]))
+
+
+def curves(data: Path, run: Run, name: str) -> list[tuple[int, float]]:
+    history = client_of(data).get_metric_history(run.info.run_id, name)
+    return [(metric.step, metric.value) for metric in history]
+
+
+def test_run_has_every_step_of_every_curve(data: Path) -> None:
+    (run,) = runs_in(data)
+    assert (run.info.run_name, run.info.status) == ("pretrain_rsp", "FINISHED")
+    log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
+    for name in ("train/loss", "train/kl", "train/loss_prior", "optimizer/learning_rate"):
+        assert curves(data, run, name) == list(zip(range(1, 7), log[name], strict=True)), name
+
+
+def test_run_has_parameters_metrics_and_pictures(data: Path, parameters: dict[str, Any]) -> None:
+    (run,) = runs_in(data)
+    assert run.data.params["rsp.train.steps"] == "6"
+    assert run.data.params["rsp.model.image_size"] == "32"
+    assert run.data.params["ingest.root"] == parameters["ingest"]["root"]
+    assert run.data.metrics["rsp.train_metrics/step"] == 6
+    client = client_of(data)
+    assert {"rsp.loss_curves.png", "rsp.predictions.png"} <= {
+        artifact.path for artifact in client.list_artifacts(run.info.run_id)
+    }
+    pictures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "pictures")}
+    assert pictures == {f"pictures/step-{step:08d}.png" for step in (2, 4, 6)}
+    assert not (Path.cwd() / "mlruns").exists()
+
+
+def test_run_of_a_finished_training_adds_a_run_and_leaves_the_first_alone(
+    data: Path, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    (first,) = runs_in(data)
+    before = curves(data, first, "train/loss")
+    with caplog.at_level(logging.INFO):
+        run_pipeline("pretrain_rsp", data, parameters)
+    assert "training is up to date (6 updates)" in caplog.text
+    again, second = runs_in(data)
+    assert again.info.run_id == first.info.run_id
+    assert curves(data, again, "train/loss") == before
+    assert second.info.status == "FINISHED"
+    assert second.data.metrics["rsp.train_metrics/step"] == 6

@@ -1,0 +1,170 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.datasets.local import LocalDataset
+from vidrep_pipelines.models.rsp.config import RspModelConfig
+from vidrep_pipelines.pipeline_registry import register_pipelines
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+
+PIPELINES = register_pipelines()
+UNTYPED = {"params:rsp.initialize_from"}
+"""Parameters that are single values and no blocks."""
+LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
+TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp"}
+
+every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
+
+
+def distinct_nodes() -> dict[str, Node]:
+    return {node.name: node for pipeline in PIPELINES.values() for node in pipeline.nodes}
+
+
+every_node = pytest.mark.parametrize("node", distinct_nodes().values(), ids=distinct_nodes())
+
+
+def parameters_of(node: Node) -> dict[str, Any]:
+    """The type hint of each parameter that a node reads."""
+    hints = get_type_hints(node.func)
+    names = zip(node.func.__code__.co_varnames, node.inputs, strict=False)
+    return {dataset: hints[argument] for argument, dataset in names if dataset.startswith("params:")}
+
+
+@pytest.fixture
+def catalogs(project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Gives the catalog of an environment."""
+    monkeypatch.setenv("VIDREP_DATA", str(tmp_path / "data"))
+
+    def catalog_of(environment: str | None = None) -> DataCatalog:
+        bootstrap_project(project_root)
+        with KedroSession.create(project_root, env=environment) as session:
+            return session.load_context().catalog
+
+    yield catalog_of
+
+
+def test_public_names() -> None:
+    assert set(PIPELINES) == {
+        "ingest",
+        "resize",
+        "label_filter",
+        "prepare_clips",
+        "pretrain_rsp",
+        "export_rsp",
+        "__default__",
+    }
+
+
+def names(pipeline: str) -> set[str]:
+    return {node.name for node in PIPELINES[pipeline].nodes}
+
+
+def test_public_pipelines_start_from_raw_video() -> None:
+    stages = names("ingest") | names("resize") | names("label_filter")
+    assert names("prepare_clips") == stages
+    assert names("pretrain_rsp") > stages
+    assert names("export_rsp") > names("pretrain_rsp")
+    assert {"ingest.probe_videos", "resize.resize_videos", "label_filter.filter_clips", "rsp.train"} <= names(
+        "pretrain_rsp"
+    )
+    for name in ("prepare_clips", "pretrain_rsp", "export_rsp", "__default__"):
+        assert all(dataset.startswith("params:") for dataset in PIPELINES[name].inputs()), name
+
+
+def test_default_is_the_pretraining() -> None:
+    assert PIPELINES["__default__"].nodes == PIPELINES["pretrain_rsp"].nodes
+
+
+@every_pipeline
+def test_what_a_stage_needs_is_made_by_another_one(pipeline: Pipeline) -> None:
+    made = {dataset for other in PIPELINES.values() for dataset in other.all_outputs()}
+    assert {name for name in pipeline.inputs() if not name.startswith("params:")} <= made
+
+
+def test_order_of_the_work() -> None:
+    order = [node.name for node in PIPELINES["export_rsp"].nodes]
+    steps = ["ingest.list_videos", "ingest.probe_videos", "resize.resize_videos", "label_filter.filter_clips"]
+    steps += ["rsp.plan", "rsp.train", "rsp.export"]
+    assert [order.index(step) for step in steps] == sorted(order.index(step) for step in steps)
+
+
+@every_node
+def test_node_has_known_tags_and_documentation(node: Node) -> None:
+    assert node.tags and node.tags <= TAGS
+    assert node.func.__doc__
+    assert node.namespace is not None and node.name.startswith(f"{node.namespace}.")
+
+
+@every_node
+def test_tracked_nodes_take_the_address_of_the_run(node: Node) -> None:
+    if node.tags & {"train", "eval"}:
+        assert "params:tracking" in node.inputs
+        assert any(output.endswith("_metrics") for output in node.outputs)
+    else:
+        assert "params:tracking" not in node.inputs
+
+
+@every_node
+def test_parameters_are_typed_so_that_kedro_checks_them(node: Node) -> None:
+    for name, kind in parameters_of(node).items():
+        if name not in UNTYPED:
+            assert issubclass(kind, FrozenConfig), name
+
+
+def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
+    catalog = catalogs()
+    checked = set()
+    for node in distinct_nodes().values():
+        for name, kind in parameters_of(node).items():
+            if name not in UNTYPED:
+                assert type(catalog.load(name)) is kind
+                checked.add(name)
+    assert checked == {
+        *("params:ingest", "params:sample_world", "params:fanout", "params:resize", "params:label_filter"),
+        *("params:rsp.data", "params:rsp.model", "params:rsp.objective", "params:rsp.train"),
+        *("params:launch", "params:folders", "params:tracking"),
+    }
+    assert catalog.load("params:rsp.initialize_from") is None
+
+
+def test_every_dataset_is_kept_under_the_data_root_with_a_layer(catalogs: Any, tmp_path: Path) -> None:
+    catalog = catalogs()
+    made = {dataset for pipeline in PIPELINES.values() for dataset in pipeline.all_outputs()}
+    assert made
+    paths = {}
+    for name in made:
+        dataset = catalog.get(name)  # resolves factories
+        assert isinstance(dataset, LocalDataset) and not isinstance(dataset, MemoryDataset), name
+        assert dataset.metadata["kedro-viz"]["layer"] in LAYERS, name
+        paths[name] = Path(dataset._describe()["filepath"])
+        assert paths[name].is_relative_to(tmp_path / "data"), name
+    assert len(set(paths.values())) == len(paths), "two datasets share a file"
+
+
+def test_environments(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The laptop trains something small, the cluster what was published."""
+    laptop: TrainConfig = catalogs().load("params:rsp.train")
+    assert (laptop.epochs, laptop.steps, laptop.batch_size) == (None, 150, 16)
+    assert laptop.optimizer.betas == (0.9, 0.95)
+    monkeypatch.setenv("VIDREP_GPUS", "4")
+    cluster = catalogs("cluster")
+    train: TrainConfig = cluster.load("params:rsp.train")
+    assert (train.epochs, train.steps, train.batch_size) == (400, None, 1536)
+    assert (train.optimizer.base_learning_rate, train.optimizer.warmup_epochs) == (1.5e-4, 40)
+    assert cluster.load("params:rsp.model") == RspModelConfig()
+    launch: LaunchConfig = cluster.load("params:launch")
+    assert (launch.processes, launch.device, launch.device_batch_size) == (4, "cuda", 64)
+
+
+def test_cluster_refuses_to_guess_where_data_goes(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VIDREP_DATA")
+    with pytest.raises(Exception, match="VIDREP_DATA"):
+        catalogs("cluster")
