@@ -17,7 +17,8 @@ def main() -> None:
     """Builds, moves and cleans the site."""
     built = ROOT / "build"
     shutil.rmtree(built, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "kedro", "viz", "build", "--include-previews"], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "kedro", "viz", "build", "--include-previews"]
+    subprocess.run(command, cwd=ROOT, check=True)
     moved = ROOT / ".viz-site"
     shutil.rmtree(moved, ignore_errors=True)
     built.rename(moved)

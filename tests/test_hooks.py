@@ -1,9 +1,13 @@
 import contextlib
 import io
 import logging
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +23,7 @@ from PIL import Image
 from tests.helpers.project import run_pipeline
 from vidrep_pipelines import hooks
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook
+from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook
 from vidrep_pipelines.models.rsp.config import RspDataConfig
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun
@@ -84,29 +88,50 @@ class Terminal(io.StringIO):
         return True
 
 
-def handlers_after(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> list[logging.Handler]:
-    """The root logger's handlers after two sessions, one warning logged at the end; ``stream`` is stderr."""
+def open_session(patch: pytest.MonkeyPatch, stream: io.StringIO, project: Path) -> list[logging.Handler]:
+    """The root logger's handlers after two sessions began with ``stream`` as standard error."""
     handlers: list[logging.Handler] = [logging.NullHandler(), RichHandler(io.StringIO())]
-    with monkeypatch.context() as patch:  # not for the whole test: pytest adds and removes handlers around it
-        patch.setattr(logging.getLogger(), "handlers", handlers)
-        patch.setattr("sys.stderr", stream)
-        for _ in range(2):
-            PlainLogHook().after_context_created()
-        logging.getLogger("vidrep_pipelines.test").warning("one line %d", 7)
+    patch.setenv("KEDRO_LOGGING_CONFIG", "")
+    patch.delenv("KEDRO_LOGGING_CONFIG")
+    patch.setattr(logging.getLogger(), "handlers", handlers)
+    patch.setattr("sys.stderr", stream)
+    context: Any = SimpleNamespace(project_path=str(project))
+    for _ in range(2):
+        LoggingHook().after_context_created(context)
     return handlers
 
 
-def test_log_of_a_batch_system_has_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_of_a_batch_system_has_plain_lines(monkeypatch: pytest.MonkeyPatch, project_root: Path) -> None:
     stream = io.StringIO()
-    handlers = handlers_after(stream, monkeypatch)
+    with monkeypatch.context() as patch:  # not for the whole test: pytest adds and removes handlers around it
+        handlers = open_session(patch, stream, project_root)
+        logging.getLogger("vidrep_pipelines.test").warning("one line %d", 7)
     assert [type(handler) for handler in handlers] == [logging.NullHandler, logging.StreamHandler]
     assert stream.getvalue().endswith("WARNING vidrep_pipelines.test: one line 7\n")
     assert stream.getvalue().count("\n") == 1
 
 
-def test_terminal_keeps_its_colors(monkeypatch: pytest.MonkeyPatch) -> None:
-    handlers = handlers_after(Terminal(), monkeypatch)
+def test_terminal_keeps_its_colors(monkeypatch: pytest.MonkeyPatch, project_root: Path) -> None:
+    with monkeypatch.context() as patch:
+        handlers = open_session(patch, Terminal(), project_root)
     assert [type(handler) for handler in handlers] == [logging.NullHandler, RichHandler]
+
+
+def test_started_processes_log_plain_lines_without_announcing_themselves(
+    monkeypatch: pytest.MonkeyPatch, project_root: Path, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as patch:
+        open_session(patch, io.StringIO(), project_root)
+        path = Path(os.environ["KEDRO_LOGGING_CONFIG"])
+        open_session(patch, io.StringIO(), tmp_path)
+        assert "KEDRO_LOGGING_CONFIG" not in os.environ
+    environment = {**os.environ, "KEDRO_LOGGING_CONFIG": str(path)}
+    program = "import kedro.framework.project as p, logging; logging.getLogger('vidrep_pipelines.x').warning('hello')"
+    run = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (run.stdout + run.stderr).strip().endswith("hello")
+    assert len((run.stdout + run.stderr).strip().splitlines()) == 1
 
 
 # --- tracking
@@ -248,7 +273,7 @@ def test_end_of_the_process_closes_what_is_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     at_exit: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(hooks.atexit, "register", lambda *call: at_exit.append(call))
+    monkeypatch.setattr("atexit.register", lambda *call: at_exit.append(call))
     with contextlib.suppress(KeyboardInterrupt):
         run_toy(Toy(error=error), tracking)
     for function, *arguments in at_exit:

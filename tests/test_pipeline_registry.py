@@ -45,8 +45,9 @@ def catalogs(project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     def catalog_of(environment: str | None = None) -> DataCatalog:
         bootstrap_project(project_root)
-        with KedroSession.create(project_root, env=environment) as session:
-            return session.load_context().catalog
+        session: Any = KedroSession.create(project_root, env=environment)
+        catalog: DataCatalog = session.load_context().catalog
+        return catalog
 
     yield catalog_of
 
@@ -143,7 +144,7 @@ def test_every_dataset_is_kept_under_the_data_root_with_a_layer(catalogs: Any, t
     for name in made:
         dataset = catalog.get(name)  # resolves factories
         assert isinstance(dataset, LocalDataset) and not isinstance(dataset, MemoryDataset), name
-        assert dataset.metadata["kedro-viz"]["layer"] in LAYERS, name
+        assert (dataset.metadata or {})["kedro-viz"]["layer"] in LAYERS, name
         paths[name] = Path(dataset._describe()["filepath"])
         assert paths[name].is_relative_to(tmp_path / "data"), name
     assert len(set(paths.values())) == len(paths), "two datasets share a file"
@@ -152,8 +153,9 @@ def test_every_dataset_is_kept_under_the_data_root_with_a_layer(catalogs: Any, t
 def test_environments(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The laptop trains something small, the cluster what was published."""
     laptop: TrainConfig = catalogs().load("params:rsp.train")
-    assert (laptop.epochs, laptop.steps, laptop.batch_size) == (None, 150, 16)
-    assert laptop.optimizer.betas == (0.9, 0.95)
+    assert laptop.epochs is None
+    assert laptop.steps is not None and laptop.steps * laptop.batch_size < 10_000
+    assert laptop.optimizer.weight_decay == 0.05  # the environments change single keys of a block
     monkeypatch.setenv("VIDREP_GPUS", "4")
     cluster = catalogs("cluster")
     train: TrainConfig = cluster.load("params:rsp.train")

@@ -186,7 +186,8 @@ def test_flat_clips_with_annotated_classes_match_the_official_list() -> None:
 @pytest.mark.parametrize("names", [["pour/a", "wave/a"], ["a", "b.c"], ["pour/2020/a", "pour/2021/a"]])
 def test_a_list_that_was_written_here_selects_the_same_clips_again(names: list[str], tmp_path: Path) -> None:
     first = filter_clips(resized_index(*map(video, names)), LabelFilterConfig()).clips
-    rows = [(row.class_id, f"resized_videos/{row.path}") for row in first.itertuples()]
+    paths = "resized_videos/" + first["path"]
+    rows = list(zip(first["class_id"].tolist(), paths.tolist(), strict=True))
     named = read_label_list(write_label_list(rows, tmp_path / "list.pickle"))
     grown = resized_index(*map(video, [*names, "new", "pour/new", "pour/2022/new"]))
     again = filter_clips(grown, LabelFilterConfig(), named)
@@ -206,7 +207,8 @@ def indices(draw: st.DrawFn) -> pd.DataFrame:
             "source_height": draw(st.integers(1, 4)),
             "verdict": draw(st.sampled_from(["healthy", "truncated"])),
         }
-        videos.append(video(clip, **draw(st.sampled_from([facts, facts, FAILED, {"status": "missing"}]))))
+        outcomes: list[dict[str, Any]] = [facts, facts, FAILED, {"status": "missing"}]
+        videos.append(video(clip, **draw(st.sampled_from(outcomes))))
     return resized_index(*videos)
 
 
@@ -238,7 +240,7 @@ def is_good(row: Any, config: LabelFilterConfig) -> bool:
 def test_every_video_is_either_kept_or_dropped_with_a_reason(
     index: pd.DataFrame, config: LabelFilterConfig
 ) -> None:
-    good = sorted(row.id for row in index.itertuples() if is_good(row, config))
+    good = sorted(str(row.id) for row in index.itertuples() if is_good(row, config))
     if not good:
         with pytest.raises(InputError):
             filter_clips(index, config)

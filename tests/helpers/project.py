@@ -84,7 +84,9 @@ def flat_parameters(parameters: Mapping[str, Any], prefix: str = "") -> list[str
     return found
 
 
-def start_kedro(pipeline: str, data: Path, parameters: Mapping[str, Any], log: Path) -> subprocess.Popen[bytes]:
+def start_kedro(
+    pipeline: str, data: Path, parameters: Mapping[str, Any], log: Path
+) -> subprocess.Popen[bytes]:
     """Starts ``kedro run`` as a process of its own, in a process group of its own."""
     command = [sys.executable, "-m", "kedro", "run", "--pipelines", pipeline]
     command += ["--params", ",".join(flat_parameters(parameters))]

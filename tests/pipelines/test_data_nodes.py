@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.config import IngestConfig
+from vidrep_pipelines.data.config import IngestConfig, LabelFilterConfig
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
@@ -111,6 +111,6 @@ def test_label_list_names_the_data_folder(clips: pd.DataFrame, videos: Parts) ->
 
 
 def test_label_list_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    config = label_filter.LabelFilterConfig(label_list=tmp_path / "none.pickle")
+    config = LabelFilterConfig(label_list=tmp_path / "none.pickle")
     with pytest.raises(InputError, match=r"none\.pickle"):
         label_filter.filter_clips(pd.DataFrame(), config)

@@ -44,7 +44,7 @@ def test_spec_is_json_that_describes_the_task(clips: pd.DataFrame, videos: Parts
     assert (spec.launch.device, spec.tracking) == ("cpu", None)
     assert spec.run_directory == tmp_path / "06_models" / "rsp" / "run"
     assert spec.report_directory == tmp_path / "08_reporting" / "rsp"
-    task = load_task(spec)
+    task: object = load_task(spec)
     assert isinstance(task, RspTask)
     assert (task.data.flip_probability, task.model.depth, task.objective.kl_scale) == (0.25, 3, 0.5)
     assert (task.seed, task.videos) == (9, videos.folder)
@@ -122,7 +122,7 @@ def test_train_passes_on_the_tracked_run_and_names_the_weights_to_publish(
     assert launched[0].tracking == (TrackingTarget(uri="sqlite:///x.db", run_id="r1") if tracked else None)
     assert launched[0].model_copy(update={"tracking": None}) == TrainSpec.model_validate(spec)
     assert (source.directory, source.weights) == (tmp_path / "step-6", weights)
-    assert source.config["depth"] == 3
+    assert source.config is not None and source.config["depth"] == 3
     assert source.meta == {"system": "rsp", "digest": "d", "step": 6, "metrics": {"train/loss": 0.5}}
     assert rows["train/loss"].tolist() == [0.5]
     assert (metrics["status"], metrics["step"], metrics["last"]) == ("trained", 6, {"train/loss": 0.5})

@@ -36,6 +36,8 @@ class FrameReader:
             start) take any file. ``"auto"`` takes the first of these that is exact for the file.
     """
 
+    _warned: bool
+
     def __init__(self, reader: ReaderName = "auto") -> None:
         self._choice = reader
         self._forget()

@@ -82,9 +82,8 @@ class RspOutputs:
     target_patches: Tensor
 
     def metrics(self) -> dict[str, Tensor]:
-        """Detached scalars for the log; ``loss_prior`` is there only when the prior was decoded."""
+        """Detached parts of the loss for the log; ``loss_prior`` only when the prior was decoded."""
         values = {
-            "loss": self.loss,
             "loss_posterior": self.posterior_loss,
             "loss_masked": self.masked_loss,
             "loss_prior": self.prior_loss,

@@ -1,18 +1,16 @@
 """What RSP sees and predicts, as pictures for people."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from torch import Tensor
 
-from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD
+from vidrep_pipelines.data.transforms import denormalize
 from vidrep_pipelines.models.layers.masking import random_masking
 from vidrep_pipelines.models.layers.patches import denormalize_patches, patchify, unpatchify
 from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness
+from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 PRIOR_SAMPLES = 3
 COLUMNS = (
@@ -23,12 +21,9 @@ COLUMNS = (
     "masked",
     "reconstruction",
 )
-_GAP = 4
-_HEADING = 16
-_SMALLEST_TILE = 96
+_SMALLEST_TILE = 128
 
 
-@torch.no_grad()
 def prediction_sheet(
     model: RspModel, source: Tensor, target: Tensor, config: RspObjectiveConfig, seeds: Tensor
 ) -> Image.Image:
@@ -44,14 +39,16 @@ def prediction_sheet(
         config: The objective, for the mask ratio, the noise and the kind of patch targets.
         seeds: (B,) int64; the same seeds give the same picture.
     """
-    columns = [to_pixels(images) for images in _columns(model, source, target, config, seeds)]
-    return _sheet(columns, COLUMNS)
+    columns = prediction_columns(model, source, target, config, seeds)
+    rows = [Row(images) for images in zip(*(to_pixels(column).numpy() for column in columns), strict=True)]
+    return image_grid(rows, titles=COLUMNS, cell_height=max(_SMALLEST_TILE, target.shape[-2]))
 
 
-def _columns(
+@torch.no_grad()
+def prediction_columns(
     model: RspModel, source: Tensor, target: Tensor, config: RspObjectiveConfig, seeds: Tensor
 ) -> list[Tensor]:
-    """The columns of the sheet, each (B, 3, H, W) in normalized pixels."""
+    """The columns of the sheet in the order of ``COLUMNS``, each (B, 3, H, W) in normalized pixels."""
     draws = draw_randomness(seeds, model.config, source.device)
     patches = patchify(target, model.config.patch_size)
 
@@ -107,28 +104,4 @@ def attention_maps(model: RspModel, images: Tensor) -> Tensor:
 
 def to_pixels(images: Tensor) -> Tensor:
     """Normalized images (B, 3, H, W) to uint8 (B, H, W, 3) on the CPU."""
-    mean, deviation = (
-        torch.tensor(values, device=images.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
-    )
-    pixels = (images.float() * deviation + mean).mul(255).round().clamp(0, 255)
-    return pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu()
-
-
-def _sheet(columns: Sequence[Tensor], names: Sequence[str]) -> Image.Image:
-    """Lays out columns of images (B, H, W, 3) under their names; small images are enlarged."""
-    rows, height, width = columns[0].shape[:3]
-    factor = max(1, _SMALLEST_TILE // width)
-    height, width = height * factor, width * factor
-    sheet = Image.new(
-        "RGB",
-        (len(columns) * (width + _GAP) + _GAP, rows * (height + _GAP) + _GAP + _HEADING),
-        "white",
-    )
-    draw = ImageDraw.Draw(sheet)
-    for column, (name, images) in enumerate(zip(names, columns, strict=True)):
-        left = _GAP + column * (width + _GAP)
-        draw.text((left, _GAP), name, fill="black")
-        for row, pixels in enumerate(images):
-            tile = Image.fromarray(np.asarray(pixels)).resize((width, height), Image.Resampling.NEAREST)
-            sheet.paste(tile, (left, _HEADING + _GAP + row * (height + _GAP)))
-    return sheet
+    return denormalize(images).permute(0, 2, 3, 1).cpu()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
@@ -131,8 +132,8 @@ class RspTask(FrozenConfig):
         self.draw_predictions(model).save(path)
         return [path]
 
-    def draw_predictions(self, model: RspModel) -> Any:
-        """Source, target, predictions and reconstruction of the first clips, as a picture (PIL)."""
+    def draw_predictions(self, model: RspModel) -> Image:
+        """Source, target, predictions and reconstruction of pairs from clips spread over the data set."""
         dataset = self.build_dataset()
         count = min(_PICTURE_EXAMPLES, len(self._clips))
         spread = torch.linspace(0, len(self._clips) - 1, count).long().tolist()

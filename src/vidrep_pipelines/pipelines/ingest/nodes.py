@@ -38,9 +38,9 @@ def probe_videos(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
     """One row per file: size, rate, codec, rotation, or why it cannot be opened."""
     from vidrep_pipelines.data.video.items import probe_item
 
+    files = zip(listing["id"], listing["path"], listing["bytes"], listing["mtime_ns"], strict=True)
     items = [
-        Item(id=row.id, payload=row.path, digest=digest_of(row.bytes, row.mtime_ns))
-        for row in listing.itertuples()
+        Item(id=clip, payload=path, digest=digest_of(size, mtime_ns)) for clip, path, size, mtime_ns in files
     ]
     return Job("probe", probe_item, items, (), fanout)
 

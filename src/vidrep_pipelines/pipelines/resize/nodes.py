@@ -13,9 +13,10 @@ def resize_videos(index: pd.DataFrame, resize: ResizeConfig, fanout: FanOutConfi
     """One item per video; its digest covers the file and the parameters: what changed is redone."""
     from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX, resize_item
 
+    files = zip(index["id"], index["path"], index["bytes"], index["mtime_ns"], strict=True)
     items = [
-        Item(id=row.id, payload=(row.path, resize), digest=digest_of(resize, row.bytes, row.mtime_ns))
-        for row in index.itertuples()
+        Item(id=clip, payload=(path, resize), digest=digest_of(resize, size, mtime_ns))
+        for clip, path, size, mtime_ns in files
     ]
     return Job("resize", resize_item, items, (CLIP_SUFFIX, INDEX_SUFFIX), fanout)
 
