@@ -126,7 +126,7 @@ def test_started_processes_log_plain_lines_without_announcing_themselves(
         open_session(patch, io.StringIO(), tmp_path)
         assert "KEDRO_LOGGING_CONFIG" not in os.environ
     environment = {**os.environ, "KEDRO_LOGGING_CONFIG": str(path)}
-    program = "import kedro.framework.project as p, logging; logging.getLogger('vidrep_pipelines.x').warning('hello')"
+    program = "import kedro.framework.project, logging; logging.getLogger('vidrep_pipelines').info('hello')"
     run = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
@@ -220,7 +220,7 @@ def test_run_receives_parameters_metrics_and_pictures(
     assert (run.info.run_name, run.info.status) == ("pretrain_toy", "FINISHED")
     assert run.data.params["data.sampling.pairs_per_clip"] == "2"
     assert run.data.params["data.crop_scale"] == "[0.5, 1.0]"
-    assert run.data.params["tracking.experiment"] == tracking.experiment
+    assert not any(name.startswith("tracking") for name in run.data.params)  # an address may hold a password
     assert run.data.metrics == {"toy.train_metrics/loss": 0.5, "toy.train_metrics/last.kl": 2.0}
     artifacts = MlflowClient(tracking_uri=tracking.uri).list_artifacts(run.info.run_id)
     assert [artifact.path for artifact in artifacts] == ["toy.curves.png"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vidrep_pipelines import __main__
+from vidrep_pipelines.__main__ import main
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, project_root: Path, *arguments: str) -> int:
@@ -15,7 +15,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, project_root: Path, *arguments: st
     monkeypatch.chdir(project_root)
     monkeypatch.setattr(sys, "argv", ["vidrep-pipelines", *arguments])
     with pytest.raises(SystemExit) as caught:
-        __main__.main()
+        main()
     return int(caught.value.code or 0)
 
 
@@ -37,7 +37,7 @@ def test_unknown_option_is_refused(
 def test_installed_command_is_this_function(project_root: Path) -> None:
     scripts = tomllib.loads((project_root / "pyproject.toml").read_text())["project"]["scripts"]
     module, _, function = scripts["vidrep-pipelines"].partition(":")
-    assert getattr(import_module(module), function) is __main__.main
+    assert getattr(import_module(module), function) is main
 
 
 def test_module_runs_a_pipeline_of_this_project(project_root: Path, tmp_path: Path) -> None:

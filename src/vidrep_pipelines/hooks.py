@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 
 from vidrep_pipelines.common.digest import plain
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.uri import without_credentials
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun, flatten
 
@@ -95,7 +96,9 @@ class TrackingHook:
         self._close("KILLED")  # Kedro reports no Ctrl-C, so that the run before may still be open
         self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
         self._parameters = {
-            name: catalog.load(f"{_PARAMETER_PREFIX}{name}") for name in _parameter_names(pipeline)
+            name: catalog.load(f"{_PARAMETER_PREFIX}{name}")
+            for name in _parameter_names(pipeline)
+            if name != "tracking"  # an address may hold a password
         }
 
     @hook_impl
@@ -130,7 +133,8 @@ class TrackingHook:
         self._run = TrackedRun.open(config, self._name)
         atexit.register(self._close, "KILLED")  # does nothing once the pipeline has come to its own end
         self._run.log_parameters(plain(self._parameters))
-        _log.info("MLflow run %s in experiment %r at %s", self._run.run_id, config.experiment, config.uri)
+        address = without_credentials(config.uri)
+        _log.info("MLflow run %s in experiment %r at %s", self._run.run_id, config.experiment, address)
 
     def _log_output(self, name: str, value: Any) -> None:
         if self._run is None:

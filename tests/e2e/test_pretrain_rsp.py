@@ -110,7 +110,7 @@ def test_export_has_the_original_names(data: Path) -> None:
 
 def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:
     run_pipeline("export_rsp", data, TINY)
-    path = data / "06_models/rsp/original_checkpoint.pth"
+    path = data / "07_model_output/rsp/original_checkpoint.pth"
     run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"initialize_from": str(path)}}))
     log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
     assert len(log) == 6

@@ -39,6 +39,16 @@ def digest_of(*values: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
+def digest_of_file(path: Path) -> str:
+    """Digest of a file's bytes; sixteen hexadecimal characters.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=_DIGEST_BYTES)).hexdigest()
+
+
 def differences(old: Any, new: Any, name: str = "") -> list[str]:
     """Says which fields differ, one line each: ``"train.seed: 0 -> 1"``."""
     old, new = plain(old), plain(new)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.uri import without_credentials
 from vidrep_pipelines.training.config import TrackingTarget
 
 Row = Mapping[str, float]
@@ -109,7 +110,9 @@ class MlflowSink:
         except Exception as error:  # whatever it is, it must not stop training
             self._failed = True
             _log.warning(
-                "MLflow at %s failed (%s); curves go on in the log file only.", self._target.uri, error
+                "MLflow at %s failed (%s); curves go on in the log file only.",
+                without_credentials(self._target.uri),
+                error,
             )
 
     def _connected(self) -> Any:

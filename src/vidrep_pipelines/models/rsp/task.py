@@ -1,6 +1,6 @@
 """RSP for the training loop: which samples, which model, which loss, which pictures."""
 
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clip_dataset import ClipDataset
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
@@ -21,7 +22,7 @@ from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness, rsp_objective
 from vidrep_pipelines.models.rsp.pictures import prediction_sheet
 from vidrep_pipelines.training.optimizer import weight_decay_groups
-from vidrep_pipelines.training.task import StepInfo
+from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _PICTURE_EXAMPLES = 4
 
@@ -61,8 +62,14 @@ class RspTask(FrozenConfig):
         return self.data.sampling.pairs_per_clip
 
     def identity(self) -> dict[str, Any]:
-        """What determines the result, without machine paths."""
-        science: dict[str, Any] = plain(self.model_dump(exclude={"clip_table", "videos"}))
+        """What determines the result: no machine paths, and not what is only logged.
+
+        Raises:
+            InputError: ``initialize_from`` cannot be read.
+        """
+        science = self.model_dump(exclude={"clip_table", "videos"}, mode="json")
+        del science["objective"]["prior_decode_every"]
+        science["initialize_from"] = _content_digest(self.initialize_from)
         return science
 
     def build_model(self) -> RspModel:
@@ -86,7 +93,7 @@ class RspTask(FrozenConfig):
             exact=self.data.exact_resize,
         )
         return ClipDataset(
-            self._clips,
+            self._clips(),
             self.videos,
             self.data.sampling,
             transform,
@@ -94,9 +101,9 @@ class RspTask(FrozenConfig):
             index_suffix=INDEX_SUFFIX,
         )
 
-    def item_names(self, indices: list[int]) -> list[str]:
+    def item_names(self, indices: Sequence[int]) -> list[str]:
         """Clip ids, for error messages."""
-        return [str(clip) for clip in self._clips["id"].iloc[indices]]
+        return [str(clip) for clip in self._clips()["id"].iloc[list(indices)]]
 
     def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         """Matrices are decayed (cls and mask token too), biases and norms are not."""
@@ -107,9 +114,7 @@ class RspTask(FrozenConfig):
         assert isinstance(model, RspModel)
         return [*model.encoder.blocks, *model.decoder.blocks]
 
-    def loss(
-        self, model: nn.Module, batch: dict[str, Tensor], step: StepInfo
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of a batch of pairs: frames (B, R, 2, 3, S, S) uint8, seed (B, R)."""
         assert isinstance(model, RspModel)
         source, target = normalize(batch["frames"].flatten(0, 1)).unbind(1)
@@ -135,13 +140,22 @@ class RspTask(FrozenConfig):
     def draw_predictions(self, model: RspModel) -> Image:
         """Source, target, predictions and reconstruction of pairs from clips spread over the data set."""
         dataset = self.build_dataset()
-        count = min(_PICTURE_EXAMPLES, len(self._clips))
-        spread = torch.linspace(0, len(self._clips) - 1, count).long().tolist()
+        count = min(_PICTURE_EXAMPLES, len(dataset))
+        spread = torch.linspace(0, len(dataset) - 1, count).long().tolist()
         frames = torch.stack([dataset[0, index]["frames"][0] for index in spread])
         source, target = normalize(frames).to(next(model.parameters()).device).unbind(1)
         seeds = torch.tensor([seed_for("pictures", self.seed, index) for index in spread])
         return prediction_sheet(model, source, target, self.objective, seeds)
 
-    @cached_property
     def _clips(self) -> pd.DataFrame:
         return pd.read_parquet(self.clip_table, columns=["id", "path", "frames"])
+
+
+def _content_digest(path: Path | None) -> str | None:
+    """Of a checkpoint to start from: what is in the file counts, not where it lies."""
+    if path is None:
+        return None
+    try:
+        return digest_of_file(path)
+    except OSError as error:
+        raise InputError(f"initialize_from: {path} cannot be read ({error.strerror}).") from error
