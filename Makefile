@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVELOPMENT := $(VENV)/.installed-development
 PIPELINE ?= pretrain_rsp
 BENCH ?=
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -18,12 +19,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No python3 found; name yours: make PYTHON=... " >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch torchvision
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(DEVELOPMENT): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,cluster]"
 	@touch $@
 
-install: $(INSTALLED) ## Create .venv and install the project with its development tools
+install: $(DEVELOPMENT) ## Create .venv and install the project with its development tools
 
-demo: install ## Render the sample world and pretrain RSP on it, end to end
+demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	$(BIN)/kedro run --pipelines pretrain_rsp
 	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
 
@@ -45,16 +50,16 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-viz: install ## Build the static lineage site in build/viz and say how to look at it
+viz: $(INSTALLED) ## Build the static lineage site in build/viz and say how to look at it
 	$(BIN)/python scripts/build_viz.py
 
 notebook: install ## Open the notebooks on the catalog
 	$(BIN)/kedro jupyter lab
 
-bench: install ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
+bench: $(INSTALLED) ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
 	$(BIN)/python -m benchmarks.run $(if $(BENCH),--only $(BENCH))
 
-mlflow: install ## Open the run tracker's user interface
+mlflow: $(INSTALLED) ## Open the run tracker's user interface
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow.db
 
 clean: ## Remove caches and built pages (never data)

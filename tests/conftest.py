@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 for name in ("VIDREP_DATA", "VIDREP_VIDEOS", "VIDREP_ANNOTATIONS", "VIDREP_GPUS", "KEDRO_ENV"):
     os.environ.pop(name, None)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as settings.py does; tests share their cores
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as settings.py does; tests share their cores
 
 
 @pytest.fixture(scope="session")
