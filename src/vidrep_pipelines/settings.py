@@ -6,9 +6,9 @@ from omegaconf.resolvers import oc
 
 from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook
 
-# Arithmetic threads that spin for long while they wait slow each other down several times as soon as anything
-# else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle machine. Read
-# by OpenMP when torch is imported; a value set by the user stays.
+# Arithmetic threads that spin for long while they wait slow each other down several times as soon as
+# anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
+# machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 HOOKS = (LoggingHook(), ParameterNameHook(), TrackingHook())

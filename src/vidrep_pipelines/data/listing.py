@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.text import is_utf8
 
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv", ".3gp"}
@@ -119,18 +120,10 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     except OSError as error:
         _log.warning("%s is left out: %s.", folder, error.strerror)
         return []
-    for entry in [entry for entry in entries if not _is_encodable(entry.name)]:
+    for entry in [entry for entry in entries if not is_utf8(entry.name)]:
         _log.warning("%r in %s is left out: its name is not valid UTF-8. Rename it.", entry.name, folder)
         entries.remove(entry)
     return sorted(entries, key=lambda entry: entry.name)
-
-
-def _is_encodable(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _videos(

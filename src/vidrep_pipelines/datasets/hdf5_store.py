@@ -3,13 +3,10 @@
 import os
 from collections import OrderedDict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never, Self
-
-import pandas as pd
-from kedro_datasets._typing import TablePreview
+from typing import TYPE_CHECKING, Any, Self
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.datasets.local import LocalDataset, folder_is_ready, item_ids, table_preview
+from vidrep_pipelines.datasets.item_folder import ItemFolder
 from vidrep_pipelines.fanout.parts import Parts
 
 if TYPE_CHECKING:
@@ -129,45 +126,10 @@ class ArrayStore:
         )
 
 
-class Hdf5Store(LocalDataset[Never, ArrayStore]):
-    """HDF5 files below a folder; when a fan-out job fills the folder, those of the items that it finished.
+class Hdf5Store(ItemFolder[ArrayStore]):
+    """HDF5 files below a folder."""
 
-    Args:
-        filepath: The folder.
-        suffix: Ending of the files.
-        metadata: For Kedro-Viz.
-    """
+    usual_suffix = ".h5"
 
-    def __init__(
-        self,
-        *,
-        filepath: str | os.PathLike[str],
-        suffix: str = ".h5",
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
-        self._suffix = suffix
-
-    def load(self) -> ArrayStore:
-        """The handle; lists the folder but opens no file."""
-        return ArrayStore(self._require(), item_ids(self._path, self._suffix), self._suffix)
-
-    def save(self, data: Never) -> None:
-        """Not possible.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise self._refuse_to_save()
-
-    def _describe(self) -> dict[str, Any]:
-        return {**super()._describe(), "suffix": self._suffix}
-
-    def _exists(self) -> bool:
-        return folder_is_ready(self._path)
-
-    def preview(self, rows: int = 20) -> TablePreview:
-        """The first ids."""
-        if not self._exists():
-            return TablePreview({})
-        return table_preview(pd.DataFrame({"id": item_ids(self._path, self._suffix)[:rows]}))
+    def _handle(self, folder: Path, ids: list[str], suffix: str) -> ArrayStore:
+        return ArrayStore(folder, ids, suffix)

@@ -1,15 +1,11 @@
 """A folder of videos, read by id and frame number."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Never
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-from kedro_datasets._typing import TablePreview
-
-from vidrep_pipelines.datasets.local import LocalDataset, folder_is_ready, item_ids, table_preview
+from vidrep_pipelines.datasets.item_folder import ItemFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,45 +44,10 @@ class Videos:
         return read_frames(self.path(video_id), ranks)
 
 
-class VideoFolder(LocalDataset[Never, Videos]):
-    """Videos below a folder, at any depth; when a fan-out job fills the folder, those that it finished.
+class VideoFolder(ItemFolder[Videos]):
+    """Videos below a folder."""
 
-    Args:
-        filepath: The folder.
-        suffix: Ending of the videos.
-        metadata: For Kedro-Viz.
-    """
+    usual_suffix = ".mp4"
 
-    def __init__(
-        self,
-        *,
-        filepath: str | os.PathLike[str],
-        suffix: str = ".mp4",
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
-        self._suffix = suffix
-
-    def load(self) -> Videos:
-        """The handle; lists the folder but opens no video."""
-        return Videos(self._require(), item_ids(self._path, self._suffix), self._suffix)
-
-    def save(self, data: Never) -> None:
-        """Not possible.
-
-        Raises:
-            DatasetError: Always.
-        """
-        raise self._refuse_to_save()
-
-    def _describe(self) -> dict[str, Any]:
-        return {**super()._describe(), "suffix": self._suffix}
-
-    def _exists(self) -> bool:
-        return folder_is_ready(self._path)
-
-    def preview(self, rows: int = 20) -> TablePreview:
-        """The first ids."""
-        if not self._exists():
-            return TablePreview({})
-        return table_preview(pd.DataFrame({"id": item_ids(self._path, self._suffix)[:rows]}))
+    def _handle(self, folder: Path, ids: list[str], suffix: str) -> Videos:
+        return Videos(folder, ids, suffix)

@@ -9,6 +9,7 @@ from typing import Any
 
 from vidrep_pipelines.common.atomic import TEMPORARY_MARK
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.text import is_utf8
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.errors import FanOutError
 
@@ -69,7 +70,7 @@ def check_items(job: Job) -> None:
     Raises:
         FanOutError: Names the first offending ids.
     """
-    bad = [item.id for item in job.items if _BAD_ID.search(item.id) or not _encodable(item.id)]
+    bad = [item.id for item in job.items if _BAD_ID.search(item.id) or not is_utf8(item.id)]
     if bad:
         raise FanOutError(
             f"{job.name}: {len(bad)} ids are not relative paths that can be written below a folder, such as "
@@ -82,12 +83,3 @@ def check_items(job: Job) -> None:
             f"{job.name}: ids occur more than once, such as {repeated}. Remedy: give every item its own id "
             "(two files that differ only in their ending get the same one)."
         )
-
-
-def _encodable(text: str) -> bool:
-    """False for file names with bytes that are not UTF-8; no table could hold them."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -13,10 +13,10 @@ from torch import Tensor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.checkpoint_io import (
     encoder_state,
-    export_original,
     from_original,
     load_into,
     load_original,
+    original_checkpoint,
     original_optimizer_state,
     to_original,
 )
@@ -58,7 +58,8 @@ def test_published_key_tables_round_trip(name: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_file_round_trip_is_bitwise(tmp_path: Path, prefix: str) -> None:
     model, path = make_model(), tmp_path / "checkpoint-199.pth"
-    export_original(model.state_dict(), path, epoch=199, arguments={"mask_ratio": 0.75, "accum_iter": 8})
+    arguments = argparse.Namespace(mask_ratio=0.75, accum_iter=8)  # as the published files carry it
+    torch.save({**original_checkpoint(model.state_dict(), epoch=199), "args": arguments}, path)
     weights = {prefix + name: value for name, value in load_original(path).items()}
     other = make_model(seed=9)
     load_into(other, weights, str(path))
@@ -93,7 +94,7 @@ def test_optimizer_state_is_numbered_as_published(tmp_path: Path) -> None:
     rsp_objective(model, source, target, make_randomness(), OBJECTIVE).loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
     state = original_optimizer_state(optimizer, model)
-    export_original(model.state_dict(), tmp_path / "c.pth", epoch=0, optimizer=state)
+    torch.save(original_checkpoint(model.state_dict(), epoch=0, optimizer=state), tmp_path / "c.pth")
 
     reference = make_published(model)
     named = [(name, p) for name, p in reference.named_parameters() if p.requires_grad]
@@ -101,8 +102,7 @@ def test_optimizer_state_is_numbered_as_published(tmp_path: Path) -> None:
     named.sort(key=lambda pair: order.index(pair[0]))
     groups = [[p for _, p in named if p.ndim < 2], [p for _, p in named if p.ndim >= 2]]
     restored = torch.optim.AdamW([{"params": group} for group in groups], lr=1e-3)
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        restored.load_state_dict(torch.load(tmp_path / "c.pth", weights_only=True)["optimizer"])
+    restored.load_state_dict(torch.load(tmp_path / "c.pth", weights_only=True)["optimizer"])
     ours = dict(model.named_parameters())
     for name, parameter in named:
         expected = optimizer.state[ours[our_name(name)]]["exp_avg"]

@@ -12,7 +12,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.original_names import original_name, our_name, published_order
@@ -166,29 +165,21 @@ def encoder_state(state: Mapping[str, Tensor], expected: Iterable[str]) -> Encod
     )
 
 
-def export_original(
-    state: Mapping[str, Tensor],
-    path: Path,
-    *,
-    epoch: int,
-    optimizer: Mapping[str, Any] | None = None,
-    arguments: Mapping[str, Any] | None = None,
-) -> None:
-    """Writes a checkpoint in the published layout; the file is complete or absent.
+def original_checkpoint(
+    state: Mapping[str, Tensor], *, epoch: int, optimizer: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The content of a checkpoint in the published layout, to be written by ``torch.save``.
+
+    The command line that the published files carry is left out: as an object of a class it would keep the
+    file from being read as weights only.
 
     Args:
         state: Our model's state dict.
-        path: The file, by convention ``checkpoint-<epoch>.pth``.
         epoch: The finished epoch, counted from 0.
         optimizer: Optimizer state in the published order, see :func:`original_optimizer_state`.
-        arguments: Values for the command line that the published files carry.
     """
     content: dict[str, Any] = {"model": to_original(state), "epoch": epoch}
-    content["args"] = argparse.Namespace(**(arguments or {}))
-    if optimizer is not None:
-        content["optimizer"] = dict(optimizer)
-    with atomic_file(path) as temporary:
-        torch.save(content, temporary)
+    return content if optimizer is None else {**content, "optimizer": dict(optimizer)}
 
 
 def original_optimizer_state(optimizer: torch.optim.Optimizer, model: RspModel) -> dict[str, Any]:

@@ -61,13 +61,15 @@ def train(
     target = TrackingTarget(uri=tracking.uri, run_id=tracking.run_id) if tracking.run_id else None
     result = launch(TrainSpec.model_validate(spec).model_copy(update={"tracking": target}))
     metrics = result.model_dump(mode="json", include={"status", "step", "resumed_from", "first", "last"})
+    log = read_log(result.log)
+    origin = {"system": result.task, "digest": result.digest, "step": result.step, "metrics": result.last}
     source = CheckpointSource(
         result.checkpoint,
         config=spec["task_config"]["model"],
-        meta={"system": result.task, "digest": result.digest, "step": result.step, "metrics": result.last},
+        meta={**origin, "passes": float(log["epoch"].iloc[-1])},
         weights="model.safetensors" if spec["train"]["ema_decay"] is None else "ema.safetensors",
     )
-    return source, read_log(result.log), metrics
+    return source, log, metrics
 
 
 def draw_curves(log: pd.DataFrame) -> Image:
@@ -90,6 +92,7 @@ def draw_rsp_predictions(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
 
 def export_rsp(checkpoint: Checkpoint) -> dict[str, Any]:
     """RSP's weights under the names of the original repository."""
-    from vidrep_pipelines.models.rsp.checkpoint_io import to_original
+    from vidrep_pipelines.models.rsp.checkpoint_io import original_checkpoint
 
-    return {"model": to_original(checkpoint.state_dict()), "epoch": checkpoint.meta["step"]}
+    last_epoch = max(0, int(checkpoint.meta["passes"]) - 1)  # the original counts finished epochs from 0
+    return original_checkpoint(checkpoint.state_dict(), epoch=last_epoch)
