@@ -61,7 +61,7 @@ bench: $(INSTALLED) ## Run the benchmarks, or one of them: make bench BENCH=rsp_
 	$(BIN)/python -m benchmarks.run $(if $(BENCH),--only $(BENCH))
 
 mlflow: $(INSTALLED) ## Open the run tracker's user interface
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///data/mlflow.db
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///$${VIDREP_DATA:-data}/mlflow.db
 
 clean: ## Remove caches and built pages (never data)
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
