@@ -107,7 +107,7 @@ def test_train_passes_on_the_tracked_run_and_names_the_weights_to_publish(
 ) -> None:
     launched: list[TrainSpec] = []
     log = tmp_path / "train_log.jsonl"
-    log.write_text('{"step": 1, "train/loss": 0.5}\n')
+    log.write_text('{"step": 6, "epoch": 1.5, "train/loss": 0.5}\n')
 
     def launch(spec: TrainSpec) -> TrainResult:
         launched.append(spec)
@@ -123,6 +123,7 @@ def test_train_passes_on_the_tracked_run_and_names_the_weights_to_publish(
     assert launched[0].model_copy(update={"tracking": None}) == TrainSpec.model_validate(spec)
     assert (source.directory, source.weights) == (tmp_path / "step-6", weights)
     assert source.config is not None and source.config["depth"] == 3
-    assert source.meta == {"system": "rsp", "digest": "d", "step": 6, "metrics": {"train/loss": 0.5}}
+    origin = {"system": "rsp", "digest": "d", "step": 6, "passes": 1.5}
+    assert source.meta == {**origin, "metrics": {"train/loss": 0.5}}
     assert rows["train/loss"].tolist() == [0.5]
     assert (metrics["status"], metrics["step"], metrics["last"]) == ("trained", 6, {"train/loss": 0.5})
