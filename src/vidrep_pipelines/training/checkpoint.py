@@ -6,7 +6,6 @@ states nor a position in the data are stored: both follow from the seed and the 
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -118,8 +117,6 @@ def _write(path: Path, contents: _Contents, state: CheckpointState) -> str | Non
             files = {file.name: file.stat().st_size for file in sorted(temporary.iterdir())}
             text = state.model_copy(update={"files": files}).model_dump_json(indent=1)
             (temporary / STATE_FILE).write_text(text)
-            for file in temporary.iterdir():
-                _flush(file)
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap a full disk
         return (
             f"The checkpoint {path} could not be written: {error}. Earlier checkpoints are untouched. "
@@ -138,11 +135,6 @@ def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         result[name] = value.clone().contiguous() if address in seen else value.contiguous()
         seen.add(address)
     return result
-
-
-def _flush(file: Path) -> None:
-    with file.open("rb+") as opened:
-        os.fsync(opened.fileno())
 
 
 def read_state(path: Path) -> CheckpointState:
