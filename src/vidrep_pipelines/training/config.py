@@ -135,6 +135,19 @@ class TrackingTarget(FrozenConfig):
     """An existing run of it."""
 
 
+class ProbeSpec(FrozenConfig):
+    """A measurement of the representation while it is trained. It changes no weight."""
+
+    probe: str
+    """Where the probe's class is: ``"module:Class"``."""
+
+    config: dict[str, Any]
+    """The probe's fields, as JSON."""
+
+    every: int = Field(ge=1)
+    """Passes over the data between two measurements; the end of training is always measured."""
+
+
 class TrainSpec(FrozenConfig):
     """Everything that a training process must know; small, and equal after a round trip through JSON."""
 
@@ -162,6 +175,9 @@ class TrainSpec(FrozenConfig):
     data_digest: str = ""
     """Digest of the training data's content; other data means another run."""
 
+    probe: ProbeSpec | None = None
+    """Measured now and then while training. Never part of the run's digest. None: nothing."""
+
     @classmethod
     def of(
         cls,
@@ -173,6 +189,7 @@ class TrainSpec(FrozenConfig):
         launch: LaunchConfig | None = None,
         tracking: TrackingTarget | None = None,
         data_digest: str = "",
+        probe: ProbeSpec | None = None,
     ) -> "TrainSpec":
         """Describes the training of ``task``, whose class must be importable by name."""
         return cls(
@@ -184,4 +201,5 @@ class TrainSpec(FrozenConfig):
             report_directory=report_directory.absolute(),
             tracking=tracking,
             data_digest=data_digest,
+            probe=probe,
         )

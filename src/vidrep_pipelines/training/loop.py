@@ -28,6 +28,7 @@ from vidrep_pipelines.training.interruption import Interruption, ignore_stop_sig
 from vidrep_pipelines.training.meters import SpeedMeter, peak_memory_gibibytes
 from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
 from vidrep_pipelines.training.parts import build_parts
+from vidrep_pipelines.training.probe import Probing
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
 from vidrep_pipelines.training.schedule import plan_schedule
@@ -99,6 +100,7 @@ class _TrainingRun:
         state = load_latest(directory.checkpoints, self._parts, record.digest)
         self._start = 0 if state is None else state.step
         self._updater = Updater(task, spec.train, self._parts, self._schedule, self._plan)
+        self._probing = Probing(spec.probe, task, self._schedule)
         self._speed = SpeedMeter()
         self._replaced = 0
 
@@ -127,7 +129,7 @@ class _TrainingRun:
                 outcome = self._updater.run(step, batches, lambda: interruption.requested)
                 self._speed.count(self._plan.batch_size)
                 done, last = step + 1, step + 1 == steps
-                if last or done % train.log_every_steps == 0:
+                if last or self._probing.due(done) or done % train.log_every_steps == 0:
                     self._log_row(done, outcome, sinks)
                 if progress is not None:
                     progress.advance(note=f"loss {outcome.loss:.4g}")
@@ -199,6 +201,9 @@ class _TrainingRun:
             "data/replaced": float(distributed.sum_across_ranks(torch.tensor(float(self._replaced)))),
             "system/peak_memory_gibibytes": peak_memory_gibibytes(self._parts.device),
         }
+        if self._probing.due(step):
+            row |= self._probing.measure(self._parts.model, self._parts.device)
+            self._speed.read()  # the time of the measurement is not that of training
         for sink in sinks:
             sink.log(row)
 

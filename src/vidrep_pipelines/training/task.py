@@ -94,14 +94,28 @@ def load_task(spec: TrainSpec) -> Task:
     Raises:
         ConfigurationError: There is no such class, or it refuses the fields.
     """
-    module, _, name = spec.task.partition(":")
+    return cast(Task, load_described(spec.task, spec.task_config, "spec.task"))
+
+
+def load_described(where: str, config: dict[str, Any], field: str) -> Any:
+    """Imports the pydantic class at ``where`` and builds it from its fields.
+
+    Args:
+        where: ``"module:Class"``.
+        config: The fields, as JSON.
+        field: Name of the parameter, for error messages.
+
+    Raises:
+        ConfigurationError: There is no such class, or it refuses the fields.
+    """
+    module, _, name = where.partition(":")
     try:
-        task_class = getattr(import_module(module), name)
+        found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(
-            f"spec.task is {spec.task!r}, but {error}. It must be 'module:Class' of an importable class."
+            f"{field} is {where!r}, but {error}. It must be 'module:Class' of an importable class."
         ) from error
     try:
-        return cast(Task, task_class.model_validate(spec.task_config))
+        return found.model_validate(config)
     except ValidationError as error:
-        raise ConfigurationError(f"spec.task_config does not fit {spec.task}: {error}") from error
+        raise ConfigurationError(f"The fields of {field} ({where}) do not fit: {error}") from error
