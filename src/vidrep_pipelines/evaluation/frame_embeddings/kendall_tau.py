@@ -1,0 +1,75 @@
+"""Kendall's tau: do nearest neighbours in another video come in the same order in time?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.evaluation.frame_embeddings.distances import squared_distances
+from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddingSet
+
+_PAIRS_AT_ONCE = 16_000_000
+
+
+@dataclass(frozen=True)
+class KendallTau:
+    """Order in time across videos.
+
+    Attributes:
+        tau: Mean over the ordered pairs of different videos, in [-1, 1]; NaN if every pair was dropped.
+        pairs: (V, V) tau-b of query video (row) in key video (column); NaN on the diagonal and where all
+            frames of the query have the same neighbour.
+        dropped: Pairs of the latter kind. They are left out of the mean, which flatters collapsed
+            embeddings: report their number.
+    """
+
+    tau: float
+    pairs: NDArray[np.float64]
+    dropped: int
+
+
+def kendall_tau(videos: EmbeddingSet, stride: int = 1) -> KendallTau:
+    """Kendall's tau-b (Kendall 1945) between a video's time and that of its nearest neighbours.
+
+    Args:
+        videos: The videos; phases are not used.
+        stride: Every how many frames are compared: published 5 (Pouring, FineGym) and 2 (PennAction).
+
+    Raises:
+        InputError: Fewer than two videos.
+    """
+    if len(videos) < 2:
+        raise InputError(f"Kendall's tau compares videos with one another; there are {len(videos)}.")
+    thinned = videos.strided(stride)
+    frames, lengths = thinned.stacked()[0], thinned.lengths
+    ends = np.cumsum(lengths)
+    pairs = np.full((len(videos), len(videos)), np.nan)
+    for query, (start, end) in enumerate(zip(ends - lengths, ends, strict=True)):
+        distances = squared_distances(frames[start:end], frames)
+        nearest = np.stack([part.argmin(axis=1) for part in np.split(distances, ends[:-1], axis=1)])
+        pairs[query] = tau_against_time(nearest)
+        pairs[query, query] = np.nan
+    valid = ~np.isnan(pairs)
+    dropped = len(videos) * (len(videos) - 1) - int(valid.sum())
+    return KendallTau(float(pairs[valid].mean()) if valid.any() else float("nan"), pairs, dropped)
+
+
+def tau_against_time(sequences: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Tau-b (S,) between (0, 1, ..., T - 1) and each row of (S, T); NaN for constant rows.
+
+    Time has no ties, so only those of the row correct the denominator. All pairs of frames are compared at
+    once, in portions that bound the memory.
+    """
+    count, length = sequences.shape
+    taus = np.empty(count)
+    portion = max(1, _PAIRS_AT_ONCE // max(length * length, 1))
+    later = np.triu(np.ones((length, length), dtype=bool), 1)
+    total = length * (length - 1) / 2
+    for start in range(0, count, portion):
+        rows = sequences[start : start + portion]
+        signs = np.sign(rows[:, None, :] - rows[:, :, None])[:, later]
+        untied = np.count_nonzero(signs, axis=1)
+        with np.errstate(invalid="ignore"):
+            taus[start : start + portion] = signs.sum(axis=1) / np.sqrt(total * untied)
+    return taus
