@@ -1,0 +1,156 @@
+"""Which frames of a long video make up a view of it (arXiv 2203.14957, section 3.2)."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.errors import InputError
+
+Positions = NDArray[np.int64]
+
+
+class Draws(Protocol):
+    """The draws that sampling makes, in this order and form; a NumPy generator offers them."""
+
+    def uniform(self, low: float, high: float) -> float:
+        """A number in [low, high)."""
+
+    def integers(self, low: int, high: int, size: int | None = None) -> Positions | int:
+        """One integer in [low, high), or ``size`` of them."""
+
+    def permutation(self, count: int) -> Positions:
+        """(count,) the numbers below ``count`` in random order."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The frames of one view.
+
+    Attributes:
+        frames: (K * T,) frames to decode, for each of the T positions its K - 1 context frames before it.
+        positions: (T,) positions in the video, in frames, within it.
+        mask: (T,) 1 where the position exists, 0 where it is padding.
+    """
+
+    frames: Positions
+    positions: Positions
+    mask: Positions
+
+
+class ViewSamplingConfig(FrozenConfig):
+    """How views are drawn from a video."""
+
+    frames: PositiveInt = 240
+    """T, positions of a view; shorter videos are padded."""
+
+    views: PositiveInt = 2
+    """Views drawn from one video: two for contrast, one for the other objectives."""
+
+    strategy: Literal["time_augment", "offset_uniform"] = "time_augment"
+    """``time_augment``: distinct positions of a random block. ``offset_uniform``: of the whole video."""
+
+    region: float = Field(default=1.5, ge=0)
+    """Largest length of the block, in lengths of what is drawn from it; up to 1, the block is that long."""
+
+    block: Literal["video", "view"] = "video"
+    """What the block's length is a multiple of. ``video`` is published for all data sets but FineGym, whose
+    ``view`` is what the paper describes: with ``video`` there is no crop in time, and the positions drawn
+    beyond the end are lost to padding."""
+
+    overlap: float = Field(default=0.2, ge=0, le=1)
+    """How near the second view's block starts to the first view's; 0 draws it independently (beta in the
+    paper, published 0.2; 1 for Kinetics)."""
+
+    context_frames: PositiveInt = 1
+    """K, frames that the convolutional encoder sees at each position, itself included."""
+
+    context_stride: PositiveInt = 1
+    """Distance between context frames, in frames."""
+
+    positive_window: int = Field(default=0, ge=0)
+    """Above 0, every other position is a positive of the one before, at most so many frames earlier (TCN)."""
+
+    @model_validator(mode="after")
+    def _even_pairs(self) -> Self:
+        if self.positive_window and self.frames % 2:
+            raise ValueError(f"with a positive_window, frames ({self.frames}) must be even")
+        return self
+
+
+def sample_views(length: int, config: ViewSamplingConfig, draws: Draws) -> list[View]:
+    """Draws the views of a video of ``length`` frames.
+
+    Raises:
+        InputError: The video has no frames.
+    """
+    if length < 1:
+        raise InputError("A view needs a video of at least one frame.")
+    views: list[View] = []
+    earliest: int | None = None
+    for _ in range(config.views):
+        view, start = _sample_view(length, config, draws, earliest)
+        earliest = start if earliest is None else earliest
+        views.append(view)
+    return views
+
+
+def _sample_view(
+    length: int, config: ViewSamplingConfig, draws: Draws, other_start: int | None
+) -> tuple[View, int]:
+    anchors = config.frames // 2 if config.positive_window else config.frames
+    if config.strategy == "offset_uniform":
+        positions = _whole_video(length, anchors, draws)
+    else:
+        positions = _random_block(length, anchors, config, draws, other_start)
+    start = int(positions.min())
+    if config.positive_window:
+        positions = _with_positives(positions, config.positive_window, draws)
+    mask = ((positions >= 0) & (positions < length)).astype(np.int64)
+    return View(_with_context(positions, config, length), np.clip(positions, 0, length - 1), mask), start
+
+
+def _random_block(
+    length: int, count: int, config: ViewSamplingConfig, draws: Draws, other_start: int | None
+) -> Positions:
+    drawn = min(length, count)
+    factor = draws.uniform(1.0, config.region) if config.region > 1 else 1.0
+    block = math.ceil(factor * (length if config.block == "video" else drawn))
+    low, high = _offset_range(length, block, drawn, config.overlap, other_start)
+    offset = int(draws.integers(low, high))
+    positions = np.sort(offset + draws.permutation(block)[:drawn])
+    return np.pad(positions, (0, count - drawn), constant_values=length)
+
+
+def _offset_range(
+    length: int, block: int, drawn: int, overlap: float, other_start: int | None
+) -> tuple[int, int]:
+    """Where a block may start: [low, high)."""
+    if other_start is None or overlap == 0:
+        return 0, max(length - block, 1)
+    shift = int((1 - overlap) * drawn)
+    low = max(0, min(length - block, other_start - shift))
+    return low, max(1, min(length - block + 1, other_start + shift + 1))
+
+
+def _whole_video(length: int, count: int, draws: Draws) -> Positions:
+    if length < count:
+        return np.arange(count)
+    chosen: Positions = np.sort(draws.permutation(length)[:count])
+    return chosen
+
+
+def _with_positives(anchors: Positions, window: int, draws: Draws) -> Positions:
+    """Anchor, positive, anchor, positive, ...; a positive lies 1 to ``window`` frames before its anchor."""
+    deltas = np.asarray(draws.integers(-window, 0, len(anchors)))
+    return np.stack([anchors, anchors + deltas], axis=1).reshape(-1)
+
+
+def _with_context(positions: Positions, config: ViewSamplingConfig, length: int) -> Positions:
+    back = np.arange(config.context_frames - 1, -1, -1) * config.context_stride
+    frames: Positions = np.clip(positions[:, None] - back, 0, length - 1)
+    return frames.reshape(-1)
