@@ -50,7 +50,24 @@ def test_preview_starts_with_the_counts_and_the_failures(tmp_path: Path) -> None
 def test_preview_of_a_damaged_manifest_is_empty(tmp_path: Path) -> None:
     dataset = ResumableParts(filepath=tmp_path)
     dataset.save(value_job([1]))
-    Bookkeeping(tmp_path).manifest.write_bytes(b"torn")
+    (Bookkeeping(tmp_path).manifest / "part-00000.parquet").write_bytes(b"torn")
     assert dataset.preview() == {}
     with pytest.raises(DatasetError, match="damaged"):
         dataset.load()
+
+
+def test_a_shard_ends_the_run_with_success_until_all_are_merged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = ResumableParts(filepath=tmp_path)
+    job = value_job(range(4))
+    shard = replace(job, config=SERIAL.model_copy(update={"shard": "1/2"}))
+    with caplog.at_level("INFO"), pytest.raises(SystemExit) as ended:
+        dataset.save(shard)
+    assert ended.value.code == 0
+    assert "shard 1/2 of 'values' is done" in caplog.text
+    assert not dataset.exists()
+    dataset.save(job)
+    assert len(dataset.load().ids) == 4
+    dataset.save(shard)
+    assert dataset.exists()

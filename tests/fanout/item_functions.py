@@ -1,5 +1,6 @@
 """Functions for jobs in tests: importable by worker processes. Payloads are plain dictionaries."""
 
+import ctypes
 import errno
 import os
 import signal
@@ -13,6 +14,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.job import Scalar
 
 Outputs = Mapping[str, Path]
+
+LEAKED: list[bytearray] = []
 
 
 def note(payload: Mapping[str, Any]) -> None:
@@ -39,12 +42,6 @@ def misbehave(payload: Mapping[str, Any], outputs: Outputs) -> dict[str, Scalar]
             raise ValueError(f"cannot read '{payload['value']}'")
         case "bad input":
             raise InputError(f"{payload['value']} is no video")
-        case "crash":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "hang":
-            time.sleep(120)
-        case "exit":
-            sys.exit(3)
         case "disk full":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         case "wrapped disk full":
@@ -56,12 +53,31 @@ def misbehave(payload: Mapping[str, Any], outputs: Outputs) -> dict[str, Scalar]
             return {}
         case "bad fact":
             return {"frames": [1, 2]}  # type: ignore[dict-item]
+        case "hang" | "hang in C" | "crash" | "exit" | "hog" | "leak":
+            _harm_process(payload["fault"])
         case "crash once":
             marker = Path(payload["marker"])
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
     return write_value({"value": payload["value"]}, outputs)
+
+
+def _harm_process(fault: str) -> None:
+    match fault:
+        case "hang":
+            time.sleep(120)
+        case "hang in C":
+            ctypes.PyDLL(None).sleep(1000)  # keeps the interpreter to itself, unlike CDLL
+        case "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            sys.exit(3)
+        case "hog":
+            hoard = [bytearray(10_000_000) for _ in range(1000)]
+            time.sleep(len(hoard))
+        case "leak":
+            LEAKED.append(bytearray(150_000_000))
 
 
 def report_process(payload: object, outputs: Outputs) -> dict[str, Scalar]:
@@ -74,6 +90,6 @@ def report_process(payload: object, outputs: Outputs) -> dict[str, Scalar]:
     }
 
 
-def die_at_start() -> None:
+def die_at_start(announce: object) -> None:
     """Stands in for what prepares a worker process."""
     os._exit(1)

@@ -10,6 +10,7 @@ from vidrep_pipelines.fanout.job import Item, Job
 
 SERIAL = FanOutConfig(engine="serial")
 LOCAL = FanOutConfig(engine="local", workers=2, deadline_seconds=60)
+DASK = FanOutConfig(engine="dask", workers=2, deadline_seconds=60)
 
 
 def value_job(values: Iterable[int], config: FanOutConfig = SERIAL, **more: Any) -> Job:

@@ -86,7 +86,9 @@ def test_items_are_taken_lazily(tmp_path: Path) -> None:
 
     books = Bookkeeping(tmp_path)
     books.temporary.mkdir(parents=True)
-    statuses = LocalEngine(2, LOCAL).run(Recipe.of(job, books), items())  # type: ignore[arg-type]
+    recipe = Recipe.of(job, books)
+    books.claim(recipe.run)
+    statuses = LocalEngine(2, LOCAL).run(recipe, items())  # type: ignore[arg-type]
     next(statuses)
     assert len(taken) <= 3
     statuses.close()

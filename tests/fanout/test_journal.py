@@ -1,12 +1,23 @@
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidrep_pipelines.fanout.journal import JournalWriter, read_journals
+from vidrep_pipelines.fanout.journal import JournalWriter, Row, journal_files, parse_line, read_journal
 from vidrep_pipelines.fanout.manifest import Stamp, read_manifest, read_stamp, rows_to_table, write_manifest
 
+ROW: Row = {
+    "id": "x",
+    "status": "ok",
+    "error": None,
+    "seconds": 1.0,
+    "bytes": 0,
+    "digest": "d",
+    "attempts": 1,
+    "facts": {},
+}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 ROWS = st.lists(
@@ -34,6 +45,10 @@ ROWS = st.lists(
 )
 
 
+def read_journals(folder: Path) -> list[Row]:
+    return [row for path in journal_files(folder) for _, row in read_journal(path)]
+
+
 @given(rows=ROWS)
 @settings(max_examples=60, deadline=None)
 def test_rows_come_back_from_journal_and_manifest(
@@ -45,9 +60,9 @@ def test_rows_come_back_from_journal_and_manifest(
             journal.append(row)
     assert list(read_journals(folder / "journal")) == rows
     stamp = Stamp("name", (".mp4",), "digest", len(rows), complete=True)
-    write_manifest(folder / "manifest.parquet", rows_to_table(rows), stamp)
-    assert read_stamp(folder / "manifest.parquet") == stamp
-    found = read_manifest(folder / "manifest.parquet").to_pylist()
+    write_manifest(folder / "manifest", [rows_to_table(rows[:5]), rows_to_table(rows[5:])], stamp)
+    assert read_stamp(folder / "manifest") == stamp
+    found = read_manifest(folder / "manifest").to_pylist()
     facts = {name for row in rows for name in row["facts"]}  # type: ignore[attr-defined]
     expected = [
         {**{k: v for k, v in row.items() if k != "facts"}, **{k: row["facts"].get(k) for k in facts}}  # type: ignore[attr-defined]
@@ -80,13 +95,17 @@ def test_no_journal_without_rows(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_no_rows_are_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes(b'\0\0\0\n[1]\n{"id": "x"}\n{"no": 1}\n"text"\n')
-    assert list(read_journals(tmp_path)) == [{"id": "x"}]
+    whole = json.dumps(ROW).encode()
+    (tmp_path / "a.jsonl").write_bytes(b"\0\0\0\n[1]\n" + whole + b'\n{"id": "x"}\n"text"\n' + whole + b"\n")
+    places = [place for place, row in read_journal(tmp_path / "a.jsonl") if row == ROW]
+    content = (tmp_path / "a.jsonl").read_bytes()
+    assert places == [8, content.rfind(whole)]
+    assert parse_line(content[8 : content.find(b"\n", 8) + 1]) == ROW
 
 
 def test_two_writers_do_not_share_a_file(tmp_path: Path) -> None:
     with JournalWriter(tmp_path) as first, JournalWriter(tmp_path) as second:
-        first.append({"id": "a"})
-        second.append({"id": "b"})
+        first.append({**ROW, "id": "a"})
+        second.append({**ROW, "id": "b"})
     assert len(list(tmp_path.iterdir())) == 2
     assert sorted(row["id"] for row in read_journals(tmp_path)) == ["a", "b"]

@@ -18,6 +18,14 @@ def test_handle_travels(tmp_path: Path) -> None:
     assert copy.content_digest == parts.content_digest == load_parts(tmp_path).content_digest
 
 
+def test_a_loaded_handle_reads_its_rows_late(tmp_path: Path) -> None:
+    made = run_job(value_job([1, 2]), tmp_path)
+    loaded = load_parts(tmp_path)
+    assert len(pickle.dumps(loaded)) < 1000
+    assert "table" not in vars(loaded)
+    pd.testing.assert_frame_equal(loaded.table, made.table)
+
+
 def test_unknown_product(tmp_path: Path) -> None:
     parts = run_job(value_job([1]), tmp_path)
     with pytest.raises(FanOutError, match=r"no \.avi product"):

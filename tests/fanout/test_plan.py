@@ -1,13 +1,15 @@
-from dataclasses import replace
+import json
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fanout.jobs import value_job
-from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.fanout.manifest import rows_to_table
-from vidrep_pipelines.fanout.plan import make_plan
+from vidrep_pipelines.fanout import plan as plan_module
+from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
+from vidrep_pipelines.fanout.item_table import ItemTable, check_ids
+from vidrep_pipelines.fanout.plan import Plan, make_plan
+from vidrep_pipelines.fanout.records import read_records
 
 NAMES = ["a", "b", "c/d", "c/e"]
 RECORDS = st.lists(
@@ -16,59 +18,78 @@ RECORDS = st.lists(
 )
 
 
-def _row(name: str, status: str, digest: str) -> dict[str, object]:
-    fixed = {
-        "id": name,
-        "status": status,
-        "error": None,
-        "seconds": 0.0,
-        "bytes": 0,
-        "digest": digest,
-        "attempts": 1,
-    }
-    return {**fixed, "facts": {}}
+def _write(folder: Path, records: list[tuple[str, str, str]]) -> None:
+    journals = Bookkeeping(folder).journals
+    journals.mkdir(parents=True, exist_ok=True)
+    fixed = {"error": None, "seconds": 0.0, "bytes": 0, "attempts": 1, "facts": {}}
+    rows = [{"id": name, "status": status, "digest": digest, **fixed} for name, status, digest in records]
+    (journals / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _job(names: list[str]) -> Job:
-    return replace(value_job([]), items=[Item(name, None, "new") for name in names], suffixes=())
+def _plan(names: list[str], folder: Path, retry: bool = False, suffixes: tuple[str, ...] = ()) -> Plan:
+    items = ItemTable.of(names, ["new"] * len(names), lambda _: None)
+    hash_key = check_ids("test", items)
+    records = read_records([Bookkeeping(folder)], hash_key)
+    return make_plan(items, records, folder, suffixes, retry_failed=retry, hash_key=hash_key)
+
+
+def _expected(name: str, records: list[tuple[str, str, str]], retry: bool) -> int:
+    """The number of the record that counts, by the rule: what was made last, else what failed since."""
+    own = [(number, *rest) for number, (owner, *rest) in enumerate(records) if owner == name]
+    made = [(number, digest) for number, status, digest in own if status == "ok"][-1:]
+    if made and made[0][1] == "new":
+        return made[0][0]
+    failed = [(number, digest) for number, status, digest in own if status == "failed"][-1:]
+    return failed[0][0] if failed and failed[0][1] == "new" and not retry else -1
 
 
 @given(records=RECORDS, names=st.lists(st.sampled_from(NAMES), unique=True), retry=st.booleans())
+@settings(deadline=None)
 def test_against_the_rule_written_out(
-    records: list[tuple[str, str, str]], names: list[str], retry: bool
+    records: list[tuple[str, str, str]],
+    names: list[str],
+    retry: bool,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    counting: dict[str, tuple[str, str]] = {}
-    for name, status, digest in records:
-        if status == "ok" or counting.get(name, ("failed", ""))[0] == "failed":
-            counting[name] = (status, digest)
-    finished = [
-        name
-        for name in names
-        if name in counting and counting[name][1] == "new" and not (retry and counting[name][0] == "failed")
-    ]
-    plan = make_plan(_job(names), rows_to_table(_row(*record) for record in records), Path("nowhere"), retry)
-    assert plan.finished["id"].to_pylist() == finished
-    assert [names[position] for position in plan.pending] == [name for name in names if name not in finished]
-    assert plan.out_of_date == sum(counting[name][1] == "old" for name in names if name in counting)
-    assert plan.dropped == len(set(counting) - set(names))
+    folder = tmp_path_factory.mktemp("plan")
+    _write(folder, records)
+    plan = _plan(names, folder, retry)
+    expected = [_expected(name, records, retry) for name in names]
+    assert plan.rows.tolist() == expected
+    assert plan.pending.tolist() == [place for place, number in enumerate(expected) if number < 0]
+    assert plan.finished == sum(number >= 0 for number in expected)
+    assert plan.failed == sum(number >= 0 and records[number][1] == "failed" for number in expected)
+    remembered = [_expected(name, records, retry=False) for name in names]
+    known = {name for name, _, _ in records}
+    assert plan.out_of_date == sum(
+        number < 0 and name in known for name, number in zip(names, remembered, strict=True)
+    )
+    assert plan.dropped == len(known - set(names))
 
 
-def test_each_folder_is_listed_once(tmp_path: Path, monkeypatch: object) -> None:
-    names = [f"{folder}/{number}" for folder in "ab" for number in range(50)]
+def test_a_failure_counts_when_the_product_is_gone_since(tmp_path: Path) -> None:
+    _write(tmp_path, [("a", "ok", "new"), ("a", "failed", "new"), ("b", "failed", "new"), ("b", "ok", "new")])
+    assert _plan(["a", "b"], tmp_path, suffixes=(".txt",)).rows.tolist() == [1, -1]
+    for name in "ab":
+        (tmp_path / f"{name}.txt").touch()
+    assert _plan(["a", "b"], tmp_path, suffixes=(".txt",)).rows.tolist() == [0, 3]
+
+
+def test_each_folder_is_listed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{folder}{number}" for number in range(50) for folder in ("a/", "b/", "")]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.txt").touch()
-    listed: list[str] = []
-    import vidrep_pipelines.fanout.plan as plan_module
-
-    real = plan_module._sizes
+    _write(tmp_path, [(name, "ok", "new") for name in names])
+    (tmp_path / "b" / "7.txt").unlink()
+    listed: list[Path] = []
+    real = plan_module._listing
 
     def counted(directory: Path) -> dict[str, int]:
-        listed.append(directory.name)
+        listed.append(directory)
         return real(directory)
 
-    monkeypatch.setattr(plan_module, "_sizes", counted)  # type: ignore[attr-defined]
-    job = replace(_job(names), suffixes=(".txt",))
-    plan = make_plan(job, rows_to_table(_row(name, "ok", "new") for name in names), tmp_path, False)
-    assert plan.pending == []
-    assert sorted(listed) == ["a", "b"]
+    monkeypatch.setattr(plan_module, "_listing", counted)
+    plan = _plan(names, tmp_path, suffixes=(".txt",))
+    assert [names[position] for position in plan.pending] == ["b/7"]
+    assert sorted(listed) == [tmp_path, tmp_path / "a", tmp_path / "b"]

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 import pandas as pd
 
-from vidrep_pipelines.fanout.report import failure_table
+from vidrep_pipelines.fanout.report import failure_table, write_failures
 
 
 def test_reasons_that_differ_in_particulars_count_together() -> None:
@@ -18,3 +20,17 @@ def test_long_tables_and_reasons_are_cut() -> None:
     text = failure_table(pd.DataFrame({"id": [f"clip_{number}" for number in range(20)], "error": names}))
     assert text.splitlines()[-1].strip() == "and 8 more reasons"
     assert max(map(len, text.splitlines())) < 130
+
+
+def test_the_file_lists_every_failure_by_reason(tmp_path: Path) -> None:
+    rows = [
+        ("a", 'rare, "quoted"\nin two lines'),
+        *((f"clip {number}", f"has {number}") for number in range(50)),
+    ]
+    failed = pd.DataFrame(rows, columns=["id", "error"])
+    write_failures(failed, tmp_path / "failures.csv")
+    listed = pd.read_csv(tmp_path / "failures.csv")
+    assert listed["id"].tolist() == [*(f"clip {number}" for number in range(50)), "a"]
+    assert listed["error"].tolist()[-1] == rows[0][1]
+    write_failures(failed.head(0), tmp_path / "failures.csv")
+    assert list(tmp_path.iterdir()) == []

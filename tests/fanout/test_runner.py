@@ -131,13 +131,32 @@ def test_failures_are_shown_grouped(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert "faults: 3 of 4 items failed" in caplog.text
     assert "      2  ValueError: cannot read '0' (a, b)" in caplog.text
     assert "      1  2 is no video (c)" in caplog.text
+    listed = pd.read_csv(Bookkeeping(tmp_path).failures)
+    assert listed["id"].tolist() == ["a", "b", "c"]
+    assert str(Bookkeeping(tmp_path).failures) in caplog.text
+    run_job(faulty_job({"a": None, "b": None}, SERIAL), tmp_path)
+    assert Bookkeeping(tmp_path).failures.exists()  # same digests: still failed
+    config = SERIAL.model_copy(update={"retry_failed": True})
+    run_job(faulty_job({"a": None, "b": None, "d": None}, config), tmp_path)
+    assert not Bookkeeping(tmp_path).failures.exists()
+
+
+def test_many_files_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "_ROWS_PER_FILE", 3)
+    run_job(value_job(range(8)), tmp_path)
+    assert len(list(Bookkeeping(tmp_path).manifest.glob("part-*.parquet"))) == 3
+    assert load_parts(tmp_path).table["value"].tolist() == list(range(8))
+    parts = run_job(value_job([9, *range(7, -1, -1)]), tmp_path)
+    assert parts.table["value"].tolist() == [9, *range(7, -1, -1)]
+    run_job(value_job([3]), tmp_path)
+    assert len(list(Bookkeeping(tmp_path).manifest.glob("part-*.parquet"))) == 1
 
 
 def test_too_many_failures_end_in_an_error_but_keep_the_work(tmp_path: Path) -> None:
     strict = SERIAL.model_copy(update={"max_failed_fraction": 0.4})
     job = faulty_job({"a": "raise", "b": None}, strict, log=str(tmp_path / "log"))
     for _ in range(2):
-        with pytest.raises(FanOutError, match=r"1 of 2 items failed.*manifest\.parquet"):
+        with pytest.raises(FanOutError, match=r"1 of 2 items failed.*failures\.csv"):
             run_job(job, tmp_path / "out")
         assert not is_complete(tmp_path / "out")
     with pytest.raises(FanOutError, match="not finished"):
@@ -200,8 +219,7 @@ def test_journals_survive_until_the_manifest_is_written(
 
     def crash_at_the_end(*arguments: object) -> None:
         written.append(arguments)
-        if len(written) == 2:
-            raise MemoryError
+        raise MemoryError
 
     with monkeypatch.context() as patch:
         patch.setattr(runner, "write_manifest", crash_at_the_end)
@@ -250,9 +268,21 @@ def test_relative_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config
 
 def test_damaged_manifest_names_the_file_and_the_remedy(tmp_path: Path) -> None:
     run_job(value_job([1]), tmp_path)
-    Bookkeeping(tmp_path).manifest.write_bytes(b"PAR1 nothing")
-    with pytest.raises(FanOutError, match=r"manifest\.parquet is damaged.*delete this file"):
-        run_job(value_job([1]), tmp_path)
+    part = Bookkeeping(tmp_path).manifest / "part-00000.parquet"
+    part.write_bytes(b"PAR1 nothing")
+    for action in (lambda: run_job(value_job([1]), tmp_path), lambda: load_parts(tmp_path)):
+        with pytest.raises(FanOutError, match=r"part-00000\.parquet is damaged.*delete this file"):
+            action()
+    part.unlink()
+    assert run_job(value_job([1]), tmp_path).ids == ["folder_1/item 1"]
+
+
+def test_damaged_stamp_names_the_file(tmp_path: Path) -> None:
+    run_job(value_job([1]), tmp_path)
+    stamp = Bookkeeping(tmp_path).manifest / "_stamp.json"
+    stamp.write_text("{")
+    with pytest.raises(FanOutError, match=r"_stamp\.json is damaged.*delete this file"):
+        load_parts(tmp_path)
 
 
 def test_facts_that_change_their_type_become_text(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from tests.fanout.item_functions import Outputs
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
-from vidrep_pipelines.fanout.errors import is_disk_full
+from vidrep_pipelines.fanout.errors import FanOutError, is_disk_full
 from vidrep_pipelines.fanout.job import Item
-from vidrep_pipelines.fanout.journal import JournalWriter, Row, read_journals
+from vidrep_pipelines.fanout.journal import JournalWriter, Row, journal_files, read_journal
 from vidrep_pipelines.fanout.worker import Recipe, describe, execute
 
 
@@ -21,10 +21,33 @@ def _execute(folder: Path, facts: object, suffixes: tuple[str, ...] = ()) -> Row
 
     books = Bookkeeping(folder)
     recipe = Recipe(function, suffixes, books, "run")  # type: ignore[arg-type]
+    books.claim("run")
     with JournalWriter(books.journals) as journal:
         execute(recipe, journal, Item("a", None, "d"))
-    (row,) = read_journals(books.journals)
+    (row,) = [row for path in journal_files(books.journals) for _, row in read_journal(path)]
     return row
+
+
+@pytest.mark.parametrize("claimed", [True, False], ids=["taken over", "over"])
+def test_a_worker_that_outlives_its_run_touches_nothing(tmp_path: Path, claimed: bool) -> None:
+    def function(payload: object, outputs: Outputs) -> dict[str, int]:
+        outputs[".txt"].write_text("late")
+        if payload == "raise":
+            raise ValueError
+        return {}
+
+    books = Bookkeeping(tmp_path)
+    books.temporary.mkdir(parents=True)
+    (tmp_path / "a.txt").write_text("product of the next run")
+    if claimed:
+        books.claim("next run")
+    with JournalWriter(books.journals) as journal:
+        for payload in ("write", "raise"):
+            with pytest.raises(FanOutError, match="is over"):
+                execute(Recipe(function, (".txt",), books, "run"), journal, Item("a", payload, "d"))
+    assert (tmp_path / "a.txt").read_text() == "product of the next run"
+    assert not books.journals.exists()
+    assert list(books.temporary.iterdir()) == []
 
 
 def test_numpy_facts_become_plain(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 from kedro_datasets._typing import JSONPreview, TablePreview
 
-from vidrep_pipelines.fanout.job import BOOKKEEPING
+from vidrep_pipelines.common.item_id import BOOKKEEPING
 from vidrep_pipelines.fanout.runner import is_complete, load_parts
 
 Saved = TypeVar("Saved")

@@ -1,12 +1,16 @@
 """The dataset that runs a fan-out job when it is saved and hands out its products when it is loaded."""
 
+import logging
+
 import pandas as pd
 from kedro_datasets._typing import TablePreview
 
 from vidrep_pipelines.common.errors import VidrepError
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 from vidrep_pipelines.fanout.job import Job
-from vidrep_pipelines.fanout.runner import Parts, is_complete, load_parts, run_job
+from vidrep_pipelines.fanout.runner import Parts, complete_job, is_complete, load_parts
+
+_log = logging.getLogger(__name__)
 
 
 class ResumableParts(LocalDataset[Job, Parts]):
@@ -16,11 +20,25 @@ class ResumableParts(LocalDataset[Job, Parts]):
     what is left to do: finished items are skipped, also after ``kill -9``, and items whose digest changed are
     done again. The dataset exists only once every item was tried, so that ``--only-missing-outputs`` never
     takes the remains of a killed run for the whole.
+
+    With ``fanout.shard`` the run of the pipeline ends here, with success: later nodes need all shards. The
+    same command without the shard merges them and goes on.
     """
 
     def save(self, data: Job) -> None:
-        """Runs the job to its end."""
-        run_job(data, self._path)
+        """Runs the job to its end.
+
+        Raises:
+            SystemExit: With code 0, after a shard that is not merged with the others yet.
+        """
+        if not complete_job(data, self._path):
+            _log.info(
+                "shard %s of %r is done. Once all shards are, the same command without fanout.shard merges "
+                "them and goes on.",
+                data.config.shard,
+                data.name,
+            )
+            raise SystemExit(0)
 
     def load(self) -> Parts:
         """The handle on the products; opens none of them."""

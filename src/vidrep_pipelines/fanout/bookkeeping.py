@@ -1,37 +1,47 @@
-"""Where a job's folder keeps its own records, and the lock that keeps two runs apart."""
+"""Where a job's folder keeps its own records, and the locks that keep two runs apart."""
 
 import fcntl
 import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.item_id import BOOKKEEPING
 from vidrep_pipelines.fanout.errors import FanOutError
-from vidrep_pipelines.fanout.job import BOOKKEEPING
+from vidrep_pipelines.fanout.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
 class Bookkeeping:
-    """Paths of the records below ``<folder>/_parts``.
+    """Paths of the records below ``<folder>/_parts``, or of one shard's below that.
 
     Attributes:
         folder: The job's folder, where products lie.
+        shard: Whose records these are; none for the whole job.
     """
 
     folder: Path
+    shard: Shard | None = None
 
     @property
     def root(self) -> Path:
         """Everything that is not a product."""
-        return self.folder / BOOKKEEPING
+        top = self.folder / BOOKKEEPING
+        return top if self.shard is None else top / self.shard.folder_name
 
     @property
     def manifest(self) -> Path:
-        """One row per item."""
-        return self.root / "manifest.parquet"
+        """Folder of the parquet files with one row per item."""
+        return self.root / "manifest"
+
+    @property
+    def failures(self) -> Path:
+        """Table of the failed items, for people; there is none when nothing failed."""
+        return self.root / "failures.csv"
 
     @property
     def journals(self) -> Path:
@@ -43,6 +53,12 @@ class Bookkeeping:
         """Products being written. One folder for all, so that clearing it never scans the products."""
         return self.root / "temporary"
 
+    def shards(self) -> "list[Bookkeeping]":
+        """The records of all shards that are not merged yet."""
+        found = sorted((self.folder / BOOKKEEPING).glob("shard-*-of-*"))
+        names = [path.name.removeprefix("shard-").replace("-of-", "/") for path in found]
+        return [Bookkeeping(self.folder, Shard.parse(name)) for name in names]
+
     def clear_temporary(self) -> None:
         """Removes what killed workers left half written."""
         shutil.rmtree(self.temporary, ignore_errors=True)
@@ -51,28 +67,75 @@ class Bookkeeping:
         """Removes the journals, after their rows went into the manifest."""
         shutil.rmtree(self.journals, ignore_errors=True)
 
+    def claim(self, run: str) -> None:
+        """Makes ``run`` the one whose workers may publish. On a cluster those of a killed run may live on."""
+        with atomic_file(self._claim) as temporary:
+            temporary.write_text(run)
+
+    def is_claimed_by(self, run: str) -> bool:
+        """Whether no other run took over and this one is not over."""
+        try:
+            return self._claim.read_text() == run
+        except FileNotFoundError:
+            return False
+
+    def release(self) -> None:
+        """Ends the claim."""
+        self._claim.unlink(missing_ok=True)
+
+    @property
+    def _claim(self) -> Path:
+        return self.root / "run"
+
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> "Iterator[list[Bookkeeping]]":
         """Held while a run works in the folder; the operating system frees it when the run is killed.
+
+        Shards may run at the same time, each once; a run without a shard works alone.
+
+        Yields:
+            Whose records may be read meanwhile, these last: those of the whole job; for a run without a shard
+            those of all shards; for a shard those of idle shards of another division of the job.
 
         Raises:
             FanOutError: Another run holds it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise FanOutError(
-                    f"Another run is working in {self.folder} ({file.read().strip()}). "
-                    "Remedy: wait until it ends, or stop it."
-                ) from None
-            except (
-                OSError
-            ):  # a file system without locks: nothing can be promised there, nothing needs to stop
-                pass
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            file.flush()
-            yield
+        whole = Bookkeeping(self.folder)
+        if self.shard is None:
+            with _locked(self.root / "lock", fcntl.LOCK_EX):
+                yield [*self.shards(), self]
+            return
+        with (
+            _locked(whole.root / "lock", fcntl.LOCK_SH),
+            _locked(self.root / "lock", fcntl.LOCK_EX),
+            ExitStack() as others,
+        ):
+            yield [whole, *self._idle(others), self]
+
+    def _idle(self, locks: ExitStack) -> "Iterator[Bookkeeping]":
+        """Shards of other divisions, kept idle until ``locks`` is closed."""
+        for other in self.shards():
+            if other.shard is not None and self.shard is not None and other.shard.count != self.shard.count:
+                with suppress(FanOutError):
+                    locks.enter_context(_locked(other.root / "lock", fcntl.LOCK_SH))
+                    yield other
+
+
+@contextmanager
+def _locked(path: Path, kind: int) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise FanOutError(
+                f"Another run is working in {path.parent} ({file.read().strip()}). "
+                "Remedy: wait until it ends, or stop it."
+            ) from None
+        except OSError:  # a file system without locks: nothing can be promised there, nothing needs to stop
+            pass
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+        file.flush()
+        yield

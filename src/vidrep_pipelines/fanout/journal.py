@@ -12,6 +12,8 @@ from typing import Any, Self
 
 Row = dict[str, Any]
 
+_NEEDED = frozenset(("id", "status", "error", "seconds", "bytes", "digest", "attempts", "facts"))
+
 
 class JournalWriter:
     """Appends rows to a journal file of its own, created with the first row.
@@ -55,21 +57,28 @@ class JournalWriter:
         self.close()
 
 
-def read_journals(directory: Path) -> Iterator[Row]:
-    """Every whole row of every journal; torn lines are passed over."""
-    for path in sorted(directory.glob("*.jsonl")):
-        with path.open("rb") as file:
-            for line in file:
-                row = _parse(line)
-                if row is not None:
-                    yield row
+def journal_files(directory: Path) -> list[Path]:
+    """All journals of a folder, in a fixed order."""
+    return sorted(directory.glob("*.jsonl"))
 
 
-def _parse(line: bytes) -> Row | None:
+def read_journal(path: Path) -> Iterator[tuple[int, Row]]:
+    """Every whole row of a journal with the byte at which it starts; torn lines are passed over."""
+    start = 0
+    with path.open("rb") as file:
+        for line in file:
+            row = parse_line(line)
+            if row is not None:
+                yield start, row
+            start += len(line)
+
+
+def parse_line(line: bytes) -> Row | None:
+    """The row in a journal line; none when the line is torn or no row."""
     if not line.endswith(b"\n"):
         return None
     try:
         row = json.loads(line)
     except ValueError:
         return None
-    return row if isinstance(row, dict) and "id" in row else None
+    return row if isinstance(row, dict) and row.keys() >= _NEEDED else None

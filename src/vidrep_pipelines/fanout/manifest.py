@@ -1,16 +1,16 @@
-"""The manifest: one row per item, as a parquet file with a stamp that says which job it belongs to."""
+"""The manifest: one row per item, as a folder of parquet files with a stamp that says which job it is of."""
 
 import json
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.journal import Row
 
@@ -27,8 +27,8 @@ FIXED = pa.schema(
 )
 """Columns that every manifest has; the facts follow."""
 
-_STAMP = b"vidrep_pipelines.job"
-_ROWS_AT_ONCE = 50_000
+_STAMP = "_stamp.json"  # tools that read folders of parquet files pass over names with an underscore
+_ROW_GROUP = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,100 +50,162 @@ class Stamp:
     complete: bool
 
 
-def write_manifest(path: Path, table: pa.Table, stamp: Stamp) -> None:
-    """Writes the manifest atomically."""
-    metadata = {**(table.schema.metadata or {}), _STAMP: json.dumps(asdict(stamp)).encode()}
-    with atomic_file(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
+def write_manifest(path: Path, parts: Iterable[pa.Table], stamp: Stamp) -> None:
+    """Writes one file per table and replaces the old manifest; whatever happens, one of the two survives."""
+    new, previous = _new(path), _previous(path)
+    with atomic_directory(new) as temporary:
+        for number, part in enumerate(parts):
+            target = temporary / f"part-{number:05d}.parquet"
+            pq.write_table(part, target, compression="zstd", row_group_size=_ROW_GROUP)
+        (temporary / _STAMP).write_text(json.dumps(asdict(stamp)))
+    if path.exists():
+        path.rename(previous)
+    new.rename(path)
+    _remove(previous)
+
+
+def write_stamp(path: Path, stamp: Stamp) -> None:
+    """Replaces the stamp and leaves the rows as they are."""
+    with atomic_file(path / _STAMP) as temporary:
+        temporary.write_text(json.dumps(asdict(stamp)))
+
+
+def recover_manifest(path: Path) -> None:
+    """Finishes or undoes what a writer that was killed had begun; only for the holder of the lock."""
+    new, previous = _new(path), _previous(path)
+    if not path.exists():
+        survivor = new if new.exists() else previous
+        if survivor.exists():
+            survivor.rename(path)
+    leftovers = [new, previous, *path.parent.glob(".*"), *path.glob(".*")]
+    for leftover in leftovers:
+        _remove(leftover)
 
 
 def read_stamp(path: Path) -> Stamp | None:
     """The stamp alone, without reading any row; none when there is no manifest.
 
     Raises:
-        FanOutError: The file is not a manifest.
+        FanOutError: The folder is not a manifest.
     """
-    if not path.is_file():
-        return None
     try:
-        fields = json.loads(pq.read_schema(path).metadata[_STAMP])
+        fields = json.loads((path / _STAMP).read_text())
         return Stamp(**{**fields, "suffixes": tuple(fields["suffixes"])})
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, error) from error
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise damaged(path / _STAMP, error) from error
+
+
+def manifest_files(path: Path) -> list[Path]:
+    """The parquet files in the order of their rows."""
+    return sorted(path.glob("part-*.parquet"))
+
+
+def check_manifest(path: Path) -> None:
+    """Opens every file, without reading rows.
+
+    Raises:
+        FanOutError: A file is damaged.
+    """
+    for part in manifest_files(path):
+        try:
+            pq.read_metadata(part)
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(part, error) from error
 
 
 def read_manifest(path: Path) -> pa.Table:
     """All rows; none when there is no manifest.
 
     Raises:
-        FanOutError: The file is not a manifest.
+        FanOutError: The folder is not a manifest.
     """
-    if not path.is_file():
-        return FIXED.empty_table()
-    try:
-        return pq.read_table(path).replace_schema_metadata(None)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+    tables = [FIXED.empty_table()]
+    for part in manifest_files(path):
+        try:
+            tables.append(pq.read_table(part, partitioning=None))
+        except (pa.ArrowException, OSError) as error:
+            raise damaged(part, error) from error
+    return pa.concat_tables(tables, promote_options="default")
 
 
-def rows_to_table(rows: Iterable[Row]) -> pa.Table:
-    """Journal rows as a table, converted piece by piece so that only a piece is held as Python objects."""
-    return concatenate([FIXED.empty_table(), *(_piece(piece) for piece in _pieces(iter(rows)))])
-
-
-def concatenate(tables: Iterable[pa.Table]) -> pa.Table:
-    """One table below the other. Missing facts become null; a fact that changes its type becomes text."""
-    tables = list(tables)
-    target = pa.schema([(name, _common_type(types)) for name, types in _types(tables).items()])
-    return pa.concat_tables([_cast(table, target) for table in tables])
-
-
-def _damaged(path: Path, error: Exception) -> FanOutError:
+def damaged(path: Path, error: Exception) -> FanOutError:
+    """The error for a file that cannot be read."""
     return FanOutError(
         f"{path} is damaged ({error}). Remedy: delete this file; the items will be done again."
     )
 
 
-def _pieces(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while piece := list(islice(rows, _ROWS_AT_ONCE)):
-        yield piece
-
-
-def _piece(rows: list[Row]) -> pa.Table:
+def rows_to_table(rows: Iterable[Row], schema: pa.Schema | None = None) -> pa.Table:
+    """Journal rows as a table: of this schema, or of the types and the order in which the facts come."""
+    rows = list(rows)
     fixed = {field.name: pa.array([row[field.name] for row in rows], field.type) for field in FIXED}
-    names = dict.fromkeys(name for row in rows for name in row["facts"])
-    facts = {name: _column([row["facts"].get(name) for row in rows]) for name in names}
-    return pa.table({**fixed, **facts})
+    if schema is None:
+        names = dict.fromkeys(name for row in rows for name in row["facts"])
+        return pa.table(
+            {**fixed, **{name: _column([row["facts"].get(name) for row in rows]) for name in names}}
+        )
+    facts = {
+        field.name: _column([row["facts"].get(field.name) for row in rows], field.type)
+        for field in schema
+        if field.name not in fixed
+    }
+    return pa.table({**fixed, **facts}, schema=schema)
 
 
-def _column(values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-
-
-def _types(tables: Iterable[pa.Table]) -> dict[str, set[pa.DataType]]:
-    types: dict[str, set[pa.DataType]] = {}
-    for table in tables:
-        for field in table.schema:
-            types.setdefault(field.name, set()).add(field.type)
-    return types
-
-
-def _common_type(types: set[pa.DataType]) -> pa.DataType:
-    schemas = [pa.schema([("fact", kind)]) for kind in types]
-    try:
-        return pa.unify_schemas(schemas, promote_options="permissive").field("fact").type
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.string()
-
-
-def _cast(table: pa.Table, target: pa.Schema) -> pa.Table:
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the columns of the schema; missing facts become null."""
     columns = [
         table[field.name].cast(field.type)
         if field.name in table.column_names
         else pa.nulls(len(table), field.type)
-        for field in target
+        for field in schema
     ]
-    return pa.table(columns, schema=target)
+    return pa.table(columns, schema=schema)
+
+
+def schema_of(names: Iterable[str], types: Iterable[Mapping[str, pa.DataType]]) -> pa.Schema:
+    """The schema of a manifest with these facts, when its rows come from places with these types.
+
+    A fact that is a whole number here and a fraction there is a fraction; one with other differences is text.
+    """
+    types = list(types)
+    facts = [
+        pa.field(name, _common_type({kinds[name] for kinds in types if name in kinds})) for name in names
+    ]
+    return pa.schema([*FIXED, *facts])
+
+
+def _common_type(types: set[pa.DataType]) -> pa.DataType:
+    if types <= {pa.null(), pa.int64(), pa.float64()} and pa.float64() in types:
+        return pa.float64()
+    known = types - {pa.null()}
+    if len(known) > 1:
+        return pa.string()
+    return known.pop() if known else pa.null()
+
+
+def _column(values: list[Any], kind: pa.DataType | None = None) -> pa.Array:
+    """Values as an array; text when they have no type in common."""
+    if kind == pa.float64():
+        values = [None if value is None else float(value) for value in values]
+    try:
+        return pa.array(values, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f"{path.name}.previous")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

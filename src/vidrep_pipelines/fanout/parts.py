@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from vidrep_pipelines.fanout.errors import FanOutError
+from vidrep_pipelines.fanout.manifest import read_manifest
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,14 +19,25 @@ class Parts:
 
     Attributes:
         folder: Where the products lie.
-        table: One row per item, in the order of the job: id, status (``ok`` or ``failed``), error, seconds,
-            bytes, digest, attempts, then the facts (null for failed items; whole numbers are ``Int64`` then).
+        rows: The table, or the manifest from which it is read when it is asked for.
         suffixes: Endings of the products.
     """
 
     folder: Path
-    table: pd.DataFrame
+    rows: pd.DataFrame | Path
     suffixes: tuple[str, ...]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per item, in the order of the job.
+
+        Columns: id, status (``ok`` or ``failed``), error, seconds, bytes, digest, attempts, then the facts
+        (null for failed items; whole numbers are ``Int64`` then).
+
+        Raises:
+            FanOutError: The manifest is damaged.
+        """
+        return table_to_frame(read_manifest(self.rows)) if isinstance(self.rows, Path) else self.rows
 
     @cached_property
     def ids(self) -> list[str]:

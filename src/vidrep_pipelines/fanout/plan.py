@@ -1,95 +1,115 @@
 """Which items of a job are finished, from the rows known about them and from what is on disk."""
 
 import os
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from vidrep_pipelines.fanout.job import Job
+from vidrep_pipelines.fanout.item_table import ItemTable, Positions, keys_of
+from vidrep_pipelines.fanout.records import Records
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is left to do.
+    """What is left to do of N items.
 
     Attributes:
-        finished: Rows of finished items, in the order of the job.
-        pending: Positions in ``job.items`` of what has to be done, shape (P,).
-        out_of_date: How many of them have a row with another digest.
-        dropped: How many rows belong to items that the job no longer has.
+        rows: Number of the record of every item, -1 for one that is not finished, (N,).
+        failed: How many of the finished items failed.
+        out_of_date: How many of the others have a record with another digest only.
+        dropped: How many ids have records but are no longer items of the job.
     """
 
-    finished: pa.Table
-    pending: list[int]
+    rows: Positions
+    failed: int
     out_of_date: int
     dropped: int
 
+    @property
+    def pending(self) -> Positions:
+        """Positions of the items that have to be done, ascending."""
+        return np.flatnonzero(self.rows < 0)
 
-def make_plan(job: Job, rows: pa.Table, folder: Path, retry_failed: bool) -> Plan:
-    """Compares the job with the rows known about its items.
+    @property
+    def finished(self) -> int:
+        """How many items need not be done."""
+        return int((self.rows >= 0).sum())
 
-    An item is finished when its row has the same digest and, for an ok item, its products exist with the size
-    that the row says. Failed items are finished too, unless ``retry_failed``.
+
+def make_plan(
+    items: ItemTable,
+    records: Records,
+    folder: Path,
+    suffixes: tuple[str, ...],
+    *,
+    retry_failed: bool,
+    hash_key: str,
+) -> Plan:
+    """Compares the items with the records.
+
+    An item is finished when its last ok record has its digest and its products exist with the size that the
+    record says; or when it failed with that digest and was not made since, unless ``retry_failed``.
 
     Args:
-        job: The job.
-        rows: Rows in ascending precedence per id: of several for an id, an ok one wins over a failed one and
-            otherwise the last wins.
+        items: The items.
+        records: What is known.
         folder: Where the products are.
+        suffixes: Endings of the products.
         retry_failed: Count failed items as not finished.
+        hash_key: With which the records were read.
     """
-    wanted = pd.DataFrame(
-        ((item.id, item.digest) for item in job.items), columns=["id", "wanted"], dtype=object
-    )
-    known = _one_per_id(rows)
-    items = wanted.merge(known, on="id", how="left")
-    current = items["digest"] == items["wanted"]
-    finished = current & (items["status"] == "ok") if retry_failed else current
-    ok = finished & (items["status"] == "ok")
-    finished[ok] = _products_exist(folder, job.suffixes, items[ok])
-    found = items["row"].notna()
+    keys, digests = keys_of(items.ids, hash_key), keys_of(items.digests, hash_key)
+    made, failed = records.last(keys, ok=True), records.last(keys, ok=False)
+    known = (made >= 0) | (failed >= 0)
+    current = _current(records, made, digests)
+    there = current.copy()
+    if suffixes:
+        positions = np.flatnonzero(current)
+        sizes = _sizes_on_disk(items.ids.take(pa.array(positions)), folder, suffixes)
+        there[positions] = sizes == records.sizes[made[positions]]
+    given_up = ~there & _current(records, failed, digests) & (failed > np.where(current, made, -1))
+    rows = np.where(there, made, -1)
+    if not retry_failed:
+        rows = np.where(given_up, failed, rows)
     return Plan(
-        finished=rows.take(pa.array(items.loc[finished, "row"].astype("int64"))),
-        pending=np.flatnonzero(~finished).tolist(),
-        out_of_date=int((found & ~current).sum()),
-        dropped=len(known) - int(found.sum()),
+        rows=rows,
+        failed=0 if retry_failed else int(given_up.sum()),
+        out_of_date=int((known & ~current & ~_current(records, failed, digests)).sum()),
+        dropped=len(np.unique(records.keys)) - int(known.sum()),
     )
 
 
-def _one_per_id(rows: pa.Table) -> pd.DataFrame:
-    """id, digest, status, bytes and row number of the row that counts for each id."""
-    known: pd.DataFrame = rows.select(["id", "digest", "status", "bytes"]).to_pandas()
-    known = known.assign(row=np.arange(len(known)), ok=known["status"] == "ok").sort_values(
-        "ok", kind="stable"
-    )
-    return known.drop_duplicates("id", keep="last").drop(columns="ok")
+def _current(records: Records, rows: Positions, digests: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether there is a record and it has the digest."""
+    if not len(records.digests):
+        return np.zeros(len(rows), bool)
+    return np.asarray((rows >= 0) & (records.digests[rows] == digests), dtype=bool)
 
 
-def _products_exist(
-    folder: Path, suffixes: tuple[str, ...], rows: pd.DataFrame
-) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Per row, whether all products are there and have the recorded size together; one listing per folder."""
-    if not suffixes:
-        return np.ones(len(rows), dtype=bool)
-    by_parent: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for number, name in enumerate(rows["id"]):
-        parent, _, stem = name.rpartition("/")
-        by_parent[parent].append((number, stem))
-    sizes = np.full(len(rows), -1, dtype=np.int64)
-    for parent, stems in by_parent.items():
-        on_disk = _sizes(folder / parent)
-        for number, stem in stems:
-            parts = [on_disk.get(f"{stem}{suffix}") for suffix in suffixes]
+def _sizes_on_disk(ids: pa.ChunkedArray, folder: Path, suffixes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Bytes of all products of each id together, -1 when one is missing, (N,); one listing per folder."""
+    sizes = np.full(len(ids), -1)
+    if not len(ids):
+        return sizes
+    parents = pc.replace_substring_regex(ids, r"[^/]*$", "")
+    folders = pc.unique(parents)
+    codes = np.asarray(pc.index_in(parents, value_set=folders), dtype=np.int32)
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(folders)))
+    for parent, mine in zip(folders.to_pylist(), np.split(order, ends[:-1]), strict=True):
+        on_disk = _listing(folder / parent)
+        for position, name in zip(mine.tolist(), ids.take(pa.array(mine)).to_pylist(), strict=True):
+            parts = [on_disk.get(f"{name[len(parent) :]}{suffix}") for suffix in suffixes]
             if None not in parts:
-                sizes[number] = sum(part for part in parts if part is not None)
-    return np.asarray(sizes == rows["bytes"].to_numpy(), dtype=bool)
+                sizes[position] = sum(part for part in parts if part is not None)
+    return sizes
 
 
-def _sizes(directory: Path) -> dict[str, int]:
+def _listing(directory: Path) -> dict[str, int]:
     try:
         with os.scandir(directory) as entries:
             return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}

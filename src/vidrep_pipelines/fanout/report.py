@@ -1,8 +1,12 @@
-"""Failures grouped by reason, as a table for the log."""
+"""Failures grouped by reason: a table for the log, and the whole list in a file."""
 
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
+
+from vidrep_pipelines.common.atomic import atomic_file
 
 _MOST_REASONS = 12
 _EXAMPLES = 3
@@ -18,11 +22,9 @@ def failure_table(failed: pd.DataFrame) -> str:
     Args:
         failed: Rows of failed items with the columns ``id`` and ``error``.
     """
-    errors = failed["error"].fillna("").astype(str)
-    kinds = [_kind(error, name) for error, name in zip(errors, failed["id"], strict=True)]
     lines = ["  count  reason (for example)"]
-    groups = sorted(failed.assign(error=errors).groupby(kinds), key=lambda group: -len(group[1]))
-    for _, group in groups[:_MOST_REASONS]:
+    groups = _groups(failed)
+    for group in groups[:_MOST_REASONS]:
         examples = ", ".join(group["id"].head(_EXAMPLES))
         reason = " ".join(group["error"].iloc[0].split())
         reason = reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 3] + "..."
@@ -30,6 +32,28 @@ def failure_table(failed: pd.DataFrame) -> str:
     if len(groups) > _MOST_REASONS:
         lines.append(f"         and {len(groups) - _MOST_REASONS} more reasons")
     return "\n".join(lines)
+
+
+def write_failures(failed: pd.DataFrame, path: Path) -> None:
+    """Writes the columns ``id`` and ``error`` of every failed item, the most frequent reasons first.
+
+    Args:
+        failed: Rows of failed items.
+        path: The CSV file; removed when nothing failed.
+    """
+    if failed.empty:
+        path.unlink(missing_ok=True)
+        return
+    with atomic_file(path) as temporary:
+        pd.concat(_groups(failed)).to_csv(temporary, index=False)
+
+
+def _groups(failed: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows by reason, most frequent first."""
+    errors = failed["error"].fillna("").astype(str)
+    kinds = pd.Series(map(_kind, errors, failed["id"]), index=failed.index, dtype=object)
+    groups: Iterable[tuple[object, pd.DataFrame]] = failed.assign(error=errors).groupby(kinds, sort=False)
+    return sorted((group for _, group in groups), key=len, reverse=True)
 
 
 def _kind(error: str, name: str) -> str:

@@ -1,78 +1,105 @@
 """Runs a job to its end, however often it was interrupted before."""
 
 import logging
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.engine import engine_for
 from vidrep_pipelines.fanout.errors import DiskFullError, FanOutError, is_disk_full
-from vidrep_pipelines.fanout.job import Job, check_items
-from vidrep_pipelines.fanout.journal import read_journals
+from vidrep_pipelines.fanout.item_table import ItemTable, check_ids
+from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.manifest import (
     Stamp,
-    concatenate,
+    check_manifest,
+    manifest_files,
     read_manifest,
     read_stamp,
-    rows_to_table,
+    recover_manifest,
     write_manifest,
+    write_stamp,
 )
 from vidrep_pipelines.fanout.parts import Parts, table_to_frame
 from vidrep_pipelines.fanout.plan import Plan, make_plan
-from vidrep_pipelines.fanout.report import failure_table
+from vidrep_pipelines.fanout.records import Records, read_records
+from vidrep_pipelines.fanout.report import failure_table, write_failures
+from vidrep_pipelines.fanout.shard import Shard
+from vidrep_pipelines.fanout.termination import termination_as_exit
 from vidrep_pipelines.fanout.worker import Recipe
 
-__all__ = ["Parts", "is_complete", "load_parts", "run_job"]
+__all__ = ["Parts", "complete_job", "is_complete", "load_parts", "run_job"]
+
+_ROWS_PER_FILE = 1_000_000
 
 _log = logging.getLogger(__name__)
 
 
 def run_job(job: Job, folder: Path) -> Parts:
-    """Does what is left of a job, writes its manifest and reports failures.
+    """Does what is left of a job and hands out its products; see :func:`complete_job`.
+
+    With ``fanout.shard`` these are the products of the shard, unless the whole job was merged before.
+    """
+    complete = complete_job(job, folder)
+    manifest = Bookkeeping(folder, None if complete else _shard_of(job)).manifest
+    return Parts(folder, table_to_frame(read_manifest(manifest)), job.suffixes)
+
+
+def complete_job(job: Job, folder: Path) -> bool:
+    """Does what is left of a job, or of its shard, writes the manifest and reports failures.
 
     Args:
         job: What to do.
         folder: Where products and bookkeeping go; created when missing.
 
+    Returns:
+        Whether the whole job is done and merged: always, unless ``fanout.shard`` is set.
+
     Raises:
         FanOutError: Bad ids, a full disk, another run in the same folder, or more failures than
             ``max_failed_fraction``. Finished items are kept in every case.
     """
-    check_items(job)
+    items, shard = ItemTable.wrap(job.items), _shard_of(job)
+    hash_key = check_ids(job.name, items)
     books = Bookkeeping(folder.absolute())
+    if shard is not None:
+        if _is_merged(job, items, books):
+            _log.info("%s: up to date (%d items, all shards are merged)", job.name, len(items))
+            return True
+        total = len(items)
+        items, books = items.of_shard(shard), replace(books, shard=shard)
+        _log.info("%s: shard %s has %d of %d items", job.name, shard, len(items), total)
     try:
-        with books.lock(), _termination_as_exit():
-            table = _run_locked(job, books)
+        with books.lock() as known, termination_as_exit():
+            _Run(job, items, books, hash_key).complete(known)
     except OSError as error:
         if is_disk_full(error):
             raise DiskFullError.at(folder) from error
         raise
-    _check_failures(job, table, folder)
-    return Parts(folder, table_to_frame(table), job.suffixes)
+    return shard is None
 
 
 def load_parts(folder: Path) -> Parts:
-    """The products of a job that was run before.
+    """The products of a job that was run before. Rows are read when they are asked for.
 
     Raises:
         FanOutError: There is no finished job in the folder.
     """
-    books = Bookkeeping(folder)
-    stamp = read_stamp(books.manifest)
+    manifest = Bookkeeping(folder).manifest
+    stamp = read_stamp(manifest)
     if stamp is None or not stamp.complete:
         state = "no job was run" if stamp is None else f"the job {stamp.job!r} is not finished"
         raise FanOutError(f"{folder}: {state}. Remedy: run the pipeline that makes it (again).")
-    return Parts(folder, table_to_frame(read_manifest(books.manifest)), stamp.suffixes)
+    check_manifest(manifest)
+    return Parts(folder, manifest, stamp.suffixes)
 
 
 def is_complete(folder: Path) -> bool:
@@ -81,124 +108,146 @@ def is_complete(folder: Path) -> bool:
     return stamp is not None and stamp.complete
 
 
-def _run_locked(job: Job, books: Bookkeeping) -> pa.Table:
-    books.clear_temporary()
-    rows = concatenate([read_manifest(books.manifest), rows_to_table(read_journals(books.journals))])
-    plan = make_plan(job, rows, books.folder, job.config.retry_failed)
-    stamp = Stamp(job.name, job.suffixes, job.digest, len(job.items), complete=False)
-    _announce(job, plan, books.folder)
-    table = plan.finished
-    if plan.pending:
-        _write(books, table, stamp)
-        table = _in_order(job, concatenate([table, _work(job, books, plan)]))
-    stamp = replace(stamp, complete=_few_failed(job, table))
-    if plan.pending or plan.dropped or books.journals.exists() or read_stamp(books.manifest) != stamp:
-        _write(books, table, stamp)
-    _report(job, plan, table)
-    return table
+def _shard_of(job: Job) -> Shard | None:
+    return None if job.config.shard is None else Shard.parse(job.config.shard)
 
 
-def _work(job: Job, books: Bookkeeping, plan: Plan) -> pa.Table:
-    """Does the pending items and returns their rows, as far as the disk agrees with them."""
-    pending = [job.items[position] for position in plan.pending]
-    recipe = Recipe.of(job, books)
-    books.temporary.mkdir(parents=True, exist_ok=True)
-    done, failed = len(plan.finished), 0
-    try:
-        with (
-            Progress(len(job.items), job.name, initial=done) as progress,
-            closing(engine_for(job.config, len(pending)).run(recipe, pending)) as statuses,
-        ):
-            for status in statuses:
-                failed += status == "failed"
-                progress.advance(note=f"{failed} failed" if failed else "")
-    finally:
-        books.clear_temporary()
-    return _rows_of(replace(job, items=pending), books)
+def _is_merged(job: Job, items: ItemTable, books: Bookkeeping) -> bool:
+    """Whether the manifest of the whole job is there, so that a shard has nothing to add."""
+    stamp = read_stamp(books.manifest)
+    return stamp == Stamp(job.name, job.suffixes, items.digest(job.suffixes), len(items), complete=True)
 
 
-def _rows_of(job: Job, books: Bookkeeping) -> pa.Table:
-    plan = make_plan(job, rows_to_table(read_journals(books.journals)), books.folder, retry_failed=False)
-    if plan.pending:
-        missing = [job.items[position].id for position in plan.pending[:3]]
-        raise FanOutError(
-            f"{job.name}: the products of {len(plan.pending)} items just done are gone from "
-            f"{books.folder}, such as {missing}. Remedy: see what deletes files there, then run it again."
+class _Run:
+    """One run of a job or of a shard, by the holder of its lock."""
+
+    def __init__(self, job: Job, items: ItemTable, books: Bookkeeping, hash_key: str) -> None:
+        self._job, self._items, self._books, self._hash_key = job, items, books, hash_key
+        digest = items.digest(job.suffixes)
+        self._stamp = Stamp(job.name, job.suffixes, digest, len(items), complete=False)
+
+    def complete(self, known: Sequence[Bookkeeping]) -> None:
+        """Does what the records of ``known`` do not show as finished.
+
+        Raises:
+            FanOutError: See :func:`complete_job`.
+        """
+        recover_manifest(self._books.manifest)
+        self._books.clear_temporary()
+        records, before = self._look(known, self._job.config.retry_failed)
+        self._announce(before)
+        plan = before
+        if len(before.pending):
+            del records  # there is room for one set of them only, when there are millions
+            self._mark_incomplete()
+            self._work(before)
+            records, plan = self._look(known, retry_failed=False)
+            self._check_products(plan)
+        few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
+        self._stamp = replace(self._stamp, complete=few_failed or self._books.shard is not None)
+        self._write(records, plan, known)
+        self._report(before, plan)
+        if not self._stamp.complete:
+            raise self._too_many_failed(plan)
+
+    def _look(self, known: Sequence[Bookkeeping], retry_failed: bool) -> tuple[Records, Plan]:
+        """What the records and the disk say now."""
+        records = read_records(known, self._hash_key)
+        plan = make_plan(
+            self._items,
+            records,
+            self._books.folder,
+            self._job.suffixes,
+            retry_failed=retry_failed,
+            hash_key=self._hash_key,
         )
-    return plan.finished
+        return records, plan
 
+    def _announce(self, plan: Plan) -> None:
+        name = self._job.name
+        if plan.out_of_date:
+            _log.info("%s: %d items are out of date and are done again", name, plan.out_of_date)
+        if plan.dropped and self._books.shard is None:
+            text = "%s: %d items of an earlier run are no longer part of the job; their files stay in %s"
+            _log.info(text, name, plan.dropped, self._books.folder)
 
-def _in_order(job: Job, table: pa.Table) -> pa.Table:
-    positions = pd.Index(table["id"].to_numpy()).get_indexer(pd.Index([item.id for item in job.items]))
-    return table.take(pa.array(positions))
+    def _mark_incomplete(self) -> None:
+        """Nobody may take the rows of the last run for those of this job any more."""
+        self._books.manifest.mkdir(parents=True, exist_ok=True)
+        write_stamp(self._books.manifest, self._stamp)
 
+    def _work(self, plan: Plan) -> None:
+        """Does the pending items; their rows are in the journals then."""
+        recipe = Recipe.of(self._job, self._books)
+        engine = engine_for(self._job.config, len(plan.pending))
+        self._books.claim(recipe.run)
+        self._books.temporary.mkdir(parents=True, exist_ok=True)
+        failed = 0
+        try:
+            with (
+                Progress(len(self._items), self._job.name, initial=plan.finished) as progress,
+                closing(engine.run(recipe, self._items.at(plan.pending))) as statuses,
+            ):
+                for status in statuses:
+                    failed += status == "failed"
+                    progress.advance(note=f"{failed} failed" if failed else "")
+        finally:
+            self._books.release()
+            self._books.clear_temporary()
 
-def _write(books: Bookkeeping, table: pa.Table, stamp: Stamp) -> None:
-    """Rows leave the journals only once the manifest that holds them is safely written."""
-    write_manifest(books.manifest, table, stamp)
-    books.clear_journals()
+    def _check_products(self, plan: Plan) -> None:
+        missing = plan.pending
+        if len(missing):
+            names = [self._items[position].id for position in missing[:3].tolist()]
+            raise FanOutError(
+                f"{self._job.name}: the products of {len(missing)} items just done are gone from "
+                f"{self._books.folder}, such as {names}. Remedy: see what deletes files there, then run it "
+                "again."
+            )
 
+    def _write(self, records: Records, plan: Plan, known: Sequence[Bookkeeping]) -> None:
+        """Rows leave journals and shards only once the manifest that holds them is safely written."""
+        books = self._books
+        merged = [] if books.shard is not None else [other for other in known if other != books]
+        in_place = {source.path.parent for source in records.sources} <= {books.manifest}
+        if plan.dropped or not in_place or read_stamp(books.manifest) != self._stamp:
+            write_manifest(books.manifest, records.tables(plan.rows, _ROWS_PER_FILE), self._stamp)
+            write_failures(_failed_rows(books), books.failures)
+        books.clear_journals()
+        for other in merged:
+            shutil.rmtree(other.root)
 
-def _failures(table: pa.Table) -> int:
-    return int(pc.sum(pc.equal(table["status"], "failed")).as_py() or 0)
+    def _report(self, before: Plan, plan: Plan) -> None:
+        """One line, and a table of the failures if there are any."""
+        shard, total = self._books.shard, len(self._items)
+        name = self._job.name if shard is None else f"{self._job.name} (shard {shard})"
+        if len(before.pending):
+            done = before.finished - before.failed
+            counts = (total, done, total - done - plan.failed, plan.failed)
+            _log.info("%s: %d items, %d done before, %d done now, %d failed", name, *counts)
+        else:
+            again = "failed earlier (fanout.retry_failed tries them again)"
+            remembered = f", {plan.failed} {again}" if plan.failed else ""
+            _log.info("%s: up to date (%d items%s)", name, total, remembered)
+        if plan.failed:
+            text, listed = failure_table(_failed_rows(self._books)), self._books.failures
+            _log.warning(
+                "%s: %d of %d items failed, listed in %s\n%s", name, plan.failed, total, listed, text
+            )
 
-
-def _few_failed(job: Job, table: pa.Table) -> bool:
-    return _failures(table) <= job.config.max_failed_fraction * len(table)
-
-
-def _report(job: Job, plan: Plan, table: pa.Table) -> None:
-    """One line, and a table of the failures if there are any."""
-    before, failed = len(plan.finished) - _failures(plan.finished), _failures(table)
-    if plan.pending:
-        now = len(table) - before - failed
-        _log.info(
-            "%s: %d items, %d done before, %d done now, %d failed", job.name, len(table), before, now, failed
+    def _too_many_failed(self, plan: Plan) -> FanOutError:
+        return FanOutError(
+            f"{self._job.name}: {plan.failed} of {len(self._items)} items failed; fanout.max_failed_fraction "
+            f"allows {self._job.config.max_failed_fraction:.3g} of them. The table above says why, "
+            f"{self._books.failures} lists them all. Remedy: mend the inputs, or raise the limit."
         )
-    else:
-        remembered = f", {failed} failed earlier (fanout.retry_failed tries them again)" if failed else ""
-        _log.info("%s: up to date (%d items%s)", job.name, len(table), remembered)
-    if failed:
-        rows = table.filter(pc.equal(table["status"], "failed")).select(["id", "error"]).to_pandas()
-        _log.warning("%s: %d of %d items failed\n%s", job.name, failed, len(table), failure_table(rows))
 
 
-def _announce(job: Job, plan: Plan, folder: Path) -> None:
-    if plan.out_of_date:
-        _log.info("%s: %d items are out of date and are done again", job.name, plan.out_of_date)
-    if plan.dropped:
-        _log.info(
-            "%s: %d items of an earlier run are no longer part of the job; their files stay in %s",
-            job.name,
-            plan.dropped,
-            folder,
-        )
-
-
-def _check_failures(job: Job, table: pa.Table, folder: Path) -> None:
-    if not _few_failed(job, table):
-        raise FanOutError(
-            f"{job.name}: {_failures(table)} of {len(table)} items failed; fanout.max_failed_fraction allows "
-            f"{job.config.max_failed_fraction:.3g} of them. The table above says why, "
-            f"{Bookkeeping(folder).manifest} lists them all. Remedy: mend the inputs, or raise the limit."
-        )
-
-
-@contextmanager
-def _termination_as_exit() -> Iterator[None]:
-    """Turns SIGTERM into an exit that stops the workers first. Only the main thread may handle signals."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
-    ):
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+def _failed_rows(books: Bookkeeping) -> pd.DataFrame:
+    """Id and error of the failed items of a manifest, read file by file."""
+    tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
+    for path in manifest_files(books.manifest):
+        rows = pq.read_table(path, columns=["id", "error", "status"], partitioning=None)
+        tables.append(rows.filter(pc.equal(rows["status"], "failed")).select(["id", "error"]))
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame

@@ -4,12 +4,19 @@ import multiprocessing
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from typing import Literal
 
-from pebble import ProcessPool
+from pebble import ProcessExpired, ProcessPool
 
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.job import Item
-from vidrep_pipelines.fanout.worker import Status, prepare_process, run_task
+from vidrep_pipelines.fanout.memory import MemoryWatch
+from vidrep_pipelines.fanout.worker import Status, describe, prepare_process, run_task
+
+End = Literal["ok", "failed", "error", "fatal", "late", "died", "memory", "crowded", "not started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,53 +34,112 @@ class Task:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a task ended.
+
+    Attributes:
+        end: ``ok`` and ``failed`` are recorded by the worker. ``error``: the function left by other means
+            than an exception of its own; ``fatal``: the job cannot go on; ``late``: stopped at the deadline;
+            ``died``: the process was killed or crashed; ``memory``: killed at the memory limit, ``crowded``:
+            the same, but earlier items may be to blame; ``not started``: no process took the task.
+        seconds: How long it took.
+        text: What went wrong.
+        error: Why the job cannot go on.
+    """
+
+    end: End
+    seconds: float = 0.0
+    text: str = ""
+    error: FanOutError | None = None
+
+
 class Slot:
-    """One worker process that takes one task at a time, replaced when it dies or exceeds the deadline.
+    """One worker process that takes one task at a time, replaced when it dies or exceeds a limit.
 
     The process is a pool of one: in a pool of several the processes share locks, so that one killed in the
     wrong microsecond stalls the others, and it is not always known which task a dead process had taken.
 
     Args:
         recipe: The pickled recipe.
-        deadline_seconds: Longest time for a task.
+        config: Deadline and memory limit.
         on_finish: Called with this slot, from another thread, when its task ended in whatever way.
     """
 
-    def __init__(self, recipe: bytes, deadline_seconds: float, on_finish: "Callable[[Slot], None]") -> None:
+    def __init__(
+        self, recipe: bytes, config: FanOutConfig, on_finish: "Callable[[Slot], None] | None" = None
+    ) -> None:
         self._recipe = recipe
-        self._deadline = deadline_seconds
+        self._config = config
         self._on_finish = on_finish
         self._pool: ProcessPool | None = None
+        self._watch: MemoryWatch | None = None
         self._future: Future[Status] = Future()
+        self._tasks_of_process = 0
 
-    def start(self, task: Task) -> None:
-        """Hands the task to the process; starts one if there is none."""
-        self.task = task
+    def start(self, packed: bytes) -> None:
+        """Hands a pickled item and attempt to the process; starts one if there is none."""
         self._started = time.monotonic()
         if self._pool is not None and not self._pool.active:
             self.stop()
         if self._pool is None:
-            self._pool = ProcessPool(
-                max_workers=1, initializer=prepare_process, context=multiprocessing.get_context("spawn")
-            )
-        self._future = self._pool.schedule(run_task, args=(self._recipe, task.packed), timeout=self._deadline)
-        self._future.add_done_callback(lambda _: self._on_finish(self))
+            self._pool = self._new_pool()
+        if self._watch is not None:
+            self._watch.exceeded = False
+        self._tasks_of_process += 1
+        limit = self._config.deadline_seconds
+        self._future = self._pool.schedule(run_task, args=(self._recipe, packed), timeout=limit)
+        if self._on_finish is not None:
+            on_finish = self._on_finish
+            self._future.add_done_callback(lambda _: on_finish(self))
 
-    def error(self) -> BaseException | None:
-        """What went wrong with the process or in it; the item's own errors are statuses, not errors."""
-        return self._future.exception()
-
-    def status(self) -> Status:
-        """How the task ended when there was no error."""
-        return self._future.result()
-
-    def elapsed_seconds(self) -> float:
-        """Time since the task was handed over."""
-        return time.monotonic() - self._started
+    def outcome(self) -> Outcome:
+        """How the task ended; waits for it. A process that may be harmed does not get another task."""
+        error = self._future.exception()
+        outcome = self._outcome(error)
+        if outcome.end in ("died", "memory", "crowded", "not started"):
+            self.stop()
+        elif outcome.end == "late":  # killed already, and replaced with the next task
+            self._tasks_of_process = 0
+        return outcome
 
     def stop(self) -> None:
         """Kills the process; the next task starts a new one."""
+        if self._watch is not None:
+            self._watch.stop()
+            self._watch = None
         if self._pool is not None:
             self._pool.stop()
             self._pool.join()
             self._pool = None
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        seconds = time.monotonic() - self._started
+        match error:
+            case None:
+                return Outcome(self._future.result(), seconds)
+            case FanOutError():
+                return Outcome("fatal", seconds, error=error)
+            case ProcessExpired() | BrokenProcessPool() if self._watch is not None and self._watch.exceeded:
+                return Outcome("memory" if self._tasks_of_process == 1 else "crowded", seconds)
+            case BrokenProcessPool():
+                return Outcome("not started", seconds)
+            case ProcessExpired():
+                return Outcome("died", seconds)
+            case TimeoutError():
+                return Outcome("late", seconds)
+            case _:  # a function that calls sys.exit, for example
+                return Outcome("error", seconds, describe(error))
+
+    def _new_pool(self) -> ProcessPool:
+        context = multiprocessing.get_context("spawn")
+        limit = self._config.memory_limit_bytes
+        if limit is not None:
+            self._watch = MemoryWatch(limit, context)
+        self._tasks_of_process = 0
+        return ProcessPool(
+            max_workers=1,
+            initializer=prepare_process,
+            initargs=(self._watch and self._watch.announce,),
+            context=context,
+        )

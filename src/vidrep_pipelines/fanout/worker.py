@@ -4,16 +4,20 @@ Imported first thing in every worker process, so it imports nothing heavy: numer
 of threads from the environment when they load, which has to be set before.
 """
 
+import fcntl
 import functools
 import math
 import os
 import pickle
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +48,7 @@ class Recipe:
 
     @classmethod
     def of(cls, job: Job, books: Bookkeeping) -> "Recipe":
-        """The recipe of one run; the random ``run`` keeps journals of different runs apart."""
+        """The recipe of one run; the random ``run`` keeps different runs in the same folder apart."""
         return cls(job.function, job.suffixes, books, secrets.token_hex(4))
 
     def products(self, item_id: str) -> dict[str, Path]:
@@ -57,6 +61,7 @@ def execute(recipe: Recipe, journal: JournalWriter, item: Item, attempt: int = 1
 
     Raises:
         DiskFullError: There is no space for the products; the item counts as not tried.
+        FanOutError: The run is over, or another one took over; nothing was touched.
     """
     started = time.monotonic()
     outputs = {
@@ -64,12 +69,16 @@ def execute(recipe: Recipe, journal: JournalWriter, item: Item, attempt: int = 1
     }
     try:
         facts = _checked_facts(recipe.function(item.payload, outputs))
+        _check_claim(recipe)
         size = _publish(outputs, recipe.products(item.id))
         seconds = time.monotonic() - started
         journal.append(_row(item, "ok", attempt, seconds, size=size, facts=facts))
+    except _RunIsOverError:
+        raise
     except Exception as error:
         if is_disk_full(error):
             raise DiskFullError.at(recipe.books.folder) from error
+        _check_claim(recipe)
         record_failure(recipe, journal, item, describe(error), attempt, time.monotonic() - started)
         return "failed"
     finally:
@@ -78,12 +87,23 @@ def execute(recipe: Recipe, journal: JournalWriter, item: Item, attempt: int = 1
     return "ok"
 
 
+class _RunIsOverError(FanOutError):
+    """Nobody waits for this item any more."""
+
+
+def _check_claim(recipe: Recipe) -> None:
+    """On a cluster a worker may outlive its driver; it must not disturb the run that goes on in its place."""
+    if not recipe.books.is_claimed_by(recipe.run):
+        raise _RunIsOverError(f"The run that this worker belongs to is over ({recipe.books.folder}).")
+
+
 def record_failure(
     recipe: Recipe, journal: JournalWriter, item: Item, reason: str, attempts: int, seconds: float
 ) -> None:
     """Records a failed item and removes products that an earlier version of it may have left."""
     for path in recipe.products(item.id).values():
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # a name that is too long, or that of a folder: then nothing was left either
+            path.unlink(missing_ok=True)
     try:
         journal.append(_row(item, "failed", attempts, seconds, error=reason))
     except OSError as error:
@@ -103,19 +123,34 @@ def run_task(recipe: bytes, task: bytes) -> Status:
     return execute(loaded, _journal_of(loaded.books, loaded.run), item, attempt)
 
 
-def prepare_process() -> None:
-    """Called once in a new worker process: one thread per numeric library, and no life without the driver."""
+def prepare_process(announce: Connection | None = None) -> None:
+    """Called once in a new worker process: one thread per numeric library, and no life without the driver.
+
+    Args:
+        announce: Where to send the number of this process.
+    """
     for name in _THREAD_VARIABLES:
         os.environ[name] = "1"
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _die_with_parent()
+    if announce is not None:
+        announce.send(os.getpid())
 
 
 def _die_with_parent() -> None:
     """A killed driver closes its end of this pipe; then nobody waits for this process any more."""
     parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    if parent is None:
+        return
+    if hasattr(fcntl, "F_SETSIG"):  # Linux: the kernel does it, also when an item never frees the interpreter
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, os.O_ASYNC)
+    threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
+
+
+def _watch(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 @functools.lru_cache(maxsize=4)
