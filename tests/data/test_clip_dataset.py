@@ -14,6 +14,9 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.clip_dataset import ClipDataset, PackedStrings, Sample
 from vidrep_pipelines.data.sampling import PairSampling, Ranks
 from vidrep_pipelines.data.transforms import FrameTransform
+from vidrep_pipelines.data.video.packet_index import PacketIndex
+from vidrep_pipelines.data.video.packet_store import PacketStore, part_name
+from vidrep_pipelines.data.video.packet_store_part import write_part
 
 CLIPS, FRAMES, HEIGHT, WIDTH = 6, 60, 40, 48
 
@@ -170,6 +173,26 @@ def test_packet_index_lies_beside_the_clip() -> None:
     reader = NumberedReader()
     dataset(reader=reader, index_suffix=".packets")[0, 3]
     assert reader.calls[0][2] == Path("videos/pouring/clip_3.packets")
+
+
+def test_a_packet_store_is_asked_first(tmp_path: Path) -> None:
+    index = PacketIndex.build(write_video(tmp_path / "a.mp4", 10))
+    write_part([("pouring/clip_3", index)], tmp_path / f"{part_name(0, 1)}.h5")
+    reader = NumberedReader()
+    clips = ClipDataset(
+        clip_table(),
+        Path("videos"),
+        PairSampling(),
+        FrameTransform(size=16),
+        reader=reader,
+        index_suffix=".packets",
+        packet_store=PacketStore(tmp_path),
+    )
+    for number in (3, 4):
+        clips[0, number]
+    found, beside = (call[2] for call in reader.calls)
+    assert isinstance(found, PacketIndex) and found.stamp == index.stamp
+    assert beside == Path("videos/pouring/clip_4.packets")
 
 
 def test_names_are_the_ids() -> None:

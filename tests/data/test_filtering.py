@@ -1,4 +1,5 @@
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from vidrep_pipelines.data.config import LabelFilterConfig
 from vidrep_pipelines.data.filtering import CLIP_COLUMNS, filter_clips
 from vidrep_pipelines.data.index import RESIZED_COLUMNS
 from vidrep_pipelines.data.labels import LabelledClip, read_label_list, write_label_list
+from vidrep_pipelines.data.partitioned_table import write_table
+from vidrep_pipelines.data.table import Rows
 
 HEALTHY = {
     "status": "ok",
@@ -39,6 +42,21 @@ def resized_index(*videos: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(videos, columns=list(RESIZED_COLUMNS)).astype(RESIZED_COLUMNS)
 
 
+@dataclass(frozen=True)
+class Filtered:
+    clips: pd.DataFrame
+    dropped: pd.DataFrame
+    report: dict[str, Any]
+
+
+def filtered(
+    index: Rows, config: LabelFilterConfig, label_list: list[LabelledClip] | None = None
+) -> Filtered:
+    """The outcome of the filter in memory."""
+    result = filter_clips(index, config, label_list)
+    return Filtered(result.clips.to_pandas(), result.dropped.to_pandas(), dict(result.report))
+
+
 GOOD = video("good/clip")
 
 
@@ -46,7 +64,7 @@ def reason_of(
     clip: dict[str, Any], config: LabelFilterConfig, label_list: list[LabelledClip] | None = None
 ) -> str | None:
     """The reason why a clip is dropped beside one that is kept; None if it is kept, too."""
-    result = filter_clips(resized_index(clip, GOOD), config, label_list)
+    result = filtered(resized_index(clip, GOOD), config, label_list)
     assert GOOD["id"] in set(result.clips["id"])
     reasons = dict(zip(result.dropped["id"], result.dropped["reason"], strict=True))
     assert (clip["id"] in reasons) != (clip["id"] in set(result.clips["id"]))
@@ -104,8 +122,8 @@ def test_the_first_broken_rule_is_the_reason() -> None:
 
 def test_clip_table_is_typed_sorted_and_numbered_by_class_name() -> None:
     names = ["pour/b", "Wave/a", "pour/a", "drop/z", "ünder/a"]
-    clips = filter_clips(resized_index(*map(video, names)), LabelFilterConfig()).clips
-    assert list(clips.columns) == CLIP_COLUMNS
+    clips = filtered(resized_index(*map(video, names)), LabelFilterConfig()).clips
+    assert {name: str(kind) for name, kind in clips.dtypes.items()} == CLIP_COLUMNS
     assert clips["id"].tolist() == ["Wave/a", "drop/z", "pour/a", "pour/b", "ünder/a"]
     assert clips["path"].tolist() == [f"{name}.mp4" for name in clips["id"]]
     assert clips["class_id"].tolist() == [0, 1, 2, 2, 3]
@@ -123,7 +141,7 @@ def test_report_counts() -> None:
         video("drop/c", frames=1),
         video("drop/d", **FAILED),
     )
-    result = filter_clips(index, LabelFilterConfig())
+    result = filtered(index, LabelFilterConfig())
     assert json.loads(json.dumps(result.report)) == {
         "listed": 6,
         "kept": 3,
@@ -185,12 +203,12 @@ def test_flat_clips_with_annotated_classes_match_the_official_list() -> None:
 
 @pytest.mark.parametrize("names", [["pour/a", "wave/a"], ["a", "b.c"], ["pour/2020/a", "pour/2021/a"]])
 def test_a_list_that_was_written_here_selects_the_same_clips_again(names: list[str], tmp_path: Path) -> None:
-    first = filter_clips(resized_index(*map(video, names)), LabelFilterConfig()).clips
+    first = filtered(resized_index(*map(video, names)), LabelFilterConfig()).clips
     paths = "resized_videos/" + first["path"]
     rows = list(zip(first["class_id"].tolist(), paths.tolist(), strict=True))
     named = read_label_list(write_label_list(rows, tmp_path / "list.pickle"))
     grown = resized_index(*map(video, [*names, "new", "pour/new", "pour/2022/new"]))
-    again = filter_clips(grown, LabelFilterConfig(), named)
+    again = filtered(grown, LabelFilterConfig(), named)
     assert again.clips["id"].tolist() == sorted(names)
     assert set(again.dropped["reason"]) == {"not in the label list"}
 
@@ -245,14 +263,32 @@ def test_every_video_is_either_kept_or_dropped_with_a_reason(
         with pytest.raises(InputError):
             filter_clips(index, config)
         return
-    result = filter_clips(index, config)
+    result = filtered(index, config)
     assert result.clips["id"].tolist() == good
     assert sorted([*result.clips["id"], *result.dropped["id"]]) == sorted(index["id"])
     assert result.dropped["reason"].notna().all()
-    report: Any = result.report
+    report = result.report
     assert sum(report["classes"].values()) == report["kept"] == len(good)
     assert sum(report["reasons"].values()) == report["dropped"] == len(index) - len(good)
     assert sorted(set(result.clips["class_id"])) == list(range(len(set(result.clips["class_name"]))))
-    shuffled = filter_clips(index.sample(frac=1, random_state=1), config)
+    shuffled = filtered(index.sample(frac=1, random_state=1), config)
     pd.testing.assert_frame_equal(shuffled.clips, result.clips)
     pd.testing.assert_frame_equal(shuffled.dropped, result.dropped)
+
+
+def test_a_table_on_disk_gives_the_same_as_a_data_frame(tmp_path: Path) -> None:
+    config = LabelFilterConfig(min_frames=3)
+    rows = [video(f"{name}/{number:02}", frames=number % 7) for name in "abc" for number in range(30)]
+    index = resized_index(*rows)
+    table = write_table(index, tmp_path / "index", rows_per_part=40)
+    assert len(table.parts) == 3
+    in_memory, on_disk = filtered(index, config), filtered(table, config)
+    pd.testing.assert_frame_equal(in_memory.clips, on_disk.clips)
+    pd.testing.assert_frame_equal(in_memory.dropped, on_disk.dropped)
+    assert in_memory.report == on_disk.report
+
+
+def test_an_index_on_disk_that_is_out_of_order_is_refused(tmp_path: Path) -> None:
+    table = write_table(resized_index(video("b/x"), video("a/x")), tmp_path / "index")
+    with pytest.raises(InputError, match=r"resized index: the id 'a/x' comes twice or out of order"):
+        filter_clips(table, LabelFilterConfig())

@@ -65,6 +65,7 @@ def listing(*names: str) -> pd.DataFrame:
             "path": [f"/videos/{name}.avi" for name in names],
             "bytes": range(1000, 1000 + len(names)),
             "mtime_ns": 1_700_000_000_123_456_789,
+            "etag": "",
         }
     )
 
@@ -73,11 +74,11 @@ def types(table: pd.DataFrame) -> dict[str, str]:
     return {str(name): str(kind) for name, kind in table.dtypes.items()}
 
 
-def test_index_has_one_typed_row_per_file_in_the_order_of_the_listing() -> None:
+def test_index_has_one_typed_row_per_file_sorted_by_id() -> None:
     probes = manifest(("a/1", PROBED), ("a/2", f"/videos/a/2.avi: {MOOV}"), ("b/3", PROBED))
-    index = build_video_index(listing("b/3", "a/2", "a/1"), probes)
+    index = build_video_index(listing("b/3", "a/2", "a/1"), probes).to_pandas()
     assert types(index) == INDEX_COLUMNS
-    assert index["id"].tolist() == ["b/3", "a/2", "a/1"]
+    assert index["id"].tolist() == ["a/1", "a/2", "b/3"]
     good = index.set_index("id").loc["a/1"]
     assert {name: good[name] for name in PROBED} == PROBED
     assert good["mtime_ns"] == 1_700_000_000_123_456_789
@@ -85,13 +86,13 @@ def test_index_has_one_typed_row_per_file_in_the_order_of_the_listing() -> None:
 
 
 def test_size_is_that_of_the_file_and_not_of_the_products() -> None:
-    index = build_video_index(listing("a/1", "a/2"), manifest(("a/1", PROBED), ("a/2", PROBED)))
+    index = build_video_index(listing("a/1", "a/2"), manifest(("a/1", PROBED), ("a/2", PROBED))).to_pandas()
     assert index["bytes"].tolist() == [1000, 1001]
 
 
 @pytest.mark.parametrize("probes", [manifest(("a/1", "broken"), ("a/2", "broken")), manifest()])
 def test_files_that_could_not_be_probed_stay_in_the_index(probes: pd.DataFrame, tmp_path: Path) -> None:
-    index = build_video_index(listing("a/1", "a/2"), probes)
+    index = build_video_index(listing("a/1", "a/2"), probes).to_pandas()
     assert types(index) == INDEX_COLUMNS
     assert index[list(PROBED)].isna().all(axis=None)
     assert index["error"].tolist() == (["broken"] * 2 if len(probes) else [pd.NA] * 2)
@@ -100,15 +101,15 @@ def test_files_that_could_not_be_probed_stay_in_the_index(probes: pd.DataFrame, 
 
 
 def video_index(*names: str) -> pd.DataFrame:
-    return build_video_index(listing(*names), manifest(*((name, PROBED) for name in names)))
+    return build_video_index(listing(*names), manifest(*((name, PROBED) for name in names))).to_pandas()
 
 
 def test_resized_index_keeps_every_raw_video_with_its_outcome() -> None:
     resized = manifest(("a/1", RESIZED), ("a/2", f"/videos/a/2.avi: {MOOV}"), ("gone", RESIZED))
-    index = build_resized_index(video_index("b/3", "a/2", "a/1"), resized)
+    index = build_resized_index(video_index("b/3", "a/2", "a/1"), resized).to_pandas()
     assert types(index) == RESIZED_COLUMNS
-    assert index["id"].tolist() == ["b/3", "a/2", "a/1"]
-    assert index["status"].tolist() == ["missing", "failed", "ok"]
+    assert index["id"].tolist() == ["a/1", "a/2", "b/3"]
+    assert index["status"].tolist() == ["ok", "failed", "missing"]
     good = index.set_index("id").loc["a/1"]
     assert {name: good[name] for name in RESIZED} == RESIZED
     assert (good["source_bytes"], good["bytes"]) == (1002, 777)
@@ -125,7 +126,9 @@ def test_resized_index_keeps_every_raw_video_with_its_outcome() -> None:
     ],
 )
 def test_reasons_leave_out_the_file_name_and_errors_keep_it(error: str, reason: str) -> None:
-    index = build_resized_index(video_index("a/1", "a/2"), manifest(("a/1", error), ("a/2", RESIZED)))
+    index = build_resized_index(
+        video_index("a/1", "a/2"), manifest(("a/1", error), ("a/2", RESIZED))
+    ).to_pandas()
     assert index["reason"].tolist() == [reason, pd.NA]
     assert index["error"].tolist() == [error, pd.NA]
 
@@ -136,7 +139,7 @@ def test_reasons_leave_out_the_file_name_and_errors_keep_it(error: str, reason: 
 def test_nothing_resized_gives_the_same_columns_and_a_clear_error(
     resized: pd.DataFrame, tmp_path: Path
 ) -> None:
-    index = build_resized_index(video_index("a/1", "a/2"), resized)
+    index = build_resized_index(video_index("a/1", "a/2"), resized).to_pandas()
     assert types(index) == RESIZED_COLUMNS
     index.to_parquet(tmp_path / "index.parquet")
     loaded = pd.read_parquet(tmp_path / "index.parquet")
@@ -147,5 +150,6 @@ def test_nothing_resized_gives_the_same_columns_and_a_clear_error(
 
 
 def test_a_video_listed_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match="one-to-one"):
-        build_resized_index(video_index("a/1"), manifest(("a/1", RESIZED), ("a/1", RESIZED)))
+    index = build_resized_index(video_index("a/1"), manifest(("a/1", RESIZED), ("a/1", RESIZED)))
+    with pytest.raises(InputError, match=r"'a/1' comes twice"):
+        index.to_pandas()

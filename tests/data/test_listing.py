@@ -5,7 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.folders import LocalFolders
 from vidrep_pipelines.data.listing import list_videos, scan_videos
+
+
+def listed(root):
+    return list_videos(root).videos.to_pandas()
 
 
 def make(root, *names):
@@ -18,7 +23,7 @@ def make(root, *names):
 
 def test_rows(tmp_path):
     make(tmp_path, "train/pouring water/clip 1.mp4", "flat.MP4", "train/ü/日本.mkv", "train/notes.txt")
-    table = list_videos(tmp_path)
+    table = listed(tmp_path)
     assert table["id"].tolist() == ["flat", "train/pouring water/clip 1", "train/ü/日本"]
     assert table["path"].tolist() == ["flat.MP4", "train/pouring water/clip 1.mp4", "train/ü/日本.mkv"]
     assert table["class_name"].tolist() == ["", "train", "train"]
@@ -27,7 +32,7 @@ def test_rows(tmp_path):
 
 
 def test_class_is_the_first_folder(tmp_path):
-    assert list_videos(make(tmp_path, "a/b/c/x.mp4", "d/y.mp4"))["class_name"].tolist() == ["a", "d"]
+    assert listed(make(tmp_path, "a/b/c/x.mp4", "d/y.mp4"))["class_name"].tolist() == ["a", "d"]
 
 
 def test_hidden_and_unfinished_files_are_left_out(tmp_path):
@@ -44,12 +49,12 @@ def test_hidden_and_unfinished_files_are_left_out(tmp_path):
     )
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "folder.mp4").mkdir()
-    assert list_videos(tmp_path)["id"].tolist() == ["good"]
+    assert listed(tmp_path)["id"].tolist() == ["good"]
 
 
 def test_files_that_differ_by_suffix_keep_it(tmp_path):
     make(tmp_path, "a/x.mp4", "a/x.mkv", "b/x.mp4", "a/x.mp4.mov", "a/x.mp4.avi.mov")
-    assert list_videos(tmp_path)["id"].tolist() == ["a/x.mkv", "a/x.mp4", "a/x.mp4.avi", "a/x.mp4.mov", "b/x"]
+    assert listed(tmp_path)["id"].tolist() == ["a/x.mkv", "a/x.mp4", "a/x.mp4.avi", "a/x.mp4.mov", "b/x"]
 
 
 NAMES = st.lists(st.sampled_from("ab"), min_size=1, max_size=2).map("".join)
@@ -62,7 +67,7 @@ def test_ids_are_unique_and_every_file_is_listed(tmp_path_factory, files):
     root = tmp_path_factory.mktemp("videos")
     paths = {"/".join([*folders, name + suffix]) for folders, name, suffix in files}
     make(root, *paths)
-    table = list_videos(root)
+    table = listed(root)
     assert set(table["path"]) == paths
     assert table["id"].is_unique
     assert table["id"].is_monotonic_increasing
@@ -77,20 +82,20 @@ def test_links_are_followed_once(tmp_path):
     (root / "a").symlink_to(root / "b", target_is_directory=True)
     (root / "other").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (root / "z.mp4").symlink_to(tmp_path / "elsewhere/deep/y.mp4")
-    assert list_videos(root)["id"].tolist() == ["b/x", "other/deep/y", "z"]
+    assert listed(root)["id"].tolist() == ["b/x", "other/deep/y", "z"]
 
 
 def test_a_broken_link_is_listed_so_that_it_is_reported(tmp_path):
     (tmp_path / "gone.mp4").symlink_to("nowhere")
     (tmp_path / "self.mp4").symlink_to("self.mp4")
-    for row, name in zip(scan_videos(tmp_path), ["gone", "self"], strict=True):
+    for row, name in zip(scan_videos(LocalFolders(tmp_path)), ["gone", "self"], strict=True):
         assert (row.id, row.bytes, row.mtime_ns) == (name, 0, 0)
 
 
 def test_the_root_may_be_a_link(tmp_path):
     make(tmp_path / "real", "a/x.mp4")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert list_videos(tmp_path / "link")["id"].tolist() == ["a/x"]
+    assert listed(tmp_path / "link")["id"].tolist() == ["a/x"]
 
 
 def test_a_folder_that_cannot_be_read_is_logged(tmp_path, monkeypatch, caplog):
@@ -103,8 +108,9 @@ def test_a_folder_that_cannot_be_read_is_logged(tmp_path, monkeypatch, caplog):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert list_videos(tmp_path)["id"].tolist() == ["a/x"]
-    assert "locked is left out: Permission denied" in caplog.text
+    assert listed(tmp_path)["id"].tolist() == ["a/x"]
+    assert "locked is left out: the folder cannot be read: Permission denied" in caplog.text
+    assert list_videos(tmp_path).unlisted == [("locked", "the folder cannot be read: Permission denied")]
 
 
 def test_names_that_are_no_text_are_logged(tmp_path, caplog):
@@ -113,12 +119,13 @@ def test_names_that_are_no_text_are_logged(tmp_path, caplog):
         (tmp_path / os.fsdecode(b"\xff.mp4")).touch()
     except OSError:
         pytest.skip("this file system accepts UTF-8 names only")
-    assert list_videos(tmp_path)["id"].tolist() == ["a"]
+    assert listed(tmp_path)["id"].tolist() == ["a"]
     assert "not valid UTF-8" in caplog.text
+    assert list_videos(tmp_path).unlisted == [("\\udcff.mp4", "its name is not valid UTF-8; rename it")]
 
 
 def test_the_scan_is_lazy(tmp_path):
-    scan = scan_videos(make(tmp_path, "a/x.mp4", "b/y.mp4"))
+    scan = scan_videos(LocalFolders(make(tmp_path, "a/x.mp4", "b/y.mp4")))
     assert next(scan).id == "a/x"
     (tmp_path / "b/z.mp4").touch()
     assert [video.id for video in scan] == ["b/y", "b/z"]

@@ -22,6 +22,7 @@ from vidrep_pipelines.common import atomic
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset, CheckpointSource
 from vidrep_pipelines.datasets.hdf5_store import ArrayStore, Hdf5Store
 from vidrep_pipelines.datasets.label_list import LabelList
+from vidrep_pipelines.datasets.partitioned_parquet import PartitionedParquet
 from vidrep_pipelines.datasets.picture import Picture
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
 from vidrep_pipelines.datasets.tables import AtomicJson, AtomicParquet
@@ -100,6 +101,7 @@ CASES = [
         "TablePreview",
     ),
     Case(AtomicParquet, "t.parquet", _table, lambda t: t.to_json(), "TablePreview"),
+    Case(PartitionedParquet, "t.parquet", _table, lambda t: t.to_pandas().to_json(), "TablePreview"),
     Case(AtomicJson, "d/t.json", lambda _, n: {"é": [n, None, 1.5]}, lambda value: value, "JSONPreview"),
     Case(Picture, "p.png", lambda _, n: Image.new("RGB", (4, 3), (n, 0, 9)), _picture_seen, "ImagePreview"),
     Case(
@@ -130,6 +132,7 @@ CASES = [
 EXPECTED = {
     "ResumableParts": [3],
     "AtomicParquet": '{"id":{"0":"a","1":"b"},"frames":{"0":3,"1":null},"x":{"0":0.5,"1":null}}',
+    "PartitionedParquet": '{"id":{"0":"a","1":"b"},"frames":{"0":3,"1":null},"x":{"0":0.5,"1":null}}',
     "AtomicJson": {"é": [3, None, 1.5]},
     "Picture": ((4, 3), (3, 0, 9)),
     "LabelList": [(0, "a/x.mp4"), (3, "b/y.mp4")],

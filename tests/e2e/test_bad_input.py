@@ -100,7 +100,7 @@ def test_flat_folder_gets_classes_from_the_csv(tmp_path: Path) -> None:
         "label,youtube_id,time_start,time_end,split,is_cc\nplaying harp,abcdefghijk,10,20,train,0\n"
     )
     kept, _ = prepare(root, tmp_path / "data", ingest={"annotations": str(table), "split": "train"})
-    assert kept["class_name"].to_dict() == {"abcdefghijk_000010_000020": "playing_harp"}
+    assert kept["class_name"].to_dict() == {"playing_harp/abcdefghijk_000010_000020": "playing_harp"}
     unknown = pd.read_parquet(tmp_path / "data/02_intermediate/unknown_clips.parquet")
     assert unknown["id"].tolist() == ["unknownclip_000010_000020"]
 

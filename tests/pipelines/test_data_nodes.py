@@ -8,7 +8,9 @@ import pytest
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.config import IngestConfig, LabelFilterConfig
+from vidrep_pipelines.data.partitioned_table import write_table
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
@@ -24,8 +26,14 @@ FILES = pd.DataFrame(
         "path": ["/v/pour/a.mp4", "/v/pour/b.avi"],
         "bytes": [10, 20],
         "mtime_ns": [5, 6],
+        "etag": ["", ""],
     }
 )
+
+
+def frames(tables: tuple[Rows, Rows]) -> tuple[pd.DataFrame, ...]:
+    """The outputs of a node in memory."""
+    return tuple(table if isinstance(table, pd.DataFrame) else table.to_pandas() for table in tables)
 
 
 def test_sample_world_is_rendered_only_without_videos_of_the_user(tmp_path: Path) -> None:
@@ -47,13 +55,13 @@ def folder(tmp_path: Path) -> Path:
 
 def test_listed_paths_are_absolute(folder: Path, videos: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
-    listing, unknown = ingest.list_raw_videos(videos, IngestConfig(root=Path(folder.name)))
+    listing, unknown = frames(ingest.list_raw_videos(videos, IngestConfig(root=Path(folder.name))))
     assert listing["path"].tolist() == [str(path) for path in sorted(folder.glob("*.mp4"))]
     assert (list(unknown.columns), len(unknown)) == (["id", "path", "reason"], 0)
 
 
 def test_sample_world_is_listed_without_videos_of_the_user(folder: Path) -> None:
-    listing, _ = ingest.list_raw_videos(Parts(folder, pd.DataFrame(), ()), IngestConfig())
+    listing, _ = frames(ingest.list_raw_videos(Parts(folder, pd.DataFrame(), ()), IngestConfig()))
     assert len(listing) == 2
 
 
@@ -61,7 +69,7 @@ def test_annotations_give_classes_and_leave_out_the_unknown(folder: Path, videos
     table = folder / "train.csv"
     table.write_text("label,youtube_id,time_start,time_end,split\nplaying harp,abcdefghijk,10,20,train\n")
     config = IngestConfig(root=folder, annotations=table, split="train")
-    listing, unknown = ingest.list_raw_videos(videos, config)
+    listing, unknown = frames(ingest.list_raw_videos(videos, config))
     assert listing["class_name"].tolist() == ["playing_harp"]
     assert listing["path"].tolist() == [str(folder / "abcdefghijk_000010_000020.mp4")]
     assert unknown["id"].tolist() == ["lmnopqrstuv_000030_000040"]
@@ -77,6 +85,23 @@ def test_probing_is_repeated_for_changed_files_only() -> None:
     assert moved == digests
     assert changed[0][0] == digests[0]  # the size of the first file stayed
     assert all(after[1] != digests[1] for after in changed)
+
+
+def test_the_mark_of_an_object_store_counts_instead_of_the_time() -> None:
+    stored = FILES.assign(etag=["e1", "e2"])
+    before, later, replaced = (
+        [item.digest for item in ingest.probe_videos(table, FANOUT).items]
+        for table in (stored, stored.assign(mtime_ns=[7, 8]), stored.assign(etag=["e1", "e3"]))
+    )
+    assert later == before
+    assert [old == new for old, new in zip(before, replaced, strict=True)] == [True, False]
+
+
+def test_items_of_a_table_on_disk_are_those_of_the_data_frame(tmp_path: Path) -> None:
+    table = write_table(FILES, tmp_path / "table")
+    in_memory, on_disk = (list(ingest.probe_videos(rows, FANOUT).items) for rows in (FILES, table))
+    assert in_memory == on_disk
+    assert [item.payload for item in on_disk] == FILES["path"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +129,7 @@ def test_how_the_work_is_spread_is_no_part_of_its_digest() -> None:
 
 
 def test_label_list_names_the_data_folder(clips: pd.DataFrame, videos: Parts) -> None:
-    assert label_filter.list_labels(clips, videos) == [
+    assert list(label_filter.list_labels(clips, videos)) == [
         (0, "resized_videos/drop/b.mp4"),
         (1, "resized_videos/pour/a.mp4"),
     ]

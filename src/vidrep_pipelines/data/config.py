@@ -1,18 +1,23 @@
 """Parameters of the data stages: where videos come from and which clips are kept."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
+
+Location = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
+"""A local path, or an address such as ``s3://bucket/folder``."""
 
 
 class IngestConfig(FrozenConfig):
     """Where the raw videos are (``params:ingest``)."""
 
-    root: Path | None = None
-    """Folder of videos, flat or in class folders of any nesting. None: the sample world is used."""
+    root: Location | None = None
+    """Folder of videos, flat or in class folders of any nesting: a local path, or the address of a store that
+    fsspec knows (``s3://bucket/folder``; extra ``remote``). None: the sample world is used."""
 
     suffixes: tuple[str, ...] = tuple(sorted(VIDEO_SUFFIXES))
     """File endings that count as video, in lower case."""
@@ -22,6 +27,23 @@ class IngestConfig(FrozenConfig):
 
     split: str | None = None
     """With ``annotations``: keep only the rows of this split, for example ``train``."""
+
+
+class KineticsConfig(FrozenConfig):
+    """Kinetics as it is published (``params:kinetics``): archives of clips, and tables of their classes."""
+
+    archives: Path
+    """The archives as downloaded: their folder, or a text file that names one archive per line (a path, or
+    the address it was fetched from; the archive itself lies beside the text file)."""
+
+    clips: Path
+    """Folder to unpack to, one folder for each archive."""
+
+    annotations: Path
+    """The official CSV: label, youtube_id, time_start, time_end, split, is_cc."""
+
+    split: str | None = None
+    """Keep only the rows of this split, for example ``train``."""
 
 
 class LabelFilterConfig(FrozenConfig):

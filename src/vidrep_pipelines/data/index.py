@@ -1,6 +1,12 @@
 """Tables that describe videos: the index of raw files and the index of resized clips."""
 
-import pandas as pd
+from collections.abc import Iterator, Mapping
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from vidrep_pipelines.data.table import LazyTable, Rows, Table, conform, schema_of, sorted_by_id
+from vidrep_pipelines.data.table_join import left_join
 
 INDEX_COLUMNS = {
     "id": "string",
@@ -8,6 +14,7 @@ INDEX_COLUMNS = {
     "path": "string",
     "bytes": "int64",
     "mtime_ns": "int64",
+    "etag": "string",
     "width": "Int32",
     "height": "Int32",
     "frames": "Int64",
@@ -50,41 +57,65 @@ RESIZED_COLUMNS = {
 of the file, and everything from ``source_width`` on is empty."""
 
 
-def build_video_index(listing: pd.DataFrame, probes: pd.DataFrame) -> pd.DataFrame:
+_SOURCE_NAMES = {"id": "id", "class_name": "class_name", "path": "source_path", "bytes": "source_bytes"}
+
+
+def build_video_index(listing: Rows, probes: Rows) -> LazyTable:
     """Joins the files found on disk with what opening each of them told.
 
     Args:
-        listing: One row per file: id, class_name, path, bytes, mtime_ns.
-        probes: One row per probed id: the fields of ``VideoFacts`` and ``error``.
+        listing: One row per file, sorted by id: the columns of ``ListedVideo``.
+        probes: One row per probed id, sorted by id: the fields of ``VideoFacts`` and ``error``.
 
     Returns:
-        One row per file with the columns and types of ``INDEX_COLUMNS``, in the order of the listing.
+        One row per file with the columns and types of ``INDEX_COLUMNS``, sorted by id. Going through it
+        raises InputError when one of the tables is not sorted or holds an id twice.
     """
-    facts = probes.drop(columns=["bytes"], errors="ignore")
-    joined = listing.merge(facts, on="id", how="left")
-    return joined.reindex(columns=list(INDEX_COLUMNS)).astype(INDEX_COLUMNS)
+    schema = schema_of(INDEX_COLUMNS)
+    files, facts = sorted_by_id(listing), sorted_by_id(probes)
+    return LazyTable(schema, lambda: (conform(batch, schema) for batch in left_join(files, facts)))
 
 
-def build_resized_index(index: pd.DataFrame, resized: pd.DataFrame) -> pd.DataFrame:
+def build_resized_index(index: Rows, resized: Rows) -> LazyTable:
     """Joins the video index with the outcome of resizing: one row per raw video, kept or not.
 
     Args:
-        index: The video index.
-        resized: The manifest of the resize job: id, status, error, digest and the facts of each clip.
+        index: The video index, sorted by id.
+        resized: The manifest of the resize job, sorted by id: id, status, error, digest and the facts of
+            each clip.
 
     Returns:
-        One row per video of the index, in its order, with the columns and types of ``RESIZED_COLUMNS``, also
+        One row per video of the index, sorted by id, with the columns and types of ``RESIZED_COLUMNS``, also
         when no video could be resized and the manifest therefore has no facts. ``status`` is ``ok``,
-        ``failed``, or ``missing`` for a video that the job does not know.
+        ``failed``, or ``missing`` for a video that the job does not know. Going through it raises InputError
+        when one of the tables is not sorted or holds an id twice.
     """
-    raw = index[["id", "class_name", "path", "bytes"]].rename(
-        columns={"path": "source_path", "bytes": "source_bytes"}
-    )
-    joined = raw.merge(resized, on="id", how="left", validate="one_to_one")
-    joined["status"] = joined["status"].fillna("missing")
-    # Errors name the file; as reasons they can be counted only without it.
-    errors = zip(joined["error"], joined["source_path"], strict=True)
-    joined["reason"] = [
-        error.removeprefix(f"{path}: ") if isinstance(error, str) else None for error, path in errors
-    ]
-    return joined.reindex(columns=list(RESIZED_COLUMNS)).astype(RESIZED_COLUMNS)
+    raw, outcomes = sorted_by_id(index), sorted_by_id(resized)
+    return LazyTable(schema_of(RESIZED_COLUMNS), lambda: _resized_batches(raw, outcomes))
+
+
+def _resized_batches(index: Table, resized: Table) -> Iterator[pa.RecordBatch]:
+    schema = schema_of(RESIZED_COLUMNS)
+    for batch in left_join(_renamed(index, _SOURCE_NAMES), resized):
+        row = conform(batch, schema)
+        derived = {
+            "status": pc.fill_null(row["status"], "missing"),
+            "reason": _without_path(row["error"], row["source_path"]),
+        }
+        columns = [derived.get(field.name, row[field.name]) for field in schema]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _renamed(table: Table, names: Mapping[str, str]) -> LazyTable:
+    """These columns alone, under their new names."""
+    old, new = list(names), list(names.values())
+    schema = pa.schema([table.schema.field(name).with_name(names[name]) for name in old])
+    return LazyTable(schema, lambda: (batch.rename_columns(new) for batch in table.batches(old)))
+
+
+def _without_path(errors: pa.Array, paths: pa.Array) -> pa.Array:
+    """Errors name the file; as reasons they can be counted only without it. Only failed rows have one."""
+    failed = errors.is_valid()
+    named = zip(errors.filter(failed).to_pylist(), paths.filter(failed).to_pylist(), strict=True)
+    reasons = pa.array([error.removeprefix(f"{path}: ") for error, path in named], errors.type)
+    return pc.replace_with_mask(errors, failed, reasons)

@@ -1,16 +1,21 @@
 """Class numbers, and the list of labelled clips in the format of the published preparation."""
 
 import pickle
-from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
+from vidrep_pipelines.data.table import Rows, as_table
 
 LABEL_LIST_NAMES = ("label_full_1.0.pickle", "label_1.0.pickle")
 """The published script writes the first name, the published data set opens the second."""
+
+_PROTOCOL = 3
+"""Every Python 3 reads it, and rows are independent of one another in it."""
 
 
 class LabelledClip(NamedTuple):
@@ -23,6 +28,25 @@ class LabelledClip(NamedTuple):
 
     class_id: int
     path: str
+
+
+@dataclass(frozen=True)
+class LabelRows:
+    """The label list of a table of clips; its rows are made while one goes through them.
+
+    Attributes:
+        clips: Columns ``class_id`` and ``path``.
+        folder: Name of the folder of clips below the data folder.
+    """
+
+    clips: Rows
+    folder: str
+
+    def __iter__(self) -> Iterator[LabelledClip]:
+        for batch in as_table(self.clips).batches(["class_id", "path"]):
+            numbers, paths = (column.to_pylist() for column in batch.columns)
+            for number, path in zip(numbers, paths, strict=True):
+                yield LabelledClip(number, f"{self.folder}/{path}")
 
 
 def class_ids(names: Iterable[str]) -> dict[str, int]:
@@ -62,9 +86,13 @@ def write_label_list(rows: Iterable[tuple[int, str]], path: Path) -> Path:
         InputError: A row is no (number, relative path).
     """
     file = path / LABEL_LIST_NAMES[0] if path.is_dir() else path
-    plain_rows = [tuple(_checked(tuple(row), number, file)) for number, row in enumerate(rows)]
     with atomic_file(file) as temporary, temporary.open("wb") as stream:
-        pickle.dump(plain_rows, stream)
+        stream.write(pickle.PROTO + bytes([_PROTOCOL]) + pickle.EMPTY_LIST)
+        for number, row in enumerate(rows):
+            pair = tuple(_checked(tuple(row), number, file))
+            # One row's pickle without its header and its end: the list itself is never in memory.
+            stream.write(pickle.dumps(pair, _PROTOCOL)[2:-1] + pickle.APPEND)
+        stream.write(pickle.STOP)
     return file
 
 
@@ -94,7 +122,6 @@ def _problem(row: Any) -> str:
         return f"has the class number {class_id!r}"
     if not isinstance(path, str) or not path:
         return f"has the path {path!r}"
-    pure = PurePosixPath(path)
-    if pure.is_absolute() or ".." in pure.parts:
+    if path.startswith("/") or ".." in path.split("/"):
         return f"points out of the data folder ({path!r})"
     return ""

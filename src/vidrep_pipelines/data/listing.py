@@ -1,23 +1,35 @@
-"""Finding the videos below a folder."""
+"""Finding the videos below a folder, on a disk or in an object store."""
 
-import logging
-import os
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.text import is_utf8
+from vidrep_pipelines.common.item_id import is_usable
+from vidrep_pipelines.data.folders import Entry, Folders, LocalFolders, Unlisted, leave_out
+from vidrep_pipelines.data.table import ROWS_PER_BATCH, LazyTable, Rows, as_table, joined_text, schema_of
 
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".ts", ".webm", ".wmv", ".3gp"}
 )
 
+LISTING_COLUMNS = {
+    "id": "string",
+    "class_name": "string",
+    "path": "string",
+    "bytes": "int64",
+    "mtime_ns": "int64",
+    "etag": "string",
+}
+"""Columns of a listing, those of :class:`ListedVideo`."""
+
 _UNFINISHED_STEMS = (".part", ".temp", ".tmp", "~")
-_log = logging.getLogger(__name__)
 
 
 class ListedVideo(NamedTuple):
@@ -29,7 +41,8 @@ class ListedVideo(NamedTuple):
         class_name: First folder below the root; empty for files in the root itself.
         path: Path relative to the root, with ``/``.
         bytes: Size; 0 for a broken link.
-        mtime_ns: Time of the last change in nanoseconds; 0 for a broken link.
+        mtime_ns: Time of the last change in nanoseconds; 0 for a broken link, and where it is not known.
+        etag: The object store's mark of the content; empty on disks.
     """
 
     id: str
@@ -37,135 +50,138 @@ class ListedVideo(NamedTuple):
     path: str
     bytes: int
     mtime_ns: int
+    etag: str
 
 
-def scan_videos(root: Path, suffixes: Collection[str] = VIDEO_SUFFIXES) -> Iterator[ListedVideo]:
-    """Walks through all folders below ``root`` and yields the videos folder by folder, in a fixed order.
+@dataclass(frozen=True)
+class Listing:
+    """What is below a folder.
 
-    Linked folders are followed, each real folder once, so that loops end. Hidden and unfinished files are
-    left out, and what is neither a file nor a link to one. Folders that cannot be read are logged.
+    Attributes:
+        videos: One row per video (``LISTING_COLUMNS``), sorted by id; ids are unique.
+        unlisted: What had to be left out, and why.
+    """
+
+    videos: LazyTable
+    unlisted: list[Unlisted]
+
+
+def list_videos(root: str | Path, suffixes: Collection[str] = VIDEO_SUFFIXES) -> Listing:
+    """Lists all videos below ``root``: about 100 bytes of memory for each.
 
     Args:
-        root: The folder to search.
+        root: A local folder, or the address of one that fsspec knows, such as ``s3://bucket/folder``.
         suffixes: Lower-case suffixes of videos, with the dot.
 
     Raises:
-        InputError: ``root`` is no readable folder.
-    """
-    root = Path(root)
-    _require_folder(root)
-    folders, linked = deque([PurePosixPath()]), deque[PurePosixPath]()
-    visited: set[tuple[int, int]] = set()
-    while folders or linked:
-        # Links come last, so that a folder is listed under its own name if that is below the root too.
-        folder = folders.popleft() if folders else linked.popleft()
-        status = _status(root / folder)
-        if status is None or (status.st_dev, status.st_ino) in visited:
-            continue
-        visited.add((status.st_dev, status.st_ino))
-        entries = _entries(root / folder)
-        yield from _videos(folder, entries, suffixes)
-        for entry in entries:
-            if _is_folder(entry):
-                (linked if entry.is_symlink() else folders).append(folder / entry.name)
-
-
-def list_videos(root: Path, suffixes: Collection[str] = VIDEO_SUFFIXES) -> pd.DataFrame:
-    """Lists all videos below ``root``, sorted by id.
-
-    Returns:
-        One row per video with the columns of :class:`ListedVideo`; ids are unique.
-
-    Raises:
         InputError: ``root`` is no readable folder, or there is no video below it.
+        MissingExtraError: The file system's driver is not installed.
     """
-    rows = list(scan_videos(root, suffixes))
-    if not rows:
+    folders = folders_at(root)
+    table = _packed(scan_videos(folders, suffixes))
+    if not len(table):
         raise InputError(
             f"ingest.root: there is no video below {root} (looked for {', '.join(sorted(suffixes))}). "
             "Put videos there, in any depth of folders, or set the parameter to another folder."
         )
-    return pd.DataFrame(rows).sort_values("id", ignore_index=True)
+    videos = LazyTable(table.schema, lambda: table.to_batches(max_chunksize=ROWS_PER_BATCH))
+    return Listing(videos, folders.unlisted)
 
 
-def _require_folder(root: Path) -> None:
-    if not root.exists():
-        raise InputError(
-            f"ingest.root: there is no folder {root}. Create it or set the parameter to another one."
-        )
-    if not root.is_dir():
-        raise InputError(
-            f"ingest.root: {root} is a file. Set the parameter to the folder that holds the videos."
-        )
-    try:
-        with os.scandir(root):
-            pass
-    except OSError as error:
-        raise InputError(f"ingest.root: {root} cannot be listed: {error.strerror}.") from error
+def with_absolute_paths(videos: Rows, root: str | Path) -> LazyTable:
+    """The same rows with paths that begin with the root."""
+    table = as_table(videos)
+    above = f"{root}".rstrip("/") if "://" in str(root) else Path(root).absolute().as_posix().rstrip("/")
+    position, field = table.schema.get_field_index("path"), table.schema.field("path")
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in table.batches():
+            path = joined_text(f"{above}/", batch["path"]).cast(field.type)
+            yield batch.set_column(position, field, path)
+
+    return LazyTable(table.schema, batches)
 
 
-def _status(folder: Path) -> os.stat_result | None:
-    try:
-        return folder.stat()
-    except OSError as error:
-        _log.warning("%s is left out: %s.", folder, error.strerror)
-        return None
+def folders_at(root: str | Path) -> Folders:
+    """The folders below a local path or an address.
+
+    Raises:
+        InputError: ``root`` is no readable folder.
+        MissingExtraError: The file system's driver is not installed.
+    """
+    if "://" not in str(root):
+        return LocalFolders(Path(root))
+    from vidrep_pipelines.data.remote_folders import RemoteFolders  # noqa: PLC0415  (fsspec is slow to import)
+
+    return RemoteFolders(str(root))
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """The visible entries of a folder, sorted by name."""
-    try:
-        with os.scandir(folder) as scan:
-            entries = [entry for entry in scan if not entry.name.startswith(".")]
-    except OSError as error:
-        _log.warning("%s is left out: %s.", folder, error.strerror)
-        return []
-    for entry in [entry for entry in entries if not is_utf8(entry.name)]:
-        _log.warning("%r in %s is left out: its name is not valid UTF-8. Rename it.", entry.name, folder)
-        entries.remove(entry)
-    return sorted(entries, key=lambda entry: entry.name)
+def scan_videos(folders: Folders, suffixes: Collection[str] = VIDEO_SUFFIXES) -> Iterator[ListedVideo]:
+    """Walks through all folders and yields the videos in ascending order of their ids.
+
+    Linked folders are followed, each real folder once, so that loops end; what they hold comes last. Hidden
+    and unfinished files are left out, and what is neither a file nor a link to one.
+    """
+    linked = deque([PurePosixPath()])
+    while linked:
+        yield from _walk(folders, linked.popleft(), suffixes, linked)
 
 
-def _videos(
-    folder: PurePosixPath, entries: list[os.DirEntry[str]], suffixes: Collection[str]
+def _walk(
+    folders: Folders, folder: PurePosixPath, suffixes: Collection[str], linked: deque[PurePosixPath]
 ) -> Iterator[ListedVideo]:
-    found = [entry for entry in entries if _is_video(entry, suffixes)]
+    """The videos below one folder; links to folders are put off.
+
+    A folder is listed under its own name even if a link to it comes earlier in the order.
+    """
+    entries = folders.entries(folder, lambda name: _is_video(name, suffixes))
+    # All ids below the folder "a" begin with "a/": with this key, files and folders come in order of the ids.
+    ordered: list[tuple[str, ListedVideo | None]] = [
+        *((video.id, video) for video in _videos(folder, entries)),
+        *((f"{folder / entry.name}/", None) for entry in entries if entry.kind == "folder"),
+    ]
+    for key, video in sorted(ordered, key=lambda pair: pair[0]):
+        if video is None:
+            yield from _walk(folders, PurePosixPath(key), suffixes, linked)
+        elif is_usable(video.id):
+            yield video
+        else:
+            leave_out(folders, PurePosixPath(video.path), "files cannot be named after it; rename it")
+    linked.extend(folder / entry.name for entry in entries if entry.kind == "link")
+
+
+def _videos(folder: PurePosixPath, entries: Iterable[Entry]) -> Iterator[ListedVideo]:
+    found = [entry for entry in entries if entry.kind == "file"]
     stems = Counter(PurePosixPath(entry.name).stem for entry in found)
     names = {entry.name for entry in found}
     for entry in found:
         stem = PurePosixPath(entry.name).stem
         # A stem may also equal another file's whole name ("a.mp4" beside "a.mp4.mov").
         unique = stems[stem] == 1 and stem not in names
-        status = _file_status(entry)
         yield ListedVideo(
             id=str(folder / (stem if unique else entry.name)),
             class_name=folder.parts[0] if folder.parts else "",
             path=str(folder / entry.name),
-            bytes=status.st_size if status else 0,
-            mtime_ns=status.st_mtime_ns if status else 0,
+            bytes=entry.bytes,
+            mtime_ns=entry.mtime_ns,
+            etag=entry.etag,
         )
 
 
-def _is_video(entry: os.DirEntry[str], suffixes: Collection[str]) -> bool:
-    name = PurePosixPath(entry.name)
-    if name.suffix.lower() not in suffixes or name.stem.endswith(_UNFINISHED_STEMS):
-        return False
-    try:
-        # A broken link is listed, so that it is reported like any other file that cannot be opened.
-        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
-    except OSError:  # a link to itself is broken, too
-        return True
+def _is_video(name: str, suffixes: Collection[str]) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in suffixes and not path.stem.endswith(_UNFINISHED_STEMS)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _file_status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    try:
-        return entry.stat()
-    except OSError:
-        return None
+def _packed(videos: Iterable[ListedVideo]) -> pa.Table:
+    """The rows as columns, sorted by id."""
+    schema = schema_of(LISTING_COLUMNS)
+    remaining, batches = iter(videos), []
+    while rows := list(islice(remaining, ROWS_PER_BATCH)):
+        columns = zip(zip(*rows, strict=True), schema.types, strict=True)
+        arrays = [pa.array(values, kind) for values, kind in columns]
+        batches.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    table = pa.Table.from_batches(batches, schema)
+    ids = table["id"]
+    ascending = len(ids) < 2 or pc.all(pc.less(ids[:-1], ids[1:])).as_py()
+    return table if ascending else table.take(pc.sort_indices(ids))  # only linked folders are out of order

@@ -1,5 +1,7 @@
 """The official list of training videos: a pickled list of (class index, relative path)."""
 
+from collections.abc import Iterable
+
 import pandas as pd
 from kedro.io import DatasetError
 from kedro_datasets._typing import TablePreview
@@ -8,10 +10,10 @@ from vidrep_pipelines.data.labels import read_label_list, write_label_list
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 
 
-class LabelList(LocalDataset[list[tuple[int, str]], list[tuple[int, str]]]):
+class LabelList(LocalDataset[Iterable[tuple[int, str]], list[tuple[int, str]]]):
     """A label list in the layout of ``label_full_1.0.pickle``; reading it never executes code from it."""
 
-    def save(self, data: list[tuple[int, str]]) -> None:
+    def save(self, data: Iterable[tuple[int, str]]) -> None:
         """Writes (class index, relative path) pairs."""
         write_label_list(data, self._path)
 

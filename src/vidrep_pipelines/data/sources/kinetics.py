@@ -10,9 +10,11 @@ import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
 
-REPLACEMENT_CLASS = "replacement_for_corrupted_k400"
-"""Folder of the archive with substitutes for clips that were damaged in the main archives. The published
-preparation treats it as one more class."""
+REPLACEMENT_FOLDER = "replacement_for_corrupted_k400"
+"""Folder in the archive of substitutes for clips that are damaged in the main archives."""
+
+_IDENTIFIER_LENGTH = 11
+"""Characters of a YouTube identifier, with which the name of every clip begins."""
 
 _REQUIRED = ("label", "youtube_id", "time_start", "time_end")
 _COLUMNS = "label, youtube_id, time_start, time_end, split, is_cc"
@@ -23,8 +25,9 @@ class ClassAssignment:
     """Outcome of :func:`assign_classes`.
 
     Attributes:
-        clips: Rows of the listing whose class is known, with ``class_name`` filled in.
-        unknown: Rows ``id, path, reason`` of the others.
+        clips: Rows of the listing whose class is known, with ``class_name`` filled in and the ``id``
+            ``class/name``, sorted by it.
+        unknown: Rows ``id, path, reason`` of the others, sorted by id.
     """
 
     clips: pd.DataFrame
@@ -78,25 +81,44 @@ def read_annotations(path: Path, split: str | None = None) -> pd.DataFrame:
 
 
 def assign_classes(listing: pd.DataFrame, annotations: pd.DataFrame) -> ClassAssignment:
-    """Finds the class of every listed clip by its file name.
+    """Sorts clips from flat or nested folders into classes, by their file names.
 
-    Clips below a folder named :data:`REPLACEMENT_CLASS` keep that name as their class. All others, in flat or
-    nested folders, get theirs from the table.
+    The id of a clip becomes ``class/name``, so that later steps write class folders. A clip below a folder
+    named :data:`REPLACEMENT_FOLDER` stands in for the one of the same name, or of the same YouTube
+    identifier where the table has only one such clip; it does not become a class of its own, as it does in
+    the preparation published with RSP (Jang et al. 2024).
 
     Args:
         listing: Columns ``id``, ``path`` and ``class_name``, as ``list_videos`` returns.
         annotations: As :func:`read_annotations` returns.
     """
     paths = listing["path"].map(PurePosixPath)
-    names = paths.map(lambda path: path.stem)
-    classes = names.map(annotations.set_index("name")["class_name"])
-    classes = classes.mask(paths.map(lambda path: REPLACEMENT_CLASS in path.parent.parts), REPLACEMENT_CLASS)
-    known = classes.notna()
-    unknown = listing.loc[~known, ["id", "path"]].reset_index(drop=True)
+    replaces = paths.map(lambda path: REPLACEMENT_FOLDER in path.parent.parts).astype(bool)
+    names = paths.map(lambda path: path.stem).astype("string")
+    names = names.where(~replaces | names.isin(annotations["name"]), _by_identifier(names, annotations))
+    classes = names.map(annotations.set_index("name")["class_name"]).astype("string")
+    clips = listing.assign(
+        id=classes + "/" + names, class_name=classes, place=listing["id"], replaces=replaces
+    ).sort_values(["replaces", "place"], ascending=[False, True])
+    unknown = clips["class_name"].isna()
+    again = clips.duplicated("id") & ~unknown
+    reasons = pd.Series("not in the annotation table", clips.index, dtype="string")
+    first = clips[~unknown & ~again].set_index("id")["path"]
+    reasons[again] = "replaced by, or the same clip as, " + clips.loc[again, "id"].map(first)
+    left_out = clips.assign(id=clips["place"], reason=reasons)[unknown | again].sort_values("id")
+    kept = clips[~unknown & ~again].sort_values("id", ignore_index=True)
     return ClassAssignment(
-        clips=listing.assign(class_name=classes)[known].reset_index(drop=True),
-        unknown=unknown.assign(reason="not in the annotation table"),
+        clips=kept.drop(columns=["place", "replaces"]),
+        unknown=left_out[["id", "path", "reason"]].reset_index(drop=True),
     )
+
+
+def _by_identifier(names: "pd.Series[str]", annotations: pd.DataFrame) -> "pd.Series[str]":
+    """The name of the only clip in the table that was cut from the same YouTube video, if there is one."""
+    known = annotations["name"].astype("string")
+    identifiers = known.str[:_IDENTIFIER_LENGTH]
+    single = known[~identifiers.duplicated(keep=False)]
+    return names.str[:_IDENTIFIER_LENGTH].map(single.set_axis(identifiers[single.index])).astype("string")
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

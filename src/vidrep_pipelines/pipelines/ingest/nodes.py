@@ -1,13 +1,17 @@
 """Nodes of the ingest stage."""
 
+from collections.abc import Collection
+from pathlib import Path
+
 import pandas as pd
 
-from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.data.config import IngestConfig
+from vidrep_pipelines.data.config import IngestConfig, KineticsConfig
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.video_items import outcomes, video_items
 
 
 def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig) -> Job:
@@ -20,33 +24,54 @@ def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: 
     return Job("sample world", render_clip, items, (".mp4", ".h5"), fanout)
 
 
-def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The video files on disk with their class names, and those that the annotations do not know."""
-    from vidrep_pipelines.data.listing import list_videos
-    from vidrep_pipelines.data.sources.kinetics import assign_classes, read_annotations
-
-    root = (sample_world.folder if ingest.root is None else ingest.root).absolute()
-    listing = list_videos(root, ingest.suffixes)
-    unknown = pd.DataFrame({"id": [], "path": [], "reason": []}, dtype="string")
-    if ingest.annotations is not None:
-        assignment = assign_classes(listing, read_annotations(ingest.annotations, ingest.split))
-        listing, unknown = assignment.clips, assignment.unknown
-    return listing.assign(path=f"{root.as_posix()}/" + listing["path"]), unknown
+def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
+    """The video files with their class names, and what was left out, with reasons."""
+    root = str(sample_world.folder) if ingest.root is None else ingest.root
+    return _listed(root, ingest.suffixes, ingest.annotations, ingest.split)
 
 
-def probe_videos(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
-    """One row per file: size, rate, codec, rotation, or why it cannot be opened."""
-    from vidrep_pipelines.data.video.items import probe_item
+def unpack_archives(kinetics: KineticsConfig, fanout: FanOutConfig) -> Job:
+    """One item per archive; one row of facts each, the clips go to ``kinetics.clips``."""
+    from vidrep_pipelines.data.sources.kinetics_archives import find_archives, unpack_item
 
-    files = zip(listing["id"], listing["path"], listing["bytes"], listing["mtime_ns"], strict=True)
     items = [
-        Item(id=clip, payload=path, digest=digest_of(size, mtime_ns)) for clip, path, size, mtime_ns in files
+        Item(archive.id, (archive.path, kinetics.clips / archive.id), archive.digest(kinetics.clips))
+        for archive in find_archives(kinetics.archives)
     ]
-    return Job("probe", probe_item, items, (), fanout)
+    return Job("unpack", unpack_item, items, (), fanout)
 
 
-def build_index(listing: pd.DataFrame, probes: Parts) -> pd.DataFrame:
+def list_kinetics(archives: Parts, kinetics: KineticsConfig) -> tuple[Rows, pd.DataFrame]:
+    """The unpacked clips with their class names, and what was left out, with reasons."""
+    del archives  # everything is unpacked before the clips are listed
+    return _listed(kinetics.clips, (".mp4",), kinetics.annotations, kinetics.split)
+
+
+def probe_videos(listing: Rows, fanout: FanOutConfig) -> Job:
+    """One row per file: size, rate, codec, rotation, or why it cannot be opened."""
+    from vidrep_pipelines.data.local_copy import probe_source
+
+    return Job("probe", probe_source, video_items(listing, str), (), fanout)
+
+
+def build_index(listing: Rows, probes: Parts) -> Rows:
     """The typed video index."""
     from vidrep_pipelines.data.index import build_video_index
 
-    return build_video_index(listing, probes.table)
+    return build_video_index(listing, outcomes(probes))
+
+
+def _listed(
+    root: str | Path, suffixes: Collection[str], annotations: Path | None, split: str | None
+) -> tuple[Rows, pd.DataFrame]:
+    from vidrep_pipelines.data.listing import list_videos, with_absolute_paths
+    from vidrep_pipelines.data.sources.kinetics import assign_classes, read_annotations
+
+    listing = list_videos(root, suffixes)
+    videos: Rows = listing.videos
+    left_out = pd.DataFrame(listing.unlisted, columns=["path", "reason"], dtype="string")
+    left_out.insert(0, "id", left_out["path"])
+    if annotations is not None:
+        assignment = assign_classes(listing.videos.to_pandas(), read_annotations(annotations, split))
+        videos, left_out = assignment.clips, pd.concat([assignment.unknown, left_out], ignore_index=True)
+    return with_absolute_paths(videos, root), left_out.astype("string")

@@ -23,22 +23,54 @@ def create_pipeline() -> Pipeline:
                 name="list_videos",
                 tags=["cpu"],
             ),
-            Node(
-                nodes.probe_videos,
-                inputs=["listing", "params:fanout"],
-                outputs="probes",
-                name="probe_videos",
-                tags=["cpu", "fanout"],
-            ),
-            Node(
-                nodes.build_index,
-                inputs=["listing", "probes"],
-                outputs="video_index",
-                name="build_index",
-                tags=["cpu"],
-            ),
+            *_indexing(),
         ],
         namespace="ingest",
         outputs={"sample_world", "video_index"},
         parameters={"params:ingest", "params:sample_world", "params:fanout"},
     )
+
+
+def create_kinetics_pipeline() -> Pipeline:
+    """Unpacks the archives of Kinetics, sorts the clips into classes, opens them, writes the index."""
+    return Pipeline(
+        [
+            Node(
+                nodes.unpack_archives,
+                inputs=["params:kinetics", "params:fanout"],
+                outputs="archives",
+                name="unpack_archives",
+                tags=["cpu", "fanout"],
+            ),
+            Node(
+                nodes.list_kinetics,
+                inputs=["archives", "params:kinetics"],
+                outputs=["listing", "unknown_clips"],
+                name="list_kinetics",
+                tags=["cpu"],
+            ),
+            *_indexing(),
+        ],
+        namespace="ingest",
+        outputs={"video_index"},
+        parameters={"params:kinetics", "params:fanout"},
+    )
+
+
+def _indexing() -> list[Node]:
+    return [
+        Node(
+            nodes.probe_videos,
+            inputs=["listing", "params:fanout"],
+            outputs="probes",
+            name="probe_videos",
+            tags=["cpu", "fanout"],
+        ),
+        Node(
+            nodes.build_index,
+            inputs=["listing", "probes"],
+            outputs="video_index",
+            name="build_index",
+            tags=["cpu"],
+        ),
+    ]

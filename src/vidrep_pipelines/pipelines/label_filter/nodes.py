@@ -1,17 +1,18 @@
 """Nodes of the label filter."""
 
+from collections.abc import Iterable
 from typing import Any
 
-import pandas as pd
 from PIL.Image import Image
 
 from vidrep_pipelines.data.config import LabelFilterConfig
+from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.fanout.parts import Parts
 
+_SHEET_ROWS = 12
 
-def filter_clips(
-    index: pd.DataFrame, config: LabelFilterConfig
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+
+def filter_clips(index: Rows, config: LabelFilterConfig) -> tuple[Rows, Rows, dict[str, Any]]:
     """Splits the resized clips into kept and dropped, with counts."""
     from vidrep_pipelines.data.filtering import filter_clips as apply_rules
     from vidrep_pipelines.data.labels import read_label_list
@@ -21,10 +22,11 @@ def filter_clips(
     return result.clips, result.dropped, result.report
 
 
-def list_labels(clips: pd.DataFrame, videos: Parts) -> list[tuple[int, str]]:
+def list_labels(clips: Rows, videos: Parts) -> Iterable[tuple[int, str]]:
     """The official label list: (class id, path below the data root) per kept clip."""
-    paths = f"{videos.folder.name}/" + clips["path"]
-    return list(zip(clips["class_id"].tolist(), paths.tolist(), strict=True))
+    from vidrep_pipelines.data.labels import LabelRows
+
+    return LabelRows(clips, videos.folder.name)
 
 
 def draw_report(report: dict[str, Any]) -> Image:
@@ -34,9 +36,11 @@ def draw_report(report: dict[str, Any]) -> Image:
     return filter_report_picture(report)
 
 
-def draw_contact_sheet(clips: pd.DataFrame, videos: Parts) -> Image:
+def draw_contact_sheet(clips: Rows, videos: Parts) -> Image:
     """A few frames of a few clips of every class."""
+    from vidrep_pipelines.data.clip_table import ClassSamples
     from vidrep_pipelines.data.video.decode import read_frames
     from vidrep_pipelines.reporting.contact_sheet import contact_sheet
 
-    return contact_sheet(clips, videos.folder, read_frames)
+    samples = ClassSamples.of(clips, per_class=_SHEET_ROWS)
+    return contact_sheet(samples.clips, videos.folder, read_frames, rows=_SHEET_ROWS, heading=samples.summary)

@@ -1,28 +1,24 @@
 """Nodes of the resize stage."""
 
-import pandas as pd
-
-from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.video_items import outcomes, video_items
 
 
-def resize_videos(index: pd.DataFrame, resize: ResizeConfig, fanout: FanOutConfig) -> Job:
+def resize_videos(index: Rows, resize: ResizeConfig, fanout: FanOutConfig) -> Job:
     """One item per video; its digest covers the file and the parameters: what changed is redone."""
-    from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX, resize_item
+    from vidrep_pipelines.data.local_copy import resize_source
+    from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
 
-    files = zip(index["id"], index["path"], index["bytes"], index["mtime_ns"], strict=True)
-    items = [
-        Item(id=clip, payload=(path, resize), digest=digest_of(resize, size, mtime_ns))
-        for clip, path, size, mtime_ns in files
-    ]
-    return Job("resize", resize_item, items, (CLIP_SUFFIX, INDEX_SUFFIX), fanout)
+    items = video_items(index, lambda path: (path, resize), resize)
+    return Job("resize", resize_source, items, (CLIP_SUFFIX, INDEX_SUFFIX), fanout)
 
 
-def index_resized(index: pd.DataFrame, resized: Parts) -> pd.DataFrame:
+def index_resized(index: Rows, resized: Parts) -> Rows:
     """Every raw video with the outcome of resizing it."""
     from vidrep_pipelines.data.index import build_resized_index
 
-    return build_resized_index(index, resized.table)
+    return build_resized_index(index, outcomes(resized))

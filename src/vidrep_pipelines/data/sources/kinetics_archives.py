@@ -1,0 +1,195 @@
+"""The archives in which Kinetics is published: which there are, and how they are unpacked.
+
+Source: the CVDF mirror. Each list (``k400_train_path.txt``) names the addresses of ``.tar.gz`` files, and
+each of these holds about a thousand clips. Clips that are damaged there come again in
+``replacement_for_corrupted_k400.tgz``.
+"""
+
+import gzip
+import io
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.text import is_utf8
+
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
+CLIP_SUFFIX = ".mp4"
+
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive.
+
+    Attributes:
+        id: Its name without the suffix.
+        path: Where it is.
+    """
+
+    id: str
+    path: Path
+
+    def digest(self, destination: Path) -> str:
+        """Changes with the archive's size and time, and with the place that it is unpacked to."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return digest_of(destination, "absent")
+        return digest_of(destination, status.st_size, status.st_mtime_ns)
+
+
+def find_archives(source: Path) -> list[Archive]:
+    """The archives of a folder, or those that a published list names.
+
+    Args:
+        source: A folder, which is searched at any depth; or a text file with an address or path per line. The
+            archive of an address is expected beside the list, under the last part of the address, where
+            ``wget --input-file`` and ``aria2c --input-file`` put it.
+
+    Raises:
+        InputError: There is no archive, two have the same name, or the list cannot be read. An archive that
+            the list names and that is not there is no error here: it fails alone, when it is unpacked.
+    """
+    paths = _below(source) if source.is_dir() else _listed(source)
+    archives = [Archive(_stem(path.name), path) for path in paths]
+    if not archives:
+        raise InputError(
+            f"kinetics.archives: {source} has no archive ({', '.join(ARCHIVE_SUFFIXES)}). Remedy: download "
+            "them first, or correct the parameter."
+        )
+    by_id = {archive.id: archive for archive in archives}
+    if len(by_id) < len(archives):
+        twice = next(archive for archive in archives if by_id[archive.id] is not archive)
+        raise InputError(
+            f"kinetics.archives: {source} has two archives {twice.id!r}, which would be unpacked to the same "
+            "folder. Remedy: one folder or list for each split."
+        )
+    return sorted(archives, key=lambda archive: archive.id)
+
+
+def unpack_item(payload: tuple[Path, Path], outputs: Mapping[str, Path]) -> dict[str, int]:
+    """Unpacks the archive ``payload[0]`` to the folder ``payload[1]``; see :func:`unpack`."""
+    del outputs  # the clips are the products; they are listed afterwards, whatever unpacked them
+    return unpack(*payload)
+
+
+def unpack(archive: Path, folder: Path) -> dict[str, int]:
+    """Writes the clips of an archive side by side into a folder.
+
+    Only regular files that are named like clips are written, under the last part of their name: no archive
+    can write elsewhere, and links, devices and other files in it are left out. Each clip gets its name when
+    it is complete. Clips that are there with the right size, from an earlier attempt, stay as they are.
+
+    Args:
+        archive: A tar file, compressed or not.
+        folder: Created when missing.
+
+    Returns:
+        ``clips``, ``clip_bytes``, and ``left_out``, the number of other members.
+
+    Raises:
+        InputError: The archive is damaged, not there, or holds no clip. What comes before the damage is kept.
+    """
+    if not archive.is_file():
+        raise InputError(f"{archive}: there is no such archive. Remedy: download it, or correct the list.")
+    remove_leftovers(folder)
+    sizes: list[int] = []
+    members = 0
+    try:
+        with _opened(archive) as stream:
+            for member, content in _members(stream):
+                members += 1
+                if _is_clip(member):
+                    _write(content, folder / PurePosixPath(member.name).name, member.size)
+                    sizes.append(member.size)
+    except _DAMAGED as error:
+        raise InputError(
+            f"{archive}: it is damaged after {len(sizes)} clips ({error}). Remedy: download it again."
+        ) from error
+    if not sizes:
+        raise InputError(f"{archive}: it holds no {CLIP_SUFFIX} file. Remedy: see what was downloaded.")
+    return {"clips": len(sizes), "clip_bytes": sum(sizes), "left_out": members - len(sizes)}
+
+
+def _members(stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
+    """All members but folders, with their content (none for links).
+
+    ``tarfile`` takes a header that it does not understand for the end of the archive. Here only zeros are.
+    """
+    with tarfile.open(fileobj=stream, mode="r:") as tar:
+        for member in tar:
+            if not member.isdir():
+                yield member, (tar.extractfile(member) if member.isreg() else None) or io.BytesIO()
+    zeros = 0
+    while rest := stream.read(_CHUNK):  # to the end, so that the checksum of the compression is looked at
+        if any(rest):
+            raise tarfile.ReadError("a header in the middle makes no sense")
+        zeros += len(rest)
+    if zeros < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("its end is missing")
+
+
+@contextmanager
+def _opened(archive: Path) -> Iterator[IO[bytes]]:
+    """The archive's uncompressed bytes."""
+    with archive.open("rb") as file:
+        compressed = file.read(len(_GZIP)) == _GZIP
+        file.seek(0)
+        if not compressed:
+            yield file
+            return
+        with gzip.GzipFile(fileobj=file) as stream:
+            yield cast("IO[bytes]", stream)
+
+
+def _is_clip(member: tarfile.TarInfo) -> bool:
+    name = PurePosixPath(member.name).name
+    return member.isreg() and name.endswith(CLIP_SUFFIX) and not name.startswith(".") and is_utf8(name)
+
+
+def _write(content: IO[bytes], path: Path, size: int) -> None:
+    if path.is_file() and path.stat().st_size == size:
+        return
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        shutil.copyfileobj(content, file, _CHUNK)
+        if file.tell() != size:
+            raise tarfile.ReadError(f"{path.name} is cut off")
+
+
+def _below(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_archive(path.name)]
+
+
+def _listed(source: Path) -> list[Path]:
+    try:
+        lines = [line.strip() for line in source.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"kinetics.archives: {source} is neither a folder nor a list ({error}).") from error
+    named = [line for line in lines if line and not line.startswith("#")]
+    strange = [line for line in named if not _is_archive(line)]
+    if strange:
+        raise InputError(
+            f"kinetics.archives: {source} names {strange[0]!r}, which is no archive "
+            f"({', '.join(ARCHIVE_SUFFIXES)}). Correct the line."
+        )
+    return [source.parent / (line.rpartition("/")[2] if "://" in line else line) for line in named]
+
+
+def _is_archive(name: str) -> bool:
+    return name.endswith(ARCHIVE_SUFFIXES)
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(next(suffix for suffix in ARCHIVE_SUFFIXES if name.endswith(suffix)))
