@@ -55,9 +55,11 @@ def catalogs(project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_public_names() -> None:
     assert set(PIPELINES) == {
         "ingest",
+        "ingest_kinetics",
         "resize",
         "label_filter",
         "prepare_clips",
+        "measure_video_io",
         "pretrain_rsp",
         "export_rsp",
         "__default__",
@@ -76,7 +78,7 @@ def test_public_pipelines_start_from_raw_video() -> None:
     assert {"ingest.probe_videos", "resize.resize_videos", "label_filter.filter_clips", "rsp.train"} <= names(
         "pretrain_rsp"
     )
-    for name in ("prepare_clips", "pretrain_rsp", "export_rsp", "__default__"):
+    for name in ("prepare_clips", "measure_video_io", "pretrain_rsp", "export_rsp", "__default__"):
         assert all(dataset.startswith("params:") for dataset in PIPELINES[name].inputs()), name
 
 
@@ -130,8 +132,9 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
                 checked.add(name)
     assert checked == {
         *("params:ingest", "params:sample_world", "params:fanout", "params:resize", "params:label_filter"),
+        "params:kinetics",
         *("params:rsp.data", "params:rsp.model", "params:rsp.objective", "params:rsp.train"),
-        *("params:launch", "params:folders", "params:tracking"),
+        *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
     }
     assert catalog.load("params:rsp.initialize_from") is None
 

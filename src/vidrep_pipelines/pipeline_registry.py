@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from vidrep_pipelines.pipelines import ingest, label_filter, pretrain, resize
+from vidrep_pipelines.pipelines import ingest, label_filter, measure_video_io, pretrain, resize
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -20,7 +20,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     pretrain_rsp = clips + pretrain.create_rsp_pipeline()
     return {
         **stages,
+        "ingest_kinetics": ingest.create_kinetics_pipeline(),
         "prepare_clips": clips,
+        "measure_video_io": stages["ingest"] + measure_video_io.create_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
         "__default__": pretrain_rsp,

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
@@ -13,7 +14,7 @@ from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 
 def plan_rsp(
-    clips: pd.DataFrame,
+    clips: Rows,
     videos: Parts,
     data: RspDataConfig,
     model: RspModelConfig,
@@ -24,8 +25,7 @@ def plan_rsp(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run, as ``torchrun`` on several machines reads it too."""
-    from vidrep_pipelines.common.digest import digest_of
-    from vidrep_pipelines.data.clip_table import snapshot
+    from vidrep_pipelines.data.clip_table import content_digest, snapshot
     from vidrep_pipelines.models.rsp.task import RspTask
     from vidrep_pipelines.training.config import TrainSpec
 
@@ -45,7 +45,7 @@ def plan_rsp(
         launch=launch,
         run_directory=run_directory,
         report_directory=folders.reporting / "rsp",
-        data_digest=digest_of(list(clips["id"]), list(clips["digest"])),
+        data_digest=content_digest(clips),
     )
     return spec.model_dump(mode="json")
 

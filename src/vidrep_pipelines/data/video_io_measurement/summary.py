@@ -1,0 +1,53 @@
+"""The measurements as one row per encoding."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from vidrep_pipelines.data.video_io_measurement.config import EncodingChoice, MeasureVideoIoConfig
+
+READERS = ("decord", "pyav", "index")
+"""Ways of reading a pair, from the usual one to ours."""
+
+
+def summarize(encoded: pd.DataFrame, times: pd.DataFrame, config: MeasureVideoIoConfig) -> pd.DataFrame:
+    """Brings sizes, quality, effort and reading times together.
+
+    Args:
+        encoded: One row per clip with the facts of ``encode_item``.
+        times: The rows of ``measure_access``.
+        config: What was measured.
+
+    Returns:
+        One row per encoding in the order of the configuration: ``encoding``, ``profile``,
+        ``keyframe_interval``, ``b_frames``, ``kilobytes`` (mean per clip), ``psnr`` (mean, decibels),
+        ``encode_seconds`` (mean per clip), ``sequential_ms`` (median per frame), ``decoded_frames`` (mean per
+        pair), ``decord_ms``, ``pyav_ms``, ``index_ms`` (medians per pair; missing where there is no such
+        reader), ``relative_bytes`` (to the first encoding) and ``speedup`` (of the index over the first
+        reader that is there, on the first encoding).
+    """
+    rows = pd.DataFrame([_row(choice, encoded, times) for choice in config.encodings])
+    first = rows[[f"{reader}_ms" for reader in READERS]].iloc[0].dropna()
+    return rows.assign(
+        relative_bytes=rows["kilobytes"] / float(rows["kilobytes"].iloc[0]),
+        speedup=float(first.iloc[0]) / rows["index_ms"],
+    )
+
+
+def _row(choice: EncodingChoice, encoded: pd.DataFrame, times: pd.DataFrame) -> dict[str, Any]:
+    chosen = times[times["encoding"] == choice.name]
+    pairs = chosen[chosen["access"] == "pair"]
+    medians = pairs.groupby("reader")["milliseconds"].median()
+    return {
+        "encoding": choice.name,
+        "profile": choice.profile,
+        "keyframe_interval": choice.encoding.keyframe_interval,
+        "b_frames": choice.encoding.b_frames,
+        "kilobytes": encoded[f"{choice.name}.bytes"].mean() / 1000,
+        "psnr": encoded[f"{choice.name}.psnr"].mean(),
+        "encode_seconds": encoded[f"{choice.name}.encode_seconds"].mean(),
+        "sequential_ms": chosen.loc[chosen["access"] == "sequential", "milliseconds"].median(),
+        "decoded_frames": pairs["decoded"].mean(),
+        **{f"{reader}_ms": float(medians.get(reader, math.nan)) for reader in READERS},
+    }

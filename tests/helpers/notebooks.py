@@ -1,0 +1,41 @@
+"""Runs the project's notebooks on a data folder of the test's own."""
+
+import base64
+import io
+import os
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from PIL import Image
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def executed(path: Path, data: Path) -> list[NotebookNode]:
+    """The code cells after a run in a kernel of their own, started where Jupyter starts it."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": path.parent}}
+    )
+    client.execute(env={**os.environ, "VIDREP_DATA": str(data), "KEDRO_DISABLE_TELEMETRY": "true"})
+    return code_cells(notebook)
+
+
+def pictures(cell: NotebookNode) -> list[Image.Image]:
+    """What a cell shows."""
+    shown = [output["data"]["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
+    return [Image.open(io.BytesIO(base64.b64decode(content))) for content in shown]
+
+
+def printed(cells: list[NotebookNode]) -> str:
+    """What cells print."""
+    return "".join(output.get("text", "") for cell in cells for output in cell.outputs)
+
+
+def file_times(folder: Path) -> dict[Path, int]:
+    """Time of the last change of every file below a folder."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
