@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from PIL.Image import Image
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clip_dataset import ClipDataset
+from vidrep_pipelines.data.clip_table import ClipRows
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.models.rsp.checkpoint_io import load_into, load_original
@@ -31,7 +31,7 @@ class RspTask(FrozenConfig):
     """All that the training loop needs to know about RSP; a :class:`~vidrep_pipelines.training.task.Task`."""
 
     clip_table: Path
-    """Parquet table of clips: id, path, frames."""
+    """Table of clips, as ``data.clip_table.snapshot`` writes it."""
 
     videos: Path
     """Folder that the clips' paths are relative to."""
@@ -93,7 +93,7 @@ class RspTask(FrozenConfig):
             exact=self.data.exact_resize,
         )
         return ClipDataset(
-            self._clips(),
+            ClipRows(self.clip_table),
             self.videos,
             self.data.sampling,
             transform,
@@ -103,7 +103,8 @@ class RspTask(FrozenConfig):
 
     def item_names(self, indices: Sequence[int]) -> list[str]:
         """Clip ids, for error messages."""
-        return [str(clip) for clip in self._clips()["id"].iloc[list(indices)]]
+        clips = ClipRows(self.clip_table)
+        return [clips.id(index) for index in indices]
 
     def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         """Matrices are decayed (cls and mask token too), biases and norms are not."""
@@ -146,9 +147,6 @@ class RspTask(FrozenConfig):
         source, target = normalize(frames).to(next(model.parameters()).device).unbind(1)
         seeds = torch.tensor([seed_for("pictures", self.seed, index) for index in spread])
         return prediction_sheet(model, source, target, self.objective, seeds)
-
-    def _clips(self) -> pd.DataFrame:
-        return pd.read_parquet(self.clip_table, columns=["id", "path", "frames"])
 
 
 def _content_digest(path: Path | None) -> str | None:

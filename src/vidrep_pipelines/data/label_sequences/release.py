@@ -1,0 +1,48 @@
+"""The lists that published data sets come with."""
+
+from pathlib import Path, PurePosixPath
+
+from vidrep_pipelines.common.errors import InputError
+
+
+def require_root(parameter: str, root: Path, folders: tuple[str, ...], remedy: str) -> None:
+    """Checks that a release is where a parameter says.
+
+    Args:
+        parameter: Its name, for the message.
+        root: Its value.
+        folders: What a release has below its root.
+        remedy: What to do when it is not there.
+
+    Raises:
+        InputError: The root or one of the folders is missing.
+    """
+    for folder in (root, *(root / folder for folder in folders)):
+        if not folder.is_dir():
+            raise InputError(f"{parameter}: there is no folder {folder}. {remedy}")
+
+
+def read_rows(path: Path, remedy: str) -> list[list[str]]:
+    """The words of each line that has any.
+
+    Raises:
+        InputError: The file is missing, no text, or empty.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The list {path} cannot be read ({error}). {remedy}") from error
+    rows = [line.split() for line in lines if line.strip()]
+    if not rows:
+        raise InputError(f"The list {path} is empty. {remedy}")
+    return rows
+
+
+def read_names(path: Path, remedy: str) -> tuple[str, ...]:
+    """The last part of the first path or name in each line, without repetitions.
+
+    Raises:
+        InputError: The file is missing, no text, or empty.
+    """
+    names = (PurePosixPath(row[0]).name for row in read_rows(path, remedy))
+    return tuple(dict.fromkeys(name for name in names if name))

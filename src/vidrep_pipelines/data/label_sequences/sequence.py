@@ -1,0 +1,193 @@
+"""Videos with labels for some of their frames: a table of them, and handles that read them."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.label_sequences.images import (
+    FRAME_SUFFIXES,
+    LABEL_SUFFIX,
+    Pixels,
+    read_frame,
+    read_labels,
+)
+from vidrep_pipelines.data.label_sequences.joint_file import read_joints
+
+SEQUENCE_COLUMNS = {
+    "id": "string",
+    "frames": "Int32",
+    "width": "Int32",
+    "height": "Int32",
+    "objects": "Int32",
+    "frame_folder": "string",
+    "label_path": "string",
+    "digest": "string",
+    "error": "string",
+}
+"""Columns of a table of sequences. ``objects``: objects (DAVIS), joints (JHMDB) or classes besides background
+(VIP) in the first frame. ``digest``: changes with the files. ``error``: why a sequence cannot be evaluated;
+then the numbers and paths are empty."""
+
+
+@dataclass(frozen=True)
+class SequenceFiles:
+    """Where a sequence lies; opens nothing.
+
+    Attributes:
+        id: Its name in reports and folders.
+        frame_folder: Folder of its frames; their order is that of their names.
+        label_path: Folder of its label maps, or file of its joints.
+    """
+
+    id: str
+    frame_folder: Path
+    label_path: Path
+
+    @property
+    def digest(self) -> str:
+        """Changes when a file is added, removed, replaced or touched."""
+        return digest_of(*(_stamps(path) for path in (self.frame_folder, self.label_path)))
+
+
+def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    """Files of a folder by name without suffix, in the order of the names; empty if there is no folder."""
+    if not folder.is_dir():
+        return {}
+    files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes)
+    return {path.stem: path for path in sorted(files) if not path.name.startswith(".")}
+
+
+def build_sequence_table(outcome: pd.DataFrame, inspection: Path) -> pd.DataFrame:
+    """One row per sequence, those that cannot be evaluated included.
+
+    Args:
+        outcome: The manifest of the inspection: id, digest, error and the facts of ``SEQUENCE_COLUMNS``.
+        inspection: Folder of that manifest, named where files have gone since.
+
+    Returns:
+        Columns and types of ``SEQUENCE_COLUMNS``, also where no sequence could be read.
+    """
+    table = outcome.reindex(columns=list(SEQUENCE_COLUMNS)).astype(SEQUENCE_COLUMNS)
+    errors = [
+        _lost(row, inspection) if pd.isna(row["error"]) else row["error"] for row in table.to_dict("records")
+    ]
+    return table.assign(error=pd.array(errors, dtype="string"))
+
+
+@dataclass(frozen=True)
+class MaskSequence:
+    """A video with label maps (DAVIS, VIP). Reads a file when it is asked for it; picklable.
+
+    Attributes:
+        id: Name of the sequence.
+        frame_paths: (T) images.
+        label_paths: (T) label maps; None where a frame has none (only in VIP, never the first).
+    """
+
+    id: str
+    frame_paths: tuple[Path, ...]
+    label_paths: tuple[Path | None, ...]
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "MaskSequence":
+        """The sequence of a row of the table."""
+        frames = files_by_stem(Path(row["frame_folder"]), FRAME_SUFFIXES)
+        labels = files_by_stem(Path(row["label_path"]), (LABEL_SUFFIX,))
+        return cls(row["id"], tuple(frames.values()), tuple(labels.get(stem) for stem in frames))
+
+    def __len__(self) -> int:
+        return len(self.frame_paths)
+
+    def frame(self, index: int) -> Pixels:
+        """A frame (H, W, 3), RGB.
+
+        Raises:
+            InputError: The file is gone or damaged.
+        """
+        return read_frame(self.frame_paths[index])
+
+    def labels(self, index: int) -> Pixels | None:
+        """The label map (H, W) of a frame; None where it has none.
+
+        Raises:
+            InputError: The file is gone, damaged, or holds no indices.
+        """
+        path = self.label_paths[index]
+        return None if path is None else read_labels(path)
+
+
+@dataclass(frozen=True)
+class KeypointSequence:
+    """A video with joint positions (JHMDB). Reads a file when it is asked for it; picklable.
+
+    Attributes:
+        id: Name of the sequence.
+        frame_paths: (T) images.
+        joints_path: The .mat file.
+    """
+
+    id: str
+    frame_paths: tuple[Path, ...]
+    joints_path: Path
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "KeypointSequence":
+        """The sequence of a row of the table."""
+        frames = files_by_stem(Path(row["frame_folder"]), FRAME_SUFFIXES)
+        return cls(row["id"], tuple(frames.values()), Path(row["label_path"]))
+
+    def __len__(self) -> int:
+        return len(self.frame_paths)
+
+    def frame(self, index: int) -> Pixels:
+        """A frame (H, W, 3), RGB.
+
+        Raises:
+            InputError: The file is gone or damaged.
+        """
+        return read_frame(self.frame_paths[index])
+
+    def joints(self) -> NDArray[np.float64]:
+        """Joint positions (2, K, T): x and y as stored, pixels counted from 1, also outside the image.
+
+        Raises:
+            InputError: The file is gone or damaged.
+        """
+        return read_joints(self.joints_path)
+
+
+def usable(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows that can be evaluated.
+
+    Raises:
+        InputError: There is none.
+    """
+    rows = table[table["error"].isna()]
+    if rows.empty:
+        reasons = "; ".join(table["error"].dropna().unique()[:3]) or "the list is empty"
+        raise InputError(f"None of {len(table)} sequences can be evaluated: {reasons}")
+    return rows
+
+
+def _stamps(path: Path) -> list[tuple[str, int, int]]:
+    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
+    stats = [(file.name, file.stat()) for file in files]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+
+
+def _lost(row: Mapping[Hashable, Any], inspection: Path) -> str | None:
+    """What is wrong with the files of a sequence that was all right when it was inspected."""
+    found = len(files_by_stem(Path(row["frame_folder"]), FRAME_SUFFIXES))
+    if found == row["frames"] and Path(row["label_path"]).exists():
+        return None
+    return (
+        f"{row['frame_folder']} had {row['frames']} frames and now has {found}, or its labels are "
+        f"gone. Remedy: delete {inspection} and run the pipeline again."
+    )

@@ -1,0 +1,12 @@
+"""RoboNet as published: one HDF5 file per trajectory, all in one flat folder.
+
+Source: Dasari et al., "RoboNet: Large-Scale Multi-Robot Learning" (arXiv 1910.11215).
+
+Where to look:
+    config.py      the parameters.
+    header.py      what a file says about itself, without reading a picture; one row of the metadata table.
+    pictures.py    the pictures of one camera, from either encoding, with the color rule.
+    controls.py    states and actions, brought to one size.
+    trajectory.py  a file as an episode of a frame store.
+    requests.py    which trajectories are prepared.
+"""

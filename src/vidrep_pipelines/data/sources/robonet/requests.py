@@ -1,0 +1,63 @@
+"""Which trajectories of RoboNet are prepared for a frame store."""
+
+import random
+from pathlib import Path
+
+import pandas as pd
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.data.frame_store.config import FramesConfig
+from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
+from vidrep_pipelines.data.frame_store.split import subsample
+from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
+from vidrep_pipelines.data.sources.robonet.trajectory import RoboNetTrajectory
+
+
+def trajectory_requests(
+    listing: pd.DataFrame, metadata: pd.DataFrame, config: RoboNetConfig, frames: FramesConfig
+) -> list[EpisodeRequest]:
+    """Selects trajectories by robot and number.
+
+    Args:
+        listing: One row per file: id, path, bytes, mtime_ns.
+        metadata: One row per file whose header was read: id, status, robot.
+        config: The selection, and how files are read.
+        frames: How their frames are prepared.
+
+    Returns:
+        One request per trajectory, sorted by file name. Files whose header cannot be read are left out: the
+        metadata job has recorded why.
+
+    Raises:
+        ConfigurationError: No readable file is of one of these robots.
+    """
+    readable = metadata[metadata["status"] == "ok"]
+    if config.robots:
+        readable = readable[readable["robot"].isin(config.robots)]
+    chosen = listing[listing["id"].isin(readable["id"])]
+    if chosen.empty:
+        present = sorted(set(metadata.get("robot", pd.Series(dtype=str)).dropna()))
+        raise ConfigurationError(
+            f"robonet: of {len(listing)} files none is readable and of the robots {config.robots or 'all'}; "
+            f"there are {present or 'no readable files'}."
+        )
+    files = sorted(chosen[["id", "path", "bytes", "mtime_ns"]].itertuples(index=False, name=None), key=_name)
+    if config.trajectories is not None:
+        files = sorted(subsample(files, config.trajectories, random.Random(config.seed)), key=_name)
+    return [EpisodeRequest(_trajectory(config, *file), frames) for file in files]
+
+
+def _name(file: tuple[str, str, int, int]) -> str:
+    return Path(file[1]).name
+
+
+def _trajectory(config: RoboNetConfig, name: str, path: str, size: int, mtime_ns: int) -> RoboNetTrajectory:
+    return RoboNetTrajectory(
+        trajectory=name,
+        path=Path(path),
+        stamp=f"{size}-{mtime_ns}",
+        cameras=config.cameras,
+        jpeg_colors=config.colors_of(name),
+        state_numbers=config.state_numbers,
+        action_numbers=config.action_numbers,
+    )

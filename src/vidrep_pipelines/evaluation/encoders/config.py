@@ -1,0 +1,158 @@
+"""Which encoders are evaluated: one small config per kind."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+Triple = tuple[float, float, float]
+PositionRule = Literal["dino", "timm"]
+
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
+
+
+class _TransformerOptions(FrozenConfig):
+    positions: PositionRule = "dino"
+    """How the position table is resampled to another grid. `dino`: bicubic by scale factors of the grid plus
+    0.1, without smoothing, as the published evaluations do; `timm`: bicubic to the size, smoothed."""
+
+
+class CheckpointEncoderConfig(_TransformerOptions):
+    """The encoder of a model that this project trained."""
+
+    kind: Literal["checkpoint"] = "checkpoint"
+    """Which kind."""
+
+    dataset: str
+    """Name of the checkpoint in the catalog, such as `rsp.checkpoint`."""
+
+
+class OriginalEncoderConfig(_TransformerOptions):
+    """A ViT in a file of an original repository (RSP, MAE, DINO, MoCo v3); sizes follow from the tensors."""
+
+    kind: Literal["original"] = "original"
+    """Which kind."""
+
+    path: Path
+    """The file: `.pth` or `.safetensors`."""
+
+    entry: str | None = None
+    """Key of the weights in the file. None: `model` if present, else the file itself. DINO's full
+    checkpoints need `teacher`."""
+
+    heads: int | None = Field(None, gt=0)
+    """Attention heads, which no tensor shows. None: 64 channels each, as in every published ViT."""
+
+    mean: Triple = IMAGENET_MEAN
+    """Normalization that it was trained with."""
+
+    std: Triple = IMAGENET_STD
+    """Normalization that it was trained with."""
+
+
+class TimmEncoderConfig(_TransformerOptions):
+    """Any ViT or ResNet that timm knows, with weights from a local file."""
+
+    kind: Literal["timm"] = "timm"
+    """Which kind."""
+
+    model: str
+    """timm's name, such as `vit_small_patch16_224` or `resnet50`."""
+
+    weights: Path
+    """State dict under timm's names, `.safetensors` or `.pth`; nothing is downloaded."""
+
+    entry: str | None = None
+    """Key of the state dict in the file. None: `model` if present, else the file itself."""
+
+    image_size: int | None = Field(None, gt=0)
+    """ViT: side of the images that its position table is made for. None: the size that timm has for it."""
+
+    stage: int = Field(3, ge=1, le=4)
+    """ResNet: the stage whose output is taken; 3 has a stride of 16 as a ViT/16 has."""
+
+    output_stride: Literal[8, 16, 32] = 32
+    """ResNet: stride of the last stage. 8 or 16 dilate late stages (8 at stage 3 is videowalk's grid)."""
+
+
+class RandomEncoderConfig(_TransformerOptions):
+    """A ViT that has learned nothing: the floor that a trained one must be above. Sizes: RSP's ViT-S/16."""
+
+    kind: Literal["random"] = "random"
+    """Which kind."""
+
+    seed: int = 0
+    """The weights follow from it."""
+
+    image_size: int = Field(224, gt=0)
+    """Side of the images that its position table is made for."""
+
+    patch_size: int = Field(16, gt=0)
+    """Side of a patch in pixels."""
+
+    dimension: int = Field(384, gt=0, multiple_of=4)
+    """Width of the tokens."""
+
+    depth: int = Field(12, gt=0)
+    """Number of blocks."""
+
+    heads: int = Field(6, gt=0)
+    """Attention heads."""
+
+    @model_validator(mode="after")
+    def _check_divisors(self) -> Self:
+        for whole, part in (("image_size", "patch_size"), ("dimension", "heads")):
+            if getattr(self, whole) % getattr(self, part):
+                raise ValueError(f"{whole}={getattr(self, whole)} is not a multiple of {part}")
+        return self
+
+
+class PixelEncoderConfig(FrozenConfig):
+    """No network: the colors of each patch, averaged over a few squares. A second floor."""
+
+    kind: Literal["pixels"] = "pixels"
+    """Which kind."""
+
+    patch_size: int = Field(16, gt=0)
+    """Side of a patch in pixels."""
+
+    squares: int = Field(4, gt=0)
+    """Squares along one side of a patch: 4 give 4 * 4 * 3 = 48 features."""
+
+    @model_validator(mode="after")
+    def _check_divisor(self) -> Self:
+        if self.patch_size % self.squares:
+            raise ValueError(f"patch_size={self.patch_size} is not a multiple of squares={self.squares}")
+        return self
+
+
+StandaloneEncoderConfig = OriginalEncoderConfig | TimmEncoderConfig | RandomEncoderConfig | PixelEncoderConfig
+"""Encoders that need nothing from the catalog."""
+
+EncoderConfig = Annotated[CheckpointEncoderConfig | StandaloneEncoderConfig, Field(discriminator="kind")]
+
+
+class EncodersConfig(FrozenConfig):
+    """The encoders by name (``params:encoders``)."""
+
+    known: Mapping[str, EncoderConfig]
+    """Every encoder that can be asked for; the names are those of the reports."""
+
+    use: tuple[str, ...] = Field(min_length=1)
+    """Those that are evaluated, in the order of the reports."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        strangers = [name for name in self.use if name not in self.known]
+        if strangers:
+            raise ValueError(f"use names {', '.join(strangers)}, but known are {', '.join(self.known)}")
+        return self
+
+    @property
+    def selected(self) -> dict[str, EncoderConfig]:
+        """The configs of those that are used."""
+        return {name: self.known[name] for name in self.use}

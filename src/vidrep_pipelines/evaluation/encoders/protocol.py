@@ -1,0 +1,31 @@
+"""What an evaluation needs of an image encoder."""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from vidrep_pipelines.evaluation.encoders.config import Triple
+
+
+class ImageEncoder(Protocol):
+    """Turns images into a grid of features. Every implementation here is a ``torch.nn.Module`` as well.
+
+    Attributes:
+        name: How reports call it.
+        stride: Pixels per cell of the grid, in both directions (the patch size of a ViT).
+        mean: What was subtracted from red, green and blue (0 to 1) in its training.
+        std: What they were divided by.
+    """
+
+    name: str
+    stride: int
+    mean: Triple
+    std: Triple
+
+    def patch_features(self, images: Tensor) -> Tensor:
+        """Normalized images (B, 3, H, W) to features (B, D, H / stride, W / stride); keeps no gradients.
+
+        Raises:
+            InputError: H or W is not a multiple of the stride.
+        """
+        ...

@@ -1,0 +1,66 @@
+"""Patch features of any vision transformer that keeps its positions in ``pos_embed``."""
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PositionRule, Triple
+from vidrep_pipelines.evaluation.encoders.grid import grid_of
+from vidrep_pipelines.evaluation.encoders.positions import resample_positions
+
+
+class TransformerEncoder(nn.Module):
+    """Tokens after the final norm, without those that belong to no patch, as a grid.
+
+    The transformer's weights are used as they are, so that it sees what training does to them; only its check
+    of the image size is turned off.
+
+    Args:
+        name: For reports.
+        transformer: Images (B, 3, H, W) to tokens (B, prefix + L, D) after the final norm, with a position
+            table ``pos_embed`` (1, prefix + N * N, D) and timm's ``patch_embed``: the encoder in
+            ``models.layers`` or a ViT of timm's without head and pooling.
+        stride: Side of a patch in pixels.
+        prefix: Tokens before those of the patches.
+        table_prefix: Entries of the position table before those of the patches. None: as many as ``prefix``.
+        positions: How the table is resampled to another grid.
+        mean: Of its training.
+        std: Of its training.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        transformer: nn.Module,
+        *,
+        stride: int,
+        prefix: int = 1,
+        table_prefix: int | None = None,
+        positions: PositionRule = "dino",
+        mean: Triple = IMAGENET_MEAN,
+        std: Triple = IMAGENET_STD,
+    ) -> None:
+        super().__init__()
+        self.name, self.stride, self.mean, self.std = name, stride, mean, std
+        self.transformer = transformer
+        self.transformer.get_submodule("patch_embed").strict_img_size = False  # type: ignore[assignment]
+        self._prefix, self._rule = prefix, positions
+        self._table_prefix = prefix if table_prefix is None else table_prefix
+
+    def positions(self, grid: tuple[int, int]) -> Tensor:
+        """The position table (1, prefix + L, D) for a grid of some rows and columns."""
+        table = self.transformer.pos_embed
+        assert isinstance(table, Tensor)
+        return resample_positions(table, grid, self._table_prefix, self._rule)
+
+    @torch.no_grad()
+    def patch_features(self, images: Tensor) -> Tensor:
+        """Normalized images (B, 3, H, W) to features (B, D, H / stride, W / stride).
+
+        Raises:
+            InputError: H or W is not a multiple of the stride.
+        """
+        grid = grid_of(images, self.stride)
+        tokens: Tensor = functional_call(self.transformer, {"pos_embed": self.positions(grid)}, (images,))
+        patches = tokens[:, self._prefix :].transpose(1, 2)
+        return patches.reshape(*patches.shape[:2], *grid)

@@ -1,0 +1,132 @@
+"""Parameters of label propagation, and the published choices by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.errors import ConfigurationError
+
+Variant = Literal["dino", "videowalk"]
+Precision = Literal["fp32", "bf16"]
+TaskName = Literal["davis", "jhmdb", "vip"]
+PresetName = Literal["rsp", "dino", "videowalk", "cropmae"]
+
+
+class PropagationConfig(FrozenConfig):
+    """How labels move from context frames to the next one. Defaults: the script shipped with RSP.
+
+    The two published variants are not numerically the same:
+
+    ============================  ============================  ======================================
+    .                             ``dino``                      ``videowalk``
+    ============================  ============================  ======================================
+    window                        square, |dy| and |dx| <= r    disc, sqrt(dy^2 + dx^2) < r
+    first frame                   within the window as well     unrestricted
+    context of an early frame     as many frames as there are   filled up with copies of the first one
+    kept sources                  all >= the k-th largest       exactly k
+    masks to the grid and back    nearest; min-max per channel  bilinear; as they are
+    ============================  ============================  ======================================
+    """
+
+    variant: Variant = "dino"
+    """`dino` (Caron et al. 2021; DAVIS of RSP) or `videowalk` (Jabri et al. 2020; CropMAE, JHMDB, VIP)."""
+
+    top_k: int = Field(7, ge=1)
+    """Sources that a location takes its label from, over all context frames together."""
+
+    radius: float = 30
+    """Radius of the window in cells of the feature grid; 0 or less: no window."""
+
+    context_frames: int = Field(30, ge=1)
+    """Frames before the target that form its context, besides the first frame of the video."""
+
+    temperature: float = Field(0.1, gt=0)
+    """Divides cosine similarities before the softmax."""
+
+    precision: Precision = "fp32"
+    """`bf16` halves the memory of the context and ranks sources in bfloat16; the similarities of the best
+    four times `top_k` are then computed in float32, from rounded features, and exactly `top_k` are kept."""
+
+    block_bytes: int = Field(32 * 2**20, gt=0)
+    """Similarities that are held at a time, in bytes; has no influence on the result."""
+
+
+class FrameSize(FrozenConfig):
+    """How large the network sees a frame."""
+
+    rule: Literal["short_side", "long_side", "exact", "native"] = "short_side"
+    """`short_side` and `long_side`: the named side gets the length, the other one keeps the aspect, rounded
+    down to a multiple of 64; `exact`: height and width; `native`: as the file is."""
+
+    sides: tuple[int, ...] = (480,)
+    """One length, or height and width for `exact`; nothing for `native`. A DAVIS frame of 880x480 shrinks to
+    832x480 under the default, exactly as a native one of 854x480 does: the published grid is 30x52."""
+
+
+class Preset(FrozenConfig):
+    """Everything one source says about one task."""
+
+    propagation: PropagationConfig
+    """How labels are propagated."""
+
+    frame_size: FrameSize
+    """How large frames are."""
+
+    stride: int = Field(16, gt=0)
+    """Pixels per cell of the feature grid (patch size of a ViT)."""
+
+
+_JHMDB_SIZE = FrameSize(rule="exact", sides=(320, 320))
+_SHIPPED = PropagationConfig()
+_DINO = PropagationConfig(top_k=5, radius=12, context_frames=7)
+_CROPMAE = PropagationConfig(variant="videowalk", radius=20, context_frames=20, temperature=0.7)
+_VIDEOWALK = PropagationConfig(variant="videowalk", top_k=10, radius=12, context_frames=20, temperature=0.05)
+_VIDEOWALK_POSE = _VIDEOWALK.model_copy(update={"temperature": 0.07})
+# RSP does not publish what it used for JHMDB and VIP. Its lineage's script for JHMDB has these defaults; that
+# for VIP is the one of DAVIS on frames of 560x560, and for what is given to it at run time CropMAE's values
+# stand in, which are consistent with published scores.
+_RSP_POSE = PropagationConfig(variant="videowalk", top_k=10, radius=5, context_frames=7, temperature=0.05)
+_RSP_PARTS = PropagationConfig(top_k=10, radius=20, context_frames=20)
+_CROPMAE_PARTS = _CROPMAE.model_copy(update={"top_k": 10})
+
+PRESETS: Mapping[tuple[TaskName, PresetName], Preset] = MappingProxyType(
+    {
+        ("davis", "rsp"): Preset(propagation=_SHIPPED, frame_size=FrameSize()),
+        ("davis", "dino"): Preset(propagation=_DINO, frame_size=FrameSize()),
+        ("davis", "videowalk"): Preset(
+            propagation=_VIDEOWALK, frame_size=FrameSize(rule="native", sides=()), stride=8
+        ),
+        ("davis", "cropmae"): Preset(
+            propagation=_CROPMAE, frame_size=FrameSize(rule="exact", sides=(480, 880))
+        ),
+        ("jhmdb", "rsp"): Preset(propagation=_RSP_POSE, frame_size=_JHMDB_SIZE),
+        ("jhmdb", "videowalk"): Preset(propagation=_VIDEOWALK_POSE, frame_size=_JHMDB_SIZE, stride=8),
+        ("jhmdb", "cropmae"): Preset(propagation=_CROPMAE, frame_size=_JHMDB_SIZE),
+        ("vip", "rsp"): Preset(propagation=_RSP_PARTS, frame_size=FrameSize(rule="exact", sides=(560, 560))),
+        ("vip", "cropmae"): Preset(
+            propagation=_CROPMAE_PARTS, frame_size=FrameSize(rule="long_side", sides=(880,))
+        ),
+    }
+)
+
+DEFAULT_PRESETS: Mapping[TaskName, PresetName] = MappingProxyType(
+    {"davis": "rsp", "jhmdb": "cropmae", "vip": "cropmae"}
+)
+
+
+def preset(task: TaskName, name: PresetName) -> Preset:
+    """The published parameters of a task.
+
+    Raises:
+        ConfigurationError: The source says nothing about the task.
+    """
+    try:
+        return PRESETS[task, name]
+    except KeyError:
+        known = ", ".join(other for of_task, other in PRESETS if of_task == task)
+        raise ConfigurationError(
+            f"There is no preset {name!r} for {task}; choose one of {known}, or give the parameters."
+        ) from None

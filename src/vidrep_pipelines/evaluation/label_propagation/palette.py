@@ -1,0 +1,82 @@
+"""Label maps as 8-bit PNG images with the palette of DAVIS."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from vidrep_pipelines.common.atomic import atomic_file
+
+from .errors import LabelImageError
+
+_FIRST_COLORS = (
+    (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128),
+    (128, 128, 128), (64, 0, 0), (191, 0, 0), (64, 128, 0), (191, 128, 0), (64, 0, 128), (191, 0, 128),
+    (64, 128, 128), (191, 128, 128), (0, 64, 0), (128, 64, 0), (0, 191, 0), (128, 191, 0), (0, 64, 128),
+    (128, 64, 128),
+)  # fmt: skip
+PALETTE: NDArray[np.uint8] = np.array(
+    [*_FIRST_COLORS, *((gray, gray, gray) for gray in range(len(_FIRST_COLORS), 256))], dtype=np.uint8
+)
+"""(256, 3) RGB. Only indices matter to the metrics."""
+PALETTE.setflags(write=False)
+
+
+def write_label_image(path: Path, labels: NDArray[np.uint8]) -> None:
+    """Writes a label map (H, W) as an index image; the file is complete or absent."""
+    image = Image.fromarray(labels, mode="L")
+    image.putpalette(PALETTE.tobytes())
+    with atomic_file(path) as temporary:
+        image.save(temporary, format="PNG")
+
+
+def read_label_image(path: Path) -> NDArray[np.uint8]:
+    """The label map (H, W) of an image file.
+
+    Index and 8-bit gray images hold the labels themselves, two-tone images 0 and 1. Colors are looked up in
+    DAVIS's palette, for files that some tool has saved without one.
+
+    Raises:
+        LabelImageError: Not a readable image, of a kind that cannot hold labels, or with colors that are not
+            in the palette (JPEG artefacts, for example).
+    """
+    try:
+        with Image.open(path) as image:
+            mode = image.mode
+            pixels = np.array(image)
+    except (OSError, UnidentifiedImageError) as error:
+        raise LabelImageError(f"{path} cannot be read as an image ({error}).") from error
+    if mode in {"P", "L"}:
+        return pixels.astype(np.uint8, copy=False)
+    if mode == "1":
+        return pixels.astype(np.uint8)
+    if mode == "RGB":
+        return _from_colors(path, pixels)
+    raise LabelImageError(
+        f"{path} is an image of mode {mode}, which holds no labels; save it as an 8-bit PNG with a palette."
+    )
+
+
+def _from_colors(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    colors, inverse = np.unique(_packed(pixels), return_inverse=True)
+    known = _packed(PALETTE)
+    # Colors may be in the palette twice (gray 128 is): the first index counts.
+    order = np.argsort(known, kind="stable")
+    places = np.searchsorted(known[order], colors).clip(max=len(known) - 1)
+    found = order[places]
+    strange = known[found] != colors
+    if strange.any():
+        color = int(colors[strange][0])
+        raise LabelImageError(
+            f"{path} has no palette, and {int(strange.sum())} of its colors are not in that of DAVIS, such "
+            f"as {(color >> 16, color >> 8 & 255, color & 255)}; save it as an 8-bit PNG with a palette."
+        )
+    labels: NDArray[np.uint8] = found[inverse].astype(np.uint8).reshape(pixels.shape[:2])
+    return labels
+
+
+def _packed(colors: NDArray[np.uint8]) -> NDArray[np.int64]:
+    wide = colors.astype(np.int64)
+    packed: NDArray[np.int64] = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+    return packed

@@ -1,0 +1,82 @@
+"""Labels of the first frame of a sequence, carried through it by an encoder's features."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
+from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+
+from .frame_features import frame_features
+from .keypoints import decode_joints, stamp_joints, stamp_width, to_grid
+from .label_maps import first_labels, hard_labels, vanished_objects
+from .preprocessing import Pixels, network_size
+from .propagate import propagate
+from .settings import RunSettings
+
+
+@dataclass(frozen=True)
+class SequenceRunner:
+    """An encoder on its device, and how labels are propagated with it.
+
+    Attributes:
+        encoder: On the device.
+        settings: What determines the result.
+        device: Does the work.
+        frames_per_batch: Frames that the encoder sees at once.
+    """
+
+    encoder: ImageEncoder
+    settings: RunSettings
+    device: torch.device
+    frames_per_batch: int = 8
+
+    def grid(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of features of frames of this size."""
+        size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
+        return size[0] // self.encoder.stride, size[1] // self.encoder.stride
+
+    def lost_at_start(self, labels: Pixels) -> list[int]:
+        """Objects of the first label map (H, W) that are too small for the grid: nothing of them is found."""
+        on_grid = first_labels(labels, *self.grid(*labels.shape), self.settings.propagation.variant)
+        return vanished_objects(labels, on_grid)
+
+    @torch.no_grad()
+    def label_maps(self, frames: Iterable[Pixels], first: Pixels) -> Iterator[Pixels]:
+        """Yields the label map (H, W) of every frame, in the size of the first one.
+
+        Args:
+            frames: All frames (H, W, 3), the first one included.
+            first: Label map of the first frame, which is yielded as it is, void (255) included.
+
+        Raises:
+            FeatureError: Features that are not numbers.
+            LabelImageError: More labels than a label map can hold.
+        """
+        size = network_size(*first.shape, self.settings.frame_size, self.encoder.stride)
+        config = self.settings.propagation
+        on_grid = first_labels(first, *self.grid(*first.shape), config.variant)
+        soft_maps = propagate(self._features(frames, size), on_grid.to(self.device), config)
+        for number, soft in enumerate(soft_maps):
+            yield hard_labels(soft, size, first.shape, config.variant) if number else first
+
+    @torch.no_grad()
+    def joints(self, sequence: KeypointSequence) -> NDArray[np.float32]:
+        """Positions (2, K, T) as (x, y) in cells of the grid; -1, -1 where a joint was lost."""
+        height, width = sequence.frame(0).shape[:2]
+        size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
+        rows, columns = self.grid(height, width)
+        points = to_grid(sequence.joints()[:, :, 0], (height, width), (rows, columns))
+        sigma = stamp_width(points) if self.settings.stamp == "extent" else 0.5
+        stamped = stamp_joints(points, rows, columns, sigma).to(self.device)
+        frames = (sequence.frame(index) for index in range(len(sequence)))
+        soft_maps = propagate(self._features(frames, size), stamped, self.settings.propagation)
+        return np.stack([decode_joints(soft) for soft in soft_maps], axis=-1)
+
+    def _features(self, frames: Iterable[Pixels], size: tuple[int, int]) -> Iterator[torch.Tensor]:
+        return frame_features(
+            frames, self.encoder, size, self.settings, self.device, self.frames_per_batch
+        )

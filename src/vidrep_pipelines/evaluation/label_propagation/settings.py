@@ -1,0 +1,99 @@
+"""One evaluation by label propagation: a published preset, and what is changed of it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+from .config import (
+    DEFAULT_PRESETS,
+    FrameSize,
+    Precision,
+    PresetName,
+    PropagationConfig,
+    TaskName,
+    Variant,
+    preset,
+)
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+class RunSettings(FrozenConfig):
+    """What determines the result of propagating labels, resolved."""
+
+    propagation: PropagationConfig
+    """How labels move."""
+
+    frame_size: FrameSize
+    """How large the network sees frames."""
+
+    normalization: Literal["published", "encoder"]
+    """See :class:`LabelPropagationConfig`."""
+
+    stamp: Literal["fixed", "extent"]
+    """See :class:`LabelPropagationConfig`."""
+
+
+class LabelPropagationConfig(FrozenConfig):
+    """How one task is evaluated (``params:eval_davis``, ``eval_jhmdb``, ``eval_vip``), the same for all encoders.
+
+    A field that is null has the value of the preset.
+    """
+
+    preset: PresetName | None = None
+    """`rsp`, `dino`, `videowalk` or `cropmae`, as published. None: `rsp` for DAVIS, `cropmae` else."""
+
+    variant: Variant | None = None
+    """Which of the two published algorithms."""
+
+    top_k: int | None = Field(None, ge=1)
+    """Sources that a location takes its label from."""
+
+    radius: float | None = None
+    """Radius of the window in cells of the grid; 0 or less: no window."""
+
+    context_frames: int | None = Field(None, ge=1)
+    """Frames before the target in its context, besides the first one of the video."""
+
+    temperature: float | None = Field(None, gt=0)
+    """Divides similarities before the softmax."""
+
+    frame_size: FrameSize | None = None
+    """How large the network sees frames."""
+
+    normalization: Literal["published", "encoder"] = "published"
+    """`published`: ImageNet's mean with the standard deviation of the variant's scripts (0.228 for red in
+    `dino`, 0.229 in `videowalk`); `encoder`: what the encoder was trained with."""
+
+    stamp: Literal["fixed", "extent"] = "fixed"
+    """Joints only: stamps of half a cell, or by the extent of the body as UVC and CropMAE have it."""
+
+    precision: Precision = "fp32"
+    """Of the network (autocast) and of the ranking of sources."""
+
+    device: DeviceName = "auto"
+    """`auto` takes CUDA where there is one; several GPUs share the sequences."""
+
+    frames_per_batch: int = Field(8, ge=1)
+    """Frames that the network sees at once; has no influence on the result."""
+
+    workers_per_gpu: int = Field(2, ge=1)
+    """On GPUs: worker processes of each, in place of one per core."""
+
+    def resolve(self, task: TaskName) -> RunSettings:
+        """The preset with the changes.
+
+        Raises:
+            ConfigurationError: The preset's source says nothing about the task.
+        """
+        chosen = preset(task, self.preset or DEFAULT_PRESETS[task])
+        fields = ("variant", "top_k", "radius", "context_frames", "temperature", "precision")
+        changes = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
+        return RunSettings(
+            propagation=chosen.propagation.model_copy(update=changes),
+            frame_size=self.frame_size or chosen.frame_size,
+            normalization=self.normalization,
+            stamp=self.stamp,
+        )

@@ -1,0 +1,39 @@
+"""Parameters of the evaluation of reconstructions."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+PixelRange = Literal["clamped", "rounded", "as_published"]
+
+
+class ReconstructionEvaluationConfig(FrozenConfig):
+    """How reconstructions are measured."""
+
+    pixel_range: PixelRange = "clamped"
+    """``clamped`` puts reconstructions into 0..1, as a display does; ``rounded`` also to one of 256 levels,
+    as a file does; ``as_published`` leaves values outside, as the original does by an oversight."""
+
+    confidence: float = Field(0.95, gt=0, lt=1)
+    """Of the bootstrap intervals."""
+
+    resamples: int = Field(1000, ge=1)
+    """Of the bootstrap."""
+
+    seed: int = 0
+    """Of the bootstrap."""
+
+    vgg16: Path | None = None
+    """torchvision's ImageNet weights ``vgg16-397923af.pth``, for LPIPS."""
+
+    perceptual_heads: Path | None = None
+    """The linear layers of LPIPS 0.1 on VGG, ``vgg.pth`` (7 KB), for LPIPS."""
+
+    action_features: Path | None = None
+    """TorchScript I3D trained on Kinetics-400, ``i3d_torchscript.pt``, for the Frechet video distance."""
+
+    frame_features: Path | None = None
+    """TorchScript Inception-v3, ``inception-2015-12-05.pt``, for the Frechet distance of single frames."""

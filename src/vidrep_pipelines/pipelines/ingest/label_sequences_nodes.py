@@ -1,0 +1,101 @@
+"""Nodes that turn releases of labelled videos, or miniatures of them, into tables of sequences."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from vidrep_pipelines.data.label_sequences.config import (
+    DavisConfig,
+    JhmdbConfig,
+    LabelMiniatureConfig,
+    VipConfig,
+)
+from vidrep_pipelines.data.label_sequences.miniature import LabelledClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.fanout.parts import Parts
+
+
+def render_label_clips(
+    davis: DavisConfig,
+    jhmdb: JhmdbConfig,
+    vip: VipConfig,
+    miniature: LabelMiniatureConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per clip of the miniatures; none when every release has a root."""
+    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sources.sample_world.clips import CLIP_SUFFIXES, clip_requests
+
+    needed = None in (davis.root, jhmdb.root, vip.root)
+    requests = clip_requests(miniature.world) if needed else []
+    items = [Item(id=request.spec.id, payload=request, digest=request.digest) for request in requests]
+    return Job("clips with labels", render_clip, items, CLIP_SUFFIXES, fanout)
+
+
+def request_davis_miniature(
+    clips: Parts, davis: DavisConfig, miniature: LabelMiniatureConfig
+) -> MiniatureRequest:
+    """The clips in DAVIS' layout; none when there is a root."""
+    return _miniature("davis", clips, miniature, davis.root)
+
+
+def request_jhmdb_miniature(
+    clips: Parts, jhmdb: JhmdbConfig, miniature: LabelMiniatureConfig
+) -> MiniatureRequest:
+    """The clips in JHMDB's layout; none when there is a root."""
+    return _miniature("jhmdb", clips, miniature, jhmdb.root)
+
+
+def request_vip_miniature(clips: Parts, vip: VipConfig, miniature: LabelMiniatureConfig) -> MiniatureRequest:
+    """The clips in VIP's layout; none when there is a root."""
+    return _miniature("vip", clips, miniature, vip.root)
+
+
+def plan_davis_inspection(miniature: Path, davis: DavisConfig, fanout: FanOutConfig) -> Job:
+    """One row per sequence: its facts, or why it cannot be used. Resizes it in RSP's protocol."""
+    from vidrep_pipelines.data.sources.davis import davis_sequences, inspect_davis
+
+    sequences = davis_sequences(_root(davis.root, miniature), davis)
+    items = [Item(sequence.files.id, sequence, sequence.digest) for sequence in sequences]
+    return Job("davis", inspect_davis, items, (), fanout)
+
+
+def plan_jhmdb_inspection(miniature: Path, jhmdb: JhmdbConfig, fanout: FanOutConfig) -> Job:
+    """One row per clip: its facts, or why it cannot be used."""
+    from vidrep_pipelines.data.sources.jhmdb import inspect_jhmdb, jhmdb_sequences
+
+    clips = jhmdb_sequences(_root(jhmdb.root, miniature), jhmdb)
+    items = [Item(files.id, files, files.digest) for files in clips]
+    return Job("jhmdb", inspect_jhmdb, items, (), fanout)
+
+
+def plan_vip_inspection(miniature: Path, vip: VipConfig, fanout: FanOutConfig) -> Job:
+    """One row per video: its facts, or why it cannot be used."""
+    from vidrep_pipelines.data.sources.vip import inspect_vip, vip_sequences
+
+    videos = vip_sequences(_root(vip.root, miniature), vip)
+    items = [Item(files.id, files, files.digest) for files in videos]
+    return Job("vip", inspect_vip, items, (), fanout)
+
+
+def index_sequences(inspection: Parts) -> pd.DataFrame:
+    """The table of sequences, those with errors included."""
+    from vidrep_pipelines.data.label_sequences.sequence import build_sequence_table
+
+    return build_sequence_table(inspection.table, inspection.folder)
+
+
+def _miniature(
+    release: ReleaseName, clips: Parts, config: LabelMiniatureConfig, root: Path | None
+) -> MiniatureRequest:
+    from vidrep_pipelines.common.digest import digest_of
+
+    chosen = clips.ids if root is None else []
+    labelled = tuple(LabelledClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5")) for clip in chosen)
+    content = clips.content_digest if root is None else ""
+    return MiniatureRequest(release, labelled, config.quality, digest_of(content, config.quality))
+
+
+def _root(root: Path | None, miniature: Path) -> Path:
+    return (miniature if root is None else root).absolute()

@@ -1,0 +1,71 @@
+"""Frames and label maps as files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.label_sequences.images import (
+    DAVIS_PALETTE,
+    read_frame,
+    read_header,
+    read_labels,
+    write_labels,
+)
+
+# The first 22 colors as the spec of DAVIS lists them.
+COLORS = [
+    (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128),
+    (128, 128, 128), (64, 0, 0), (191, 0, 0), (64, 128, 0), (191, 128, 0), (64, 0, 128), (191, 0, 128),
+    (64, 128, 128), (191, 128, 128), (0, 64, 0), (128, 64, 0), (0, 191, 0), (128, 191, 0), (0, 64, 128),
+    (128, 64, 128),
+]  # fmt: skip
+
+
+def test_palette() -> None:
+    triples = [DAVIS_PALETTE[3 * index : 3 * index + 3] for index in range(256)]
+    assert triples == COLORS + [(index, index, index) for index in range(22, 256)]
+
+
+def test_label_maps_survive_the_file(tmp_path: Path) -> None:
+    labels = np.random.default_rng(0).integers(0, 256, (7, 11), dtype=np.uint8)
+    write_labels(tmp_path / "a.png", labels)
+    np.testing.assert_array_equal(read_labels(tmp_path / "a.png"), labels)
+    assert read_header(tmp_path / "a.png") == (11, 7, "P")
+    with Image.open(tmp_path / "a.png") as image:
+        assert tuple(image.getpalette() or ()) == DAVIS_PALETTE
+
+
+def test_grey_maps_are_read_and_colors_refused(tmp_path: Path) -> None:
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    Image.fromarray(labels).save(tmp_path / "grey.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "grey.png"), labels)
+    Image.fromarray(np.stack([labels] * 3, axis=-1)).save(tmp_path / "colors.png")
+    with pytest.raises(InputError, match=r"colors\.png holds no label indices: its color mode is RGB"):
+        read_labels(tmp_path / "colors.png")
+
+
+def test_every_frame_becomes_rgb(tmp_path: Path) -> None:
+    Image.fromarray(np.full((3, 4), 9, np.uint8)).save(tmp_path / "grey.png")
+    frame = read_frame(tmp_path / "grey.png")
+    assert (frame.shape, frame.dtype, int(frame.min())) == ((3, 4, 3), np.uint8, 9)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", None])
+def test_bad_files_are_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    for read in (read_frame, read_labels, read_header):
+        with pytest.raises(InputError, match=r"a\.jpg is (missing|no readable image)"):
+            read(path)
+
+
+def test_cut_off_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(InputError, match=r"a\.png is no readable image"):
+        read_frame(path)
