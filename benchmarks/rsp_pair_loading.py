@@ -12,12 +12,15 @@ from torch.utils.data import DataLoader
 
 from benchmarks.clips import raw_clips
 from benchmarks.reference.pair_loading_published import PublishedPairs
+from benchmarks.reference.resize_published import ffmpeg_is_installed, resize_published
 from benchmarks.timing import Result, seconds
 from vidrep_pipelines.data.clip_dataset import ClipDataset
 from vidrep_pipelines.data.sampling import PairSampling
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
 from vidrep_pipelines.data.video.decode import FrameReader, ReaderName
-from vidrep_pipelines.data.video.items import INDEX_SUFFIX
+from vidrep_pipelines.data.video.packet_index import PacketIndex
+from vidrep_pipelines.data.video.packet_store import STORE_SUFFIX, PacketStore, part_name
+from vidrep_pipelines.data.video.packet_store_part import write_part
 from vidrep_pipelines.data.video.profiles import ProfileName, ResizeConfig
 from vidrep_pipelines.data.video.transcode import resize_video
 
@@ -43,23 +46,42 @@ class SameBatches:
         self._epoch += 1
 
 
+def published(raw: list[Path], folder: Path) -> tuple[list[Path], int, str]:
+    """The clips as the published preparation makes them, their bytes, and how they were made."""
+    folder.mkdir()
+    paths = [folder / f"{clip.stem}.mp4" for clip in raw]
+    for clip, path in zip(raw, paths, strict=True):
+        if ffmpeg_is_installed():
+            resize_published(clip, path)
+        else:
+            resize_video(clip, path, ResizeConfig(profile="published"))
+    how = "the ffmpeg command" if ffmpeg_is_installed() else "the published profile, without sound"
+    return paths, sum(path.stat().st_size for path in paths), how
+
+
 def resized(raw: list[Path], folder: Path, profile: ProfileName) -> pd.DataFrame:
-    """Resizes the clips with packet indices beside them; returns their table."""
-    rows = []
+    """Resizes the clips and collects their packet indices in a store; returns their table."""
+    folder.mkdir()
+    rows, indices = [], []
     for clip in raw:
-        path = folder / profile / f"{clip.stem}.mp4"
-        path.parent.mkdir(exist_ok=True)
-        facts = resize_video(clip, path, ResizeConfig(profile=profile), path.with_suffix(INDEX_SUFFIX))
-        row = {"id": clip.stem, "path": str(path.relative_to(folder)), "frames": facts["frames"]}
+        path = folder / f"{clip.stem}.mp4"
+        facts = resize_video(clip, path, ResizeConfig(profile=profile))
+        row = {"id": clip.stem, "path": path.name, "frames": facts["frames"]}
         rows.append(row | {"bytes": path.stat().st_size})
+        indices.append((clip.stem, PacketIndex.build(path)))
+    write_part(indices, folder / f"{part_name(0, 1)}{STORE_SUFFIX}")
     return pd.DataFrame(rows)
 
 
 def our_epoch(clips: pd.DataFrame, folder: Path, reader: ReaderName) -> Epoch:
     """A function that loads and normalizes ``OUR_BATCHES`` batches."""
-    suffix = INDEX_SUFFIX if reader == "auto" else None
     data = ClipDataset(
-        clips, folder, PairSampling(), FrameTransform(), reader=FrameReader(reader), index_suffix=suffix
+        clips,
+        folder,
+        PairSampling(),
+        FrameTransform(),
+        reader=FrameReader(reader),
+        packet_store=PacketStore(folder) if reader == "auto" else None,
     )
     loader = DataLoader(
         data,
@@ -79,9 +101,9 @@ def our_epoch(clips: pd.DataFrame, folder: Path, reader: ReaderName) -> Epoch:
     return epoch
 
 
-def published_epoch(clips: pd.DataFrame, folder: Path) -> Epoch:
+def published_epoch(clips: list[Path]) -> Epoch:
     """A function that loads ``REFERENCE_BATCHES`` batches."""
-    data = PublishedPairs([folder / path for path in clips["path"]], length=REFERENCE_BATCHES * BATCH)
+    data = PublishedPairs(clips, length=REFERENCE_BATCHES * BATCH)
     # Kept workers favour the reference: the published loader starts its workers anew in every epoch.
     loader = DataLoader(
         data,
@@ -105,34 +127,43 @@ def run() -> dict[str, Result]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         raw, what = raw_clips(folder)
-        published, train = (resized(raw, folder, profile) for profile in ("published", "train"))
+        clips, published_bytes, how = published(raw, folder / "published")
+        train, small = (resized(raw, folder / profile, profile) for profile in ("train", "small"))
         epochs = {
-            "reference": published_epoch(published, folder),
-            "rsp_pair_loading": our_epoch(train, folder, "auto"),
-            "rsp_pair_loading_decord": our_epoch(train, folder, "decord"),
+            "reference": published_epoch(clips),
+            "rsp_pair_loading": our_epoch(train, folder / "train", "auto"),
+            "rsp_pair_loading_small": our_epoch(small, folder / "small", "auto"),
+            "rsp_pair_loading_decord": our_epoch(train, folder / "train", "decord"),
         }
-        for epoch in epochs.values():
-            epoch()  # starts the workers
-        times: dict[str, list[float]] = {side: [] for side in epochs}
-        for _ in range(ROUNDS):
-            for side, epoch in epochs.items():
-                times[side].append(seconds(epoch, time.perf_counter))
+        medians = _medians(epochs)
     torch.set_num_threads(threads)
-    size = train["bytes"].sum() / published["bytes"].sum()
-    reference = REFERENCE_BATCHES * BATCH / statistics.median(times.pop("reference"))
+    reference = REFERENCE_BATCHES * BATCH / medians.pop("reference")
+    sizes = {"rsp_pair_loading_small": small["bytes"].sum() / published_bytes}
+    share = train["bytes"].sum() / published_bytes
     return {
-        side: _result(statistics.median(rounds), reference, side, size, what)
-        for side, rounds in times.items()
+        side: _result(elapsed, reference, side, sizes.get(side, share), f"{what}; reference files by {how}")
+        for side, elapsed in medians.items()
     }
+
+
+def _medians(epochs: dict[str, Epoch]) -> dict[str, float]:
+    for epoch in epochs.values():
+        epoch()  # starts the workers
+    times: dict[str, list[float]] = {side: [] for side in epochs}
+    for _ in range(ROUNDS):
+        for side, epoch in epochs.items():
+            times[side].append(seconds(epoch, time.perf_counter))
+    return {side: statistics.median(rounds) for side, rounds in times.items()}
 
 
 def _result(elapsed: float, reference: float, name: str, size: float, what: str) -> Result:
     ours = OUR_BATCHES * BATCH / elapsed
+    profile = "small" if name.endswith("small") else "train"
     reader = "decord" if name.endswith("decord") else "the packet index"
     how = (
         f"{what}; two pairs per sample, 224 crops, DataLoader with {WORKERS} workers that are already "
-        f"running, wall time, interleaved, medians of {ROUNDS} rounds; ours: train profile ({size:.2f} times "
-        f"the bytes of the published profile, both without sound) read through {reader}, normalized per "
-        "batch; reference: published profile, decord frame by frame, Pillow"
+        f"running, wall time, interleaved, medians of {ROUNDS} rounds; ours: {profile} profile ({size:.2f} "
+        f"times the reference's bytes) read through {reader}, normalized per batch; reference: decord frame "
+        "by frame, Pillow"
     )
     return Result(ratio=ours / reference, ours=ours, reference=reference, unit="samples per second", how=how)

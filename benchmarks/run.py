@@ -13,8 +13,21 @@ RESULTS = Path(__file__).parent / "results.json"
 # Module -> the results that its run() returns.
 BENCHMARKS = {
     "benchmarks.rsp_training_step": ("rsp_training_step_fp32", "rsp_training_step_bf16"),
-    "benchmarks.rsp_pair_loading": ("rsp_pair_loading", "rsp_pair_loading_decord"),
+    "benchmarks.rsp_pair_loading": (
+        "rsp_pair_loading",
+        "rsp_pair_loading_small",
+        "rsp_pair_loading_decord",
+    ),
+    "benchmarks.resize_throughput": ("resize_throughput",),
     "benchmarks.crop_resize_normalise": ("crop_resize_normalise",),
+    "benchmarks.frame_evaluation": ("carl_retrieval", "carl_tau", "carl_dtw"),
+    "benchmarks.propagation_window": ("propagation_window",),
+    "benchmarks.propagation_per_frame": ("propagation_per_frame",),
+    "benchmarks.propagation_memory": ("propagation_memory",),
+    "benchmarks.davis_jf": ("davis_jf",),
+    "benchmarks.hdf5_reads": ("hdf5_clip_read", "hdf5_frame_read"),
+    "benchmarks.ssim": ("ssim",),
+    "benchmarks.frechet_distance": ("frechet_distance",),
 }
 
 

@@ -47,6 +47,15 @@ def mean_across_ranks(values: Tensor) -> Tensor:
     return sum_across_ranks(values) / world_size()
 
 
+def gather_across_ranks(values: Tensor) -> Tensor:
+    """Concatenates the tensors of all processes, equal in shape, in the order of ranks; without gradient."""
+    if world_size() == 1:
+        return values.detach()
+    parts = [torch.empty_like(values) for _ in range(world_size())]
+    dist.all_gather(parts, values.detach().contiguous())
+    return torch.cat(parts)
+
+
 def gather_objects(value: Any) -> list[Any]:
     """The small picklable value of every process, in the order of ranks."""
     gathered: list[Any] = [value]

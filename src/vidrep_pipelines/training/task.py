@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
+import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -29,11 +30,14 @@ class StepInfo:
         epoch: Passes over the data done so far, with its fraction.
         mean_across_ranks: Averages a tensor over the processes. Its result carries no gradient: it serves
             decisions (for example whether a mean is below a threshold) on which all processes must agree.
+        gather_across_ranks: Concatenates the tensors of all processes, equal in shape, along the first
+            dimension. Its result carries no gradient.
     """
 
     step: int
     epoch: float
     mean_across_ranks: Callable[[Tensor], Tensor]
+    gather_across_ranks: Callable[[Tensor], Tensor] = torch.Tensor.detach
 
 
 class Task(Protocol):
@@ -74,6 +78,19 @@ class Task(Protocol):
 
     def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
         """Makes pictures in ``directory`` and returns them. Runs on the first process, in eval mode."""
+
+
+@runtime_checkable
+class FollowsUpdates(Protocol):
+    """A task with something in its model that no optimizer moves, such as a moving average."""
+
+    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+        """Called on every process once per update, after the optimizer's step.
+
+        Args:
+            model: The model; only buffers may be changed, and on all processes alike.
+            step: As in the loss of this update.
+        """
 
 
 class TrainingStep(nn.Module):

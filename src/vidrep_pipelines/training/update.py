@@ -19,7 +19,7 @@ from vidrep_pipelines.training.parts import TrainingParts
 from vidrep_pipelines.training.precision import autocast
 from vidrep_pipelines.training.schedule import Schedule
 from vidrep_pipelines.training.strategy import micro_step
-from vidrep_pipelines.training.task import Metrics, StepInfo, Task
+from vidrep_pipelines.training.task import FollowsUpdates, Metrics, StepInfo, Task
 
 _SMALLEST_SCALE = 2.0**-24
 
@@ -76,7 +76,9 @@ class Updater:
         """
         rate = self._schedule.learning_rate(step)
         set_learning_rate(self._parts.optimizer, rate)
-        info = StepInfo(step, self._schedule.epoch(step), distributed.mean_across_ranks)
+        info = StepInfo(
+            step, self._schedule.epoch(step), distributed.mean_across_ranks, distributed.gather_across_ranks
+        )
         losses, names, metrics = [], [], list[Metrics]()
         for number in range(self._plan.accumulation):
             batch = next(batches)
@@ -87,6 +89,8 @@ class Updater:
         norm = self._gradient_norm()
         loss_mean, stop = self._agree(step, torch.stack(losses), norm, names, stop=stop_requested())
         skipped = self._apply()
+        if isinstance(self._task, FollowsUpdates):
+            self._task.after_update(self._parts.model, info)
         return UpdateOutcome(loss_mean, rate, float(norm), skipped, stop, _mean_of(metrics))
 
     def _backward(self, batch: Mapping[str, Any], info: StepInfo, number: int) -> tuple[Tensor, Metrics]:

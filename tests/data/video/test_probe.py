@@ -11,7 +11,7 @@ from tests.helpers.videos import (
     write_video,
 )
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.video import container
+from vidrep_pipelines.data.video import container, stored_video
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.probe import displayed_size, probe, quarter_turns
 
@@ -111,7 +111,7 @@ def test_a_file_without_permission(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(container.av, "open", refuse)
-    monkeypatch.setattr(container.Path, "open", refuse)
+    monkeypatch.setattr(stored_video.os, "open", refuse)
     with pytest.raises(UnreadableVideoError, match=r"secret\.mp4.*Permission denied"):
         probe(path)
 

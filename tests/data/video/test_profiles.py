@@ -38,14 +38,20 @@ def test_published_rule_for_any_size(width, height, short_side):
 def test_options_are_those_of_the_encoder():
     assert PROFILES["train"].options() == {
         "preset": "veryfast",
-        "crf": "23",
-        "g": "12",
-        "bf": "0",
+        "crf": "22.3",
+        "g": "25",
+        "bf": "3",
         "tune": "fastdecode",
-        "keyint_min": "12",
+        "partitions": "i4x4,i8x8",
+        "motion-est": "dia",
+        "psy": "0",
+        "rc-lookahead": "8",
+        "keyint_min": "25",
         "sc_threshold": "0",
+        "b_strategy": "0",
+        "b-pyramid": "none",
     }
-    assert PROFILES["published"].options() == {"preset": "medium", "crf": "23", "g": "250", "bf": "3"}
+    assert PROFILES["published"].options() == {"preset": "medium", "crf": "23.0", "g": "250", "bf": "3"}
     assert ResizeConfig(profile="small").encoding is PROFILES["small"]
 
 

@@ -1,0 +1,22 @@
+"""The published preparation of a clip: one ffmpeg process with default options, sound encoded again, too."""
+
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+
+def ffmpeg_is_installed() -> bool:
+    return shutil.which("ffmpeg") is not None
+
+
+def resize_published(source: Path, destination: Path, short_side: int = 256) -> None:
+    """Scales the short side; the other one keeps the aspect ratio and is cut to an even number."""
+    size = f"'if(gt(iw,ih),-2,{short_side})':'if(gt(iw,ih),{short_side},-2)'"
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-i", str(source), "-vf", f"scale={size}"]
+    subprocess.run([*command, str(destination)], check=True)
+
+
+def cpu_seconds_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

@@ -1,0 +1,63 @@
+"""Assembles one shard from prepared episodes. Nothing is decoded any more: bytes are copied."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
+from vidrep_pipelines.data.frame_store.plan import Member, ShardRequest
+from vidrep_pipelines.data.frame_store.shard import (
+    FRAMES,
+    SHARD_SUFFIX,
+    VERSION_STAMP,
+    View,
+    read_views,
+    write_shard,
+)
+
+
+def assemble_shard(request: ShardRequest, outputs: Mapping[str, Path]) -> dict[str, str | int]:
+    """Copies the views of the members into one file.
+
+    Args:
+        request: The shard.
+        outputs: Where the shard (".h5") goes.
+
+    Returns:
+        One row: split, views, frames, content_digest (of the file's bytes).
+
+    Raises:
+        InputError: A member is missing or damaged, or members do not fit together.
+    """
+    members = [(member, read_views(member.path)) for member in request.members]
+    views = [all_views[row] for member, all_views in members for row in member.rows]
+    path = outputs[SHARD_SUFFIX]
+    attributes = {**request.attributes, VERSION_STAMP: request.digest}
+    write_shard(path, views, _pictures(members, request.size), request.size, attributes)
+    return {
+        "split": request.split,
+        "views": len(views),
+        "frames": sum(view.frames for view in views),
+        "content_digest": digest_of_file(path),
+    }
+
+
+def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Yields (T, H, W, 3) per view; one member is open at a time."""
+    for member, views in members:
+        frames = ContiguousArray(member.path, FRAMES)
+        try:
+            if frames.shape[1:] != (*size, 3):
+                raise InputError(
+                    f"{member.path} holds frames of {frames.shape[1:]}, the shard is for {(*size, 3)}. "
+                    "Remedy: prepare the episode again."
+                )
+            starts = np.cumsum([0, *(view.frames for view in views)]).tolist()
+            for row in member.rows:
+                yield frames.read(starts[row], starts[row + 1])
+        finally:
+            frames.close()

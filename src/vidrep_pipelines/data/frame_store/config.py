@@ -1,0 +1,76 @@
+"""Parameters of a frame store."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+SPLITS = ("train", "validation", "test")
+
+
+class FramesConfig(FrozenConfig):
+    """How the frames of an episode are prepared."""
+
+    height: int = Field(64, ge=1)
+    """Of the stored frames, in pixels."""
+
+    width: int = Field(64, ge=1)
+    """Of the stored frames, in pixels. Whole frames are resized; the aspect ratio is not kept."""
+
+    min_frames: int = Field(12, ge=1)
+    """Shorter views are left out, with a reason: no window of this length could be drawn from them."""
+
+    allow_truncated: bool = True
+    """Keeps what came before the damage in a view that breaks in the middle, if that is long enough."""
+
+
+class SplitConfig(FrozenConfig):
+    """Which episodes are held out."""
+
+    unit: Literal["trajectory", "view"] = "trajectory"
+    """What is dealt to the splits. ``view`` is the published rule: every camera of a trajectory on its own,
+    so that other cameras of nearly every held-out trajectory are trained on. Comparable with the original,
+    but no measure of generalization."""
+
+    validation: float = Field(256, ge=0)
+    """Number of units held out for validation; below 1, their share of all."""
+
+    test: float = Field(256, ge=0)
+    """Number of units held out for the test; below 1, their share of all."""
+
+    seed: int = 23
+    """Of the shuffle (Python's generator, as published)."""
+
+
+class SelectionConfig(FrozenConfig):
+    """Which views of the prepared episodes go into a store."""
+
+    robots: tuple[str, ...] = ()
+    """Keep only these robots. Empty: all."""
+
+    cameras: tuple[int, ...] = ()
+    """Keep only the views of these cameras. Empty: all."""
+
+
+class FrameStoreConfig(FrozenConfig):
+    """A frame store: which views, dealt to which split, in files of which size."""
+
+    name: str = Field("frames", pattern=r"^[A-Za-z0-9_-]+$")
+    """Part of the names of the shards: ``train/<name>_train_00000.h5``."""
+
+    selection: SelectionConfig = SelectionConfig()
+    """Which views."""
+
+    split: SplitConfig = SplitConfig()
+    """Which of them are held out."""
+
+    shard_mebibytes: int = Field(1024, ge=1)
+    """Size of a shard. A trajectory is never divided, so that a shard may be a little larger."""
+
+    @model_validator(mode="after")
+    def _shares_leave_something(self) -> "FrameStoreConfig":
+        shares = [share for share in (self.split.validation, self.split.test) if share < 1]
+        if sum(shares) >= 1:
+            raise ValueError("split.validation and split.test leave nothing to train on")
+        return self

@@ -1,0 +1,138 @@
+"""The manifest of a store: one row per view, which says where its frames are."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX, VERSION_STAMP, read_views
+
+MANIFEST = "manifest.parquet"
+_FACTS = b"vidrep_pipelines.frame_store"
+_COUNTS = {"start": "frames", "state_start": "states", "action_start": "actions"}
+
+
+@dataclass(frozen=True)
+class StoreFacts:
+    """What holds for the whole store.
+
+    Attributes:
+        height: Of the frames.
+        width: Of the frames.
+        mean: Of the training pixels in 0..1, per color channel.
+        std: Standard deviation of the same.
+        split_unit: ``trajectory`` or ``view``.
+        seed: Of the split.
+        shards: Digest of all that determines the content of a file, by its path below the store.
+    """
+
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    split_unit: str
+    seed: int
+    shards: Mapping[str, str]
+
+    @property
+    def content_digest(self) -> str:
+        """Changes with anything that the stored frames depend on, and with how they are dealt out."""
+        return digest_of(FORMAT_VERSION, dict(self.shards))
+
+
+def write_manifest(folder: Path, shards: Sequence[str]) -> Path:
+    """Reads the headers of all shards and writes the manifest, as a whole or not at all.
+
+    Args:
+        folder: The store.
+        shards: Their paths below the store without suffix.
+
+    Raises:
+        InputError: A shard is damaged, or there are none.
+    """
+    if not shards:
+        raise InputError(f"{folder}: there are no shards. Remedy: see which stage before failed.")
+    files = [f"{name}{SHARD_SUFFIX}" for name in shards]
+    table = pd.concat([_rows(folder, file) for file in files]).sort_values("id", ignore_index=True)
+    repeated = table.loc[table["id"].duplicated(), "id"]
+    if len(repeated):
+        raise InputError(f"{folder}: {repeated.iloc[0]!r} and {len(repeated) - 1} others are in it twice.")
+    facts = _facts(folder, files)
+    content = pa.Table.from_pandas(table, preserve_index=False)
+    content = content.replace_schema_metadata({_FACTS: json.dumps(asdict(facts)).encode()})
+    with atomic_file(folder / MANIFEST) as temporary:
+        pq.write_table(content, temporary, compression="zstd")
+    return folder / MANIFEST
+
+
+def read_manifest(folder: Path) -> tuple[pd.DataFrame, StoreFacts]:
+    """The rows, sorted by id, and the facts.
+
+    Returns:
+        Columns id, trajectory, camera, robot, split, shard, source_frames, then first row and number of rows
+        in the shard's arrays: start, frames; state_start, states; action_start, actions.
+
+    Raises:
+        InputError: There is no manifest, or it is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{folder} is no finished frame store. Remedy: run the pipeline that makes it.")
+    try:
+        table = pq.read_table(path)
+        facts = json.loads(table.schema.metadata[_FACTS])
+        facts = {**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])}
+        return table.to_pandas(), StoreFacts(**facts)
+    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}). Remedy: delete it and run the pipeline again."
+        ) from error
+
+
+def _rows(folder: Path, file: str) -> pd.DataFrame:
+    views = read_views(folder / file)
+    table = pd.DataFrame(
+        {
+            "id": [view.id for view in views],
+            "trajectory": [view.trajectory for view in views],
+            "camera": [view.camera for view in views],
+            "robot": [view.robot for view in views],
+            "split": file.split("/", maxsplit=1)[0],
+            "shard": file,
+            "source_frames": [view.source_frames for view in views],
+            "frames": [view.frames for view in views],
+            "states": [len(view.states) for view in views],
+            "actions": [len(view.actions) for view in views],
+        }
+    )
+    return table.assign(**{start: _starts(table[count]) for start, count in _COUNTS.items()})
+
+
+def _starts(counts: "pd.Series[int]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return np.cumsum(counts.to_numpy(np.int64)) - counts.to_numpy(np.int64)
+
+
+def _facts(folder: Path, files: Sequence[str]) -> StoreFacts:
+    versions: dict[str, str] = {}
+    for name in files:
+        with h5py.File(folder / name, "r", locking=False) as file:
+            attributes = dict(file.attrs)
+        versions[name] = str(attributes[VERSION_STAMP])
+    return StoreFacts(
+        height=int(attributes["height"]),
+        width=int(attributes["width"]),
+        mean=tuple(attributes["mean"].tolist()),
+        std=tuple(attributes["std"].tolist()),
+        split_unit=str(attributes["split_unit"]),
+        seed=int(attributes["seed"]),
+        shards=versions,
+    )

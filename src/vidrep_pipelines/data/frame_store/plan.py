@@ -1,0 +1,175 @@
+"""Plans the shards of a store: which views of which prepared episodes go where."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.data.frame_store.config import SPLITS, FramesConfig, FrameStoreConfig, SelectionConfig
+from vidrep_pipelines.data.frame_store.episode import view_name
+from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX
+from vidrep_pipelines.data.frame_store.split import split_views
+from vidrep_pipelines.data.frame_store.statistics import PixelStatistics, pixel_statistics
+
+_MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Member:
+    """A prepared episode in a shard.
+
+    Attributes:
+        path: Its file.
+        rows: Which of its views are taken, ascending.
+    """
+
+    path: Path
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ShardRequest:
+    """What assembling one shard needs.
+
+    Attributes:
+        id: Path without suffix, such as ``train/robonet_train_00000``.
+        split: Which split it belongs to.
+        members: In the order of the file.
+        attributes: What the file says about itself.
+        size: Height and width of the frames.
+        digest: Changes with the content of the members and with everything else.
+    """
+
+    id: str
+    split: str
+    members: tuple[Member, ...]
+    attributes: Mapping[str, Any] = field(hash=False)
+    size: tuple[int, int]
+    digest: str
+
+
+def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
+    """One row per view of the prepared episodes.
+
+    Args:
+        episodes: Manifest of the preparation: id, status, digest, robot, view_facts.
+
+    Returns:
+        Columns id, trajectory, robot, camera, frames, row (position in the episode's file), digest (of the
+        episode) and pixel_sums, sorted by trajectory and row.
+
+    Raises:
+        InputError: No episode could be prepared.
+    """
+    ok = episodes[episodes["status"] == "ok"] if "view_facts" in episodes else episodes.head(0)
+    if ok.empty:
+        raise InputError(
+            f"None of {len(episodes)} episodes could be prepared; the table of failures in the log says why."
+        )
+    rows = [
+        {"trajectory": name, "robot": robot, "digest": digest, "row": row, **facts}
+        for name, robot, digest, text in ok[["id", "robot", "digest", "view_facts"]].itertuples(index=False)
+        for row, facts in enumerate(json.loads(text))
+    ]
+    table = pd.DataFrame(rows).sort_values(["trajectory", "row"], ignore_index=True)
+    names = [view_name(*view) for view in zip(table["trajectory"], table["camera"], strict=True)]
+    return table.assign(id=names)
+
+
+def plan_shards(
+    episodes: pd.DataFrame, folder: Path, frames: FramesConfig, config: FrameStoreConfig
+) -> list[ShardRequest]:
+    """Selects views, deals them to the splits, and packs each split into shards.
+
+    Args:
+        episodes: Manifest of the preparation.
+        folder: Where the prepared episodes are.
+        frames: How they were prepared.
+        config: The store.
+
+    Raises:
+        InputError: No episode could be prepared.
+        ConfigurationError: The selection leaves nothing, or the split leaves nothing to train on.
+    """
+    views = select_views(view_table(episodes), config.selection)
+    views = views.assign(split=split_views(views, config.split))
+    statistics = train_statistics(views, frames)
+    requests: list[ShardRequest] = []
+    for split in SPLITS:
+        attributes = _attributes(split, config, statistics)
+        groups = _pack(views[views["split"] == split], frames, config.shard_mebibytes * _MEBIBYTE)
+        for number, group in enumerate(groups):
+            name = f"{split}/{config.name}_{split}_{number:05d}"
+            requests.append(_request(name, split, group, folder, attributes, (frames.height, frames.width)))
+    return requests
+
+
+def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFrame:
+    """The rows of the selected robots and cameras.
+
+    Raises:
+        ConfigurationError: There are none; the message says what there is.
+    """
+    chosen = np.ones(len(views), bool)
+    if selection.robots:
+        chosen &= views["robot"].isin(selection.robots).to_numpy()
+    if selection.cameras:
+        chosen &= views["camera"].isin(selection.cameras).to_numpy()
+    if not chosen.any():
+        raise ConfigurationError(
+            f"selection: no view is of the robots {selection.robots or 'all'} and the cameras "
+            f"{selection.cameras or 'all'}. There are the robots {sorted(set(views['robot']))} and the "
+            f"cameras {sorted(set(views['camera']))}."
+        )
+    return views[chosen].reset_index(drop=True)
+
+
+def train_statistics(views: pd.DataFrame, frames: FramesConfig) -> PixelStatistics:
+    """Statistics of the pixels of the training split, weighted by frames."""
+    train = views[views["split"] == "train"]
+    pixels = int(train["frames"].sum()) * frames.height * frames.width
+    return pixel_statistics((np.array(sums, np.int64) for sums in train["pixel_sums"]), pixels)
+
+
+def _attributes(split: str, config: FrameStoreConfig, statistics: PixelStatistics) -> dict[str, Any]:
+    return {
+        "split": split,
+        "split_unit": config.split.unit,
+        "seed": config.split.seed,
+        "mean": list(statistics.mean),
+        "std": list(statistics.std),
+    }
+
+
+def _pack(views: pd.DataFrame, frames: FramesConfig, limit: int) -> Iterator[pd.DataFrame]:
+    """Cuts the views into groups of about ``limit`` bytes, between trajectories."""
+    if views.empty:
+        return
+    sizes = views.groupby("trajectory", sort=False)["frames"].sum() * (frames.height * frames.width * 3)
+    before = sizes.cumsum() - sizes
+    for _, group in views.groupby(views["trajectory"].map(before // limit)):
+        yield group
+
+
+def _request(
+    name: str,
+    split: str,
+    views: pd.DataFrame,
+    folder: Path,
+    attributes: dict[str, Any],
+    size: tuple[int, int],
+) -> ShardRequest:
+    taken = [
+        (trajectory, tuple(rows["row"].tolist()), rows["digest"].iloc[0])
+        for trajectory, rows in views.groupby("trajectory", sort=False)
+    ]
+    members = tuple(Member(folder / f"{trajectory}{SHARD_SUFFIX}", rows) for trajectory, rows, _ in taken)
+    return ShardRequest(
+        name, split, members, attributes, size, digest_of(FORMAT_VERSION, taken, attributes, size)
+    )

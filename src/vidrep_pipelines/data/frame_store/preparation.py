@@ -1,0 +1,127 @@
+"""Prepares one episode: decodes it, resizes its frames, and stores it as a shard of its own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.area_resize import resize_frame
+from vidrep_pipelines.data.frame_store.config import FramesConfig
+from vidrep_pipelines.data.frame_store.episode import DamagedViewError, Episode, EpisodeSource, EpisodeView
+from vidrep_pipelines.data.frame_store.shard import (
+    FORMAT_VERSION,
+    SHARD_SUFFIX,
+    View,
+    pixel_sums,
+    write_shard,
+)
+
+_PREPARATION = 1
+"""Version of what equal parameters lead to: raised when stored pixels or facts change."""
+
+
+@dataclass(frozen=True)
+class EpisodeRequest:
+    """What preparing one episode needs.
+
+    Attributes:
+        source: The episode.
+        config: How its frames are prepared.
+    """
+
+    source: EpisodeSource
+    config: FramesConfig
+
+    @property
+    def id(self) -> str:
+        """Name of the trajectory, which is also that of its file."""
+        return self.source.trajectory
+
+    @property
+    def digest(self) -> str:
+        """Changes with all that the prepared episode depends on."""
+        return digest_of(_PREPARATION, FORMAT_VERSION, self.config, self.source.digest)
+
+
+def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dict[str, str | int | None]:
+    """Stores an episode's frames at their final size.
+
+    Args:
+        request: The episode.
+        outputs: Where the shard (".h5") goes.
+
+    Returns:
+        One row: robot, views, frames (of all views), verdict (``healthy`` or ``damaged``), problems (what was
+        cut or left out, and why), and view_facts (JSON text: camera, frames and pixel sums of every view).
+
+    Raises:
+        InputError: The file cannot be read, or no view of it is usable; the message says why, view by view.
+    """
+    config, problems = request.config, list[str]()
+    views, blocks = [], []
+    with request.source.open() as episode:
+        for view in episode.views:
+            frames, problem = _usable_frames(view, episode.usable_frames, config)
+            problems += [problem] if problem else []
+            if len(frames):
+                views.append(_view(request.id, episode, view, frames))
+                blocks.append(frames)
+        if not views:
+            raise InputError("; ".join(problems) or f"{request.id}: there are no pictures in it.")
+        write_shard(outputs[SHARD_SUFFIX], views, blocks, (config.height, config.width), {})
+        return {
+            "robot": episode.robot,
+            "views": len(views),
+            "frames": sum(view.frames for view in views),
+            "verdict": "damaged" if problems else "healthy",
+            "problems": "; ".join(problems) or None,
+            "view_facts": json.dumps([_facts(view) for view in views]),
+        }
+
+
+def _usable_frames(
+    view: EpisodeView, limit: int | None, config: FramesConfig
+) -> tuple[NDArray[np.uint8], str]:
+    """(T, H, W, 3) frames, none of them if there are too few; and what was wrong, or nothing."""
+    name, problem, frames = f"camera {view.camera}", "", list[NDArray[np.uint8]]()
+    try:
+        frames.extend(
+            resize_frame(picture, config.height, config.width) for picture in islice(view.pictures, limit)
+        )
+    except DamagedViewError as error:
+        problem = f"{name}: {error}"
+    if problem and not config.allow_truncated:
+        return _no_frames(config), problem
+    if len(frames) < config.min_frames:
+        known = "" if limit is None else f" (states and actions are known for {limit})"
+        short = f"{name}: {len(frames)} usable frames{known}, at least {config.min_frames} are wanted"
+        return _no_frames(config), f"{problem}; {short}" if problem else short
+    return np.stack(frames), problem
+
+
+def _no_frames(config: FramesConfig) -> NDArray[np.uint8]:
+    return np.empty((0, config.height, config.width, 3), np.uint8)
+
+
+def _view(trajectory: str, episode: Episode, view: EpisodeView, frames: NDArray[np.uint8]) -> View:
+    T = len(frames)
+    return View(
+        trajectory=trajectory,
+        camera=view.camera,
+        robot=episode.robot,
+        frames=T,
+        source_frames=view.source_frames,
+        states=episode.states[:T],
+        actions=episode.actions[: T - 1],
+        pixel_sums=pixel_sums(frames),
+    )
+
+
+def _facts(view: View) -> dict[str, object]:
+    return {"camera": view.camera, "frames": view.frames, "pixel_sums": view.pixel_sums.tolist()}

@@ -1,0 +1,154 @@
+"""The handle on a store: frames, states and actions of a view, by its name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.data.frame_store.config import SelectionConfig
+from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
+from vidrep_pipelines.data.frame_store.manifest import StoreFacts, read_manifest
+from vidrep_pipelines.data.frame_store.plan import select_views
+from vidrep_pipelines.data.frame_store.shard import FRAMES, VERSION_STAMP
+from vidrep_pipelines.data.frame_store.view_index import ViewIndex
+
+Selection = slice | Sequence[int] | NDArray[np.integer[Any]]
+
+
+class FrameStore:
+    """Random access to the frames of many views.
+
+    Files are opened when something of them is first asked for. The handle may be pickled and may cross a
+    fork; worker processes of a loader share its index.
+
+    Args:
+        folder: The store.
+
+    Attributes:
+        folder: The store.
+        facts: Size of the frames, statistics of the training pixels, digests.
+        index: Where every view lies.
+
+    Raises:
+        InputError: There is no finished store in the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        table, facts = read_manifest(Path(folder))
+        self._set_up(Path(folder), facts, ViewIndex(table))
+
+    @classmethod
+    def _of(cls, folder: Path, facts: StoreFacts, index: ViewIndex) -> Self:
+        store = cls.__new__(cls)
+        store._set_up(folder, facts, index)
+        return store
+
+    def _set_up(self, folder: Path, facts: StoreFacts, index: ViewIndex) -> None:
+        self.folder, self.facts, self.index = folder, facts, index
+        self._frames, self._states, self._actions = (
+            OpenArrays(folder, name, VERSION_STAMP, facts.shards) for name in (FRAMES, "state", "action")
+        )
+
+    def select(self, split: str | None = None, selection: SelectionConfig | None = None) -> Self:
+        """The same store with the views of one split, of some robots or cameras only.
+
+        Raises:
+            ConfigurationError: That leaves nothing; the message says what there is.
+        """
+        table = self.table
+        if split is not None:
+            present = sorted(set(table["split"]))
+            table = table[table["split"] == split]
+            if table.empty:
+                raise ConfigurationError(
+                    f"{self.folder}: there is no view in the split {split!r}, only in {present}."
+                )
+        table = select_views(table, selection or SelectionConfig())
+        return self._of(self.folder, self.facts, ViewIndex(table))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per view of this handle, read anew from the manifest; see ``read_manifest``."""
+        table, _ = read_manifest(self.folder)
+        return table[table["id"].isin(set(self.ids))].reset_index(drop=True)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Names of the views, sorted."""
+        return self.index.ids
+
+    @property
+    def content_digest(self) -> str:
+        """Changes with any stored byte, and with the selection of views."""
+        return digest_of(self.facts.content_digest, list(self.ids))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def length(self, view: str) -> int:
+        """Number of frames of a view."""
+        return self.index.frames(self.index.position(view))[2]
+
+    def frames(self, view: str, selection: Selection = slice(None)) -> NDArray[np.uint8]:
+        """Reads frames of a view.
+
+        Args:
+            view: One of ``ids``.
+            selection: A slice, or frame numbers in any order, with repetitions.
+
+        Returns:
+            (T, H, W, 3) uint8 RGB.
+
+        Raises:
+            InputError: There is no such view, or its file is damaged.
+            IndexError: A frame number is out of range.
+        """
+        return self.frames_at(self.index.position(view), selection)
+
+    def frames_at(self, position: int, selection: Selection = slice(None)) -> NDArray[np.uint8]:
+        """Like :meth:`frames`, for the view at a position in 0..len-1: faster, as no name is looked up."""
+        shard, start, frames = self.index.frames(position)
+        return read_selection(self._frames[shard], start, frames, selection)
+
+    def states(self, view: str) -> NDArray[np.float32]:
+        """(T, S) float32 states of a view; T = 0 if none are known."""
+        shard, start, rows = self.index.states(self.index.position(view))
+        return self._states[shard].read(start, start + rows)
+
+    def actions(self, view: str) -> NDArray[np.float32]:
+        """(T - 1, A) float32 actions between the frames of a view; no rows if none are known."""
+        shard, start, rows = self.index.actions(self.index.position(view))
+        return self._actions[shard].read(start, start + rows)
+
+    def close(self) -> None:
+        """Closes all files."""
+        for arrays in (self._frames, self._states, self._actions):
+            arrays.close()
+
+
+def read_selection(array: ContiguousArray, start: int, frames: int, selection: Selection) -> NDArray[Any]:
+    """Reads rows of a view out of an array with one row per frame.
+
+    Args:
+        array: The array of a whole shard.
+        start: First row of the view.
+        frames: Number of its rows.
+        selection: Which of them.
+
+    Raises:
+        IndexError: A number is negative or beyond the last frame.
+    """
+    if isinstance(selection, slice):
+        first, last, step = selection.indices(frames)
+        if step == 1:
+            return array.read(start + first, start + max(first, last))
+        selection = range(first, last, step)
+    rows = np.asarray(selection, np.int64)
+    if rows.size and not 0 <= rows.min() <= rows.max() < frames:
+        raise IndexError(f"frame numbers must be in 0..{frames - 1}, not {rows.min()}..{rows.max()}")
+    return array.read_rows(rows + start)

@@ -1,0 +1,107 @@
+"""LPIPS: a distance of pictures in the feature space of VGG16."""
+
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.layers.vgg_features import VGG16_WIDTHS, Vgg16Features, initialize_randomly
+from vidrep_pipelines.models.weight_file import read_weights, some_of
+
+HOW_TO_GET = (
+    "LPIPS needs two files: vgg16-397923af.pth, the ImageNet weights that torchvision publishes, and "
+    "vgg.pth, the VGG heads (version 0.1) in the repository richzhang/PerceptualSimilarity."
+)
+
+_SHIFT = (-0.030, -0.088, -0.188)
+_SCALE = (0.458, 0.448, 0.450)
+_SMALLEST_NORM = 1e-10
+
+
+class PerceptualDistance(nn.Module):
+    """LPIPS 0.1, the distance of Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features".
+
+    Its weights are never trained, and it has no mode: dropout, which the original switches on together with
+    training, is left out.
+
+    Args:
+        widths: Channels of the five stages of the trunk.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, widths: tuple[int, ...] = VGG16_WIDTHS) -> None:
+        super().__init__()
+        self.trunk = Vgg16Features(widths)
+        self.heads = nn.ParameterList(nn.Parameter(torch.empty(width)) for width in widths)
+        self.register_buffer("shift", torch.tensor(_SHIFT).view(3, 1, 1), persistent=False)
+        self.register_buffer("scale", torch.tensor(_SCALE).view(3, 1, 1), persistent=False)
+        self.requires_grad_(requires_grad=False)
+
+    @classmethod
+    def load(cls, trunk: Path, heads: Path) -> Self:
+        """Builds the published metric from its two files.
+
+        Args:
+            trunk: VGG16 in torchvision's layout, ``features.<i>.weight`` and ``.bias``; a classifier beside
+                them is passed over.
+            heads: ``lin<k>.model.1.weight`` (1, C, 1, 1), k = 0..4.
+
+        Raises:
+            InputError: A file is absent, damaged, or holds another network.
+        """
+        distance = cls()
+        weights = {k: v for k, v in read_weights(trunk).items() if k.startswith("features.")}
+        _check(weights, distance.trunk.state_dict(), trunk)
+        distance.trunk.load_state_dict(weights)
+        lines = read_weights(heads)
+        names = [f"lin{number}.model.1.weight" for number in range(len(distance.heads))]
+        rows = zip(names, distance.heads, strict=True)
+        _check(lines, {name: head.view(1, -1, 1, 1) for name, head in rows}, heads)
+        for head, name in zip(distance.heads, names, strict=True):
+            head.copy_(lines[name].flatten())
+        return distance
+
+    @classmethod
+    def random(cls, seed: int, widths: tuple[int, ...] = VGG16_WIDTHS) -> Self:
+        """Builds a stand-in with random weights, which also compares textures rather than pixels.
+
+        Its values mean nothing beside those of the published metric.
+        """
+        distance = cls(widths)
+        initialize_randomly(distance.trunk, seed)
+        for head in distance.heads:
+            head.fill_(1 / len(head))
+        return distance
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """Distances (N,) of images (N, 3, H, W) to others of the same shape, both in 0..1."""
+        maps = zip(self._maps(first), self._maps(second), self.heads, strict=True)
+        distances = torch.zeros(len(first), device=first.device)
+        for one, other, head in maps:
+            difference = (_unit(one.float()) - _unit(other.float())).square()
+            distances = distances + torch.einsum("nchw,c->n", difference, head) / difference[0, 0].numel()
+        return distances
+
+    def _maps(self, images: Tensor) -> list[Tensor]:
+        standardized = (2 * images - 1 - self.shift) / self.scale
+        return list(self.trunk(standardized.contiguous(memory_format=torch.channels_last)))
+
+
+def _unit(features: Tensor) -> Tensor:
+    """Divides (N, C, H, W) by the length over the channels."""
+    length: Tensor = features.norm(dim=1, keepdim=True)
+    return features / (length + _SMALLEST_NORM)
+
+
+def _check(found: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+    problems = [
+        name
+        for name in sorted(found.keys() | expected.keys())
+        if name not in found or name not in expected or found[name].shape != expected[name].shape
+    ]
+    if problems:
+        raise InputError(f"{path} holds another network: {some_of(problems)} do not fit. {HOW_TO_GET}")

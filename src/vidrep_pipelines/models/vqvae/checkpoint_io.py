@@ -1,0 +1,150 @@
+"""Published VQ-VAE checkpoints: read, checked, written, in both directions and without losing a tensor."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.model import VqvaeModel
+from vidrep_pipelines.models.vqvae.original_names import original_name, our_name
+from vidrep_pipelines.models.weight_file import read_weights, some_of
+
+_WEIGHTS_ENTRY = "model_state_dict"
+_FROZEN_NETWORKS = "loss."
+_TRAINING_ONLY = ("discriminator.", "codebook_average.")
+# The best metrics so far, which the published files carry, may be numbers of NumPy's.
+_NUMPY_NUMBERS: list[Any] = [
+    np._core.multiarray.scalar,  # type: ignore[attr-defined]
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]
+    np.dtype,
+    type(np.dtype(np.float32)),
+    type(np.dtype(np.float64)),
+]
+
+
+def load_original(path: Path) -> dict[str, Tensor]:
+    """Reads the weights of a checkpoint under the names that it uses, without the networks of its loss.
+
+    Accepts a published ``<step>.ckpt`` (weights under ``"model_state_dict"``), a file that is itself a state
+    dict, and ``.safetensors``. Nothing in the file is executed.
+
+    Raises:
+        InputError: The file is absent, damaged, of another kind, or asks for code to be run.
+    """
+    with torch.serialization.safe_globals(_NUMPY_NUMBERS):
+        try:
+            weights = read_weights(path, None if path.suffix == ".safetensors" else _WEIGHTS_ENTRY)
+        except InputError:
+            weights = read_weights(path)  # not wrapped; or says what is wrong with the file itself
+    return {name: value for name, value in weights.items() if not name.startswith(_FROZEN_NETWORKS)}
+
+
+def from_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Renames published weights to ours; the networks of the loss are left out.
+
+    Raises:
+        InputError: A name is not one of the published model's.
+    """
+    return {our_name(name): value for name, value in state.items() if not name.startswith(_FROZEN_NETWORKS)}
+
+
+def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Renames our weights to the published names; what only training needs is left out.
+
+    Raises:
+        InputError: The model has parts that the published one lacks.
+    """
+    has_head = "decoder.head.0.weight" in state
+    return {
+        original_name(name, has_head=has_head): value
+        for name, value in state.items()
+        if not name.startswith(_TRAINING_ONLY)
+    }
+
+
+def load_into(model: VqvaeModel, state: Mapping[str, Tensor], origin: str) -> None:
+    """Loads published weights into the model; every tensor must be there and fit.
+
+    A codebook that follows moving averages starts them at the published entries, each with an even share.
+
+    Args:
+        model: Receives the weights.
+        state: Weights under the published names.
+        origin: What to call them in an error, for example the file's name.
+
+    Raises:
+        InputError: Another architecture.
+    """
+    own = model.state_dict()
+    renamed = from_original(state)
+    _check(renamed, {k: v for k, v in own.items() if not k.startswith(_TRAINING_ONLY)}, origin)
+    if model.codebook_average is not None:
+        size = model.quantizer.size
+        renamed["codebook_average.shares"] = torch.full((size,), 1 / size)
+        renamed["codebook_average.sums"] = renamed["quantizer.codebook"] / size
+    model.load_state_dict(renamed | {k: v for k, v in own.items() if k not in renamed})
+
+
+def trained_model(config: VqvaeModelConfig, state: Mapping[str, Tensor]) -> VqvaeModel:
+    """The model of a checkpoint of ours, for use: in evaluation mode and without a discriminator.
+
+    Args:
+        config: The model that was trained.
+        state: Weights under our names.
+
+    Raises:
+        InputError: They are of another architecture.
+    """
+    model = VqvaeModel(config)
+    weights = {name: value for name, value in state.items() if not name.startswith("discriminator.")}
+    _check(weights, model.state_dict(), "The checkpoint")
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def original_checkpoint(
+    state: Mapping[str, Tensor], *, step: int, optimizer: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The content of a checkpoint in the published layout, to be written by ``torch.save``.
+
+    Args:
+        state: Our model's state dict.
+        step: Updates done.
+        optimizer: Optimizer state in the published order, see :func:`original_optimizer_state`.
+    """
+    content: dict[str, Any] = {"step": step, _WEIGHTS_ENTRY: to_original(state)}
+    return content if optimizer is None else {**content, "opt_state_dict": dict(optimizer)}
+
+
+def original_optimizer_state(optimizer: torch.optim.Optimizer, model: VqvaeModel) -> dict[str, Any]:
+    """The state of an optimizer of ``model`` in one group, numbered as the published training numbers it."""
+    parameters = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and not name.startswith(_TRAINING_ONLY)
+    ]
+    group = {name: value for name, value in optimizer.param_groups[0].items() if name != "params"}
+    return {
+        "state": {number: optimizer.state[parameter] for number, parameter in enumerate(parameters)},
+        "param_groups": [{**group, "params": list(range(len(parameters)))}],
+    }
+
+
+def _check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], origin: str) -> None:
+    found = [f"{name} is missing" for name in expected if name not in state]
+    found += [f"{name} is unknown" for name in state if name not in expected]
+    found += [
+        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    if found:
+        raise InputError(
+            f"{origin} belongs to another architecture: {some_of(found)}. "
+            "Remedy: set the model's sizes to those the checkpoint was trained with."
+        )

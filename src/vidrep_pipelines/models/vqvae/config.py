@@ -1,0 +1,241 @@
+"""Data, sizes and loss weights of FEVD-VQVAE. Every default is the published value."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+PresetName = Literal["baseline_2d", "baseline", "3d_decoder__2d_loss"]
+
+ROBONET_MEAN = (0.4947905177456989, 0.4394289448514622, 0.3734249455050442)
+ROBONET_STD = (0.2248808632122409, 0.2230480187693433, 0.2166628109431439)
+
+Triple = tuple[float, float, float]
+
+
+class CodebookConfig(FrozenConfig):
+    """The codes."""
+
+    size: int = Field(1024, ge=2, le=32768)
+    """Entries of the codebook (`n_embed` of the original). At most what 16-bit integers number."""
+
+    dimension: int = Field(192, gt=0)
+    """Channels of an entry (`embed_dim` of the original)."""
+
+    codes: Literal["euclidean", "cosine"] = "euclidean"
+    """How the nearest entry is found. ``cosine`` (not published) compares directions only."""
+
+    update: Literal["gradient", "ema"] = "gradient"
+    """How entries move: by their gradient as published, or as averages of the vectors they stand for."""
+
+    decay: float = Field(0.99, ge=0, lt=1)
+    """Of these moving averages, per update."""
+
+    restart_below: float = Field(0.0, ge=0, lt=1)
+    """With ``ema``: an entry used less than this share of an even use is replaced by a vector of the batch.
+    0: never."""
+
+    @model_validator(mode="after")
+    def _check_restart(self) -> Self:
+        if self.restart_below and self.update != "ema":
+            raise ValueError("codebook.restart_below needs codebook.update: ema")
+        return self
+
+
+class VqvaeModelConfig(FrozenConfig):
+    """The architecture: encoder and decoder of the VQGAN family, frame by frame, and a head over time."""
+
+    image_size: int = Field(64, gt=0)
+    """Side of the square frames in pixels (`resolution`); decides where attention is."""
+
+    channels: int = Field(3, gt=0)
+    """Colour channels (`in_channels`, `out_ch`)."""
+
+    width: int = Field(128, gt=0)
+    """Channels of the first convolution (`ch`)."""
+
+    width_multipliers: tuple[PositiveInt, ...] = Field((1, 1, 2, 2, 4), min_length=1)
+    """Width of each level relative to ``width``; the resolution halves between levels (`ch_mult`)."""
+
+    residual_blocks: int = Field(2, gt=0)
+    """Residual blocks per level of the encoder; the decoder has one more (`num_res_blocks`)."""
+
+    attention_resolutions: tuple[PositiveInt, ...] = (16,)
+    """Sides of the feature maps in which every residual block is followed by attention."""
+
+    latent_channels: int = Field(256, gt=0)
+    """Channels between the encoder and the codes (`z_channels`)."""
+
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Inside residual blocks."""
+
+    groups: int = Field(32, gt=0)
+    """Groups of the normalizations; 32 in the original, fewer only for narrow models."""
+
+    codebook: CodebookConfig = CodebookConfig()
+    """The codes."""
+
+    decoder: Literal["2d", "3d", "residual_causal_3d"] = "2d"
+    """``2d``: frame by frame. ``3d``: two 3D convolutions follow, as published: without activation or
+    shortcut (in effect one linear filter that looks ahead). ``residual_causal_3d`` (not published): 3D
+    convolutions with activations correct the frames, and see the past only."""
+
+    head_width: int = Field(32, gt=0)
+    """Channels inside the head ``residual_causal_3d``."""
+
+    @model_validator(mode="after")
+    def _check_divisors(self) -> Self:
+        if self.image_size % self.downsampling:
+            raise ValueError(
+                f"image_size={self.image_size} is no multiple of {self.downsampling}, see width_multipliers"
+            )
+        for width in (self.width, *(self.width * multiplier for multiplier in self.width_multipliers)):
+            if width % self.groups:
+                raise ValueError(f"{width} channels are not a multiple of groups={self.groups}")
+        return self
+
+    @property
+    def downsampling(self) -> int:
+        """Pixels along one side that share a code."""
+        return int(2 ** (len(self.width_multipliers) - 1))
+
+    @property
+    def grid(self) -> int:
+        """Codes along one side of a frame."""
+        return self.image_size // self.downsampling
+
+    @property
+    def needs_clips(self) -> bool:
+        """Whether only clips can be decoded, not single frames."""
+        return self.decoder == "3d"
+
+
+class AdversarialConfig(FrozenConfig):
+    """A patch discriminator, as VQGAN has it (Esser et al. 2021, section 3.1); not part of the original."""
+
+    weight: float = Field(0.0, ge=0)
+    """Of the adversarial loss, times the adaptive weight. 0: no discriminator."""
+
+    start_step: int = Field(0, ge=0)
+    """Updates before the discriminator and the adversarial loss begin."""
+
+    adaptive: bool = True
+    """Scale the adversarial gradient at the decoder's last layer to the length of the reconstruction's
+    (equation 7)."""
+
+    largest_adaptive_weight: float = Field(1e4, gt=0)
+    """Bound of that scale."""
+
+    learning_rate_scale: float = Field(1.0, gt=0)
+    """The discriminator's learning rate relative to the model's."""
+
+    width: int = Field(64, gt=0, multiple_of=8)
+    """Channels of the discriminator's first layer."""
+
+    layers: int = Field(2, ge=1)
+    """Its layers of stride 2; two see patches of 34 pixels."""
+
+
+class VqvaeObjectiveConfig(FrozenConfig):
+    """The loss: reconstruction of pixels, of features, of clip statistics, and the codebook's."""
+
+    pixel_weight: float = Field(1.0, ge=0)
+    """Of the mean absolute error of normalized pixels."""
+
+    perceptual_weight: float = Field(0.0, ge=0)
+    """Of LPIPS, frame by frame. 0: its network is not loaded."""
+
+    perceptual_input: Literal["unit", "normalized"] = "unit"
+    """Pixels that LPIPS is given: in 0..1 as it is defined, or ``normalized``: the original passes frames
+    standardized by mean and deviation, which changes every value."""
+
+    perceptual_network: Literal["lpips", "random"] = "lpips"
+    """``lpips`` needs two files, see ``LossFiles``. ``random`` is a stand-in of our own for trying things out
+    where the files cannot be had: narrow, with seeded random weights."""
+
+    codebook_weight: float = Field(1.0, ge=0)
+    """Of the codebook loss. 0 leaves a codebook that is trained by gradient where it is."""
+
+    codebook_beta: float = Field(0.25, ge=0)
+    """The smaller weight within the codebook loss."""
+
+    codebook_loss_weighting: Literal["legacy", "corrected"] = "legacy"
+    """Where beta goes. ``legacy``: on the term that moves the codebook, as in the original (a known slip of
+    taming-transformers, kept there for old checkpoints). ``corrected``: on the commitment term, as in the
+    VQ-VAE paper. The value is the same, the gradients are not; with ``update: ema`` there is only the
+    commitment term."""
+
+    fvd_mean_weight: float = Field(0.0, ge=0)
+    """Of the squared difference of mean action features of real and reconstructed clips (`fvd_mu_weight`)."""
+
+    fvd_covariance_weight: float = Field(0.0, ge=0)
+    """Of the squared difference of their covariances (`fvd_cov_weight`)."""
+
+    adversarial: AdversarialConfig = AdversarialConfig()
+    """The discriminator."""
+
+    @property
+    def needs_action_features(self) -> bool:
+        """Whether a loss term is computed from the action-recognition network."""
+        return self.fvd_mean_weight > 0 or self.fvd_covariance_weight > 0
+
+
+class VqvaeDataConfig(FrozenConfig):
+    """Which frames are seen together, and in which units."""
+
+    clip_frames: int = Field(1, ge=1)
+    """Frames T of a sample: 1 for single frames (2D configurations), 12 in the published 3D configuration."""
+
+    frame_step: int = Field(1, ge=1)
+    """Frames from one frame of a sample to the next."""
+
+    windows_per_clip: int = Field(1, ge=1)
+    """Samples drawn from a video file each time it is opened; a frame store numbers its windows instead."""
+
+    first_frames: int | None = Field(None, ge=1)
+    """Use only so many frames from the start of every video. The original uses 12 of about 31. None: all."""
+
+    mean: Triple = ROBONET_MEAN
+    """Of each colour channel, for values in 0..1; published for RoboNet."""
+
+    std: Triple = ROBONET_STD
+    """Standard deviation of each colour channel."""
+
+
+class VqvaePreset(FrozenConfig):
+    """What distinguishes a published configuration from the defaults."""
+
+    model: VqvaeModelConfig
+    objective: VqvaeObjectiveConfig
+    data: VqvaeDataConfig
+
+    @classmethod
+    def named(cls, name: PresetName) -> Self:
+        """One of the three published configurations, by the name its checkpoints carry."""
+        clips = name == "3d_decoder__2d_loss"
+        return cls(
+            model=VqvaeModelConfig(decoder="3d" if clips else "2d"),
+            objective=VqvaeObjectiveConfig(
+                perceptual_weight=0.0 if name == "baseline_2d" else 1.0, perceptual_input="normalized"
+            ),
+            data=VqvaeDataConfig(clip_frames=12 if clips else 1, first_frames=12),
+        )
+
+
+class LossFiles(FrozenConfig):
+    """Files of networks that losses need; the user supplies them."""
+
+    perceptual_trunk: Path | None = None
+    """VGG16 of torchvision, ``vgg16-397923af.pth``."""
+
+    perceptual_heads: Path | None = None
+    """LPIPS heads, ``vgg.pth``."""
+
+    action_features: Path | None = None
+    """I3D as TorchScript, ``i3d_torchscript.pt``."""
+
+    def paths(self) -> dict[str, Path | None]:
+        """The files by field."""
+        return {name: getattr(self, name) for name in type(self).model_fields}

@@ -1,0 +1,127 @@
+"""FEVD-VQVAE: frames to discrete codes one by one, and back frame by frame or as clips.
+
+Shapes: single frames (B, 3, S, S) or clips (B, T, 3, S, S), standardized; latents (B[, T], D, h, w); codes
+(B[, T], h, w) int64 in 0..K-1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.layers.codebook_average import CodebookAverage
+from vidrep_pipelines.models.layers.vector_quantizer import VectorQuantizer
+from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.networks import Decoder, FrameEncoder
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Latents and the entries of the codebook that replace them.
+
+    Attributes:
+        entries: (B[, T], D, h, w) entries; the gradient passes to the latents as if nothing had happened.
+        codes: (B[, T], h, w) int64.
+        latents: (B[, T], h, w, D) what was compared with the codebook (for cosine codes, of length 1).
+    """
+
+    entries: Tensor
+    codes: Tensor
+    latents: Tensor
+
+
+@dataclass(frozen=True)
+class VqvaeOutputs:
+    """Reconstruction (like the input, in normalized pixels, unbounded) and what it was decoded from."""
+
+    reconstruction: Tensor
+    quantized: Quantized
+
+
+class VqvaeModel(nn.Module):
+    """Encoder, codebook and decoder.
+
+    Args:
+        config: The architecture.
+        discriminator: Judge of an adversarial loss, which is trained along; only its owner uses it.
+    """
+
+    def __init__(self, config: VqvaeModelConfig, discriminator: nn.Module | None = None) -> None:
+        super().__init__()
+        self.config = config
+        codebook = config.codebook
+        trainable = codebook.update == "gradient"
+        self.encoder = FrameEncoder(config)
+        self.decoder = Decoder(config)
+        self.quantizer = VectorQuantizer(
+            codebook.size, codebook.dimension, codebook.codes, trainable=trainable
+        )
+        self.to_latents = nn.Conv2d(config.latent_channels, codebook.dimension, 1)
+        self.from_latents = nn.Conv2d(codebook.dimension, config.latent_channels, 1)
+        self.codebook_average: CodebookAverage | None = None
+        if not trainable:
+            self.codebook_average = CodebookAverage(
+                codebook.size, codebook.dimension, codebook.decay, codebook.restart_below
+            )
+        self.discriminator = discriminator
+
+    def latents(self, images: Tensor) -> Tensor:
+        """Images (B[, T], 3, S, S) to latents (B[, T], D, h, w), before quantization.
+
+        Raises:
+            InputError: The images are of another size.
+        """
+        factor, channels = self.config.downsampling, self.config.channels
+        height, width = images.shape[-2:]
+        if images.ndim not in (4, 5) or images.shape[-3] != channels or height % factor or width % factor:
+            raise InputError(
+                f"The model takes images (B, {channels}, H, W), or clips of them, whose sides are multiples "
+                f"of {factor}, not {tuple(images.shape)}. Remedy: resize the frames to the size of its "
+                f"training, {self.config.image_size}x{self.config.image_size}."
+            )
+        return _frame_by_frame(lambda frames: self.to_latents(self.encoder(frames)), images)
+
+    def quantize(self, latents: Tensor) -> Quantized:
+        """Latents (B[, T], D, h, w) to the nearest entries."""
+        entries, codes, compared = self.quantizer(latents.movedim(-3, -1))
+        return Quantized(entries.movedim(-1, -3), codes, compared)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images (B[, T], 3, S, S) to codes (B[, T], h, w)."""
+        return self.quantizer.nearest(self.quantizer.prepare(self.latents(images).movedim(-3, -1)))
+
+    def decode(self, entries: Tensor) -> Tensor:
+        """Entries (B[, T], D, h, w) to images (B[, T], 3, S, S).
+
+        Raises:
+            InputError: The published 3D decoder got single frames.
+        """
+        if self.config.needs_clips and entries.ndim == 4:
+            raise InputError(
+                "The decoder 3d works on clips (B, T, ...), not on single frames. Remedy: data.clip_frames "
+                "above 1, or another model.decoder."
+            )
+        features = _frame_by_frame(self.from_latents, entries)
+        if entries.ndim == 5:
+            clips: Tensor = self.decoder(features)
+            return clips
+        frames: Tensor = self.decoder(features[:, None])
+        return frames[:, 0]
+
+    def decode_codes(self, codes: Tensor) -> Tensor:
+        """Codes (B[, T], h, w) to images (B[, T], 3, S, S): to the bit what :meth:`forward` reconstructs."""
+        return self.decode(self.quantizer.lookup(codes).movedim(-1, -3))
+
+    def forward(self, images: Tensor) -> VqvaeOutputs:
+        """Images (B[, T], 3, S, S) through the codes and back."""
+        quantized = self.quantize(self.latents(images))
+        return VqvaeOutputs(self.decode(quantized.entries), quantized)
+
+
+def _frame_by_frame(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Applies a function of (N, C, H, W) to (B[, T], C, H, W)."""
+    if images.ndim == 4:
+        return function(images)
+    results = function(images.flatten(0, 1))
+    return results.reshape(*images.shape[:2], *results.shape[1:])

@@ -1,0 +1,188 @@
+"""The losses of VQ-VAE (the original's, and the adversarial one of VQGAN)."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.layers.vector_quantizer import (
+    code_counts,
+    codebook_loss,
+    perplexity,
+    used_share,
+)
+from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.model import Quantized, VqvaeModel, VqvaeOutputs
+from vidrep_pipelines.models.vqvae.units import to_unit_range
+
+
+@dataclass(frozen=True)
+class LossNetworks:
+    """The frozen networks that losses compare by; None where no weight asks for one.
+
+    Attributes:
+        perceptual: Maps two sets of frames (N, 3, H, W) in 0..1 to distances (N,).
+        action_features: Maps clips (B, T, 3, H, W) in 0..1 to features (B, D).
+    """
+
+    perceptual: nn.Module | None = None
+    action_features: nn.Module | None = None
+
+    def to(self, device: torch.device) -> Self:
+        """Moves the networks, and returns this object."""
+        for network in (self.perceptual, self.action_features):
+            if network is not None:
+                network.to(device)
+        return self
+
+
+@dataclass(frozen=True)
+class VqvaeLosses:
+    """The loss and its parts.
+
+    Scalars: ``loss`` (to differentiate) = ``reconstruction`` + codebook weight x ``codebook``;
+    ``reconstruction`` = the weighted ``pixel``, ``perceptual`` and ``fvd``; ``fvd`` = the weighted
+    ``fvd_mean`` and ``fvd_covariance``. Parts of weight zero are zero. ``counts`` (K,): use of the codes.
+    """
+
+    loss: Tensor
+    reconstruction: Tensor
+    pixel: Tensor
+    perceptual: Tensor
+    fvd: Tensor
+    fvd_mean: Tensor
+    fvd_covariance: Tensor
+    codebook: Tensor
+    counts: Tensor
+    psnr: Tensor
+    outputs: VqvaeOutputs
+
+    def metrics(self) -> dict[str, Tensor]:
+        """Detached scalars for the log."""
+        values = {
+            "loss_reconstruction": self.reconstruction,
+            "loss_pixel": self.pixel,
+            "loss_perceptual": self.perceptual,
+            "loss_fvd": self.fvd,
+            "loss_codebook": self.codebook,
+            "psnr": self.psnr,
+            "perplexity": perplexity(self.counts),
+            "codebook_use": used_share(self.counts),
+        }
+        return {name: value.detach().float() for name, value in values.items()}
+
+
+def vqvae_objective(
+    model: VqvaeModel,
+    images: Tensor,
+    config: VqvaeObjectiveConfig,
+    data: VqvaeDataConfig,
+    networks: LossNetworks | None = None,
+) -> VqvaeLosses:
+    """Computes the loss of standardized images.
+
+    Args:
+        model: The model; under autocast the losses are in float32 all the same.
+        images: (B, 3, H, W) or (B, T, 3, H, W).
+        config: Weights.
+        data: Mean and deviation that the images were standardized with.
+        networks: What perceptual and clip losses need.
+
+    Raises:
+        InputError: A weight asks for a network that is not given, or for clips and gets frames.
+    """
+    networks = networks or LossNetworks()
+    outputs: VqvaeOutputs = model(images)
+    reconstruction = outputs.reconstruction.float()
+    zero = images.new_zeros(())
+    pixel = (images - reconstruction).abs().mean() if config.pixel_weight else zero
+    perceptual = zero
+    if config.perceptual_weight:
+        perceptual = perceptual_loss(images, reconstruction, config, data, networks)
+    fvd_mean, fvd_covariance = zero, zero
+    if config.needs_action_features:
+        fvd_mean, fvd_covariance = clip_statistics_loss(images, reconstruction, data, networks)
+    fvd = config.fvd_mean_weight * fvd_mean + config.fvd_covariance_weight * fvd_covariance
+    rebuilt = config.pixel_weight * pixel + config.perceptual_weight * perceptual + fvd
+    codebook = zero
+    if config.codebook_weight:
+        codebook = quantization_loss(model, outputs.quantized, config)
+    return VqvaeLosses(
+        loss=rebuilt + config.codebook_weight * codebook,
+        reconstruction=rebuilt,
+        pixel=pixel,
+        perceptual=perceptual,
+        fvd=fvd,
+        fvd_mean=fvd_mean,
+        fvd_covariance=fvd_covariance,
+        codebook=codebook,
+        counts=code_counts(outputs.quantized.codes, model.quantizer.size),
+        psnr=mean_psnr(images, reconstruction.detach(), data),
+        outputs=outputs,
+    )
+
+
+def quantization_loss(model: VqvaeModel, quantized: Quantized, config: VqvaeObjectiveConfig) -> Tensor:
+    """The codebook loss; only the commitment to the entries where these follow moving averages."""
+    legacy, beta = config.codebook_loss_weighting == "legacy", config.codebook_beta
+    learned = model.codebook_average is None
+    return codebook_loss(
+        quantized.latents,
+        model.quantizer.lookup(quantized.codes),
+        commitment_weight=1.0 if legacy else beta,
+        codebook_weight=(beta if legacy else 1.0) if learned else 0.0,
+    )
+
+
+def perceptual_loss(
+    images: Tensor,
+    reconstruction: Tensor,
+    config: VqvaeObjectiveConfig,
+    data: VqvaeDataConfig,
+    networks: LossNetworks,
+) -> Tensor:
+    """Mean LPIPS of the frames.
+
+    Raises:
+        InputError: There is no network.
+    """
+    if networks.perceptual is None:
+        raise InputError("perceptual_weight is above zero, but there is no perceptual network.")
+    pair = (images, reconstruction)
+    if config.perceptual_input == "unit":
+        pair = (to_unit_range(images, data), to_unit_range(reconstruction, data))
+    first, second = (frames.reshape(-1, *frames.shape[-3:]) for frames in pair)
+    distances: Tensor = networks.perceptual(first, second)
+    return distances.mean()
+
+
+def clip_statistics_loss(
+    images: Tensor, reconstruction: Tensor, data: VqvaeDataConfig, networks: LossNetworks
+) -> tuple[Tensor, Tensor]:
+    """How far apart real and reconstructed clips are in mean and covariance of their action features.
+
+    Returns:
+        Mean squared differences: of the means over the batch, and of the unbiased covariances.
+
+    Raises:
+        InputError: There is no network, or the batch is not several clips.
+    """
+    if networks.action_features is None:
+        raise InputError("fvd weights are above zero, but there is no network of action features.")
+    if images.ndim != 5 or len(images) < 2:
+        raise InputError("fvd weights need batches of at least two clips: set data.clip_frames, batch_size.")
+    real = networks.action_features(to_unit_range(images, data)).float()
+    other = networks.action_features(to_unit_range(reconstruction, data)).float()
+    mean = (real.mean(dim=0) - other.mean(dim=0)).square().mean()
+    covariance = (torch.cov(real.T) - torch.cov(other.T)).square().mean()
+    return mean, covariance
+
+
+@torch.no_grad()
+def mean_psnr(images: Tensor, reconstruction: Tensor, data: VqvaeDataConfig) -> Tensor:
+    """Mean over frames of the peak signal-to-noise ratio in decibels, of pixels clamped to 0..1."""
+    first, second = (to_unit_range(frames, data).clamp(0, 1) for frames in (images, reconstruction))
+    errors = (first - second).square().mean(dim=(-3, -2, -1))
+    return (-10 * errors.clamp(min=1e-10).log10()).mean()

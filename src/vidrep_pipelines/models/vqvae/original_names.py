@@ -1,0 +1,75 @@
+"""How the published checkpoints call what our model calls differently."""
+
+from vidrep_pipelines.common.errors import InputError
+
+_PARTS = (
+    ("quantize.embedding.weight", "quantizer.codebook"),
+    ("quant_conv.", "to_latents."),
+    ("post_quant_conv.", "from_latents."),
+    ("encoder.", "encoder."),
+    ("decoder._2d_decoder.", "decoder.frames."),
+    ("decoder._out_conv1.", "decoder.head.0."),
+    ("decoder._out_conv2.", "decoder.head.1."),
+    ("decoder.", "decoder.frames."),  # without a head
+)
+_PIECES = {
+    "conv_in": "convolution_in",
+    "conv_out": "convolution_out",
+    "conv1": "convolution1",
+    "conv2": "convolution2",
+    "conv": "convolution",
+    "nin_shortcut": "shortcut",
+    "block": "blocks",
+    "attn": "attentions",
+    "downsample": "resample",
+    "upsample": "resample",
+    "down": "levels",
+    "up": "levels",
+    "mid": "middle",
+    "block_1": "before",
+    "attn_1": "attention",
+    "block_2": "after",
+    "q": "query",
+    "k": "key",
+    "v": "value",
+    "proj_out": "output",
+}
+_PIECES_BACK = {ours: theirs for theirs, ours in _PIECES.items()}
+_DIRECTIONS = {
+    "encoder.": {"levels": "down", "resample": "downsample"},
+    "decoder.": {"levels": "up", "resample": "upsample"},
+}
+
+
+def our_name(original: str) -> str:
+    """``"encoder.down.0.block.1.nin_shortcut.weight"`` to ``"encoder.levels.0.blocks.1.shortcut.weight"``.
+
+    Raises:
+        InputError: The published model has no such parameter.
+    """
+    for theirs, ours in _PARTS:
+        if original.startswith(theirs):
+            return ours + _translated(original.removeprefix(theirs), _PIECES)
+    raise InputError(f"{original!r} is no parameter of VQ-VAE.")
+
+
+def original_name(ours: str, *, has_head: bool) -> str:
+    """The inverse of :func:`our_name`.
+
+    Args:
+        ours: Name of a parameter.
+        has_head: Whether the model has the published head over time, which changes the decoder's prefix.
+
+    Raises:
+        InputError: The published model has no such parameter.
+    """
+    parts = _PARTS[:-1] if has_head else [part for part in _PARTS if "._" not in part[0]]
+    for theirs, prefix in parts:
+        if ours.startswith(prefix):
+            pieces = _PIECES_BACK | _DIRECTIONS.get(prefix[: len("encoder.")], {})
+            return theirs + _translated(ours.removeprefix(prefix), pieces)
+    raise InputError(f"{ours!r} is no parameter of the published VQ-VAE.")
+
+
+def _translated(name: str, pieces: dict[str, str]) -> str:
+    return ".".join(pieces.get(piece, piece) for piece in name.split("."))

@@ -1,0 +1,89 @@
+import pickle
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.helpers.videos import truncate
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
+
+VALUES = np.random.default_rng(0).integers(-(2**15), 2**15, (20, 3, 2), dtype=np.int16)
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("arrays") / "a.h5"
+    with h5py.File(path, "w") as handle:
+        handle["before"] = np.arange(7)
+        handle["values"] = VALUES
+        handle.create_dataset("chunked", data=VALUES, chunks=(1, 3, 2))
+        handle.attrs["version"] = "one"
+    return path
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.lists(st.integers(0, 19)))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_reads_what_hdf5_reads(file: Path, start: int, stop: int, rows: list[int]) -> None:
+    array = ContiguousArray(file, "values")
+    start, stop = min(start, stop), max(start, stop)
+    np.testing.assert_array_equal(array.read(start, stop), VALUES[start:stop])
+    chosen = np.array(rows, np.int64)
+    np.testing.assert_array_equal(array.read_rows(chosen), VALUES[chosen])
+    assert array.read(0, 1).dtype == np.int16
+    array.close()
+
+
+def test_other_layouts_are_refused(file: Path) -> None:
+    with pytest.raises(InputError, match="in chunks"):
+        ContiguousArray(file, "chunked")
+
+
+@pytest.mark.parametrize("name", ["absent", "values"])
+def test_missing_arrays_and_files(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        ContiguousArray(tmp_path / "no.h5", name)
+
+
+def test_absent_array(file: Path) -> None:
+    with pytest.raises(InputError, match="no array 'absent'"):
+        ContiguousArray(file, "absent")
+
+
+def test_file_that_shrinks_while_open(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as handle:
+        handle["values"] = np.zeros((1000, 100))
+    array = ContiguousArray(path, "values")
+    truncate(path, 0.5)
+    with pytest.raises(InputError, match="shorter"):
+        array.read(0, 1000)
+    array.close()
+
+
+def test_open_arrays_check_the_version_and_survive_pickling(file: Path) -> None:
+    arrays = OpenArrays(file.parent, "values", "version", {"a.h5": "one"})
+    assert arrays["a.h5"] is arrays["a.h5"]
+    copy = pickle.loads(pickle.dumps(arrays))
+    np.testing.assert_array_equal(copy["a.h5"].read(3, 5), VALUES[3:5])
+    with pytest.raises(InputError, match="made anew"):
+        OpenArrays(file.parent, "values", "version", {"a.h5": "two"})["a.h5"]
+    arrays.close()
+    copy.close()
+
+
+def test_few_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidrep_pipelines.data.frame_store.contiguous._OPEN_FILES", 2)
+    names = [f"{number}.h5" for number in range(4)]
+    for name in names:
+        with h5py.File(tmp_path / name, "w") as handle:
+            handle["values"] = np.full((2, 2), int(name[0]))
+            handle.attrs["version"] = ""
+    arrays = OpenArrays(tmp_path, "values", "version", dict.fromkeys(names, ""))
+    for _ in range(2):
+        for number, name in enumerate(names):
+            assert arrays[name].read(0, 1).tolist() == [[number, number]]
+    arrays.close()

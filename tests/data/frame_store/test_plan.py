@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.stores import SMALL, STORE, ArrayEpisode, prepare, shard_requests
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.data.frame_store.config import FrameStoreConfig, SelectionConfig, SplitConfig
+from vidrep_pipelines.data.frame_store.plan import plan_shards, view_table
+from vidrep_pipelines.fanout.runner import Parts
+
+EPISODES = [ArrayEpisode(f"t{number}", robot="kuka" if number % 2 else "sawyer") for number in range(6)]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    short = ArrayEpisode("short", lengths=(1,))
+    return prepare(tmp_path_factory.mktemp("episodes"), [*EPISODES, short])
+
+
+def test_every_view_of_every_good_episode_is_in_one_shard(parts: Parts) -> None:
+    members = [
+        (member.path.stem, row)
+        for request in shard_requests(parts)
+        for member in request.members
+        for row in member.rows
+    ]
+    assert sorted(members) == [(episode.trajectory, row) for episode in EPISODES for row in (0, 1)]
+
+
+def test_names_and_attributes(parts: Parts) -> None:
+    requests = shard_requests(parts)
+    assert [request.id for request in requests] == [
+        "train/tiny_train_00000",
+        "validation/tiny_validation_00000",
+        "test/tiny_test_00000",
+    ]
+    train = {member.path.stem for member in requests[0].members}
+    pixels = np.concatenate(
+        [episode.pictures(camera) for episode in EPISODES if episode.trajectory in train for camera in (0, 1)]
+    ).reshape(-1, 3)
+    for request in requests:
+        np.testing.assert_allclose(request.attributes["mean"], pixels.mean(0) / 255, rtol=1e-12)
+        np.testing.assert_allclose(request.attributes["std"], pixels.std(0) / 255, rtol=1e-9)
+
+
+def test_selection(parts: Parts) -> None:
+    config = STORE.model_copy(update={"selection": SelectionConfig(robots=("kuka",), cameras=(1,))})
+    requests = shard_requests(parts, config)
+    members = [member for request in requests for member in request.members]
+    assert sorted(member.path.stem for member in members) == ["t1", "t3", "t5"]
+    assert {member.rows for member in members} == {(1,)}
+    nothing = STORE.model_copy(update={"selection": SelectionConfig(robots=("baxter",))})
+    with pytest.raises(ConfigurationError, match=r"baxter.*\['kuka', 'sawyer'\]"):
+        shard_requests(parts, nothing)
+
+
+def test_shards_have_a_size_and_keep_trajectories_whole(parts: Parts) -> None:
+    table = parts.table.assign(
+        view_facts=[
+            text and text.replace('"frames": 4', '"frames": 1000').replace('"frames": 5', '"frames": 1000')
+            for text in parts.table["view_facts"]
+            .astype(object)
+            .where(parts.table["view_facts"].notna(), None)
+        ]
+    )
+    config = FrameStoreConfig(name="tiny", split=SplitConfig(validation=1, test=0), shard_mebibytes=1)
+    requests = plan_shards(table, parts.folder, SMALL, config)
+    train = [request for request in requests if request.split == "train"]
+    assert [len(request.members) for request in train] == [3, 2]
+    assert all(member.rows == (0, 1) for request in train for member in request.members)
+
+
+def test_view_split_takes_single_rows(parts: Parts) -> None:
+    config = STORE.model_copy(update={"split": SplitConfig(unit="view", validation=3, test=3)})
+    requests = shard_requests(parts, config)
+    rows = [len(member.rows) for request in requests for member in request.members]
+    assert sum(rows) == 12
+    assert 1 in rows
+    assert {request.attributes["split_unit"] for request in requests} == {"view"}
+
+
+def test_digests_follow_the_members(parts: Parts) -> None:
+    before = {request.id: request.digest for request in shard_requests(parts)}
+    assert {request.id: request.digest for request in shard_requests(parts)} == before
+    changed = parts.table.assign(digest="x" + parts.table["digest"])
+    after = plan_shards(changed, parts.folder, SMALL, STORE)
+    assert all(before[request.id] != request.digest for request in after)
+
+
+def test_nothing_could_be_prepared(tmp_path: Path) -> None:
+    failed = prepare(tmp_path, [ArrayEpisode("short", lengths=(1,))])
+    with pytest.raises(InputError, match="None of 1 episodes"):
+        view_table(failed.table)

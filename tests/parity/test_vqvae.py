@@ -1,0 +1,33 @@
+"""VQ-VAE computes what the published implementation computed: every recorded case, every recorded value."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .discovery import Case, find_cases, parity_folder
+from .vqvae_checks.lpips_layout import check_heads
+from .vqvae_checks.model import CHECKS
+
+CASES = find_cases(parity_folder("vqvae"))
+MODELS = [case for case in CASES if (case.folder / "weights.safetensors").is_file()]
+LAYOUTS = [case for case in CASES if (case.folder / "vgg.pth").is_file()]
+
+
+def name_of(value: object) -> str:
+    if isinstance(value, Case):
+        return value.folder.name
+    return getattr(value, "__name__", str(value)).removeprefix("check_")
+
+
+@pytest.mark.skipif(not MODELS, reason="no recorded cases; set VIDREP_PARITY_DIR")
+@pytest.mark.parametrize("check", CHECKS, ids=name_of)
+@pytest.mark.parametrize("case", MODELS, ids=name_of)
+def test_case(case: Case, check: Callable[[Path], None]) -> None:
+    check(case.folder)
+
+
+@pytest.mark.skipif(not LAYOUTS, reason="no recorded layout of LPIPS heads")
+@pytest.mark.parametrize("case", LAYOUTS, ids=name_of)
+def test_layout_of_perceptual_heads(case: Case, tmp_path: Path) -> None:
+    check_heads(case.folder, tmp_path)
