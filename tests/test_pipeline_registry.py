@@ -59,6 +59,7 @@ def test_public_names() -> None:
         "resize",
         "label_filter",
         "prepare_clips",
+        "pack_clips",
         "measure_video_io",
         "pretrain_rsp",
         "export_rsp",
@@ -132,7 +133,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
                 checked.add(name)
     assert checked == {
         *("params:ingest", "params:sample_world", "params:fanout", "params:resize", "params:label_filter"),
-        "params:kinetics",
+        *("params:kinetics", "params:tar_shards"),
         *("params:rsp.data", "params:rsp.model", "params:rsp.objective", "params:rsp.train"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
     }

@@ -12,7 +12,8 @@ def ffmpeg_is_installed() -> bool:
 
 def resize_published(source: Path, destination: Path, short_side: int = 256) -> None:
     """Scales the short side; the other one keeps the aspect ratio and is cut to an even number."""
-    size = f"'if(gt(iw,ih),-2,{short_side})':'if(gt(iw,ih),{short_side},-2)'"
+    other = f"trunc({short_side}*max(iw,ih)/min(iw,ih)/2)*2"
+    size = f"'if(gt(iw,ih),{other},{short_side})':'if(gt(iw,ih),{short_side},{other})'"
     command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-i", str(source), "-vf", f"scale={size}"]
     subprocess.run([*command, str(destination)], check=True)
 

@@ -22,6 +22,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **stages,
         "ingest_kinetics": ingest.create_kinetics_pipeline(),
         "prepare_clips": clips,
+        "pack_clips": clips + resize.create_tar_pipeline(),
         "measure_video_io": stages["ingest"] + measure_video_io.create_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),

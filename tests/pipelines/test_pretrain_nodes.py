@@ -30,7 +30,8 @@ def plan(clips: pd.DataFrame, videos: Parts, folder: Path, **changes: Any) -> di
         "launch": LaunchConfig(device="cpu"),
         "folders": FoldersConfig(models=folder / "06_models", reporting=folder / "08_reporting"),
     }
-    return nodes.plan_rsp(clips, videos, **{**arguments, **changes})
+    packet_store = Parts(videos.folder.parent / "packet_store", pd.DataFrame(), (".h5", ".parquet"))
+    return nodes.plan_rsp(clips, videos, packet_store, **{**arguments, **changes})
 
 
 def digest_of_run(spec: dict[str, Any]) -> str:
@@ -60,7 +61,8 @@ def test_paths_of_a_spec_are_absolute(
     relative = Parts(Path("videos"), pd.DataFrame(), (".mp4",))
     spec = TrainSpec.model_validate(plan(clips, relative, tmp_path, folders=folders))
     assert spec.report_directory == tmp_path / "reporting" / "rsp"
-    for path in (spec.run_directory, spec.task_config["videos"], spec.task_config["clip_table"]):
+    names = ("videos", "clip_table", "packet_store")
+    for path in (spec.run_directory, *(spec.task_config[name] for name in names)):
         assert Path(path).is_absolute()
 
 

@@ -19,8 +19,11 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
+from vidrep_pipelines.data.clip_table import ClipRows
 from vidrep_pipelines.data.sampling import FrameSampler, Ranks
 from vidrep_pipelines.data.video.decode import FrameReader
+from vidrep_pipelines.data.video.packet_index import PacketIndex
+from vidrep_pipelines.data.video.packet_store import PacketStore
 
 Sample = dict[str, Any]
 
@@ -32,7 +35,7 @@ log = logging.getLogger(__name__)
 class Reader(Protocol):
     """Reads frames of videos. It is pickled into worker processes and must survive a fork."""
 
-    def read(self, path: Path, ranks: Ranks, index: Path | None = None) -> NDArray[np.uint8]:
+    def read(self, path: Path, ranks: Ranks, index: PacketIndex | Path | None = None) -> NDArray[np.uint8]:
         """Returns (N, H, W, 3) RGB for (N,) ranks in their order; raises VidrepError for a bad file."""
         ...
 
@@ -73,6 +76,38 @@ class PackedStrings:
         return self._text[start:stop].numpy().tobytes().decode()
 
 
+class PackedClips:
+    """A short table of clips in memory, with the interface of :class:`ClipRows`.
+
+    Args:
+        clips: One row per clip: ``id``, ``path``, ``frames``.
+
+    Raises:
+        InputError: A column is missing, or an entry is empty.
+    """
+
+    def __init__(self, clips: pd.DataFrame) -> None:
+        if missing := {"id", "path", "frames"} - set(clips.columns):
+            raise InputError(f"The clip table lacks {sorted(missing)}.")
+        self._ids, self._paths = PackedStrings(clips["id"]), PackedStrings(clips["path"])
+        self._frames = torch.tensor(clips["frames"].to_numpy(dtype=np.int32))
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def id(self, index: int) -> str:
+        """Name of the clip at this position."""
+        return self._ids[index]
+
+    def file(self, index: int) -> str:
+        """Path of the clip, relative to the folder of clips."""
+        return self._paths[index]
+
+    def frames(self, index: int) -> int:
+        """Number of frames of the clip."""
+        return int(self._frames[index])
+
+
 class ClipDataset(Dataset[Sample]):
     """Clips on disk as groups of cropped frames.
 
@@ -81,13 +116,15 @@ class ClipDataset(Dataset[Sample]):
     (B, R, N, 3, S, S), seed (B, R), index and replaced (B,).
 
     Args:
-        clips: One row per clip: ``id`` (its name in messages), ``path`` (relative to ``folder``), ``frames``.
+        clips: One row per clip: ``id`` (its name in messages), ``path`` (relative to ``folder``), ``frames``;
+            a data frame, or a snapshot, which all processes share.
         folder: Where the clips are.
         sampler: Draws the (R, N) ranks of a sample.
         transform: Crops a group of N frames, all alike.
         seed: Seed of the run.
         reader: Reads the frames; :class:`FrameReader` unless given.
         index_suffix: Ending of the packet index beside each clip, in place of the clip's own; None without.
+        packet_store: Where packet indices are looked for first, by the clip's ``id``.
         max_replacements: How many other clips are tried in the place of a bad one.
 
     Raises:
@@ -96,7 +133,7 @@ class ClipDataset(Dataset[Sample]):
 
     def __init__(
         self,
-        clips: pd.DataFrame,
+        clips: pd.DataFrame | ClipRows,
         folder: Path,
         sampler: FrameSampler,
         transform: GroupTransform,
@@ -104,25 +141,23 @@ class ClipDataset(Dataset[Sample]):
         seed: int = 0,
         reader: Reader | None = None,
         index_suffix: str | None = None,
+        packet_store: PacketStore | None = None,
         max_replacements: int = 8,
     ) -> None:
-        missing = {"id", "path", "frames"} - set(clips.columns)
-        if missing or clips.empty:
-            raise InputError(
-                f"The clip table lacks {sorted(missing)}." if missing else "The clip table is empty."
-            )
-        self._ids, self._paths = PackedStrings(clips["id"]), PackedStrings(clips["path"])
-        self._frames = torch.tensor(clips["frames"].to_numpy(dtype=np.int32))
+        if not len(clips):
+            raise InputError("The clip table is empty.")
+        self._clips = PackedClips(clips) if isinstance(clips, pd.DataFrame) else clips
         self._folder, self._sampler, self._transform, self._seed = Path(folder), sampler, transform, seed
         self._reader: Reader = FrameReader() if reader is None else reader
-        self._index_suffix, self._max_replacements = index_suffix, max_replacements
+        self._index_suffix, self._packet_store = index_suffix, packet_store
+        self._max_replacements = max_replacements
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self._clips)
 
     def names(self, indices: Iterable[int]) -> list[str]:
         """Ids of the clips at these positions, for messages."""
-        return [self._ids[int(index)] for index in indices]
+        return [self._clips.id(int(index)) for index in indices]
 
     def __getitem__(self, position: tuple[int, int]) -> Sample:
         """Makes the sample at ``(epoch, index)``.
@@ -160,12 +195,17 @@ class ClipDataset(Dataset[Sample]):
         )
 
     def _groups(self, index: int, rng: np.random.Generator) -> list[Tensor]:
-        ranks = self._sampler(int(self._frames[index]), rng)
+        ranks = self._sampler(self._clips.frames(index), rng)
         path = self._path(index)
-        packets = path.with_suffix(self._index_suffix) if self._index_suffix else None
         # All frames of a sample by one call, so that what they share is decoded once.
-        frames = self._reader.read(path, ranks.reshape(-1), packets)
+        frames = self._reader.read(path, ranks.reshape(-1), self._packets(index, path))
         return [self._transform(group, rng) for group in frames.reshape(*ranks.shape, *frames.shape[1:])]
 
+    def _packets(self, index: int, path: Path) -> PacketIndex | Path | None:
+        stored = self._packet_store.find(self._clips.id(index)) if self._packet_store else None
+        if stored is None and self._index_suffix:
+            return path.with_suffix(self._index_suffix)
+        return stored
+
     def _path(self, index: int) -> Path:
-        return self._folder / self._paths[index]
+        return self._folder / self._clips.file(index)

@@ -66,3 +66,10 @@ class LabelFilterConfig(FrozenConfig):
 
     label_list: Path | None = None
     """An official ``label_full_1.0.pickle``, or the folder of one: keep only the clips that it names."""
+
+
+class TarShardsConfig(FrozenConfig):
+    """How clips are packed into tar archives."""
+
+    clips_per_shard: int = Field(default=4096, ge=1)
+    """Clips in one archive: at 87 kB read per sample, hundreds of megabytes that lie together on the disk."""

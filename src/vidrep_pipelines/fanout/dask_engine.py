@@ -117,6 +117,7 @@ class Slots(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         """Called on each worker when the plugin or the worker is new."""
+        _may_have_children()
         self._idle: SimpleQueue[Slot] = SimpleQueue()
         self._slots: list[Slot] = []
 
@@ -133,8 +134,7 @@ class Slots(WorkerPlugin):
             self._slots.append(slot)
         outcomes = []
         for packed in batch:
-            with _may_have_children():
-                slot.start(packed)
+            slot.start(packed)
             outcomes.append(slot.outcome())
         self._idle.put(slot)
         return outcomes
@@ -147,18 +147,14 @@ def run_batch(plugin: str, batch: Sequence[bytes]) -> list[Outcome]:
     return slots.run(batch)
 
 
-@contextmanager
-def _may_have_children() -> Iterator[None]:
-    """Lets a Dask worker start processes although its nanny started it as a daemon.
+def _may_have_children() -> None:
+    """Lets this Dask worker start processes although its nanny may have started it as a daemon.
 
     Daemons may not, because they are killed without a chance to end their children. Ours end by themselves.
+    It stays so: several threads start processes, whose turns at a switch would get mixed up.
     """
     settings = multiprocessing.process.current_process()._config  # type: ignore[attr-defined]
-    daemon = settings.pop("daemon", False)
-    try:
-        yield
-    finally:
-        settings["daemon"] = daemon
+    settings.pop("daemon", None)
 
 
 class _Dispatch:

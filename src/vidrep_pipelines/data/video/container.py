@@ -1,7 +1,7 @@
 """Opening a video file: one place that turns every way of failing into a readable reason."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import av
 from av.stream import Disposition
 
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
 
 DECODE_ERRORS: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueError)
 """What PyAV raises for damaged data; its errors are also OSErrors or ValueErrors of the matching kind."""
@@ -44,18 +45,26 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
         UnreadableVideoError: No such file, a folder, no permission, empty, no video, or a broken header.
     """
     path = Path(path)
-    _require_content(path)
-    try:
+    stored = _located(path)
+    with ExitStack() as opening:
         # The absolute path keeps "a:b.mp4" from being taken for a protocol, and the list keeps a playlist
         # that is disguised as a video from reaching out to the network.
-        container = av.open(str(path.absolute()), options={"protocol_whitelist": "file"})
-    except _OPEN_ERRORS as error:
-        raise UnreadableVideoError(f"{path}: {_reason(path, error)}. {_REMEDY}") from error
-    with container:
+        source: Any = str(path.absolute())
+        try:
+            if stored.file != path:
+                source = opening.enter_context(stored.open())
+            container = opening.enter_context(av.open(source, options={"protocol_whitelist": "file"}))
+        except _OPEN_ERRORS as error:
+            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}. {_REMEDY}") from error
         stream = _video_stream(container)
         if stream is None:
             raise UnreadableVideoError(
                 f"{path}: it holds no video stream, only sound or other data. {_REMEDY}"
+            )
+        if stream.codec_context is None:
+            raise UnreadableVideoError(
+                f"{path}: FFmpeg has no decoder for its video stream: the codec is unknown, or its name in "
+                f"the header is damaged. {_REMEDY}"
             )
         stream.codec_context.thread_count = 1
         stream.thread_type = "SLICE"
@@ -67,26 +76,27 @@ def _video_stream(container: Any) -> Any:
     return next(moving, None)
 
 
-def _require_content(path: Path) -> None:
-    """Excludes what needs no decoder to be recognized."""
+def _located(path: Path) -> StoredVideo:
+    """Finds the bytes, and excludes what needs no decoder to be recognized."""
     try:
         if path.is_dir():
             raise UnreadableVideoError(f"{path}: it is a folder, not a video file.")
-        empty = path.stat().st_size == 0
+        stored = locate(path)
     except FileNotFoundError as error:
         raise UnreadableVideoError(f"{path}: there is no such file (or it is a broken link).") from error
     except OSError as error:
         raise UnreadableVideoError(
             f"{path}: {error.strerror}. Check the path and its permissions."
         ) from error
-    if empty:
+    if stored.bytes == 0:
         raise UnreadableVideoError(f"{path}: the file is empty (0 bytes). {_REMEDY}")
+    return stored
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(stored: StoredVideo, error: Exception) -> str:
     """Looks at the first bytes to say more than FFmpeg's "invalid data"."""
     try:
-        with path.open("rb") as file:
+        with stored.open() as file:
             head = file.read(_HEADER_BYTES)
     except OSError as refusal:
         return f"it cannot be opened: {refusal.strerror}"
@@ -94,7 +104,8 @@ def _reason(path: Path, error: Exception) -> str:
         return "its MP4 header (moov) is missing or damaged, as after an interrupted download"
     if _is_text(head):
         return "it is a text file, not a video"
-    return f"it is in no video format that FFmpeg knows, or it is damaged from the start ({error})"
+    message = getattr(error, "strerror", None) or error  # without the file name: equal reasons are counted
+    return f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message})"
 
 
 def _is_text(head: bytes) -> bool:

@@ -17,6 +17,7 @@ from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import load_packet_index
 from vidrep_pipelines.data.video.packet_reader import PacketReader
 from vidrep_pipelines.data.video.sequential_reader import count_by_decoding, read_sequentially
+from vidrep_pipelines.data.video.stored_video import holding_file
 
 ReaderName = Literal["auto", "index", "decord", "pyav"]
 Pictures = dict[int, NDArray[np.uint8]]
@@ -58,7 +59,7 @@ class FrameReader:
         """Reads frames of one video.
 
         Args:
-            path: The video.
+            path: The video; in a tar archive, the path of the archive followed by the name of the member.
             ranks: Frame numbers in presentation order from 0, in any order, with repetitions.
             index: The video's packet index or the file that holds it. Without one, or if it does not describe
                 the file as it is now, an index is built (a few milliseconds) where the format admits it.
@@ -114,8 +115,9 @@ class FrameReader:
     def _fresh_index(self, path: Path, index: PacketIndex | Path | None) -> PacketIndex | None:
         """The given index if it is usable, else one built on demand; None if the file cannot be indexed."""
         given = self._load(index) if isinstance(index, Path) else index
-        if given is not None and path.is_file():
-            if given.stamp.matches(path):
+        file = holding_file(path)
+        if given is not None and file.is_file():
+            if given.stamp.matches(file):
                 return given
             _log.warning("%s has changed since it was indexed; the index is built again in memory.", path)
         return cast("PacketIndex | None", self._remembered(path, _build_if_possible))
@@ -137,7 +139,7 @@ class FrameReader:
     def _remembered(self, path: Path, make: Callable[[Path], object]) -> object:
         """``make(path)``, unless it was made before for the same state of the file."""
         try:
-            status = path.stat()
+            status = holding_file(path).stat()
         except OSError:
             return make(path)  # raises with the reason
         key = (make.__name__, str(path), status.st_size, status.st_mtime_ns)

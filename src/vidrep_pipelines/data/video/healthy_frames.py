@@ -33,7 +33,7 @@ class HealthyFrames:
     def __init__(self, opened: OpenedVideo) -> None:
         self._opened = opened
         self._packets = 0
-        self._end_seconds = 0.0
+        self._end = 0
         self.count = 0
         self.detail = ""
 
@@ -85,8 +85,7 @@ class HealthyFrames:
     def _account(self, packet: Any) -> None:
         self._packets += 1
         if packet.pts is not None:
-            end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            self._end_seconds = max(self._end_seconds, end)
+            self._end = max(self._end, packet.pts + (packet.duration or 0))
 
     def _shortfall(self) -> str:
         """Compares what was there with what the header promises: cut files often end without an error."""
@@ -96,8 +95,9 @@ class HealthyFrames:
                 return f"the header promises {promised} frames, {self._packets} are there"
             return ""
         duration = claimed_duration(self._opened)
-        if duration - self._end_seconds > max(_MISSING_SECONDS, _MISSING_SHARE * duration):
-            return f"the header promises {duration:.1f} s, {self._end_seconds:.1f} s are there"
+        there = float(self._end * self._opened.stream.time_base)
+        if duration - there > max(_MISSING_SECONDS, _MISSING_SHARE * duration):
+            return f"the header promises {duration:.1f} s, {there:.1f} s are there"
         return ""
 
 

@@ -18,6 +18,7 @@ from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo, op
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
 from vidrep_pipelines.data.video.probe import claimed_rate
+from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
 
 INDEXABLE_CODECS = frozenset({"h264", "hevc", "vp9", "av1", "libdav1d"})
 """Decoders that need nothing but the extradata and the packets, one packet per frame."""
@@ -30,27 +31,36 @@ class FileStamp:
     """What tells one state of a file from another.
 
     Attributes:
-        bytes: Size of the file.
-        mtime_ns: Time of the last change; renaming keeps it, some ways of copying do not.
+        bytes: Size of the video.
+        mtime_ns: Time of the file's last change; renaming keeps it, some ways of copying do not.
         fingerprint: Digest of the first 64 KiB, which hold the header with the table of all frame sizes.
+        start: First byte of the video in the file; 0 unless it lies in an archive.
     """
 
     bytes: int
     mtime_ns: int
     fingerprint: str
+    start: int = 0
 
     @classmethod
-    def of(cls, path: Path) -> "FileStamp":
-        """Takes the stamp of a file."""
-        status = path.stat()
-        return cls(status.st_size, status.st_mtime_ns, _fingerprint(path))
+    def of(cls, stored: StoredVideo) -> "FileStamp":
+        """Takes the stamp of a video."""
+        mtime_ns = stored.file.stat().st_mtime_ns
+        return cls(stored.bytes, mtime_ns, _fingerprint(stored), stored.start)
 
-    def matches(self, path: Path) -> bool:
-        """Whether ``path`` still has this content. Usually decided without reading from it."""
-        status = path.stat()
-        if status.st_size != self.bytes:
+    def matches(self, file: Path) -> bool:
+        """Whether ``file`` still has this content. Usually decided without reading from it.
+
+        Args:
+            file: The video, or the archive that holds it.
+        """
+        status = file.stat()
+        end = self.start + self.bytes
+        if status.st_size < end if self.start else status.st_size != end:
             return False
-        return status.st_mtime_ns == self.mtime_ns or _fingerprint(path) == self.fingerprint
+        if status.st_mtime_ns == self.mtime_ns:
+            return True
+        return _fingerprint(StoredVideo(file, self.start, self.bytes)) == self.fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +132,11 @@ class PacketIndex:
             UnindexableVideoError: The file is a video of a kind that cannot be addressed by byte range.
             UnreadableVideoError: The file is damaged or no video.
         """
-        stamp_before = FileStamp.of(path) if path.is_file() else None
         with open_video(path) as opened:
+            stored = locate(path)
+            stamp = FileStamp.of(stored)  # before the packets, so that a change meanwhile shows
             _require_codec(opened)
-            packets = _Packets.collect(opened)
+            packets = _Packets.collect(opened, stored)
             stream, context = opened.stream, opened.stream.codec_context
             index = cls(
                 codec=context.name,
@@ -135,14 +146,14 @@ class PacketIndex:
                 rotation=packets.rotation,
                 time_base=Fraction(stream.time_base),
                 frames_per_second=float(claimed_rate(opened) or 0),
-                offsets=np.array(packets.offsets, np.int64),
+                offsets=np.array(packets.offsets, np.int64) + stored.start,
                 sizes=np.array(packets.sizes, np.int64),
                 times=np.array(packets.times, np.int64),
                 keyframes=np.array(packets.keyframes, np.bool_),
                 droppable=np.array(packets.droppable, np.bool_),
                 discarded=np.array(packets.discarded, np.bool_),
                 source_seconds=source_seconds,
-                stamp=stamp_before or FileStamp.of(path),
+                stamp=stamp,
             )
         _require_consistent(index, path)
         return index
@@ -162,11 +173,11 @@ class _Packets:
         self._rotation_known = False
 
     @classmethod
-    def collect(cls, opened: OpenedVideo) -> "_Packets":
+    def collect(cls, opened: OpenedVideo, stored: StoredVideo) -> "_Packets":
         packets = cls()
         context = opened.stream.codec_context
         unit_size = length_size(bytes(context.extradata or b"")) if context.name == "h264" else None
-        with opened.path.open("rb", buffering=0) as file:
+        with stored.open() as file:
             try:
                 for packet in opened.container.demux(opened.stream):
                     packets._learn_rotation(packet)
@@ -223,6 +234,6 @@ def _require_consistent(index: PacketIndex, path: Path) -> None:
         )
 
 
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as file:
+def _fingerprint(stored: StoredVideo) -> str:
+    with stored.open() as file:
         return hashlib.blake2b(file.read(_FINGERPRINT_BYTES), digest_size=8).hexdigest()

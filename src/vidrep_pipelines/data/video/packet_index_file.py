@@ -7,6 +7,7 @@ beyond one bit each.
 
 import json
 import struct
+from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def index_to_bytes(index: PacketIndex) -> bytes:
         "times_kind": _times_kind(index.times),
         "first_offset": int(index.offsets[0]) if contiguous else None,
         "source_seconds": 0 if index.source_seconds is None else len(index.source_seconds),
-        "stamp": [index.stamp.bytes, index.stamp.mtime_ns, index.stamp.fingerprint],
+        "stamp": list(astuple(index.stamp)),
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     columns = [] if contiguous else [index.offsets.astype("<i8")]
@@ -92,7 +93,6 @@ def index_from_bytes(data: bytes) -> PacketIndex:
     flags = {name: columns.take_flags(count) for name in _FLAGS}
     seconds = columns.take("<f8", header["source_seconds"]) if header["source_seconds"] else None
     columns.require_end()
-    stamp_bytes, mtime_ns, fingerprint = header["stamp"]
     return PacketIndex(
         codec=header["codec"],
         extradata=bytes.fromhex(header["extradata"]),
@@ -106,7 +106,7 @@ def index_from_bytes(data: bytes) -> PacketIndex:
         times=times,
         **flags,
         source_seconds=seconds,
-        stamp=FileStamp(stamp_bytes, mtime_ns, fingerprint),
+        stamp=FileStamp(*header["stamp"]),
     )
 
 

@@ -53,9 +53,9 @@ def _keyframe_before(index: PacketIndex, target: int) -> int:
 
 
 def _run(index: PacketIndex, start: int, end: int, targets: Sequence[int]) -> DecodingRun:
-    numbers = np.arange(start, end + 1)
-    needed = ~index.droppable[numbers] | np.isin(numbers, targets)
+    needed = ~index.droppable[start : end + 1]
+    needed[np.asarray(targets) - start] = True
     return DecodingRun(
-        packets=tuple(numbers[needed].tolist()),
+        packets=tuple((np.flatnonzero(needed) + start).tolist()),
         targets=frozenset(int(index.times[target]) for target in targets),
     )

@@ -15,6 +15,7 @@ from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_plan import DecodingRun, plan_runs
 from vidrep_pipelines.data.video.picture_converter import PictureConverter
+from vidrep_pipelines.data.video.stored_video import holding_file
 
 _KEPT_DECODERS = 32
 _TOLERATED_GAPS = 1 << 16
@@ -32,7 +33,7 @@ class PacketReader:
         """Decodes the frames of the given ranks.
 
         Args:
-            path: The file that ``index`` describes.
+            path: The video that ``index`` describes.
             ranks: Ascending, without repetition, each within the clip.
             index: The file's packets.
 
@@ -45,7 +46,7 @@ class PacketReader:
         pictures: dict[int, NDArray[np.uint8]] = {}
         decoder = self._decoder(index)
         try:
-            descriptor = os.open(path, os.O_RDONLY)
+            descriptor = os.open(holding_file(path), os.O_RDONLY)
         except OSError as error:
             raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
         try:

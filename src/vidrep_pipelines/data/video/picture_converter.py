@@ -17,6 +17,10 @@ class PictureConverter:
 
     def upright_rgb(self, frame: Any, rotation: int) -> NDArray[np.uint8]:
         """Returns (H, W, 3), turned counterclockwise by ``rotation`` degrees."""
-        picture: NDArray[np.uint8] = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()  # type: ignore[assignment]
+        converted = self._reformatter.reformat(frame, format="rgb24", threads=1)
+        plane: Any = converted.planes[0]
+        # A view of the frame's memory, whose rows are padded; the caller makes the only copy.
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: converted.height]
+        picture = rows[:, : 3 * converted.width].reshape(converted.height, converted.width, 3)
         turns = quarter_turns(rotation)
         return np.rot90(picture, turns) if turns else picture

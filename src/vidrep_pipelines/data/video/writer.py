@@ -9,6 +9,7 @@ import av
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from vidrep_pipelines.data.video.encoder_instructions import reproducible_options
 from vidrep_pipelines.data.video.profiles import EncodingProfile
 
 _PIXEL_FORMAT = "yuv420p"
@@ -38,7 +39,8 @@ class VideoWriter:
         # Kept for all frames: building a scaler per frame takes longer than scaling.
         self._scaler = VideoReformatter()
         self._container = av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"})
-        self._stream = self._container.add_stream("libx264", rate=rate, options=profile.options())
+        options = profile.options() | reproducible_options()
+        self._stream = self._container.add_stream("libx264", rate=rate, options=options)
         context = self._stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, _PIXEL_FORMAT
         context.thread_count = 1

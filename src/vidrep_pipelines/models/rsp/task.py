@@ -16,6 +16,7 @@ from vidrep_pipelines.data.clip_dataset import ClipDataset
 from vidrep_pipelines.data.clip_table import ClipRows
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
+from vidrep_pipelines.data.video.packet_store import PacketStore
 from vidrep_pipelines.models.rsp.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
@@ -35,6 +36,9 @@ class RspTask(FrozenConfig):
 
     videos: Path
     """Folder that the clips' paths are relative to."""
+
+    packet_store: Path | None = None
+    """Folder with the packet indices of all clips. None: each clip's own index, or one made on demand."""
 
     data: RspDataConfig
     """How frame pairs are drawn and cropped."""
@@ -67,7 +71,7 @@ class RspTask(FrozenConfig):
         Raises:
             InputError: ``initialize_from`` cannot be read.
         """
-        science = self.model_dump(exclude={"clip_table", "videos"}, mode="json")
+        science = self.model_dump(exclude={"clip_table", "videos", "packet_store"}, mode="json")
         del science["objective"]["prior_decode_every"]
         science["initialize_from"] = _content_digest(self.initialize_from)
         return science
@@ -99,6 +103,7 @@ class RspTask(FrozenConfig):
             transform,
             seed=self.seed,
             index_suffix=INDEX_SUFFIX,
+            packet_store=None if self.packet_store is None else PacketStore(self.packet_store),
         )
 
     def item_names(self, indices: Sequence[int]) -> list[str]:

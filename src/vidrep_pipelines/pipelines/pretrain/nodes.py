@@ -16,6 +16,7 @@ from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 def plan_rsp(
     clips: Rows,
     videos: Parts,
+    packet_store: Parts,
     data: RspDataConfig,
     model: RspModelConfig,
     objective: RspObjectiveConfig,
@@ -33,6 +34,7 @@ def plan_rsp(
     task = RspTask(
         clip_table=snapshot(clips, run_directory),
         videos=videos.folder.absolute(),
+        packet_store=packet_store.folder.absolute(),
         data=data,
         model=model,
         objective=objective,

@@ -14,6 +14,7 @@ def create_rsp_pipeline() -> Pipeline:
                 inputs=[
                     "clip_table",
                     "resized_videos",
+                    "packet_store",
                     "params:data",
                     "params:model",
                     "params:objective",
@@ -45,7 +46,7 @@ def create_rsp_pipeline() -> Pipeline:
             ),
         ],
         namespace="rsp",
-        inputs={"clip_table", "resized_videos"},
+        inputs={"clip_table", "resized_videos", "packet_store"},
         parameters={"params:launch", "params:folders", "params:tracking"},
     )
 

@@ -1,6 +1,7 @@
 """Nodes that gather what resizing left beside each clip into few large files."""
 
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.data.config import TarShardsConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
@@ -18,14 +19,14 @@ def build_packet_store(resized: Parts, fanout: FanOutConfig) -> Job:
     return Job("packet store", store_part_item, items, (STORE_SUFFIX, TABLE_SUFFIX), fanout)
 
 
-def pack_tar_shards(resized: Parts, clips_per_shard: int, fanout: FanOutConfig) -> Job:
+def pack_tar_shards(resized: Parts, tar_shards: TarShardsConfig, fanout: FanOutConfig) -> Job:
     """One item per tar archive, with the packet indices of its clips beside it."""
     from vidrep_pipelines.data.video.packet_store import STORE_SUFFIX
     from vidrep_pipelines.data.video.store_items import TABLE_SUFFIX, tar_shard_item
     from vidrep_pipelines.data.video.tar_shard import ARCHIVE_SUFFIX
 
     suffixes = (ARCHIVE_SUFFIX, STORE_SUFFIX, TABLE_SUFFIX)
-    return Job("tar shards", tar_shard_item, _items(resized, clips_per_shard), suffixes, fanout)
+    return Job("tar shards", tar_shard_item, _items(resized, tar_shards.clips_per_shard), suffixes, fanout)
 
 
 def _items(resized: Parts, clips_per_part: int) -> list[Item]:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.resize import nodes
+from vidrep_pipelines.pipelines.resize import nodes, packet_store_nodes
 
 
 def create_pipeline() -> Pipeline:
@@ -23,9 +23,35 @@ def create_pipeline() -> Pipeline:
                 name="index_resized",
                 tags=["cpu"],
             ),
+            Node(
+                packet_store_nodes.build_packet_store,
+                inputs=["resized_videos", "params:fanout"],
+                outputs="packet_store",
+                name="build_packet_store",
+                tags=["cpu", "fanout"],
+            ),
         ],
         namespace="resize",
         inputs={"video_index"},
-        outputs={"resized_videos", "resized_index"},
+        outputs={"resized_videos", "resized_index", "packet_store"},
         parameters={"params:resize", "params:fanout"},
+    )
+
+
+def create_tar_pipeline() -> Pipeline:
+    """Packs the clips into few large files, for file systems that dislike many small ones."""
+    return Pipeline(
+        [
+            Node(
+                packet_store_nodes.pack_tar_shards,
+                inputs=["resized_videos", "params:tar_shards", "params:fanout"],
+                outputs="tar_shards",
+                name="pack_tar_shards",
+                tags=["cpu", "fanout"],
+            )
+        ],
+        namespace="resize",
+        inputs={"resized_videos"},
+        outputs={"tar_shards"},
+        parameters={"params:tar_shards", "params:fanout"},
     )

@@ -8,5 +8,6 @@ Where to look:
     pictures.py    the pictures of one camera, from either encoding, with the color rule.
     controls.py    states and actions, brought to one size.
     trajectory.py  a file as an episode of a frame store.
+    files.py       which files there are.
     requests.py    which trajectories are prepared.
 """

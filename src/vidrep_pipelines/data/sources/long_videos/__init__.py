@@ -1,0 +1,15 @@
+"""Long videos with a label per frame, in every layout that CARL's data sets come in (arXiv 2203.14957).
+
+Where to look:
+    config.py             the parameters.
+    video.py              a video and its labels, as all sources list them.
+    crc32c.py             the checksum of TFRecord files, in NumPy.
+    tfrecord.py           their framing; ``sequence_example.py`` what a record holds.
+    pouring.py            Pouring: TFRecord files of JPEG frames.
+    penn_action.py        PennAction: folders of frames, actions as .mat and phases as .npy files.
+    finegym.py            FineGym: annotation, element lists, labels of an event; ``event_cut.py`` cuts it out.
+    published_index.py    the published pickled lists; ``tensor_pickle.py`` reads them without executing them.
+    kinetics_rows.py      the list of Kinetics videos.
+    rendered.py           the sample world, when there is no release.
+    shards.py             frames of prepared videos to the shards of a store, by given splits.
+"""

@@ -1,0 +1,97 @@
+"""Nodes of the pretraining of VQ-VAE."""
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.models.vqvae.config import (
+    LossFiles,
+    VqvaeDataConfig,
+    VqvaeModelConfig,
+    VqvaeObjectiveConfig,
+)
+from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain.vqvae_config import VqvaeRunConfig
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+else:
+    FrameStore = Any  # its module takes seconds to import
+
+_log = logging.getLogger(__name__)
+
+
+def plan_vqvae(
+    store: FrameStore,
+    run: VqvaeRunConfig,
+    data: VqvaeDataConfig,
+    model: VqvaeModelConfig,
+    objective: VqvaeObjectiveConfig,
+    files: LossFiles,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run on the frame store."""
+    from vidrep_pipelines.models.vqvae.presets import VqvaeParameters, with_preset
+    from vidrep_pipelines.models.vqvae.task import VqvaeTask
+    from vidrep_pipelines.training.config import TrainSpec
+
+    chosen = VqvaeParameters(model, objective, data, train)
+    if run.preset is not None:
+        chosen = with_preset(run.preset, chosen)
+        updates = f"{chosen.train.batch_size} samples of {chosen.data.clip_frames} frames per update"
+        _log.info("vqvae: published configuration %s, decoder %s, %s", run.preset, chosen.model.decoder, updates)
+    if run.statistics:
+        found = {"mean": store.facts.mean, "std": store.facts.std}
+        chosen = chosen._replace(data=chosen.data.model_copy(update=found))
+    task = VqvaeTask(
+        frame_store=store.folder.absolute(),
+        data=chosen.data,
+        model=chosen.model,
+        objective=chosen.objective,
+        files=files,
+        initialize_from=run.initialize_from,
+        seed=train.seed,
+    )
+    spec = TrainSpec.of(
+        task,
+        train=chosen.train,
+        launch=launch,
+        run_directory=folders.models.absolute() / run.folder / "run",
+        report_directory=folders.reporting / run.folder,
+        data_digest=store.content_digest,
+    )
+    return spec.model_dump(mode="json")
+
+
+def train_vqvae(
+    spec: dict[str, Any], tracking: TrackingConfig
+) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
+    """Trains, resumes, or finds that the run is finished; the checkpoint also says in which units pixels are."""
+    source, log, metrics = nodes.train(spec, tracking)
+    config = {name: spec["task_config"][name] for name in ("model", "data")}
+    return replace(source, config=config), log, metrics
+
+
+def draw_vqvae(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
+    """Reconstructions of training clips, and how often each code is used."""
+    from vidrep_pipelines.models.vqvae.task import VqvaeTask
+    from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+
+    task = VqvaeTask.model_validate(spec["task_config"])
+    model = TrainedVqvae.load(checkpoint.directory).model
+    return task.draw_reconstructions(model), task.draw_code_use(model)
+
+
+def export_vqvae(checkpoint: Checkpoint) -> dict[str, Any]:
+    """VQ-VAE's weights under the names of the original repository."""
+    from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint
+
+    return original_checkpoint(checkpoint.state_dict(), step=int(checkpoint.meta["step"]))

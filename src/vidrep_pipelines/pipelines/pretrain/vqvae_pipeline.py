@@ -1,0 +1,77 @@
+"""Pretraining of VQ-VAE on the frames of a store."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.pretrain import nodes as shared_nodes
+from vidrep_pipelines.pipelines.pretrain import vqvae_nodes as nodes
+
+_OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "train")
+
+
+def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_PARAMETERS) -> Pipeline:
+    """Plans and runs the training of VQ-VAE, publishes its checkpoint, shows losses and reconstructions.
+
+    Args:
+        namespace: Of its datasets, and of its own parameters.
+        own: Which parameters are its own; the others are those of ``vqvae``.
+    """
+    shared = {f"params:{name}": f"params:vqvae.{name}" for name in _OWN_PARAMETERS if name not in own}
+    return Pipeline(
+        [
+            Node(
+                nodes.plan_vqvae,
+                inputs=[
+                    "frame_store",
+                    *(f"params:{name}" for name in _OWN_PARAMETERS),
+                    "params:launch",
+                    "params:folders",
+                ],
+                outputs="training_spec",
+                name="plan",
+                tags=["vqvae"],
+            ),
+            Node(
+                nodes.train_vqvae,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["vqvae", "gpu", "train"],
+            ),
+            Node(
+                shared_nodes.draw_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["vqvae"],
+            ),
+            Node(
+                nodes.draw_vqvae,
+                inputs=["checkpoint", "training_spec"],
+                outputs=["predictions", "code_use"],
+                name="draw_reconstructions",
+                tags=["vqvae"],
+            ),
+        ],
+        namespace=namespace,
+        inputs={"frame_store"},
+        parameters={
+            **{name: name for name in ("params:launch", "params:folders", "params:tracking")},
+            **shared,
+        },
+    )
+
+
+def create_vqvae_export_pipeline() -> Pipeline:
+    """Writes the checkpoint of VQ-VAE in the layout of the original repository."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export_vqvae,
+                inputs="checkpoint",
+                outputs="original_checkpoint",
+                name="export",
+                tags=["vqvae"],
+            )
+        ],
+        namespace="vqvae",
+    )

@@ -1,0 +1,97 @@
+"""Ingest of labelled videos: what the nodes hand on, from rendering to the table."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.pipeline import Pipeline
+
+from tests.helpers.label_sequences import TINY_WORLD, write_release
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.label_sequences.config import (
+    DavisConfig,
+    JhmdbConfig,
+    LabelMiniatureConfig,
+    VipConfig,
+)
+from vidrep_pipelines.datasets.label_miniature import LabelMiniature
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.pipelines.ingest import label_sequences_nodes as nodes
+from vidrep_pipelines.pipelines.ingest.label_sequences_pipeline import (
+    create_davis_pipeline,
+    create_jhmdb_pipeline,
+    create_vip_pipeline,
+)
+
+SERIAL = FanOutConfig(engine="serial")
+MINIATURE = LabelMiniatureConfig(world=TINY_WORLD)
+DAVIS, JHMDB, VIP = DavisConfig(protocol="native"), JhmdbConfig(), VipConfig()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    job = nodes.render_label_clips(DAVIS, JHMDB, VIP, MINIATURE, SERIAL)
+    return run_job(job, tmp_path_factory.mktemp("label_clips"))
+
+
+def test_rendered_unless_every_release_has_a_root(tmp_path: Path) -> None:
+    root = {"root": tmp_path}
+    roots = [config.model_copy(update=root) for config in (DAVIS, JHMDB)]
+    assert len(nodes.render_label_clips(*roots, VIP, MINIATURE, SERIAL).items) == 2
+    all_roots = nodes.render_label_clips(*roots, VIP.model_copy(update=root), MINIATURE, SERIAL)
+    assert all_roots.items == []
+
+
+def test_from_clips_to_tables(clips: Parts, tmp_path: Path) -> None:
+    requests = (
+        nodes.request_davis_miniature(clips, DAVIS, MINIATURE),
+        nodes.request_jhmdb_miniature(clips, JHMDB, MINIATURE),
+        nodes.request_vip_miniature(clips, VIP, MINIATURE),
+    )
+    for request in requests:
+        LabelMiniature(filepath=tmp_path / request.release).save(request)
+    jobs = (
+        nodes.plan_davis_inspection(tmp_path / "davis", DAVIS, SERIAL),
+        nodes.plan_jhmdb_inspection(tmp_path / "jhmdb", JHMDB, SERIAL),
+        nodes.plan_vip_inspection(tmp_path / "vip", VIP, SERIAL),
+    )
+    for request, job in zip(requests, jobs, strict=True):
+        table = nodes.index_sequences(run_job(job, tmp_path / f"{request.release}_inspection"))
+        assert len(table) == 2
+        assert table["error"].isna().all()
+        assert (table["width"] == 64).all()
+
+
+def test_bad_sequences_do_not_stop_the_others(tmp_path: Path) -> None:
+    root = write_release("davis", tmp_path / "DAVIS")
+    (root / "Annotations/480p/push_000/00001.png").unlink()
+    config = DavisConfig(root=root, prepared=tmp_path / "prepared")
+    parts = run_job(nodes.plan_davis_inspection(tmp_path, config, SERIAL), tmp_path / "inspection")
+    table = nodes.index_sequences(parts)
+    assert table["id"].tolist() == ["push_000", "stack_000"]
+    assert "00001.png is missing" in table["error"][0]
+    assert pd.isna(table["error"][1])
+    assert (table["width"][1], table["height"][1]) == (880, 480)
+    again = nodes.plan_davis_inspection(tmp_path, config, SERIAL)
+    assert [item.digest for item in again.items] == table["digest"].tolist()
+
+
+def test_users_release_gives_an_empty_miniature(clips: Parts, tmp_path: Path) -> None:
+    request = nodes.request_vip_miniature(clips, VipConfig(root=tmp_path), MINIATURE)
+    assert request.clips == ()
+
+
+def test_missing_release_is_named(tmp_path: Path) -> None:
+    config = JhmdbConfig(root=tmp_path / "none")
+    with pytest.raises(InputError, match=r"jhmdb\.root: there is no folder"):
+        nodes.plan_jhmdb_inspection(tmp_path, config, SERIAL)
+
+
+def test_pipelines_can_be_added_up() -> None:
+    pipelines = [create_davis_pipeline(), create_jhmdb_pipeline(), create_vip_pipeline()]
+    together = sum(pipelines, Pipeline([]))
+    assert len(together.nodes) == 1 + 3 * 3
+    assert together.outputs() == {"davis.sequences", "jhmdb.sequences", "vip.sequences"}
+    assert all(name.startswith("params:") for name in together.inputs())
