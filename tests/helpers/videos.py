@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Frames = NDArray[np.uint8]
 
 _BITS = 8
-_TICKS = 90_000
+_TICKS = 60_000  # MPEG-4 has 16 bits for it
 
 
 def barcode_frames(count: int, width: int = 96, height: int = 64, seed: int = 0) -> Frames:
