@@ -188,8 +188,8 @@ def test_kept_clips_can_be_read_to_the_end(outcome: Outcome) -> None:
 def test_what_is_left_of_cut_files_is_in_order(outcome: Outcome) -> None:
     """Flipped bits may give a picture that no decoder can tell from an intended one; a cut may not.
 
-    B-frames are stored after the later frame that they refer to. Where a file ends between the two, that frame
-    is kept: without an index, a gap in time is no sign of damage, because the frame rate may vary.
+    B-frames are stored after the later frame that they refer to. Where a file ends between the two, that
+    frame is kept: without an index, a gap in time is no sign of damage, because the frame rate may vary.
     """
     cut = [name for name in outcome.kept.index if " cut " in name and name.startswith("damaged/")]
     assert cut
