@@ -7,7 +7,7 @@ Where to look:
     tfrecord.py           their framing; ``sequence_example.py`` what a record holds.
     pouring.py            Pouring: TFRecord files of JPEG frames.
     penn_action.py        PennAction: folders of frames, actions as .mat and phases as .npy files.
-    finegym.py            FineGym: annotation, element lists, labels of an event; ``event_cut.py`` cuts it out.
+    finegym.py            FineGym: annotation, element lists, labels; ``event_cut.py`` cuts events out.
     published_index.py    the published pickled lists; ``tensor_pickle.py`` reads them without executing them.
     kinetics_rows.py      the list of Kinetics videos.
     rendered.py           the sample world, when there is no release.

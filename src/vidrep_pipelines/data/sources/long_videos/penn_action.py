@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,7 @@ from vidrep_pipelines.data.frame_store.episode import (
     EpisodeView,
     without_controls,
 )
-from vidrep_pipelines.data.sources.long_videos.pouring import SPLIT_OF
-from vidrep_pipelines.data.sources.long_videos.video import Labels, LeftOut, LongVideo, LongVideos
+from vidrep_pipelines.data.sources.long_videos.video import SPLIT_OF, Labels, LeftOut, LongVideo, LongVideos
 
 PHASES = MappingProxyType(
     {
@@ -50,6 +50,7 @@ ACTIONS = tuple(PHASES)
 _FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 _DIGITS = 4
 _REMEDY = "Unpack Penn_Action.tar.gz and set penn_action.root to its folder."
+_LABELS_REMEDY = "Download penn_action_labels and set penn_action.phase_labels to it."
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,9 @@ class PennActionVideo:
         files = frame_files(self.folder)
         kept = _common_length(len(files), len(read_phases(self.labels)), self)
         chosen = [files[rank] for rank in evenly(len(files), kept)]
-        yield Episode(self.action, [EpisodeView(NO_CAMERA, len(files), _pictures(chosen))], *without_controls())
+        yield Episode(
+            self.action, [EpisodeView(NO_CAMERA, len(files), _pictures(chosen))], *without_controls()
+        )
 
 
 def penn_action_videos(root: Path, labels: Path) -> LongVideos:
@@ -111,7 +114,9 @@ def penn_action_videos(root: Path, labels: Path) -> LongVideos:
             except InputError as error:
                 left_out.append(LeftOut(f"{split}/{number}", split, str(error)))
     if not labelled:
-        raise InputError(f"penn_action: there is no file train/*/*.npy or val/*/*.npy in {labels}. {_LABELS_REMEDY}")
+        raise InputError(
+            f"penn_action: there is no file train/*/*.npy or val/*/*.npy in {labels}. {_LABELS_REMEDY}"
+        )
     without = sorted({folder.name for folder in (root / "frames").iterdir() if folder.is_dir()} - labelled)
     left_out += [LeftOut(number, "", f"there is no file of phases for it in {labels}") for number in without]
     return LongVideos(videos, left_out)
@@ -138,7 +143,7 @@ def read_phases(path: Path) -> Labels:
         InputError: The file is no array of whole numbers.
     """
     try:
-        phases = np.load(path, allow_pickle=False)
+        phases: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path} cannot be read as phases ({error}). {_LABELS_REMEDY}") from error
     if phases.ndim != 1 or phases.dtype.kind not in "iu":
@@ -161,9 +166,6 @@ def frame_files(folder: Path) -> list[Path]:
 def evenly(longer: int, shorter: int) -> list[int]:
     """(shorter,) positions among ``longer`` ones: the published rule where frames and labels differ."""
     return [position * longer // shorter for position in range(shorter)]
-
-
-_LABELS_REMEDY = "Download penn_action_labels and set penn_action.phase_labels to it."
 
 
 def _video(root: Path, labels: Path, split: str) -> LongVideo:

@@ -33,12 +33,11 @@ from vidrep_pipelines.data.sources.long_videos.tfrecord import (
     read_record,
     scan_records,
 )
-from vidrep_pipelines.data.sources.long_videos.video import Labels, LeftOut, LongVideo, LongVideos
+from vidrep_pipelines.data.sources.long_videos.video import SPLIT_OF, Labels, LeftOut, LongVideo, LongVideos
 
 PHASES = 5
-"""Before the hand touches the bottle, before liquid flows, while it flows, before the bottle is back, after."""
+"""Until the hand is at the bottle, until liquid flows, while it flows, until the bottle is back, after."""
 
-SPLIT_OF = {"train": "train", "val": "validation"}
 _JPEG_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
@@ -133,7 +132,9 @@ def pouring_videos(files: list[tuple[Path, Path, str]]) -> LongVideos:
                 left_out.append(LeftOut(f"{path.stem}/{place.number:05d}", split, place.error))
                 continue
             record = PouringRecord(f"{split}/{row['name']}", path, place, stamp)
-            videos.append(LongVideo(record, split, partial(_labels, record), PHASES, phases=True, action="pouring"))
+            videos.append(
+                LongVideo(record, split, partial(_labels, record), PHASES, phases=True, action="pouring")
+            )
     return LongVideos(videos, left_out)
 
 
@@ -143,10 +144,11 @@ def record_name(example: SequenceExample) -> str:
     Raises:
         CorruptRecordError: It has none.
     """
-    match example.context.get("name"):
-        case [bytes(name)] if name:
-            return name.decode()
-    raise CorruptRecordError("it holds no name of a video")
+    values = example.context.get("name", [])
+    name = values[0] if values else b""
+    if not isinstance(name, bytes) or not name:
+        raise CorruptRecordError("it holds no name of a video")
+    return name.decode()
 
 
 def record_frames(example: SequenceExample) -> list[bytes]:

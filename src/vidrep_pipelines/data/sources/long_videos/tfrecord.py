@@ -55,13 +55,13 @@ def scan_records(path: Path) -> Iterator[tuple[RecordPlace, bytes]]:
         number = 0
         while head := file.read(_HEAD.size):
             offset = file.tell()
-            length, error = _checked_length(head, size - offset)
-            payload = b"" if error else file.read(length)
-            if not error and _CHECKSUM.unpack(file.read(_CHECKSUM.size))[0] != masked_crc32c(payload):
-                error = "the checksum (CRC-32C) of its payload does not match"
-            place = RecordPlace(number, offset, length, _named(path, number, error))
-            yield place, b"" if error else payload
-            if error.startswith(_LOST):
+            length, problem = _checked_length(head, size - offset)
+            payload = b"" if problem else file.read(length)
+            if not problem and _CHECKSUM.unpack(file.read(_CHECKSUM.size))[0] != masked_crc32c(payload):
+                problem = "the checksum (CRC-32C) of its payload does not match"
+            place = RecordPlace(number, offset, length, _named(path, number, problem))
+            yield place, b"" if problem else payload
+            if problem.startswith(_LOST):
                 return
             number += 1
 
@@ -96,5 +96,5 @@ def read_record(path: Path, place: RecordPlace) -> bytes:
     return payload
 
 
-def _named(path: Path, number: int, error: str) -> str:
-    return f"{path.name}, record {number}: {error}. Download the file again." if error else ""
+def _named(path: Path, number: int, problem: str) -> str:
+    return f"{path.name}, record {number}: {problem}. Download the file again." if problem else ""

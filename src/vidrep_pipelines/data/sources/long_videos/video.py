@@ -2,16 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.item_id import is_usable
 from vidrep_pipelines.data.frame_store.episode import EpisodeSource
 
 Labels = NDArray[np.int64]
 UNLABELLED = -1
 """Label of a frame about which nothing is known."""
+
+SPLIT_OF = MappingProxyType({"train": "train", "val": "validation"})
+"""The splits by the names that the releases use."""
 
 
 @dataclass(frozen=True)
@@ -68,3 +73,20 @@ class LongVideos:
 
     videos: list[LongVideo]
     left_out: list[LeftOut]
+
+    def named_once(self) -> "LongVideos":
+        """Without the videos whose name cannot name a file, or is that of one before."""
+        videos: dict[str, LongVideo] = {}
+        left_out = list(self.left_out)
+        for video in self.videos:
+            if video.id in videos:
+                left_out.append(
+                    LeftOut(video.id, video.split, "the release names it twice; the first one is used")
+                )
+            elif not is_usable(video.id):
+                left_out.append(
+                    LeftOut(video.id, video.split, "its name cannot be that of a file; rename it")
+                )
+            else:
+                videos[video.id] = video
+        return LongVideos(list(videos.values()), left_out)

@@ -1,0 +1,91 @@
+"""A typed index of labelled videos: one table row per video, and the label of every frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+
+FrameLabels = NDArray[np.int16]
+
+VIDEO_COLUMNS = {
+    "id": "string",
+    "split": "string",
+    "action": "string",
+    "action_label": "int64",
+    "classes": "int64",
+    "frames": "int64",
+    "labelled_frames": "int64",
+    "absent_phases": "string",
+    "problems": "string",
+}
+"""Columns of the table: the name in the frame store; the split; the activity and its number (-1: none); how
+many labels there can be; frames, and how many of them have a label; phases that the video does not show, such
+as ``2,3``; and what was wrong with it, if it could be used all the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledVideos:
+    """Videos in the published order within each split; fractions of a split are its first videos.
+
+    Attributes:
+        table: One row per video, see ``VIDEO_COLUMNS``.
+        labels: (T,) int16 per video, in the order of the table; -1 where a frame has no label.
+    """
+
+    table: pd.DataFrame
+    labels: tuple[FrameLabels, ...]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def ids(self) -> list[str]:
+        """Names of the videos."""
+        names: list[str] = self.table["id"].tolist()
+        return names
+
+    @property
+    def digest(self) -> str:
+        """Changes with any row and any label."""
+        rows = self.table.astype(object).where(self.table.notna(), None).to_numpy().tolist()
+        return digest_of(rows, [values.tolist() for values in self.labels])
+
+    def of(self, video: str) -> FrameLabels:
+        """(T,) labels of a video.
+
+        Raises:
+            InputError: There is no such video.
+        """
+        found = np.flatnonzero(self.table["id"] == video)
+        if not len(found):
+            raise InputError(f"There is no video {video!r} among {len(self)} labelled ones.")
+        return self.labels[int(found[0])]
+
+    def select(self, split: str | None = None, action: str | None = None) -> "LabelledVideos":
+        """The videos of one split, of one action.
+
+        Raises:
+            InputError: There are none; the message says what there is.
+        """
+        chosen = np.ones(len(self), bool)
+        for column, wanted in (("split", split), ("action", action)):
+            if wanted is not None:
+                chosen &= (self.table[column] == wanted).to_numpy(bool)
+        if not chosen.any():
+            present = {column: sorted(set(self.table[column])) for column in ("split", "action")}
+            raise InputError(f"No video is of split={split!r} and action={action!r}; there are {present}.")
+        return LabelledVideos(
+            self.table[chosen].reset_index(drop=True),
+            tuple(values for values, kept in zip(self.labels, chosen, strict=True) if kept),
+        )
+
+
+def typed_table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """Rows as a table with the columns and types of the index."""
+    table: pd.DataFrame = pd.DataFrame(rows, columns=list(VIDEO_COLUMNS)).astype(VIDEO_COLUMNS)
+    return table

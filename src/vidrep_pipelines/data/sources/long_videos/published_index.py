@@ -1,0 +1,117 @@
+"""The pickled lists that converted releases come with: where each video is, and its labels."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
+from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle, whole_numbers
+from vidrep_pipelines.data.sources.long_videos.video import UNLABELLED, Labels, LeftOut, LongVideo, LongVideos
+
+
+@dataclass(frozen=True, eq=False)
+class IndexedVideo:
+    """One entry of a list.
+
+    Attributes:
+        name: Its name.
+        file: Path of the video relative to the folder of the list.
+        frames: Number of its frames, as the list says.
+        labels: (T,) label of each frame.
+        action_label: Number of its action or event; -1 if the list gives none.
+    """
+
+    name: str
+    file: PurePosixPath
+    frames: int
+    labels: Labels
+    action_label: int
+
+
+@dataclass(frozen=True)
+class IndexForm:
+    """What the lists of a data set mean.
+
+    Attributes:
+        lists: Name of the list of each split.
+        classes: Number of labels; for each action where they have phases of their own.
+        actions: Names of the actions by number; none where entries have none.
+        phases: Whether labels are phases.
+    """
+
+    lists: dict[str, str]
+    classes: tuple[int, ...]
+    actions: tuple[str, ...]
+    phases: bool
+
+
+def read_index(path: Path) -> list[IndexedVideo]:
+    """Reads a list (Pouring, FineGym), or a pair of a list and positions by action (PennAction).
+
+    The stored ids are positions in a list from which videos may have been dropped; they are not used.
+
+    Raises:
+        InputError: The file is missing, damaged, asks to run code, or an entry lacks something.
+    """
+    content = load_tensor_pickle(path)
+    rows = content[0] if isinstance(content, tuple) and len(content) == 2 else content
+    if not isinstance(rows, list):
+        raise InputError(f"{path} holds a {type(rows).__name__} where a list of videos is expected.")
+    return [_entry(row, number, path) for number, row in enumerate(rows)]
+
+
+def indexed_videos(root: Path, form: IndexForm) -> LongVideos:
+    """The videos of all lists, in their order; those whose file is missing are left out.
+
+    Raises:
+        InputError: A list cannot be read.
+    """
+    videos, left_out = [], []
+    for split, name in form.lists.items():
+        for entry in read_index(root / name):
+            try:
+                videos.append(_video(root, split, entry, form))
+            except InputError as error:
+                left_out.append(LeftOut(f"{split}/{entry.name}", split, f"{name}: {error}"))
+    return LongVideos(videos, left_out)
+
+
+def _entry(row: Any, number: int, path: Path) -> IndexedVideo:
+    try:
+        action = row.get("action_label", row.get("event_label", UNLABELLED))
+        file = PurePosixPath(row["video_file"])
+        if file.is_absolute() or ".." in file.parts:
+            raise ValueError(f"video_file points out of the folder ({file})")
+        labels = whole_numbers(row["frame_label"])
+        return IndexedVideo(str(row["name"]), file, int(row["seq_len"]), labels, int(action))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: entry {number} is not as expected ({error!r}). Expected are name, video_file, seq_len "
+            "and frame_label."
+        ) from error
+
+
+def _video(root: Path, split: str, entry: IndexedVideo, form: IndexForm) -> LongVideo:
+    path = root / entry.file
+    if not path.is_file():
+        raise InputError(f"it names {entry.file}, but there is no such file in {root}. Restore it.")
+    if len(entry.labels) != entry.frames:
+        raise InputError(f"it has {len(entry.labels)} labels for {entry.frames} frames of {entry.file}.")
+    if form.actions and not 0 <= entry.action_label < len(form.actions):
+        raise InputError(f"there is no action {entry.action_label} among {len(form.actions)}.")
+    status = path.stat()
+    action = form.actions[entry.action_label] if form.actions else ""
+    episode = VideoEpisode(
+        f"{split}/{entry.name}", path, action, stamp=digest_of(status.st_size, status.st_mtime_ns)
+    )
+    classes = form.classes[entry.action_label if len(form.classes) > 1 else 0]
+    labels = partial(_labels, entry.labels)
+    return LongVideo(episode, split, labels, classes, form.phases, action, entry.action_label)
+
+
+def _labels(labels: Labels, frames: int) -> Labels:
+    del frames
+    return labels

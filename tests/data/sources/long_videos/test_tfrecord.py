@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.helpers.long_videos import framed, write_tfrecords
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.sources.long_videos.tfrecord import (
+    CorruptRecordError,
+    RecordPlace,
+    read_record,
+    scan_records,
+)
+
+PAYLOADS = [b"first record", b"", b"the third one", b"the last"]
+HEAD, CHECKSUM = 12, 4
+
+
+def changed(path: Path, position: int) -> Path:
+    data = bytearray(path.read_bytes())
+    data[position] ^= 1
+    path.write_bytes(data)
+    return path
+
+
+def test_records_in_order(tmp_path: Path) -> None:
+    path = write_tfrecords(tmp_path / "a.tfrecord", PAYLOADS)
+    places, payloads = zip(*scan_records(path), strict=True)
+    assert list(payloads) == PAYLOADS
+    assert [place.number for place in places] == [0, 1, 2, 3]
+    assert not any(place.error for place in places)
+    assert [read_record(path, place) for place in places] == PAYLOADS
+
+
+def test_damaged_payload_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    path = write_tfrecords(tmp_path / "a.tfrecord", PAYLOADS)
+    changed(path, len(framed(PAYLOADS[0])) + len(framed(b"")) + HEAD + 2)
+    found = list(scan_records(path))
+    assert [payload for _, payload in found] == [PAYLOADS[0], b"", b"", PAYLOADS[3]]
+    assert [bool(place.error) for place, _ in found] == [False, False, True, False]
+    assert "a.tfrecord, record 2: the checksum (CRC-32C) of its payload" in found[2][0].error
+
+
+@pytest.mark.parametrize("position", [0, 9], ids=["length", "checksum of the length"])
+def test_damaged_length_ends_the_file(tmp_path: Path, position: int) -> None:
+    path = write_tfrecords(tmp_path / "a.tfrecord", PAYLOADS)
+    found = list(scan_records(changed(path, len(framed(PAYLOADS[0])) + position)))
+    assert [payload for _, payload in found] == [PAYLOADS[0], b""]
+    assert "record 1: nothing after it can be found, for the checksum" in found[-1][0].error
+
+
+@given(st.data())
+def test_cut_files_give_the_whole_records_before_the_cut(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "a.tfrecord"
+    whole = b"".join(map(framed, PAYLOADS))
+    path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    found = list(scan_records(path))
+    intact = [payload for place, payload in found if not place.error]
+    assert intact == PAYLOADS[: len(intact)]
+    assert len(found) - len(intact) <= 1
+    assert all("the file ends inside" in place.error for place, _ in found if place.error)
+
+
+def test_file_that_changed_since_it_was_listed(tmp_path: Path) -> None:
+    path = write_tfrecords(tmp_path / "a.tfrecord", PAYLOADS)
+    place = next(iter(scan_records(path)))[0]
+    changed(path, HEAD)
+    with pytest.raises(CorruptRecordError, match="record 0: its payload has changed"):
+        read_record(path, place)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.tfrecord cannot be read"):
+        list(scan_records(tmp_path / "none.tfrecord"))
+    with pytest.raises(InputError, match=r"none\.tfrecord cannot be read"):
+        read_record(tmp_path / "none.tfrecord", RecordPlace(0, 12, 3))
