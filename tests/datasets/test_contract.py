@@ -25,8 +25,10 @@ from vidrep_pipelines.datasets.label_list import LabelList
 from vidrep_pipelines.datasets.partitioned_parquet import PartitionedParquet
 from vidrep_pipelines.datasets.picture import Picture
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
+from vidrep_pipelines.datasets.run_records import RunRecords
 from vidrep_pipelines.datasets.tables import AtomicJson, AtomicParquet
 from vidrep_pipelines.datasets.torch_weights import TorchWeights
+from vidrep_pipelines.datasets.video_file import Film, VideoFile
 from vidrep_pipelines.datasets.video_folder import VideoFolder, Videos
 from vidrep_pipelines.fanout.parts import Parts
 
@@ -119,6 +121,20 @@ CASES = [
         lambda value: (value["model"]["w"].tolist(), value["epoch"]),
         "JSONPreview",
     ),
+    Case(
+        RunRecords,
+        "runs",
+        lambda _, n: {"run": "a", "psnr": float(n)},
+        lambda table: table.to_dict("records"),
+        "TablePreview",
+    ),
+    Case(
+        VideoFile,
+        "film.mp4",
+        lambda _, n: Film(np.full((n, 16, 32, 3), 128, np.uint8), 4),
+        lambda frames: frames.shape,
+        "JSONPreview",
+    ),
     Case(VideoFolder, "videos", _videos, lambda videos: videos.ids, "TablePreview", reads_only=True),
     Case(
         Hdf5Store,
@@ -138,6 +154,8 @@ EXPECTED = {
     "LabelList": [(0, "a/x.mp4"), (3, "b/y.mp4")],
     "CheckpointDataset": ({"width": 3}, {"step": 3}, [3.0, 3.0]),
     "TorchWeights": ([3, 3], 3),
+    "RunRecords": [{"run": "a", "psnr": 3.0}],
+    "VideoFile": (3, 16, 32, 3),
     "VideoFolder": ["class/clip 3"],
     "Hdf5Store": [3, 3, 3],
 }

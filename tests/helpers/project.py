@@ -33,6 +33,7 @@ TINY: dict[str, Any] = {
             "latent_classes": 4,
         },
         "train": {"steps": 6, "batch_size": 4, "optimizer": {"warmup_steps": 1}, "checkpoint_every_steps": 2},
+        "probe": {"sequences": 1, "frames": 3},
     },
 }
 """Parameters with which ``pretrain_rsp`` takes seconds."""

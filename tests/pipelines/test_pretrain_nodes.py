@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.task import RspTask
@@ -15,7 +16,7 @@ from vidrep_pipelines.pipelines.pretrain import nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunRecord
-from vidrep_pipelines.training.task import load_task
+from vidrep_pipelines.training.task import load_described, load_task
 
 TRAIN = TrainConfig(steps=6, batch_size=4, seed=9)
 
@@ -27,6 +28,7 @@ def plan(clips: pd.DataFrame, videos: Parts, folder: Path, **changes: Any) -> di
         "objective": RspObjectiveConfig(kl_scale=0.5),
         "initialize_from": None,
         "train": TRAIN,
+        "probe": ProbeConfig(),
         "launch": LaunchConfig(device="cpu"),
         "folders": FoldersConfig(models=folder / "06_models", reporting=folder / "08_reporting"),
     }
@@ -86,6 +88,19 @@ def test_data_makes_another_run(clips: pd.DataFrame, videos: Parts, tmp_path: Pa
     first = digest_of_run(plan(clips, videos, tmp_path))
     for other in (clips.assign(digest=["b0", "a1"]), clips.assign(id=["drop/b", "pour/x"]), clips[:1]):
         assert digest_of_run(plan(other, videos, tmp_path)) != first
+
+
+def test_probe_is_described_and_makes_no_other_run(
+    clips: pd.DataFrame, videos: Parts, tmp_path: Path
+) -> None:
+    without = plan(clips, videos, tmp_path)
+    assert without["probe"] is None
+    probed = plan(clips, videos, tmp_path, probe=ProbeConfig(every=5, sequences=2))
+    spec = TrainSpec.model_validate(probed).probe
+    assert spec is not None and spec.every == 5
+    probe = load_described(spec.probe, spec.config, "probe")
+    assert probe.sequences == 2
+    assert digest_of_run(probed) == digest_of_run(without)
 
 
 def test_machine_and_place_make_no_other_run(clips: pd.DataFrame, videos: Parts, tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """The encoder out of a trained RSP."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.checkpoint_io import to_original
+from vidrep_pipelines.models.rsp.config import RspDataConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.image_encoder import image_encoder
+from vidrep_pipelines.models.rsp.task import RspTask
 
 from .tiny import CONFIG, make_model
 
@@ -27,3 +31,16 @@ def test_missing_and_unfitting_tensors() -> None:
         image_encoder(CONFIG, {name: value for name, value in state.items() if name != "encoder.norm.bias"})
     with pytest.raises(InputError, match="other sizes than its config"):
         image_encoder(CONFIG.model_copy(update={"embedding_dimension": 64}), state)
+
+
+def test_task_gives_a_probe_the_encoder_itself(tmp_path: Path) -> None:
+    model = make_model()
+    task = RspTask(
+        clip_table=tmp_path,
+        videos=tmp_path,
+        packet_store=tmp_path,
+        data=RspDataConfig(),
+        model=CONFIG,
+        objective=RspObjectiveConfig(),
+    )
+    assert task.image_encoder(model) is model.encoder

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -77,10 +78,10 @@ def read_joints(path: Path) -> JointTracks:
     return JointTracks(positions, (rows, columns))
 
 
-def _read(path: Path, name: str) -> NDArray[np.generic]:
+def _read(path: Path, name: str) -> Any:
     try:
         with h5py.File(path, "r") as file:
-            content: NDArray[np.generic] = file[name][...]
+            content = file[name][...]
     except (OSError, KeyError) as error:
         raise InputError(
             f"{path} holds no {name} ({error}). Remedy: delete it and run the pipeline again."

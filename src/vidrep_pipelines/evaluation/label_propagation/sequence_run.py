@@ -56,12 +56,13 @@ class SequenceRunner:
             FeatureError: Features that are not numbers.
             LabelImageError: More labels than a label map can hold.
         """
-        size = network_size(*first.shape, self.settings.frame_size, self.encoder.stride)
+        height, width = first.shape
+        size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
         config = self.settings.propagation
-        on_grid = first_labels(first, *self.grid(*first.shape), config.variant)
+        on_grid = first_labels(first, *self.grid(height, width), config.variant)
         soft_maps = propagate(self._features(frames, size), on_grid.to(self.device), config)
         for number, soft in enumerate(soft_maps):
-            yield hard_labels(soft, size, first.shape, config.variant) if number else first
+            yield hard_labels(soft, size, (height, width), config.variant) if number else first
 
     @torch.no_grad()
     def joints(self, sequence: KeypointSequence) -> NDArray[np.float32]:
@@ -77,6 +78,4 @@ class SequenceRunner:
         return np.stack([decode_joints(soft) for soft in soft_maps], axis=-1)
 
     def _features(self, frames: Iterable[Pixels], size: tuple[int, int]) -> Iterator[torch.Tensor]:
-        return frame_features(
-            frames, self.encoder, size, self.settings, self.device, self.frames_per_batch
-        )
+        return frame_features(frames, self.encoder, size, self.settings, self.device, self.frames_per_batch)

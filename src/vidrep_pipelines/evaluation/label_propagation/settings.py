@@ -37,10 +37,13 @@ class RunSettings(FrozenConfig):
 
 
 class LabelPropagationConfig(FrozenConfig):
-    """How one task is evaluated (``params:eval_davis``, ``eval_jhmdb``, ``eval_vip``), the same for all encoders.
+    """How a task is evaluated, for all encoders alike (``params:eval_davis``, ``eval_jhmdb``, ``eval_vip``).
 
     A field that is null has the value of the preset.
     """
+
+    task: TaskName
+    """`davis`, `jhmdb` or `vip`: what is propagated and how it is scored."""
 
     preset: PresetName | None = None
     """`rsp`, `dino`, `videowalk` or `cropmae`, as published. None: `rsp` for DAVIS, `cropmae` else."""
@@ -82,13 +85,13 @@ class LabelPropagationConfig(FrozenConfig):
     workers_per_gpu: int = Field(2, ge=1)
     """On GPUs: worker processes of each, in place of one per core."""
 
-    def resolve(self, task: TaskName) -> RunSettings:
+    def resolve(self) -> RunSettings:
         """The preset with the changes.
 
         Raises:
             ConfigurationError: The preset's source says nothing about the task.
         """
-        chosen = preset(task, self.preset or DEFAULT_PRESETS[task])
+        chosen = preset(self.task, self.preset or DEFAULT_PRESETS[self.task])
         fields = ("variant", "top_k", "radius", "context_frames", "temperature", "precision")
         changes = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         return RunSettings(

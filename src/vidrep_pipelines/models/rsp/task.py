@@ -135,6 +135,11 @@ class RspTask(FrozenConfig):
         )
         return outputs.loss, outputs.metrics()
 
+    def image_encoder(self, model: nn.Module) -> nn.Module:
+        """The part of the model that is kept, for a probe: images (B, 3, H, W) to tokens (B, 1 + L, E)."""
+        assert isinstance(model, RspModel)
+        return model.encoder
+
     def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
         """Draws what the model predicts for a few pairs that never change."""
         assert isinstance(model, RspModel)

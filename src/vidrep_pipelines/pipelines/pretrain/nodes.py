@@ -7,10 +7,13 @@ from PIL.Image import Image
 
 from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
+
+_PROBE = "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe"
 
 
 def plan_rsp(
@@ -22,6 +25,7 @@ def plan_rsp(
     objective: RspObjectiveConfig,
     initialize_from: str | None,
     train: TrainConfig,
+    probe: ProbeConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -48,8 +52,15 @@ def plan_rsp(
         run_directory=run_directory,
         report_directory=folders.reporting / "rsp",
         data_digest=content_digest(clips),
+        probe=_probe_spec(probe),
     )
     return spec.model_dump(mode="json")
+
+
+def _probe_spec(probe: ProbeConfig) -> ProbeSpec | None:
+    if probe.every is None:
+        return None
+    return ProbeSpec(probe=_PROBE, config=probe.model_dump(mode="json"), every=probe.every)
 
 
 def train(

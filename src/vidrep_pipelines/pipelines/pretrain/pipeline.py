@@ -20,6 +20,7 @@ def create_rsp_pipeline() -> Pipeline:
                     "params:objective",
                     "params:initialize_from",
                     "params:train",
+                    "params:probe",
                     "params:launch",
                     "params:folders",
                 ],

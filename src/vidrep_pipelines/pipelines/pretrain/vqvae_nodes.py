@@ -47,7 +47,9 @@ def plan_vqvae(
     if run.preset is not None:
         chosen = with_preset(run.preset, chosen)
         updates = f"{chosen.train.batch_size} samples of {chosen.data.clip_frames} frames per update"
-        _log.info("vqvae: published configuration %s, decoder %s, %s", run.preset, chosen.model.decoder, updates)
+        _log.info(
+            "vqvae: published configuration %s, decoder %s, %s", run.preset, chosen.model.decoder, updates
+        )
     if run.statistics:
         found = {"mean": store.facts.mean, "std": store.facts.std}
         chosen = chosen._replace(data=chosen.data.model_copy(update=found))
@@ -74,7 +76,7 @@ def plan_vqvae(
 def train_vqvae(
     spec: dict[str, Any], tracking: TrackingConfig
 ) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
-    """Trains, resumes, or finds that the run is finished; the checkpoint also says in which units pixels are."""
+    """Trains, resumes, or finds that the run is finished; the checkpoint also holds the units of pixels."""
     source, log, metrics = nodes.train(spec, tracking)
     config = {name: spec["task_config"][name] for name in ("model", "data")}
     return replace(source, config=config), log, metrics

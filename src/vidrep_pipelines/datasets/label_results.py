@@ -1,0 +1,114 @@
+"""Predicted label maps as folders of index PNGs, as the official toolkits of DAVIS and VIP read them."""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from kedro_datasets._typing import JSONPreview
+
+from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
+from vidrep_pipelines.datasets.local import LocalDataset, json_preview
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+RESULTS = "results"
+_STAMP = "exported.json"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PredictedSequence:
+    """One sequence to write.
+
+    Attributes:
+        encoder: Folder that it goes to.
+        name: Of the sequence.
+        frame_names: (T) names of the files without suffix.
+        first: The annotation of the first frame, which is copied as it is.
+        maps: Gives the label maps (T, H, W).
+        digest: Changes with them.
+    """
+
+    encoder: str
+    name: str
+    frame_names: tuple[str, ...]
+    first: Path
+    maps: "Callable[[], NDArray[np.uint8]]"
+    digest: str
+
+
+@dataclass(frozen=True)
+class ResultExport:
+    """What to write.
+
+    Attributes:
+        sequences: Label maps.
+        tables: CSV tables by path below the root; numbers get three decimals.
+    """
+
+    sequences: tuple[PredictedSequence, ...]
+    tables: Mapping[str, pd.DataFrame]
+
+
+class LabelResults(LocalDataset[ResultExport, Path]):
+    """``<encoder>/results/<sequence>/<frame>.png``, and tables beside ``results``.
+
+    A sequence whose prediction is the same as before is not written again. Tables stay outside of
+    ``results``: DAVIS's toolkit takes tables that it finds there for its own, and evaluates nothing.
+    """
+
+    def save(self, data: ResultExport) -> None:
+        """Writes what is new and removes what is no longer part of it."""
+        wanted = {f"{one.encoder}/{RESULTS}/{one.name}": one for one in data.sequences}
+        stamps = {name: digest for name, digest in self._stamps().items() if (self._path / name).is_dir()}
+        for name in [name for name in stamps if name not in wanted]:
+            shutil.rmtree(self._path / name)
+            del stamps[name]
+        pending = [name for name, one in wanted.items() if stamps.get(name) != one.digest]
+        for name in pending:
+            self._write_sequence(self._path / name, wanted[name])
+            stamps[name] = wanted[name].digest
+            self._write_stamps(stamps)
+        self._write_stamps(stamps)
+        for name, table in data.tables.items():
+            with atomic_file(self._path / name) as temporary:
+                table.to_csv(temporary, index=False, float_format="%.3f")
+        _log.info("%s: %d sequences, %d written now", self._path, len(wanted), len(pending))
+
+    def load(self) -> Path:
+        """The root."""
+        return self._require()
+
+    def _exists(self) -> bool:
+        return (self._path / _STAMP).is_file()
+
+    def preview(self) -> JSONPreview:
+        """The folders."""
+        return json_preview(sorted(self._stamps())) if self._exists() else JSONPreview("{}")
+
+    def _write_sequence(self, path: Path, sequence: PredictedSequence) -> None:
+        from vidrep_pipelines.data.label_sequences.images import write_labels
+
+        with atomic_directory(path) as folder:
+            shutil.copyfile(sequence.first, folder / f"{sequence.frame_names[0]}.png")
+            named = list(zip(sequence.frame_names, sequence.maps(), strict=True))
+            for name, labels in named[1:]:
+                write_labels(folder / f"{name}.png", labels)
+
+    def _stamps(self) -> dict[str, str]:
+        try:
+            stamps: dict[str, str] = json.loads((self._path / _STAMP).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stamps
+
+    def _write_stamps(self, stamps: dict[str, str]) -> None:
+        with atomic_file(self._path / _STAMP) as temporary:
+            temporary.write_text(json.dumps(stamps, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,113 @@
+"""Encoders side by side, with intervals over sequences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
+
+from .config import TaskName
+from .errors import ResultMismatchError
+from .measures import Measures, measures, member_table
+from .task_scores import Arrays, headline
+
+SUMMARY_COLUMNS = ("measure", "encoder", "value", "low", "high", "lead", "lead_low", "lead_high", "sequences")
+"""Values and bounds of 95 % intervals in percent. ``lead``: how far the first encoder is ahead of this one,
+from the same resamples of sequences for both, so that what is hard for both cancels."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of several encoders on the sequences that all of them have results for.
+
+    Attributes:
+        task: Which task.
+        sequences: Names of the sequences.
+        scores: Scores of these, by encoder.
+        without_result: Encoders that have no result at all.
+    """
+
+    task: TaskName
+    sequences: tuple[str, ...]
+    scores: Mapping[str, tuple[Arrays, ...]]
+    without_result: tuple[str, ...]
+
+    @classmethod
+    def of(cls, task: TaskName, scores: Mapping[str, Mapping[str, Arrays]]) -> "Comparison":
+        """Finds what can be compared.
+
+        Args:
+            task: Which task.
+            scores: By encoder and sequence; an encoder that failed everywhere has an empty mapping.
+
+        Raises:
+            ResultMismatchError: There is no sequence that every encoder with any results has a result for.
+        """
+        with_result = {name: found for name, found in scores.items() if found}
+        common = [
+            name
+            for name in next(iter(with_result.values()), {})
+            if all(
+                name in found and headline(task, found[name]) is not None for found in with_result.values()
+            )
+        ]
+        if not common:
+            raise ResultMismatchError(
+                f"{task}: no sequence was scored for all of {', '.join(scores)}. The manifests of what was "
+                "propagated and scored say why; DAVIS does not count the first and the last frame."
+            )
+        return cls(
+            task,
+            tuple(common),
+            {encoder: tuple(found[name] for name in common) for encoder, found in with_result.items()},
+            tuple(name for name in scores if name not in with_result),
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """One row per measure and encoder, see ``SUMMARY_COLUMNS``; measures in their order."""
+        by_encoder = {encoder: self._measures(encoder) for encoder in self.scores}
+        first = next(iter(by_encoder.values()))
+        rows = [
+            self._row(measure, encoder, found[measure], first[measure])
+            for measure in first
+            for encoder, found in by_encoder.items()
+        ]
+        return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+
+    def members(self) -> pd.DataFrame:
+        """One row per encoder and object, joint or class."""
+        tables = [
+            member_table(self.task, self._named(encoder)).assign(encoder=encoder) for encoder in self.scores
+        ]
+        table = pd.concat(tables, ignore_index=True)
+        return table[["encoder", *(name for name in table if name != "encoder")]]
+
+    def headlines(self) -> pd.DataFrame:
+        """(sequences x encoders) the number by which sequences are ranked, in percent."""
+        values = {
+            encoder: [100 * (headline(self.task, arrays) or 0.0) for arrays in found]
+            for encoder, found in self.scores.items()
+        }
+        return pd.DataFrame(values, index=pd.Index(self.sequences, name="sequence"))
+
+    def _row(self, measure: str, encoder: str, statistic: Statistic, first: Statistic) -> tuple[object, ...]:
+        groups = len(self.sequences)
+        own = confidence_interval(statistic, groups)
+        lead = confidence_interval(_difference(first, statistic), groups)
+        return (measure, encoder, own.value, own.low, own.high, lead.value, lead.low, lead.high, groups)
+
+    def _measures(self, encoder: str) -> Measures:
+        return measures(self.task, self._named(encoder))
+
+    def _named(self, encoder: str) -> Sequence[tuple[str, Arrays]]:
+        return list(zip(self.sequences, self.scores[encoder], strict=True))
+
+
+def _difference(one: Statistic, other: Statistic) -> Statistic:
+    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return one(weights) - other(weights)
+
+    return statistic

@@ -1,0 +1,137 @@
+"""Scores of single sequences, kept as arrays: those of a data set and their intervals follow from them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
+
+from .config import TaskName
+from .davis import SequenceScore, score_sequence
+from .errors import ResultMismatchError
+from .part_segmentation import confusion, segmentation_score
+from .pck import THRESHOLDS, JointDistances, joint_distances
+from .prediction_file import read_joints, read_label_maps
+from .preprocessing import Pixels
+
+SCORE_SUFFIX = ".npz"
+Arrays = Mapping[str, NDArray[Any]]
+"""``davis``: region, contour (objects, T - 2). ``jhmdb``: distance, counted (joints, T - 1). ``vip``:
+with_given, without_given, confusion matrices (classes, classes)."""
+
+
+class Annotations(Sequence[Pixels]):
+    """Label maps (H, W) of all frames of a sequence, read when asked for."""
+
+    def __init__(self, sequence: MaskSequence) -> None:
+        self._sequence = sequence
+
+    def __len__(self) -> int:
+        return len(self._sequence)
+
+    @overload
+    def __getitem__(self, index: int) -> Pixels: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Pixels]: ...
+    def __getitem__(self, index: int | slice) -> Pixels | list[Pixels]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        labels = self._sequence.labels(index)
+        if labels is None:
+            raise InputError(f"{self._sequence.frame_paths[index]} has no annotation; every frame needs one.")
+        return labels
+
+
+def score_prediction(task: TaskName, row: Mapping[str, Any], prediction: Path) -> Arrays:
+    """Scores what was predicted for one sequence.
+
+    Args:
+        task: How to score it.
+        row: Of the table of sequences.
+        prediction: File with what was predicted.
+
+    Raises:
+        ResultMismatchError: Prediction and annotation do not fit together.
+        InputError: A file is gone or damaged.
+    """
+    match task:
+        case "davis":
+            sequence = MaskSequence.of(row)
+            score = score_sequence(sequence.id, Annotations(sequence), read_label_maps(prediction))
+            return {"region": score.region, "contour": score.contour}
+        case "jhmdb":
+            return _score_joints(KeypointSequence.of(row), prediction)
+        case "vip":
+            return _score_parts(MaskSequence.of(row), prediction)
+
+
+def _score_joints(sequence: KeypointSequence, prediction: Path) -> Arrays:
+    tracks, image = read_joints(prediction), sequence.frame(0).shape[:2]
+    found = joint_distances(sequence.joints(), tracks.positions, image, tracks.grid, sequence.id)
+    return {"distance": found.distance, "counted": found.counted}
+
+
+def _score_parts(sequence: MaskSequence, prediction: Path) -> Arrays:
+    maps = read_label_maps(prediction)
+    if len(maps) != len(sequence):
+        raise ResultMismatchError(
+            f"{sequence.id}: there are {len(maps)} results for {len(sequence)} frames; every frame needs one."
+        )
+    counts = [
+        confusion(truth, maps[index], name=f"{sequence.id}, frame {index},")
+        for index in range(len(sequence))
+        if (truth := sequence.labels(index)) is not None
+    ]
+    return {
+        "with_given": np.sum(counts, axis=0),
+        "without_given": np.sum([counts[0] * 0, *counts[1:]], axis=0),
+    }
+
+
+def headline(task: TaskName, arrays: Arrays) -> float | None:
+    """One number in [0, 1] by which sequences are ranked; None where there is nothing to average.
+
+    J&F for DAVIS, the share of joints within 0.1 of the body for JHMDB, mIoU without the given frame for VIP.
+    """
+    match task:
+        case "davis":
+            values = np.stack([arrays["region"], arrays["contour"]])
+        case "jhmdb":
+            values = (arrays["distance"] <= THRESHOLDS[0])[arrays["counted"]]
+        case "vip":
+            counts = arrays["without_given"]
+            values = segmentation_score(counts).mean_iou if counts.any() else np.empty(0)
+    return float(np.mean(values)) if np.size(values) else None
+
+
+def write_scores(path: Path, arrays: Arrays) -> None:
+    """Writes the arrays into one compressed file."""
+    with path.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_scores(path: Path) -> Arrays:
+    """Reads what ``write_scores`` wrote.
+
+    Raises:
+        InputError: The file is gone or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return dict(file)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} holds no scores ({error}). Remedy: delete it and run again.") from error
+
+
+def davis_score(name: str, arrays: Arrays) -> SequenceScore:
+    """The arrays of a sequence of DAVIS as what they are."""
+    return SequenceScore(name, arrays["region"], arrays["contour"])
+
+
+def joint_score(arrays: Arrays) -> JointDistances:
+    """The arrays of a sequence of JHMDB as what they are."""
+    return JointDistances(arrays["distance"], arrays["counted"])

@@ -1,0 +1,125 @@
+"""Encoders by name: where their weights are, and how they are loaded."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.digest import digest_of, digest_of_file
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.evaluation.encoders.config import (
+    CheckpointEncoderConfig,
+    EncoderConfig,
+    EncodersConfig,
+    OriginalEncoderConfig,
+    TimmEncoderConfig,
+)
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+
+
+class EncoderSource(FrozenConfig):
+    """An encoder that can be loaded in any process."""
+
+    name: str
+    """How reports call it, and the folder of its results."""
+
+    config: EncoderConfig
+    """Its kind and parameters."""
+
+    checkpoint: Path | None = None
+    """Folder of the checkpoint, for the kind that comes from the catalog."""
+
+    system: str | None = None
+    """System that trained the checkpoint."""
+
+    digest: str
+    """Changes with the weights and with all that determines the features."""
+
+
+def encoder_sources(encoders: EncodersConfig, checkpoints: Sequence[Checkpoint]) -> list[EncoderSource]:
+    """The encoders that are used, in their order.
+
+    Args:
+        encoders: Which.
+        checkpoints: Those that this pipeline has; each knows its system, under which the catalog keeps it.
+
+    Raises:
+        ConfigurationError: A name cannot be that of a folder, or a checkpoint is not among these.
+        InputError: A file of weights cannot be read.
+    """
+    known = {f"{checkpoint.meta['system']}.checkpoint": checkpoint for checkpoint in checkpoints}
+    return [_source(name, config, known) for name, config in encoders.selected.items()]
+
+
+def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> EncoderSource:
+    if "/" in name:
+        raise ConfigurationError(
+            f"encoders.known: {name!r} becomes the name of a folder; leave out the slash."
+        )
+    if not isinstance(config, CheckpointEncoderConfig):
+        science = config.model_dump(mode="json", exclude={"path", "weights"})
+        return EncoderSource(name=name, config=config, digest=digest_of(science, _weights_digest(config)))
+    if config.dataset not in known:
+        raise ConfigurationError(
+            f"encoders.use names {name}, which is {config.dataset}; this pipeline has "
+            f"{', '.join(known) or 'no checkpoint'}. Remedy: run the pipeline that trains it, such as "
+            "eval_davis for rsp.checkpoint, or leave it out of encoders.use."
+        )
+    checkpoint = known[config.dataset]
+    weights = digest_of_file(checkpoint.weights)
+    return EncoderSource(
+        name=name,
+        config=config,
+        checkpoint=checkpoint.directory.absolute(),
+        system=checkpoint.meta["system"],
+        digest=digest_of(config.positions, checkpoint.config, weights),
+    )
+
+
+def _weights_digest(config: EncoderConfig) -> str | None:
+    """Of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
+    match config:
+        case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
+            try:
+                return digest_of_file(path)
+            except OSError as error:
+                raise InputError(
+                    f"encoders: {path} cannot be read ({error.strerror}). Download the weights or correct "
+                    "the path."
+                ) from error
+        case _:
+            return None
+
+
+def load_encoder(source: EncoderSource) -> "ImageEncoder":
+    """The encoder, on the CPU and ready to evaluate.
+
+    Raises:
+        InputError: Its weights cannot be read or do not fit.
+        ConfigurationError: Nobody knows how to take an image encoder out of the system's checkpoint.
+    """
+    from vidrep_pipelines.evaluation.encoders.build import build_encoder
+
+    if not isinstance(source.config, CheckpointEncoderConfig):
+        return build_encoder(source.name, source.config)
+    assert source.checkpoint is not None
+    if source.system != "rsp":
+        raise ConfigurationError(
+            f"{source.name}: there is no image encoder for checkpoints of {source.system}."
+        )
+    return _rsp_encoder(source.name, source.checkpoint, source.config)
+
+
+def _rsp_encoder(name: str, folder: Path, config: CheckpointEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.datasets.checkpoint import CheckpointDataset
+    from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
+    from vidrep_pipelines.models.rsp.config import RspModelConfig
+    from vidrep_pipelines.models.rsp.image_encoder import image_encoder
+
+    checkpoint = CheckpointDataset(filepath=folder).load()
+    model = RspModelConfig.model_validate(checkpoint.config)
+    encoder = image_encoder(model, checkpoint.state_dict())
+    return TransformerEncoder(name, encoder, stride=model.patch_size, positions=config.positions)

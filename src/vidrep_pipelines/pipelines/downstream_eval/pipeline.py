@@ -1,0 +1,117 @@
+"""Label propagation with frozen features: DAVIS-2017, JHMDB and VIP, or miniatures of them."""
+
+import warnings
+from collections.abc import Sequence
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.downstream_eval import nodes
+
+_RSP = ("rsp.checkpoint",)
+
+
+def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+    """Objects: J&F, and results in the layout of the official toolkit.
+
+    Args:
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+    """
+    export = Node(
+        nodes.export_davis,
+        inputs=["sequences", "propagated", "scores", "params:davis"],
+        outputs="results",
+        name="export_results",
+        tags=["cpu"],
+    )
+    return _create_pipeline("davis", checkpoints, [export], {"params:davis"})
+
+
+def create_jhmdb_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+    """Joints: PCK, and the share of joints that it leaves out.
+
+    Args:
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+    """
+    return _create_pipeline("jhmdb", checkpoints, [], set())
+
+
+def create_vip_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+    """Parts: mIoU with and without the given frame, and results as index images.
+
+    Args:
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+    """
+    export = Node(
+        nodes.export_vip,
+        inputs=["sequences", "propagated"],
+        outputs="results",
+        name="export_results",
+        tags=["cpu"],
+    )
+    return _create_pipeline("vip", checkpoints, [export], set())
+
+
+def _create_pipeline(
+    task: str, checkpoints: Sequence[str], export: list[Node], export_parameters: set[str]
+) -> Pipeline:
+    config = f"params:eval_{task}"
+    places = {checkpoint.replace(".", "_"): checkpoint for checkpoint in checkpoints}
+    work = [
+        Node(
+            nodes.list_encoders,
+            inputs=["params:encoders", *places],
+            outputs="encoders",
+            name="list_encoders",
+            tags=["cpu"],
+        ),
+        Node(
+            nodes.propagate,
+            inputs=["sequences", "encoders", config, "params:fanout"],
+            outputs="propagated",
+            name="propagate",
+            tags=["gpu", "fanout"],
+        ),
+        Node(
+            nodes.score,
+            inputs=["sequences", "propagated", config, "params:fanout"],
+            outputs="scores",
+            name="score",
+            tags=["cpu", "fanout"],
+        ),
+        Node(
+            nodes.summarize,
+            inputs=["encoders", "sequences", "scores", config, "params:tracking"],
+            outputs=["summary", "per_object", "per_sequence", "eval_metrics"],
+            name="summarize",
+            tags=["cpu", "eval"],
+        ),
+    ]
+    with warnings.catch_warnings():
+        # Kedro warns of dots in names of other namespaces, but a checkpoint is made in that of its system.
+        warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
+        return Pipeline(
+            [*work, *_pictures(config), *export],
+            namespace=task,
+            inputs={"sequences": f"{task}.sequences", **places},
+            parameters={config, "params:encoders", "params:fanout", "params:tracking", *export_parameters},
+        )
+
+
+def _pictures(config: str) -> list[Node]:
+    return [
+        Node(nodes.draw_bars, inputs=["summary", config], outputs="bars", name="draw_bars", tags=["cpu"]),
+        Node(
+            nodes.draw_sheet,
+            inputs=["sequences", "propagated", "per_sequence", config],
+            outputs="sheet",
+            name="draw_sheet",
+            tags=["cpu"],
+        ),
+        Node(
+            nodes.film_extremes,
+            inputs=["sequences", "propagated", "per_sequence", config],
+            outputs=["best_film", "worst_film"],
+            name="film_extremes",
+            tags=["cpu"],
+        ),
+    ]

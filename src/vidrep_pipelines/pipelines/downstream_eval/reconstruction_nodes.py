@@ -1,0 +1,108 @@
+"""Nodes that measure and show how well a model reconstructs clips."""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.datasets.video_file import Film
+from vidrep_pipelines.evaluation.reconstruction.clips_config import MeasuredClipsConfig
+from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
+from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.training.config import LaunchConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+else:
+    FrameStore = Any  # its module takes seconds to import
+
+_SHOWN_CLIPS, _FRAMES_PER_SECOND = 4, 6
+_log = logging.getLogger(__name__)
+
+
+def measure_vqvae(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    store: FrameStore,
+    chosen: MeasuredClipsConfig,
+    config: ReconstructionEvaluationConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    tracking: TrackingConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]:
+    """Measures held-out clips: values per clip, a table per robot, numbers to track, the run's record."""
+    import torch
+
+    from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
+    from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
+    from vidrep_pipelines.models.vqvae.code_report import code_report
+    from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import (
+        label,
+        measure,
+        model_config,
+        weights_digest,
+    )
+    from vidrep_pipelines.reporting.reconstruction import metric_table
+
+    del tracking  # the hook logs the numbers
+    clips = MeasuredClips.of(store, chosen)
+    version = weights_digest(checkpoint)
+    kept = KeptReport.of(folders.models / "reconstruction_reports", version, clips.digest, config)
+    found = kept.load()
+    if found is None:
+        cache = folders.models / "real_features"
+        found = measure(checkpoint, clips, config, launch, chosen.batch_size, cache)
+        kept.save(*found)
+    else:
+        _log.info("reconstruction: up to date (%d clips)", len(clips))
+        for line in found[0].skipped:
+            _log.warning("%s", line)
+    report, counts = found
+    _log.info("%d clips of %s:\n%s", len(clips), chosen.split, metric_table(report.summary))
+    rows = report.summary[
+        (report.summary["robot"] == "all") & (report.summary["pixels"] == config.pixel_range)
+    ]
+    record = {
+        "run": str(checkpoint.meta["digest"]),
+        "label": label(spec["task_config"]),
+        "clips": len(clips),
+        **dict(rows[["metric", "value"]].itertuples(index=False)),
+        **code_report(torch.tensor(counts, dtype=torch.float64), model_config(checkpoint)),
+    }
+    return report.videos, report.summary, {**record, "skipped": report.skipped}, record
+
+
+def draw_vqvae_clips(
+    checkpoint: Checkpoint, store: FrameStore, chosen: MeasuredClipsConfig, summary: pd.DataFrame
+) -> tuple[Image, Film, Image]:
+    """Original, reconstruction and error of a few of the clips, still and moving; metrics per robot."""
+    from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
+    from vidrep_pipelines.models.vqvae.film import comparison_film
+    from vidrep_pipelines.models.vqvae.pictures import comparison_strips
+    from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import shown_pairs
+    from vidrep_pipelines.reporting.reconstruction import robot_chart
+
+    few = chosen.model_copy(update={"limit": _SHOWN_CLIPS})
+    pairs = shown_pairs(checkpoint, MeasuredClips.of(store, few))
+    main = summary[summary["pixels"] == summary["pixels"].iloc[0]]
+    return comparison_strips(pairs), Film(comparison_film(pairs), _FRAMES_PER_SECOND), robot_chart(main)
+
+
+def draw_rate_distortion(runs: pd.DataFrame) -> Image:
+    """Quality against bits per frame, over all runs that were measured."""
+    from vidrep_pipelines.reporting.reconstruction import rate_distortion
+
+    return rate_distortion(runs)
+
+
+def compare_variants(
+    pixel: dict[str, Any], perceptual: dict[str, Any], clips: dict[str, Any]
+) -> tuple[pd.DataFrame, Image]:
+    """One row per published configuration, and the same as a picture."""
+    from vidrep_pipelines.reporting.reconstruction import rate_distortion
+
+    table = pd.DataFrame([pixel, perceptual, clips]).drop(columns=["run", "skipped"])
+    _log.info("configurations side by side:\n%s", table.to_string(index=False, float_format="%.4g"))
+    return table, rate_distortion(table)

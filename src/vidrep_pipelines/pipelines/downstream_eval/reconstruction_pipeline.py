@@ -1,0 +1,74 @@
+"""How well a tokenizer reconstructs held-out clips."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.downstream_eval import reconstruction_nodes as nodes
+
+_SHARED = (
+    "params:measured_clips",
+    "params:reconstruction",
+    "params:launch",
+    "params:folders",
+    "params:tracking",
+)
+
+
+def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
+    """Measures VQ-VAE on held-out clips, shows clips, and draws all measured runs by their rate."""
+    return Pipeline(
+        [
+            Node(
+                nodes.measure_vqvae,
+                inputs=["checkpoint", "training_spec", "frame_store", *_SHARED],
+                outputs=[
+                    "reconstruction_values",
+                    "reconstruction_summary",
+                    "reconstruction_metrics",
+                    "reconstruction_runs",
+                ],
+                name="measure_reconstruction",
+                tags=["vqvae", "gpu", "eval"],
+            ),
+            Node(
+                nodes.draw_vqvae_clips,
+                inputs=["checkpoint", "frame_store", "params:measured_clips", "reconstruction_summary"],
+                outputs=["reconstruction_strips", "reconstruction_film", "reconstruction_per_robot"],
+                name="draw_clips",
+                tags=["vqvae"],
+            ),
+            Node(
+                nodes.draw_rate_distortion,
+                inputs="reconstruction_runs",
+                outputs="rate_distortion",
+                name="draw_rate_distortion",
+                tags=["vqvae"],
+            ),
+        ],
+        namespace=namespace,
+        inputs={"frame_store"},
+        parameters=set(_SHARED),
+    )
+
+
+def create_comparison_pipeline(pixel: str, perceptual: str, clips: str) -> Pipeline:
+    """Puts three measured variants of VQ-VAE side by side.
+
+    Args:
+        pixel: Namespace of the variant with the pixel loss.
+        perceptual: Of the one with the perceptual loss.
+        clips: Of the one that decodes clips.
+    """
+    variants = {"pixel": pixel, "perceptual": perceptual, "clips": clips}
+    return Pipeline(
+        [
+            Node(
+                nodes.compare_variants,
+                inputs=list(variants),
+                outputs=["ablation_table", "ablation_picture"],
+                name="compare_variants",
+                tags=["vqvae"],
+            )
+        ],
+        namespace="vqvae",
+        inputs={name: f"{variant}.reconstruction_metrics" for name, variant in variants.items()},
+    )

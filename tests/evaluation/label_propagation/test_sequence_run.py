@@ -1,0 +1,206 @@
+"""From frames and a first label map to label maps of all frames."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.helpers.label_sequences import write_release
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
+from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PixelEncoderConfig
+from vidrep_pipelines.evaluation.encoders.pixels import PixelEncoder
+from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
+from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
+from vidrep_pipelines.evaluation.label_propagation.frame_features import choose_device, normalization_of
+from vidrep_pipelines.evaluation.label_propagation.keypoints import to_grid
+from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
+    JointTracks,
+    read_joints,
+    read_label_maps,
+    write_joints,
+    write_label_maps,
+)
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
+from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
+from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
+
+PIXELS = PixelEncoder("pixels", PixelEncoderConfig(patch_size=4))
+
+
+class NotANumber(nn.Module):
+    """Features that become NaN in the third frame."""
+
+    name, stride, mean, std = "nan", 4, IMAGENET_MEAN, IMAGENET_STD
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen = 0
+
+    def patch_features(self, images: Tensor) -> Tensor:
+        features = nn.functional.avg_pool2d(images, 4)
+        for number in range(len(images)):
+            features[number] /= float(self.seen + number != 2)
+        self.seen += len(images)
+        return features / features
+
+
+def config(task: str = "davis", **changes: Any) -> LabelPropagationConfig:
+    size = FrameSize(rule="exact", sides=(48, 64))
+    return LabelPropagationConfig.model_validate(
+        {"task": task, "frame_size": size, "radius": 5, "context_frames": 3, **changes}
+    )
+
+
+def runner(encoder: Any = PIXELS, frames_per_batch: int = 4, **changes: Any) -> SequenceRunner:
+    settings = config(**changes).resolve()
+    return SequenceRunner(encoder, settings, torch.device("cpu"), frames_per_batch)
+
+
+def moving_square(count: int = 6) -> tuple[list[Pixels], list[Pixels]]:
+    """A red square that walks over a green gradient, and its label maps."""
+    frames, maps = [], []
+    for number in range(count):
+        frame = np.zeros((48, 64, 3), np.uint8)
+        frame[..., 1] = np.arange(64) * 2
+        labels = np.zeros((48, 64), np.uint8)
+        labels[16:32, 8 + 4 * number : 24 + 4 * number] = 1
+        frame[labels == 1] = (230, 20, 40)
+        frames.append(frame)
+        maps.append(labels)
+    return frames, maps
+
+
+@pytest.mark.parametrize("preset", ["rsp", "dino", "videowalk", "cropmae"])
+def test_labels_follow_what_they_are_on(preset: str) -> None:
+    frames, maps = moving_square()
+    found = list(runner(preset=preset, temperature=0.05).label_maps(frames, maps[0]))
+    assert len(found) == len(frames)
+    for truth, result in zip(maps, found, strict=True):
+        overlap = ((truth == 1) & (result == 1)).sum() / ((truth == 1) | (result == 1)).sum()
+        assert overlap > 0.8
+
+
+@pytest.mark.parametrize("frames_per_batch", [1, 5, 100])
+def test_batches_have_no_influence(frames_per_batch: int) -> None:
+    frames, maps = moving_square()
+    expected = list(runner().label_maps(frames, maps[0]))
+    found = list(runner(frames_per_batch=frames_per_batch).label_maps(frames, maps[0]))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_half_precision_finds_the_same_object() -> None:
+    frames, maps = moving_square()
+    expected = np.stack(list(runner().label_maps(frames, maps[0])))
+    found = np.stack(list(runner(precision="bf16").label_maps(frames, maps[0])))
+    assert (found != expected).mean() < 0.02
+
+
+def test_frames_are_read_as_they_are_needed() -> None:
+    frames, maps = moving_square(20)
+    read = []
+
+    def reading() -> Iterator[Pixels]:
+        for number, frame in enumerate(frames):
+            read.append(number)
+            yield frame
+
+    results = runner(frames_per_batch=2).label_maps(reading(), maps[0])
+    next(results)
+    next(results)
+    assert len(read) <= 4
+
+
+def test_first_annotation_is_kept_with_void_which_is_never_predicted() -> None:
+    frames, maps = moving_square()
+    maps[0][:4] = 255
+    found = list(runner().label_maps(frames, maps[0]))
+    np.testing.assert_array_equal(found[0], maps[0])
+    assert max(result.max() for result in found[1:]) == 1
+
+
+def test_object_that_vanishes_on_the_grid_is_named_and_never_predicted() -> None:
+    frames, maps = moving_square()
+    maps[0][40, 50] = 2
+    assert runner().lost_at_start(maps[0]) == [2]
+    assert max(result.max() for result in list(runner().label_maps(frames, maps[0]))[1:]) == 1
+
+
+def test_single_frame_has_its_annotation() -> None:
+    frames, maps = moving_square(1)
+    (found,) = runner().label_maps(frames, maps[0])
+    np.testing.assert_array_equal(found, maps[0])
+
+
+def test_features_that_are_not_numbers_name_the_frame() -> None:
+    frames, maps = moving_square()
+    with pytest.raises(FeatureError, match="2"):
+        list(runner(NotANumber()).label_maps(frames, maps[0]))
+
+
+def test_joints_start_where_they_are_annotated(tmp_path: Path) -> None:
+    root = write_release("jhmdb", tmp_path)
+    folder = next(path for path in (root / "Rename_Images").glob("*/*"))
+    clip = folder.relative_to(root / "Rename_Images").as_posix()
+    row = {
+        "id": clip,
+        "frame_folder": folder,
+        "label_path": root / "joint_positions" / clip / "joint_positions.mat",
+    }
+    sequence = KeypointSequence.of(row)
+    run = runner(task="jhmdb")
+    tracks = run.joints(sequence)
+    assert tracks.shape == sequence.joints().shape
+    grid = run.grid(*sequence.frame(0).shape[:2])
+    true = to_grid(sequence.joints()[:, :, 0], sequence.frame(0).shape[:2], grid)
+    seen = tracks[0, :, 0] >= 0
+    assert seen.any()
+    assert np.abs(tracks[:, seen, 0] - true[:, seen]).max() < 1.5
+
+
+def test_predictions_come_back_from_their_files(tmp_path: Path) -> None:
+    maps = np.random.default_rng(0).integers(0, 9, (5, 12, 10)).astype(np.uint8)
+    assert write_label_maps(tmp_path / "a.h5", iter(maps)) == 5
+    np.testing.assert_array_equal(read_label_maps(tmp_path / "a.h5"), maps)
+    tracks = JointTracks(np.random.default_rng(1).random((2, 4, 7)).astype(np.float32), (6, 8))
+    write_joints(tmp_path / "b.h5", tracks)
+    found = read_joints(tmp_path / "b.h5")
+    np.testing.assert_array_equal(found.positions, tracks.positions)
+    assert found.grid == (6, 8)
+
+
+def test_normalization_is_that_of_the_variant_unless_the_encoder_is_asked() -> None:
+    assert normalization_of(PIXELS, config().resolve()).std[0] == 0.228
+    assert normalization_of(PIXELS, config(preset="cropmae").resolve()).std[0] == 0.229
+    assert normalization_of(PIXELS, config(normalization="encoder").resolve()).std == IMAGENET_STD
+
+
+def test_changes_of_a_preset() -> None:
+    published = LabelPropagationConfig(task="vip").resolve()
+    assert (published.propagation.top_k, published.propagation.radius) == (10, 20)
+    assert config("vip", top_k=3).resolve().propagation.top_k == 3
+    with pytest.raises(ConfigurationError, match="vip"):
+        config("vip", preset="dino").resolve()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
+    assert choose_device("auto").type == "cpu"
+    with pytest.raises(ConfigurationError, match="cuda"):
+        choose_device("cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_gpu_finds_the_same() -> None:
+    frames, maps = moving_square()
+    expected = np.stack(list(runner().label_maps(frames, maps[0])))
+    device = choose_device("cuda", "a")
+    on_gpu = SequenceRunner(PIXELS.to(device), config().resolve(), device)
+    found = np.stack(list(on_gpu.label_maps(frames, maps[0])))
+    PIXELS.to("cpu")
+    assert (found != expected).mean() < 1e-3

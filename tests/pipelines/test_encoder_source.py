@@ -1,0 +1,106 @@
+"""Encoders by name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset, CheckpointSource
+from vidrep_pipelines.evaluation.encoders.config import (
+    CheckpointEncoderConfig,
+    EncoderConfig,
+    EncodersConfig,
+    OriginalEncoderConfig,
+    PixelEncoderConfig,
+    RandomEncoderConfig,
+)
+from vidrep_pipelines.models.rsp.config import RspModelConfig
+from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.pipelines.downstream_eval.encoder_source import (
+    EncoderSource,
+    encoder_sources,
+    load_encoder,
+)
+
+MODEL = RspModelConfig(
+    image_size=32,
+    patch_size=8,
+    embedding_dimension=16,
+    depth=1,
+    heads=2,
+    decoder_dimension=16,
+    decoder_depth=1,
+    decoder_heads=2,
+    latent_variables=4,
+    latent_classes=4,
+)
+RSP = CheckpointEncoderConfig(dataset="rsp.checkpoint")
+
+
+def encoders(**known: EncoderConfig) -> EncodersConfig:
+    return EncodersConfig(known=known, use=tuple(known))
+
+
+def published(folder: Path, seed: int = 0, system: str = "rsp") -> Checkpoint:
+    folder.mkdir(exist_ok=True)
+    torch.manual_seed(seed)
+    save_file(RspModel(MODEL).state_dict(), folder / "model.safetensors")
+    dataset = CheckpointDataset(filepath=folder / "checkpoint")
+    dataset.save(CheckpointSource(folder, config=MODEL.model_dump(), meta={"system": system}))
+    return dataset.load()
+
+
+def test_trained_encoder_is_the_one_of_the_model(tmp_path: Path) -> None:
+    checkpoint = published(tmp_path)
+    (source,) = encoder_sources(encoders(mine=RSP), [checkpoint])
+    encoder = load_encoder(EncoderSource.model_validate_json(source.model_dump_json()))
+    assert (encoder.name, encoder.stride) == ("mine", 8)
+    images = torch.rand(2, 3, 32, 32)
+    model = RspModel(MODEL).eval()
+    model.load_state_dict(checkpoint.state_dict())
+    with torch.no_grad():
+        tokens = model.encoder(images)[:, 1:]
+    found = encoder.patch_features(images).flatten(2).transpose(1, 2)
+    torch.testing.assert_close(found, tokens)
+
+
+def test_digest_follows_the_weights(tmp_path: Path) -> None:
+    digests = [
+        encoder_sources(encoders(rsp=RSP), [published(tmp_path / name, seed)])[0].digest
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    ]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_digest_follows_what_is_in_a_file_and_not_where_it_is(tmp_path: Path) -> None:
+    digests = []
+    for name, content in (("a.pth", b"1"), ("b.pth", b"1"), ("c.pth", b"2")):
+        (tmp_path / name).write_bytes(content)
+        config = OriginalEncoderConfig(path=tmp_path / name)
+        digests.append(encoder_sources(encoders(dino=config), [])[0].digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"dino\.pth"):
+        encoder_sources(encoders(dino=OriginalEncoderConfig(path=tmp_path / "dino.pth")), [])
+
+
+def test_only_encoders_that_are_used_are_looked_at() -> None:
+    known = {"pixels": PixelEncoderConfig(), "rsp": RSP, "random": RandomEncoderConfig(seed=4)}
+    sources = encoder_sources(EncodersConfig(known=known, use=("random", "pixels")), [])
+    assert [source.name for source in sources] == ["random", "pixels"]
+    assert load_encoder(sources[1]).stride == 16
+
+
+def test_what_cannot_be_evaluated_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"rsp\.checkpoint.*no checkpoint"):
+        encoder_sources(encoders(rsp=RSP), [])
+    with pytest.raises(ConfigurationError, match="slash"):
+        encoder_sources(EncodersConfig(known={"a/b": PixelEncoderConfig()}, use=("a/b",)), [])
+    other = published(tmp_path, system="other")
+    (source,) = encoder_sources(encoders(x=CheckpointEncoderConfig(dataset="other.checkpoint")), [other])
+    with pytest.raises(ConfigurationError, match="no image encoder for checkpoints of other"):
+        load_encoder(source)

@@ -1,0 +1,80 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.models.vqvae.tiny import make_config
+from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.task import VqvaeTask
+from vidrep_pipelines.pipelines.config import FoldersConfig
+from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import label
+from vidrep_pipelines.pipelines.pretrain.vqvae_config import VqvaeRunConfig
+from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import plan_vqvae
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
+from vidrep_pipelines.training.run_directory import RunRecord
+from vidrep_pipelines.training.task import load_task
+
+MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+
+
+def plan(folder: Path, digest: str = "frames", **changes: Any) -> TrainSpec:
+    facts = SimpleNamespace(mean=MEAN, std=STD)
+    store: Any = SimpleNamespace(folder=folder / "store", facts=facts, content_digest=digest)
+    arguments: dict[str, Any] = {
+        "run": VqvaeRunConfig(),
+        "data": VqvaeDataConfig(),
+        "model": make_config(),
+        "objective": VqvaeObjectiveConfig(perceptual_network="random"),
+        "files": LossFiles(),
+        "train": TrainConfig(steps=3, batch_size=24, seed=5),
+        "launch": LaunchConfig(device="cpu"),
+        "folders": FoldersConfig(models=folder / "models", reporting=folder / "reporting"),
+    }
+    spec = plan_vqvae(store, **{**arguments, **changes})
+    return TrainSpec.model_validate(json.loads(json.dumps(spec)))
+
+
+def digest_of_run(spec: TrainSpec) -> str:
+    return RunRecord.of(spec, load_task(spec)).digest
+
+
+def test_spec_describes_the_task(tmp_path: Path) -> None:
+    spec = plan(tmp_path, run=VqvaeRunConfig(folder="other"))
+    task: Any = load_task(spec)
+    assert isinstance(task, VqvaeTask)
+    assert (task.frame_store, task.seed, task.model) == (tmp_path / "store", 5, make_config())
+    assert spec.run_directory == tmp_path / "models/other/run"
+    assert spec.report_directory == tmp_path / "reporting/other"
+    assert label(spec.task_config) == "2d, pixel, 16 euclidean gradient codes"
+
+
+def test_preset_sets_decoder_losses_and_batches(tmp_path: Path) -> None:
+    spec = plan(tmp_path, run=VqvaeRunConfig(preset="3d_decoder__2d_loss"))
+    assert spec.train.batch_size == 2  # 24 frames in clips of 12
+    assert label(spec.task_config) == "3d, pixel + perceptual stand-in, 16 euclidean gradient codes"
+
+
+def test_statistics_of_the_store_replace_the_published_ones(tmp_path: Path) -> None:
+    data = plan(tmp_path, run=VqvaeRunConfig(statistics=True)).task_config["data"]
+    assert (tuple(data["mean"]), tuple(data["std"])) == (MEAN, STD)
+    assert tuple(plan(tmp_path).task_config["data"]["mean"]) == VqvaeDataConfig().mean
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"digest": "other frames"},
+        {"run": VqvaeRunConfig(statistics=True)},
+        {"model": make_config({"update": "ema"})},
+        {"data": VqvaeDataConfig(first_frames=12)},
+    ],
+)
+def test_data_and_science_make_another_run(changes: dict[str, Any], tmp_path: Path) -> None:
+    assert digest_of_run(plan(tmp_path, **changes)) != digest_of_run(plan(tmp_path))
+
+
+def test_machine_and_place_make_no_other_run(tmp_path: Path) -> None:
+    other = plan(tmp_path / "elsewhere", launch=LaunchConfig(processes=3), run=VqvaeRunConfig(folder="x"))
+    assert digest_of_run(other) == digest_of_run(plan(tmp_path))
