@@ -56,13 +56,13 @@ def find_cases(folder: Path) -> list[Case]:
 def pair_with_checks(
     cases: list[Case], checks: Mapping[str, tuple[Check, ...]], unknown: Check
 ) -> list[tuple[Case, Check]]:
-    """Every case with every check of its kind, ``<kind>_<anything>``; others with ``unknown``."""
+    """Every case with every check of its kind, ``<kind>[_<anything>]``; others with ``unknown``."""
     return [(case, check) for case in cases for check in checks.get(_kind(case, checks), (unknown,))]
 
 
 def _kind(case: Case, kinds: Iterable[str]) -> str:
-    """The longest kind that the folder's name begins with, or nothing."""
-    matching = [kind for kind in kinds if case.folder.name.startswith(f"{kind}_")]
+    """The longest kind that the folder's name is or begins with, or nothing."""
+    matching = [kind for kind in kinds if f"{case.folder.name}_".startswith(f"{kind}_")]
     return max(matching, key=len, default="")
 
 

@@ -1,3 +1,6 @@
+from typing import Any
+
+import pytest
 import torch
 from torch import nn
 
@@ -50,3 +53,31 @@ def test_fused_and_plain_agree_and_rates_are_scaled() -> None:
         assert optimizer.defaults["betas"] == (0.9, 0.95)
         results.append(model.weight.detach().clone())
     torch.testing.assert_close(results[0], results[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)]
+)
+def test_kinds_of_optimizer(name: Any, kind: type[torch.optim.Optimizer]) -> None:
+    layer = nn.Linear(2, 2)
+    groups = [{"params": list(layer.parameters()), "weight_decay": 0.5}]
+    optimizer = build_optimizer(groups, OptimizerConfig(name=name, betas=(0.8, 0.99)), torch.device("cpu"))
+    assert type(optimizer) is kind
+    assert optimizer.param_groups[0]["weight_decay"] == 0.5
+    first = optimizer.defaults["momentum"] if name == "sgd" else optimizer.defaults["betas"][0]
+    assert first == 0.8
+
+
+def test_decay_is_decoupled_in_adamw_only() -> None:
+    """Without a gradient, AdamW shrinks weights by rate times decay; Adam takes a step of its rate."""
+    results = {}
+    for name in ("adamw", "adam"):
+        weight = nn.Parameter(torch.ones(1))
+        config = OptimizerConfig.model_validate({"name": name})
+        optimizer = build_optimizer([{"params": [weight], "weight_decay": 0.1}], config, torch.device("cpu"))
+        set_learning_rate(optimizer, 0.01)
+        weight.grad = torch.zeros(1)
+        optimizer.step()
+        results[name] = weight.item()
+    assert results["adamw"] == pytest.approx(1 - 0.01 * 0.1)
+    assert results["adam"] == pytest.approx(1 - 0.01, abs=1e-5)

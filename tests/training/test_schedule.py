@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -55,3 +56,30 @@ def test_length_in_steps() -> None:
 def test_senseless_lengths_are_refused(train: TrainConfig, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         plan_schedule(train, items=10, samples_per_item=2)
+
+
+def test_a_rate_per_epoch_is_constant_within_it_and_never_reaches_its_end() -> None:
+    optimizer = OptimizerConfig(learning_rate=1.0, warmup_epochs=0, rate_changes="every_epoch")
+    schedule = plan_schedule(
+        TrainConfig(epochs=4, batch_size=2, optimizer=optimizer), items=6, samples_per_item=1
+    )
+    rates = [schedule.learning_rate(step) for step in range(schedule.steps)]
+    expected = [0.5 * (1 + math.cos(math.pi * epoch / 5)) for epoch in range(4)]
+    assert rates == pytest.approx([rate for rate in expected for _ in range(3)])
+
+
+@pytest.mark.parametrize("changes", ["every_update", "every_epoch"])
+def test_warm_up_starts_where_configured_and_a_constant_rate_stays(changes: Any) -> None:
+    optimizer = OptimizerConfig(
+        learning_rate=1.0,
+        warmup_epochs=3,
+        warmup_learning_rate=0.4,
+        schedule="constant",
+        rate_changes=changes,
+    )
+    schedule = plan_schedule(
+        TrainConfig(epochs=9, batch_size=1, optimizer=optimizer), items=1, samples_per_item=1
+    )
+    rates = [schedule.learning_rate(step) for step in range(9)]
+    assert rates[0] == pytest.approx(0.4) and rates[3:] == [1.0] * 6
+    assert rates[1] == pytest.approx(0.6 if changes == "every_update" else 0.7)

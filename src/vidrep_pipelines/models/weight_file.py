@@ -31,7 +31,20 @@ def read_weights(path: Path, entry: str | None = None) -> dict[str, Tensor]:
         InputError: The file is absent, damaged, holds other things than weights there, or asks for code to be
             run (which is not done).
     """
-    content = _read(path)
+    return state_dict_in(read_content(path), path, entry)
+
+
+def state_dict_in(content: Any, path: Path, entry: str | None = None) -> dict[str, Tensor]:
+    """The state dict inside what :func:`read_content` gave.
+
+    Args:
+        content: Of the file.
+        path: The file, for messages.
+        entry: As in :func:`read_weights`.
+
+    Raises:
+        InputError: There are other things than weights there.
+    """
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no weights but a {type(content).__name__}.")
     if entry is not None and entry not in content:
@@ -66,7 +79,12 @@ def some_of(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _read(path: Path) -> Any:
+def read_content(path: Path) -> Any:
+    """Reads all of a file: weights, and the numbers, strings and containers that lie beside them.
+
+    Raises:
+        InputError: The file is absent, damaged, or asks for code to be run (which is not done).
+    """
     if not path.is_file():
         raise InputError(f"There is no file {path}. Download the weights or correct the parameter.")
     try:

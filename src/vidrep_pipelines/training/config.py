@@ -11,7 +11,10 @@ _NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "log_every_steps",
 
 
 class OptimizerConfig(FrozenConfig):
-    """AdamW with a linear warm-up followed by half a cosine (Loshchilov & Hutter 2017, 2019)."""
+    """Optimizer and rate; AdamW with a warm-up and half a cosine (Loshchilov & Hutter 2017, 2019)."""
+
+    name: Literal["adamw", "adam", "sgd"] = "adamw"
+    """``adamw`` decouples weight decay from the gradient; ``adam`` and ``sgd`` add it to the gradient."""
 
     base_learning_rate: float = Field(1.5e-4, gt=0)
     """Peak learning rate for 256 items per update; the peak used is this times ``batch_size / 256``."""
@@ -22,14 +25,24 @@ class OptimizerConfig(FrozenConfig):
     minimum_learning_rate: float = Field(0.0, ge=0)
     """Where the cosine ends."""
 
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """What follows the warm-up."""
+
+    rate_changes: Literal["every_update", "every_epoch"] = "every_update"
+    """``every_epoch``: the rate stays the same during a pass over the data; the cosine is then sampled at
+    the beginning of each pass and would only reach its end one pass after the last."""
+
+    warmup_learning_rate: float = Field(0.0, ge=0)
+    """Where the warm-up begins."""
+
     betas: tuple[float, float] = (0.9, 0.95)
-    """AdamW's decay rates of the gradient's first and second moment."""
+    """Decay rates of the gradient's first and second moment; of SGD only the first is used, as momentum."""
 
     eps: float = Field(1e-8, gt=0)
-    """Added to AdamW's denominator."""
+    """Added to Adam's denominator."""
 
     weight_decay: float = Field(0.05, ge=0)
-    """Decoupled weight decay of matrices; vectors and biases are not decayed."""
+    """Weight decay of what the task says is decayed, usually matrices and not vectors."""
 
     warmup_epochs: int = Field(40, ge=0)
     """Published epochs of linear warm-up; integer-divided by the samples that the task draws per item."""
@@ -61,6 +74,10 @@ class TrainConfig(FrozenConfig):
 
     clip_gradient_norm: float | None = Field(None, gt=0)
     """Longest gradient, in its Euclidean norm over all parameters. None: not clipped."""
+
+    synchronized_batch_norm: bool = False
+    """Compute the statistics of batch norms over the samples of all processes (CUDA only). False: each
+    process uses its own, and the result depends on their number."""
 
     ema_decay: float | None = Field(None, gt=0, lt=1)
     """Keep an exponential moving average of the weights with this decay, saved beside them. None: none."""

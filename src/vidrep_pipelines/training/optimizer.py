@@ -1,4 +1,4 @@
-"""AdamW and its parameter groups."""
+"""The optimizer and its parameter groups."""
 
 from typing import Any
 
@@ -32,10 +32,13 @@ def _is_not_decayed(name: str, parameter: nn.Parameter) -> bool:
 
 def build_optimizer(
     groups: list[dict[str, Any]], config: OptimizerConfig, device: torch.device
-) -> torch.optim.AdamW:
-    """AdamW over ``groups``, each with its own ``weight_decay``; the loop sets the learning rate per step."""
+) -> torch.optim.Optimizer:
+    """The optimizer of ``groups``, each with its own ``weight_decay``; the loop sets the rate per step."""
     fused = config.fused and device.type in _FUSED_DEVICES
-    return torch.optim.AdamW(groups, lr=0.0, betas=config.betas, eps=config.eps, fused=fused)
+    if config.name == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=config.betas[0], fused=fused)
+    kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+    return kind(groups, lr=0.0, betas=config.betas, eps=config.eps, fused=fused)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

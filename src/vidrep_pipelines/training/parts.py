@@ -21,7 +21,7 @@ class TrainingParts:
     Attributes:
         model: The system's model, with the system's own parameter names.
         module: The same inside :class:`TrainingStep`, wrapped for several processes.
-        optimizer: AdamW over the task's parameter groups.
+        optimizer: Over the task's parameter groups.
         scaler: Loss scaler; switched off unless training in float16.
         average: Moving average of the weights, if wanted.
         device: Where everything is.

@@ -14,7 +14,9 @@ def scaled_learning_rate(base_learning_rate: float, batch_size: int) -> float:
     return base_learning_rate * batch_size / _REFERENCE_BATCH_SIZE
 
 
-def learning_rate(epoch: float, *, base: float, minimum: float, epochs: float, warmup_epochs: float) -> float:
+def learning_rate(
+    epoch: float, *, base: float, minimum: float, epochs: float, warmup_epochs: float, start: float = 0.0
+) -> float:
     """Linear warm-up to ``base``, then half a cosine down to ``minimum``.
 
     Args:
@@ -23,10 +25,33 @@ def learning_rate(epoch: float, *, base: float, minimum: float, epochs: float, w
         minimum: Reached at ``epochs``.
         epochs: Length of the run in passes.
         warmup_epochs: Length of the warm-up in passes.
+        start: Where the warm-up begins.
     """
     if epoch < warmup_epochs:
-        return base * epoch / warmup_epochs
+        return start + (base - start) * epoch / warmup_epochs
     progress = min(1.0, (epoch - warmup_epochs) / max(epochs - warmup_epochs, 1e-12))
+    return minimum + (base - minimum) * 0.5 * (1.0 + math.cos(math.pi * progress))
+
+
+def learning_rate_of_epoch(
+    epoch: int, *, base: float, minimum: float, epochs: int, warmup_epochs: int, start: float = 0.0
+) -> float:
+    """The same for a rate that changes once per pass, as CARL's published schedules count.
+
+    The last pass of the warm-up already has the peak rate, and so has the first one after it. The cosine is
+    as long as if one more pass followed, so that ``minimum`` is not reached.
+
+    Args:
+        epoch: Number of the pass, from 0.
+        base: The peak.
+        minimum: What the cosine approaches.
+        epochs: Length of the run in passes.
+        warmup_epochs: Passes of warm-up.
+        start: Rate of the first pass of the warm-up.
+    """
+    if epoch < warmup_epochs:
+        return start + (base - start) * epoch / max(warmup_epochs - 1, 1)
+    progress = (epoch - warmup_epochs) / (epochs + 1 - warmup_epochs)
     return minimum + (base - minimum) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
@@ -39,6 +64,8 @@ class Schedule:
     warmup_epochs: float
     base: float
     minimum: float
+    warmup_start: float = 0.0
+    by_epoch: bool = False
 
     def epoch(self, step: int) -> float:
         """Passes over the data done after ``step`` updates."""
@@ -46,12 +73,22 @@ class Schedule:
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update that follows ``step`` earlier ones."""
+        if self.by_epoch:
+            return learning_rate_of_epoch(
+                step // self.steps_per_epoch,
+                base=self.base,
+                minimum=self.minimum,
+                epochs=math.ceil(self.epoch(self.steps)),
+                warmup_epochs=math.ceil(self.warmup_epochs),
+                start=self.warmup_start,
+            )
         return learning_rate(
             self.epoch(step),
             base=self.base,
             minimum=self.minimum,
             epochs=self.epoch(self.steps),
             warmup_epochs=self.warmup_epochs,
+            start=self.warmup_start,
         )
 
 
@@ -79,7 +116,15 @@ def plan_schedule(train: TrainConfig, items: int, samples_per_item: int) -> Sche
             "Lower train.optimizer.warmup_epochs (or set train.optimizer.warmup_steps), or train longer."
         )
     peak = optimizer.learning_rate or scaled_learning_rate(optimizer.base_learning_rate, train.batch_size)
-    return Schedule(steps_per_epoch, steps, warmup_epochs, peak, optimizer.minimum_learning_rate)
+    return Schedule(
+        steps_per_epoch,
+        steps,
+        warmup_epochs,
+        base=peak,
+        minimum=peak if optimizer.schedule == "constant" else optimizer.minimum_learning_rate,
+        warmup_start=optimizer.warmup_learning_rate,
+        by_epoch=optimizer.rate_changes == "every_epoch",
+    )
 
 
 def _passes(train: TrainConfig, samples_per_item: int) -> int:

@@ -21,8 +21,10 @@ def distribute(
     """Moves the model to ``device`` and, with several processes, wraps it.
 
     Raises:
-        ConfigurationError: float16 with FSDP2.
+        ConfigurationError: float16 with FSDP2, or synchronized batch norms on the CPU.
     """
+    if train.synchronized_batch_norm and distributed.world_size() > 1:
+        _synchronize_batch_norms(step, device)
     step.to(device)
     if launch.compile:
         step.model.compile()
@@ -39,6 +41,16 @@ def distribute(
             "train.precision fp16 does not work with launch.strategy fsdp. Use bf16 or ddp."
         )
     return _shard(step, device)
+
+
+def _synchronize_batch_norms(step: TrainingStep, device: torch.device) -> None:
+    """Replaces the batch norms inside the model; their parameters stay the same objects."""
+    if device.type != "cuda":
+        raise ConfigurationError(
+            "train.synchronized_batch_norm with several processes needs CUDA. Set it to false, or use one "
+            "process."
+        )
+    nn.SyncBatchNorm.convert_sync_batchnorm(step.model)  # type: ignore[no-untyped-call]
 
 
 def _shard(step: TrainingStep, device: torch.device) -> nn.Module:

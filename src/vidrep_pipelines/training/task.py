@@ -68,7 +68,7 @@ class Task(Protocol):
         """Names of items, for error messages."""
 
     def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-        """AdamW's parameter groups. A group's optional ``"lr_scale"`` multiplies its learning rate."""
+        """The optimizer's groups of parameters. An optional ``"lr_scale"`` multiplies a group's rate."""
 
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
         """The submodules that FSDP2 gathers one at a time, usually the transformer blocks."""

@@ -104,7 +104,8 @@ def _check_gradients(model: nn.Module, names: NDArray[Any], norms: NDArray[Any])
             assert abs(float(gradient.norm()) - norm) <= 1e-3 * norm + 1e-4, name
     assert {original_name(name) for name in parameters} == set(names.tolist())
     gradients = [parameter.grad.norm() for parameter in parameters.values() if parameter.grad is not None]
-    return torch.stack(gradients).norm()
+    total: Tensor = torch.stack(gradients).norm()
+    return total
 
 
 def check_evaluation(case: Case) -> None:
@@ -183,9 +184,7 @@ def check_training(case: Case) -> None:
         _check_statistics(model, recorded.arrays, f"{kind}_after:", our_name)
 
 
-def _check_statistics(
-    model: nn.Module, arrays: Arrays, prefix: str, name_of: Callable[[str], str]
-) -> None:
+def _check_statistics(model: nn.Module, arrays: Arrays, prefix: str, name_of: Callable[[str], str]) -> None:
     state = model.state_dict()
     found = [name for name in arrays if name.startswith(prefix)]
     assert found
@@ -236,7 +235,7 @@ def check_comparing_videos(case: Case) -> None:
         else:
             config = CarlObjectiveConfig(
                 name="tcc",
-                cycle_loss=kind,  # type: ignore[arg-type]
+                cycle_loss=kind,
                 similarity=options["SIMILARITY_TYPE"],
                 temperature=options["SOFTMAX_TEMPERATURE"],
                 label_smoothing=options["LABEL_SMOOTHING"],

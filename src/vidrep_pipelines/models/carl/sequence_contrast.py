@@ -24,6 +24,7 @@ def sequence_contrast(
     temperature: float = 0.1,
     variance: float = 10.0,
     negatives: Negatives = "single_noself",
+    others: Tensor | None = None,
 ) -> Tensor:
     """Divergence of the similarities between two views from a Gaussian in time.
 
@@ -39,9 +40,10 @@ def sequence_contrast(
         temperature: Divides the similarities, > 0.
         variance: Of the Gaussian, in squared frames, > 0.
         negatives: What a frame is contrasted with.
+        others: (M, D) frames of further videos, of unit length, for all frames to be contrasted with.
 
     Returns:
-        Scalar, the mean over the real frames.
+        Scalar, the mean over the real frames; zero if there are none.
     """
     batch, views, frames, width = embeddings.shape
     rows = embeddings.float().reshape(-1, width)
@@ -56,9 +58,12 @@ def sequence_contrast(
     weights = _denominator_weights(same_video, other_view, negatives)
     log_weights = torch.where(both_real, weights, weights.new_tensor(_MASKED_WEIGHT)).log()
     log_denominator = torch.logsumexp(similarity + log_weights, dim=1, keepdim=True)
+    if others is not None and len(others):
+        further = torch.logsumexp(rows @ others.float().T / temperature, dim=1, keepdim=True)
+        log_denominator = torch.logaddexp(log_denominator, further)
     log_prediction = torch.logaddexp(similarity - log_denominator, similarity.new_tensor(math.log(_FLOOR)))
     divergence = torch.xlogy(target, target) - target * log_prediction
-    return divergence.sum() / real.sum()
+    return divergence.sum() / real.sum().clamp_min(1)
 
 
 def _target(steps: Tensor, lengths: Tensor, counted: Tensor, variance: float) -> Tensor:

@@ -1,0 +1,171 @@
+"""Data, sizes and loss of CARL and its baselines. Defaults are published for Pouring (CVPR 2022)."""
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.models.carl.augmentation_config import AugmentationConfig, EvaluationCrop
+from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
+
+EncoderName = Literal["transformer", "conv", "vanilla"]
+ObjectiveName = Literal["scl", "tcc", "tcn", "classification"]
+BackboneOrigin = Literal["byol", "supervised", "mocov2", "simclr", "random"]
+"""What a ResNet is started from: weights of that method on ImageNet, or none."""
+
+_STAGES = {"transformer": 4, "conv": 3, "vanilla": 4}
+
+
+class CarlModelConfig(FrozenConfig):
+    """The architecture: a ResNet on every frame, and a head that relates the frames."""
+
+    encoder: EncoderName = "transformer"
+    """Head: a transformer over time (CARL), 3D convolutions over a few context frames (TCC's architecture),
+    or ``vanilla``, perceptrons on each frame's maximum."""
+
+    image_size: int = Field(224, gt=0)
+    """Side of the square frames in pixels."""
+
+    frames: int = Field(240, gt=0)
+    """Frames T of a training view. The transformer numbers the frames of any clip from 0 to T - 1, so a
+    checkpoint only means something together with this number."""
+
+    context_frames: int = Field(1, ge=1)
+    """Frames that are seen at each position, itself included; 2 in the published convolutional models."""
+
+    stage_widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (64, 128, 256, 512)
+    """Bottleneck widths of the ResNet's stages; their outputs are four times as wide."""
+
+    stage_blocks: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt] = (3, 4, 6, 3)
+    """Blocks of the ResNet's stages; the default is ResNet-50."""
+
+    first_trained_stage: int = Field(4, ge=0, le=5)
+    """Stages below stay as they were initialized, with fixed batch statistics; 0 is the stem. Published: 4
+    for the transformer, 0 for the convolutional models; 5 freezes the whole ResNet."""
+
+    frames_per_block: int | None = Field(40, ge=1)
+    """Positions that go through the ResNet at once. In training the batch statistics of its trained stages
+    are those of a block, as published. None: all positions, as published for the convolutional models."""
+
+    hidden_width: int = Field(512, gt=0)
+    """Width of the two perceptron layers behind the pooling."""
+
+    convolution_width: int = Field(512, gt=0)
+    """Channels of the two 3D convolutions."""
+
+    token_width: int = Field(256, gt=0, multiple_of=2)
+    """Width of the transformer."""
+
+    feedforward_width: int = Field(1024, gt=0)
+    """Hidden width of its perceptrons."""
+
+    heads: int = Field(8, gt=0)
+    """Its attention heads."""
+
+    layers: int = Field(2, ge=1)
+    """Its layers: 2 for Pouring and Kinetics, 3 for PennAction and FineGym."""
+
+    identical_layers: bool = True
+    """Start all layers from the same random weights, as published (copies of one layer)."""
+
+    embedding_width: int = Field(128, gt=0)
+    """D, width of the embeddings."""
+
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """In the head, everywhere but inside attention and its perceptrons."""
+
+    normalize: bool = True
+    """Give embeddings unit length."""
+
+    projection_width: int | None = Field(128, gt=0)
+    """Hidden width of the projection that only the contrastive loss sees. The original has a parameter for
+    it (512) that it ignores. None: no projection."""
+
+    classes: int | None = Field(None, ge=1)
+    """Phases for the supervised baseline. None: no classifier."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.token_width % self.heads:
+            raise ValueError(f"token_width={self.token_width} is not a multiple of heads={self.heads}")
+        if self.encoder == "transformer" and self.context_frames != 1:
+            raise ValueError(
+                f"the transformer has no context frames, but context_frames={self.context_frames}"
+            )
+        if self.projection_width is not None and self.classes is not None:
+            raise ValueError("set projection_width or classes, not both: one loss, one output")
+        return self
+
+    @property
+    def stages(self) -> int:
+        """Stages of the ResNet that the head builds on; the convolutional models leave the last one out."""
+        return _STAGES[self.encoder]
+
+    @property
+    def feature_width(self) -> int:
+        """Channels of the maps that the head gets."""
+        return 4 * self.stage_widths[self.stages - 1]
+
+
+class CarlObjectiveConfig(FrozenConfig):
+    """What is minimized."""
+
+    name: ObjectiveName = "scl"
+    """Sequence contrast (CARL), cycle consistency (TCC), time contrast (TCN), or supervised phases."""
+
+    temperature: float = Field(0.1, gt=0)
+    """Divides similarities; in TCC together with the width. 1.0 in the first release of CARL."""
+
+    label_variance: float = Field(10.0, gt=0)
+    """SCL: variance of the Gaussian over time, in squared frames."""
+
+    negatives: Literal["single_noself", "batch_noself", "single", "batch"] = "single_noself"
+    """SCL: what a frame is contrasted with, see ``sequence_contrast.Negatives``."""
+
+    gather_negatives: bool = False
+    """SCL with ``batch`` negatives: also contrast with the frames of the other processes. Not published."""
+
+    cycle_loss: Literal["regression_mse_var", "regression_mse", "regression_huber", "classification"] = (
+        "regression_mse_var"
+    )
+    """TCC: what is compared at the end of a cycle."""
+
+    similarity: Literal["l2", "cosine"] = "l2"
+    """TCC: how near frames are."""
+
+    label_smoothing: float = Field(0.1, ge=0, lt=1)
+    """TCC: share of the target that is spread over all other frames."""
+
+    variance_weight: float = Field(0.001, ge=0)
+    """TCC: weight of the logarithm of the variance."""
+
+    normalize_time: bool = True
+    """TCC: times in units of the video's length."""
+
+    norm_weight: float = Field(0.002, ge=0)
+    """TCN: weight of the squared lengths."""
+
+    @model_validator(mode="after")
+    def _check_negatives(self) -> Self:
+        if self.gather_negatives and not (self.name == "scl" and self.negatives.startswith("batch")):
+            raise ValueError("gather_negatives needs name: scl and negatives: batch or batch_noself")
+        return self
+
+
+class CarlDataConfig(FrozenConfig):
+    """Which frames of which videos make a sample, and what is done to them."""
+
+    sampling: ViewSamplingConfig = ViewSamplingConfig()
+    """How views are drawn from a video."""
+
+    augmentation: AugmentationConfig = AugmentationConfig()
+    """What is done to the frames in training."""
+
+    evaluation_crop: EvaluationCrop = "short_side_center"
+    """How frames are fitted to the model's size outside training."""
+
+    videos_per_sample: int = Field(1, ge=1)
+    """Videos of one class in a sample, for objectives that compare videos; the published batches of TCC."""
+
+    fraction: float = Field(1.0, gt=0, le=1)
+    """Share of the training videos that is used, the first ones."""

@@ -1,0 +1,105 @@
+"""CARL: one embedding for every frame of a long clip.
+
+Shapes: frames (B, K * T, 3, S, S) normalized, K context frames at each of T positions, the position's own
+frame last; mask (B, T); embeddings (B, T, D).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.carl.backbone import FrameBackbone
+from vidrep_pipelines.models.carl.config import CarlModelConfig
+from vidrep_pipelines.models.carl.local_head import LocalHead
+from vidrep_pipelines.models.carl.transformer_head import TransformerHead
+
+_SMALLEST_SIDES = {"transformer": 32, "conv": 65, "vanilla": 32}
+"""The convolutions need maps of 5 x 5."""
+
+
+class CarlModel(nn.Module):
+    """Frame backbone and head, with a projection or a classifier behind them for the loss.
+
+    Args:
+        config: The architecture.
+    """
+
+    def __init__(self, config: CarlModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = FrameBackbone(config)
+        self.head = TransformerHead(config) if config.encoder == "transformer" else LocalHead(config)
+        width = config.embedding_width
+        self.projection: nn.Sequential | None = None
+        if config.projection_width is not None:
+            hidden = config.projection_width
+            self.projection = nn.Sequential(
+                nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, width)
+            )
+        self.classifier: nn.Sequential | None = None
+        if config.classes is not None:
+            self.classifier = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(width, config.classes))
+
+    def pool(self, frames: Tensor) -> Tensor:
+        """What the head needs to know of each position.
+
+        Args:
+            frames: (B, K * T, 3, S, S) normalized.
+
+        Returns:
+            (B, T, C).
+
+        Raises:
+            InputError: The frames are too small, or not K for each position.
+        """
+        self._check(frames)
+        positions = torch.unflatten(frames, 1, (-1, self.config.context_frames))
+        blocks = torch.split(positions, self.config.frames_per_block or positions.shape[1], dim=1)
+        return torch.cat([self._pool_block(block) for block in blocks], dim=1)
+
+    def _pool_block(self, block: Tensor) -> Tensor:
+        """(B, t, K, 3, S, S) to (B, t, C)."""
+        maps = torch.unflatten(self.backbone(block.flatten(0, 2)), 0, (-1, block.shape[2]))
+        pooled: Tensor = self.head.pool(maps)
+        return pooled.reshape(*block.shape[:2], -1)
+
+    def embed_pooled(self, pooled: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Positions (B, T, C), as :meth:`pool` gives them, to embeddings (B, T, D)."""
+        embeddings: Tensor = self.head(pooled, mask)
+        return functional.normalize(embeddings, dim=-1) if self.config.normalize else embeddings
+
+    def embed(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Frames (B, K * T, 3, S, S) to embeddings (B, T, D), of unit length if so configured."""
+        return self.embed_pooled(self.pool(frames), mask)
+
+    def forward(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What the loss sees.
+
+        Args:
+            frames: (B, K * T, 3, S, S) normalized.
+            mask: (B, T) 1 for real frames, 0 for padding. None: all are real.
+
+        Returns:
+            (B, T, D) projections of unit length, (B, T, classes) logits, or embeddings.
+        """
+        if self.projection is not None:
+            embeddings = self.head(self.pool(frames), mask)
+            projected = self.projection(embeddings.flatten(0, 1)).reshape(embeddings.shape)
+            return functional.normalize(projected, dim=-1)
+        outputs = self.embed(frames, mask)
+        if self.classifier is not None:
+            outputs = self.classifier(outputs)
+        return outputs
+
+    def _check(self, frames: Tensor) -> None:
+        smallest, context = _SMALLEST_SIDES[self.config.encoder], self.config.context_frames
+        if frames.ndim != 5 or frames.shape[2] != 3 or min(frames.shape[3:]) < smallest:
+            raise InputError(
+                f"The model takes frames (B, T, 3, H, W) of at least {smallest} pixels, not "
+                f"{tuple(frames.shape)}."
+            )
+        if frames.shape[1] == 0 or frames.shape[1] % context:
+            raise InputError(
+                f"{frames.shape[1]} frames are no whole number of positions with {context} frames each."
+            )

@@ -1,0 +1,248 @@
+"""CARL and its baselines for the training loop: which samples, which model, which loss, which pictures."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from pydantic import model_validator
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.data.clip_table import ClipRows
+from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.models.carl.backbone_weights import load_backbone
+from vidrep_pipelines.models.carl.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.carl.color_change import change_colors
+from vidrep_pipelines.models.carl.config import (
+    BackboneOrigin,
+    CarlDataConfig,
+    CarlModelConfig,
+    CarlObjectiveConfig,
+)
+from vidrep_pipelines.models.carl.label_table import LabelRows
+from vidrep_pipelines.models.carl.model import CarlModel
+from vidrep_pipelines.models.carl.objective import Views, carl_objective
+from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
+from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet
+from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
+from vidrep_pipelines.models.carl.view_dataset import ViewDataset
+from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
+
+_PICTURE_VIDEOS = 3
+
+
+class CarlTask(FrozenConfig):
+    """All that the training loop needs to know about CARL.
+
+    A :class:`~vidrep_pipelines.training.task.Task`.
+    """
+
+    clip_table: Path | None = None
+    """Table of clips, as ``data.clip_table.snapshot`` writes it, when training on video files."""
+
+    videos: Path | None = None
+    """Folder that the clips' paths are relative to."""
+
+    frame_store: Path | None = None
+    """Folder of a frame store, in place of video files."""
+
+    split: str = "train"
+    """Part of the frame store that is trained on."""
+
+    labels: Path | None = None
+    """Frame labels and actions, as ``label_table.write_labels`` writes them; for classification and for
+    samples of several videos."""
+
+    data: CarlDataConfig
+    """Which frames make a sample, and what is done to them."""
+
+    model: CarlModelConfig
+    """The architecture."""
+
+    objective: CarlObjectiveConfig
+    """The loss."""
+
+    backbone_origin: BackboneOrigin = "byol"
+    """What the ResNet starts from; all but ``random`` need ``backbone_weights``. The original names BYOL and
+    starts from supervised weights (transformer) or random ones (convolutions)."""
+
+    backbone_weights: Path | None = None
+    """File of the ResNet's weights."""
+
+    initialize_from: Path | None = None
+    """Weights of the whole model to start from, a checkpoint in the original layout, in place of
+    ``backbone_weights``."""
+
+    seed: int = 0
+    """Seed of the data order's and the samples' draws."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        files = self.clip_table is not None and self.videos is not None
+        if files == (self.frame_store is not None):
+            raise ValueError("set either clip_table and videos, or frame_store")
+        for ours, theirs in (("frames", "frames"), ("context_frames", "context_frames")):
+            if getattr(self.model, ours) != getattr(self.data.sampling, theirs):
+                raise ValueError(f"model.{ours} and data.sampling.{theirs} must be equal")
+        self._check_objective()
+        return self
+
+    def _check_objective(self) -> None:
+        """Raises ValueError unless samples and outputs are what the loss compares."""
+        kind, sampling = self.objective.name, self.data.sampling
+        needed = {
+            "scl": (sampling.views == 2, "data.sampling.views: 2"),
+            "tcc": (
+                sampling.views * self.data.videos_per_sample >= 2,
+                "at least two views or data.videos_per_sample",
+            ),
+            "tcn": (sampling.positive_window > 0, "a data.sampling.positive_window above 0"),
+            "classification": (
+                self.model.classes is not None and self.labels is not None,
+                "model.classes and labels",
+            ),
+        }
+        fulfilled, what = needed[kind]
+        if not fulfilled:
+            raise ValueError(f"objective {kind} needs {what}")
+        if (kind == "classification") != (self.model.classes is not None):
+            raise ValueError("model.classes are for objective classification only")
+
+    @property
+    def name(self) -> str:
+        """The system's name in folders, metrics and messages."""
+        return "carl"
+
+    @property
+    def samples_per_item(self) -> int:
+        """Videos opened for a sample: published epochs count videos."""
+        return self.data.videos_per_sample
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the result: no machine paths, but the content of the files that are used.
+
+        Raises:
+            InputError: A file cannot be read.
+        """
+        files = {
+            "labels": self.labels,
+            "backbone_weights": self.backbone_weights,
+            "initialize_from": self.initialize_from,
+        }
+        science = self.model_dump(exclude={"clip_table", "videos", "frame_store", *files}, mode="json")
+        return {**science, **{name: _content_digest(name, path) for name, path in files.items()}}
+
+    def build_model(self) -> CarlModel:
+        """The model, from published weights of the ResNet or of everything.
+
+        Raises:
+            InputError: A file cannot be read or belongs to another architecture.
+            ConfigurationError: The ResNet's weights are not given, or given and not wanted.
+        """
+        model = CarlModel(self.model)
+        if self.initialize_from is not None:
+            load_into(model, load_original(self.initialize_from).weights, str(self.initialize_from))
+            return model
+        if (self.backbone_origin == "random") != (self.backbone_weights is None):
+            raise ConfigurationError(
+                f"backbone_origin is {self.backbone_origin!r}, but backbone_weights is "
+                f"{self.backbone_weights}. Set backbone_weights to the file of these weights, or "
+                "backbone_origin to random: a frozen ResNet with random weights sees little."
+            )
+        if self.backbone_weights is not None:
+            load_backbone(model.backbone, self.backbone_weights, self.backbone_origin)
+        return model
+
+    def build_dataset(self) -> ViewDataset:
+        """Views of videos, see :class:`ViewDataset`.
+
+        Raises:
+            InputError: There are no videos, or the labels cannot be read.
+        """
+        labels = None if self.labels is None else LabelRows(self.labels)
+        return ViewDataset(self._source(), self.data, self.model.image_size, self.seed, labels)
+
+    def _source(self) -> VideoSource:
+        if self.frame_store is not None:
+            return StoredVideos(self.frame_store, self.split)
+        assert self.clip_table is not None and self.videos is not None
+        return VideoFiles(ClipRows(self.clip_table), self.videos)
+
+    def item_names(self, indices: Sequence[int]) -> list[str]:
+        """Ids of videos, for error messages."""
+        videos = self._source()
+        return [videos.name(index) for index in indices]
+
+    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        """Batch norms and the rest, decayed alike as published."""
+        return parameter_groups(model, weight_decay)
+
+    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+        """The ResNet's stages and the head."""
+        assert isinstance(model, CarlModel)
+        stages = [model.backbone.get_submodule(f"layer{number}") for number in range(1, 5)]
+        return [*stages, model.head]
+
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        """The loss of samples as :class:`ViewDataset` makes them, collated."""
+        assert isinstance(model, CarlModel)
+        frames = self.augmented(batch)
+        outputs = model(frames.flatten(0, 1), batch["mask"].flatten(0, 1))
+        views = Views(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
+        found = carl_objective(
+            outputs.unflatten(0, frames.shape[:2]), views, self.objective, step.gather_across_ranks
+        )
+        return found.loss, found.metrics
+
+    def augmented(self, batch: Batch) -> Tensor:
+        """Normalized frames (B, V, K * T, 3, S, S), with the changes of colour that are still to be made."""
+        frames: Tensor = batch["frames"]
+        if frames.is_floating_point():
+            return frames
+        return change_colors(frames, batch["colors"], self.data.augmentation.blur_times)
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        """Draws how two views of a few videos that never change find one another in time."""
+        assert isinstance(model, CarlModel)
+        path = directory / "view_similarity" / f"step-{step:08d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        similarity_sheet(model, self._picture_pairs(next(model.parameters()).device)).save(path)
+        return [path]
+
+    def _picture_pairs(self, device: torch.device) -> list[ViewPair]:
+        dataset = self._picture_dataset
+        spread = torch.linspace(0, len(dataset) - 1, min(_PICTURE_VIDEOS, len(dataset))).long().tolist()
+        samples = [dataset[0, index] for index in spread]
+        return [
+            ViewPair(
+                dataset.name(sample["index"]),
+                normalize(sample["frames"]).to(device),
+                sample["positions"],
+                sample["mask"].to(device),
+            )
+            for sample in samples
+        ]
+
+    @cached_property
+    def _picture_dataset(self) -> ViewDataset:
+        """Two views of single videos, with unchanged colours, whatever is trained."""
+        sampling = self.data.sampling.model_copy(update={"views": 2, "positive_window": 0})
+        changes = {"sampling": sampling, "videos_per_sample": 1}
+        data = self.data.model_copy(
+            update={**changes, "augmentation": self.data.augmentation.model_copy(update={"exact": False})}
+        )
+        return ViewDataset(self._source(), data, self.model.image_size, self.seed)
+
+
+def _content_digest(name: str, path: Path | None) -> str | None:
+    """What is in the file counts, not where it lies."""
+    if path is None:
+        return None
+    try:
+        return digest_of_file(path)
+    except OSError as error:
+        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error

@@ -1,0 +1,124 @@
+"""CARL's head: perceptrons on every frame, then a transformer over the frames of the clip."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from vidrep_pipelines.models.carl.config import CarlModelConfig
+from vidrep_pipelines.models.carl.frame_positions import frame_positions
+
+
+class MaskedAttention(nn.Module):
+    """Frames attend to the real frames of their clip, (B, T, D) to the same shape.
+
+    Args:
+        width: Channels D.
+        heads: A divisor of D; heads are contiguous slices of the channels.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.output = nn.Linear(width, width)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """Tokens (B, T, D); mask (B, 1, 1, T), true where a frame may be attended to."""
+        query, key, value = (
+            layer(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
+        return output
+
+
+class TransformerLayer(nn.Module):
+    """Attention and a perceptron, each behind a norm and beside a shortcut; dropout on what is added.
+
+    torch's own layer also drops attention weights and hidden activations, which the published one does not.
+    """
+
+    def __init__(self, config: CarlModelConfig) -> None:
+        super().__init__()
+        width = config.token_width
+        self.attention_norm, self.feedforward_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = MaskedAttention(width, config.heads)
+        self.expand = nn.Linear(width, config.feedforward_width)
+        self.contract = nn.Linear(config.feedforward_width, width)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """Tokens (B, T, D) to the same shape."""
+        tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens), mask))
+        hidden = torch.relu(self.expand(self.feedforward_norm(tokens)))
+        output: Tensor = tokens + self.dropout(self.contract(hidden))
+        return output
+
+
+class TransformerHead(nn.Module):
+    """Pools every frame's maps and relates the frames, (B, T, C) to embeddings (B, T, D)."""
+
+    def __init__(self, config: CarlModelConfig) -> None:
+        super().__init__()
+        self._config = config
+        hidden = config.hidden_width
+        self.perceptrons = nn.Sequential(
+            *(
+                layer
+                for inputs in (config.feature_width, hidden)
+                for layer in (
+                    nn.Dropout(config.dropout),
+                    nn.Linear(inputs, hidden),
+                    nn.BatchNorm1d(hidden),
+                    nn.ReLU(),
+                )
+            )
+        )
+        self.to_tokens = nn.Linear(hidden, config.token_width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers))
+        self._initialize()
+        self.to_embedding = nn.Linear(config.token_width, config.embedding_width)
+
+    def _initialize(self) -> None:
+        for parameter in self.layers.parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+        if self._config.identical_layers:
+            first = self.layers[0]
+            self.layers = nn.ModuleList([first, *(copy.deepcopy(first) for _ in self.layers[1:])])
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Maps (N, 1, C, h, w) to their maxima (N, C)."""
+        return maps.amax(dim=(1, 3, 4))
+
+    def forward(self, pooled: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Embeds the frames of clips.
+
+        Args:
+            pooled: (B, T, C).
+            mask: (B, T) 1 for real frames, 0 for padding, which nobody attends to. None: all are real.
+
+        Returns:
+            (B, T, D), not normalized.
+        """
+        tokens = self.to_tokens(self.perceptrons(pooled.flatten(0, 1))).unflatten(0, pooled.shape[:2])
+        positions = frame_positions(pooled.shape[1], self._config.frames, self._config.token_width)
+        tokens = self.dropout(tokens + positions.to(tokens))
+        visible = None if mask is None else _visible(mask)[:, None, None]
+        for layer in self.layers:
+            tokens = layer(tokens, visible)
+        output: Tensor = self.to_embedding(tokens)
+        return output
+
+
+def _visible(mask: Tensor) -> Tensor:
+    """The mask (B, T) as booleans, true throughout a view without a single real frame.
+
+    Such a view counts for nothing in the loss, but attention to nothing would not be a number.
+    """
+    real = mask.bool()
+    return real | ~real.any(dim=1, keepdim=True)

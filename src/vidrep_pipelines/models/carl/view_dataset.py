@@ -1,0 +1,191 @@
+"""Training samples: views of long videos, of which only the wanted frames are read.
+
+Frames are read, cut and resized a few at a time, so that a sample needs the memory of its small frames only.
+"""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
+from vidrep_pipelines.common.seeds import generator_for, seed_for
+from vidrep_pipelines.data.clip_dataset import Sample
+from vidrep_pipelines.models.carl.augmentation_draw import AugmentationDraw, draw_augmentation
+from vidrep_pipelines.models.carl.config import CarlDataConfig
+from vidrep_pipelines.models.carl.exact_augmentation import augment_exactly
+from vidrep_pipelines.models.carl.frame_fitting import cut_and_resize
+from vidrep_pipelines.models.carl.label_table import LabelRows
+from vidrep_pipelines.models.carl.video_source import Ranks, VideoSource
+from vidrep_pipelines.models.carl.view_sampling import View, sample_views
+
+_FRAMES_AT_ONCE = 32
+_MOST_REPLACEMENTS = 8
+_BAD_VIDEO = (VidrepError, OSError, IndexError)
+
+Pictures = NDArray[np.uint8]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _FilledView:
+    """A view, the draw of its augmentation and its pixels."""
+
+    view: View
+    draw: AugmentationDraw
+    pixels: Tensor
+
+
+class ViewDataset(Dataset[Sample]):
+    """Samples of one or more videos with one or more views each.
+
+    A video that cannot be read is replaced by another one that follows from (seed, epoch, index) alone.
+
+    Args:
+        videos: The videos.
+        data: Sampling and augmentation.
+        size: Side S of the frames that the model takes.
+        seed: Seed of the run.
+        labels: Labels and actions; needed for samples of several videos and for supervised training.
+
+    Raises:
+        InputError: There are no videos.
+        ConfigurationError: Samples of several videos, but no labels to tell which ones belong together.
+    """
+
+    def __init__(
+        self,
+        videos: VideoSource,
+        data: CarlDataConfig,
+        size: int,
+        seed: int = 0,
+        labels: LabelRows | None = None,
+    ) -> None:
+        if not len(videos):
+            raise InputError("There are no videos to train on.")
+        if data.videos_per_sample > 1 and labels is None:
+            raise ConfigurationError(
+                f"data.videos_per_sample is {data.videos_per_sample}, but there are no labels that tell "
+                "which videos show the same action."
+            )
+        self._videos, self._data, self._size, self._seed, self._labels = videos, data, size, seed, labels
+
+    def __len__(self) -> int:
+        return max(1, int(self._data.fraction * len(self._videos)))
+
+    def name(self, index: int) -> str:
+        """Id of a video, for messages."""
+        return self._videos.name(index)
+
+    def __getitem__(self, position: tuple[int, int]) -> Sample:
+        """Makes the sample at ``(epoch, index)``.
+
+        Returns:
+            ``frames`` (V, K * T, 3, S, S), uint8, or normalized floats if augmented exactly; ``colors``
+            (V, 10), changes of colour that are still to be made; ``positions`` and ``mask`` (V, T);
+            ``lengths`` (V,); ``labels`` (V, T), -1 throughout if there are none; ``index``; ``replaced``.
+            The views of a video follow one another.
+
+        Raises:
+            IndexError: There is no such video.
+            InputError: The video and all its replacements are bad; the message lists them.
+        """
+        epoch, index = map(int, position)
+        if not 0 <= index < len(self):
+            raise IndexError(f"{index} is out of range for {len(self)} videos")
+        failures: list[str] = []
+        for attempt in range(_MOST_REPLACEMENTS + 1):
+            draw = (self._seed, epoch, index)
+            used = seed_for(*draw, "replacement", attempt) % len(self) if attempt else index
+            try:
+                sample = self._sample(used, generator_for(*draw, attempt))
+                return {**sample, "index": used, "replaced": attempt}
+            except _BAD_VIDEO as error:
+                failures.append(f"{self.name(used)}: {error}")
+                log.warning("A video is replaced by another one. %s", failures[-1])
+        raise InputError(f"{len(failures)} videos in a row could not be used.\n" + "\n".join(failures))
+
+    def _sample(self, index: int, rng: np.random.Generator) -> Sample:
+        indices = [index, *self._companions(index, rng)]
+        views = [(video, view) for video in indices for view in self._views(video, rng)]
+        return {
+            "frames": torch.stack([view.pixels for _, view in views]),
+            "colors": torch.stack([view.draw.colors.tensor() for _, view in views]),
+            "positions": torch.from_numpy(np.stack([view.view.positions for _, view in views])),
+            "mask": torch.from_numpy(np.stack([view.view.mask for _, view in views])),
+            "lengths": torch.tensor([self._videos.length(video) for video, _ in views]),
+            "labels": torch.from_numpy(
+                np.stack([self._view_labels(video, view.view) for video, view in views])
+            ),
+        }
+
+    @cached_property
+    def _by_action(self) -> dict[str, list[int]]:
+        assert self._labels is not None
+        groups: dict[str, list[int]] = {}
+        for index in range(len(self)):
+            groups.setdefault(self._labels.action(self.name(index)), []).append(index)
+        return groups
+
+    def _companions(self, index: int, rng: np.random.Generator) -> list[int]:
+        """Other videos of the same action, all different."""
+        count = self._data.videos_per_sample - 1
+        if not count or self._labels is None:
+            return []
+        action = self._labels.action(self.name(index))
+        others = [other for other in self._by_action[action] if other != index]
+        if len(others) < count:
+            raise InputError(f"{action!r} has {len(others) + 1} videos, a sample takes {count + 1}.")
+        return [int(other) for other in rng.choice(others, count, replace=False)]
+
+    def _views(self, video: int, rng: np.random.Generator) -> list[_FilledView]:
+        """All views of a video; a frame that several of them want is read once."""
+        views = sample_views(self._videos.length(video), self._data.sampling, rng)
+        wanted = np.unique(np.concatenate([view.frames for view in views]))
+        first = self._videos.read(video, wanted[:_FRAMES_AT_ONCE])
+        height, width = first.shape[1:3]
+        filled = [self._empty_view(view, height, width, rng) for view in views]
+        for start in range(0, len(wanted), _FRAMES_AT_ONCE):
+            ranks = wanted[start : start + _FRAMES_AT_ONCE]
+            pictures = first if start == 0 else self._videos.read(video, ranks)
+            for view in filled:
+                self._fill(view, ranks, pictures)
+        return filled
+
+    def _empty_view(self, view: View, height: int, width: int, rng: np.random.Generator) -> _FilledView:
+        draw = draw_augmentation(height, width, self._data.augmentation, rng)
+        kind = torch.float32 if self._data.augmentation.exact else torch.uint8
+        return _FilledView(view, draw, torch.empty(len(view.frames), 3, self._size, self._size, dtype=kind))
+
+    def _fill(self, filled: _FilledView, ranks: Ranks, pictures: Pictures) -> None:
+        """Cuts and resizes the frames that the view wants of these."""
+        wanted = np.isin(ranks, filled.view.frames)
+        if not wanted.any():
+            return
+        cut = self._augmented(pictures if wanted.all() else pictures[wanted], filled.draw)
+        places = np.flatnonzero(np.isin(filled.view.frames, ranks))
+        which = np.searchsorted(ranks[wanted], filled.view.frames[places])
+        filled.pixels[torch.from_numpy(places)] = cut[torch.from_numpy(which)]
+
+    def _augmented(self, pictures: Pictures, draw: AugmentationDraw) -> Tensor:
+        config = self._data.augmentation
+        if not config.exact:
+            return cut_and_resize(pictures, draw.crop, self._size, draw.flip)
+        return augment_exactly(
+            pictures,
+            draw,
+            self._size,
+            blur_times=config.blur_times,
+            colors_first=config.jitter_probability is None,
+        )
+
+    def _view_labels(self, video: int, view: View) -> Ranks:
+        if self._labels is None:
+            return np.full(len(view.positions), -1)
+        return self._labels.labels(self.name(video), self._videos.length(video))[view.positions]

@@ -1,0 +1,107 @@
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+from torch.nn import functional
+
+from vidrep_pipelines.models.carl.config import CarlObjectiveConfig
+from vidrep_pipelines.models.carl.cycle_consistency import cycle_consistency
+from vidrep_pipelines.models.carl.objective import Views, carl_objective
+from vidrep_pipelines.models.carl.sequence_contrast import sequence_contrast
+from vidrep_pipelines.models.carl.time_contrast import time_contrast
+
+
+def make_batch(batch: int = 4, views: int = 2, frames: int = 6, seed: int = 0) -> tuple[Tensor, Views]:
+    generator = torch.Generator().manual_seed(seed)
+    outputs = functional.normalize(torch.randn(batch, views, frames, 8, generator=generator), dim=-1)
+    positions = torch.randint(0, 30, (batch, views, frames), generator=generator).sort(-1).values
+    lengths, mask = torch.full((batch, views), 31), torch.ones(batch, views, frames)
+    labels = torch.randint(-1, 8, (batch, views, frames), generator=generator)
+    return outputs, Views(positions, lengths, mask, labels, torch.arange(batch) + 10)
+
+
+def part(outputs: Tensor, views: Views, rows: slice) -> tuple[Tensor, Views]:
+    assert views.labels is not None and views.items is not None
+    chosen = (views.positions, views.lengths, views.mask, views.labels, views.items)
+    return outputs[rows], Views(*(value[rows] for value in chosen))
+
+
+def test_contrast_pairs_the_two_views_of_each_video() -> None:
+    outputs, views = make_batch(views=4)
+    found = carl_objective(outputs, views, CarlObjectiveConfig())
+    pairs = [
+        value.reshape(8, 2, *value.shape[2:])
+        for value in (outputs, views.positions, views.lengths, views.mask)
+    ]
+    torch.testing.assert_close(found.loss, sequence_contrast(*pairs))
+
+
+def test_cycles_stay_within_a_sample() -> None:
+    outputs, views = make_batch(views=3)
+    found = carl_objective(outputs, views, CarlObjectiveConfig(name="tcc", cycle_loss="regression_mse"))
+    alone = [
+        cycle_consistency(
+            outputs[item], views.positions[item], views.lengths[item], loss="regression_mse"
+        ).loss
+        for item in range(4)
+    ]
+    torch.testing.assert_close(found.loss, torch.stack(alone).mean())
+    assert {"squared_error", "log_variance"} == found.metrics.keys()
+
+
+def test_time_contrast_takes_all_views() -> None:
+    outputs, views = make_batch()
+    found = carl_objective(outputs, views, CarlObjectiveConfig(name="tcn", norm_weight=0.1))
+    torch.testing.assert_close(found.loss, time_contrast(outputs.flatten(0, 1), norm_weight=0.1))
+
+
+def test_classification_reports_its_accuracy() -> None:
+    outputs, views = make_batch()
+    assert views.labels is not None
+    perfect = 20 * functional.one_hot(views.labels.clamp_min(0), 8).float()
+    found = carl_objective(perfect, views, CarlObjectiveConfig(name="classification"))
+    assert found.loss < 1e-5 and found.metrics["accuracy"] == 1
+    assert carl_objective(outputs, views, CarlObjectiveConfig(name="classification")).metrics["accuracy"] < 1
+
+
+def test_time_error_is_zero_where_views_show_the_same() -> None:
+    _, views = make_batch(1)
+    same = Views(views.positions[:, :1].expand(1, 2, 6), views.lengths, views.mask)
+    distinct = torch.eye(6, 8).expand(1, 2, 6, 8)
+    assert carl_objective(distinct, same, CarlObjectiveConfig()).metrics["time_error"] == 0
+    mask = views.mask.clone()
+    mask[:, 1, 0] = 0
+    masked = Views(torch.arange(6).expand(1, 2, 6), views.lengths, mask)
+    metrics = carl_objective(distinct, masked, CarlObjectiveConfig()).metrics
+    assert metrics["time_error"] == pytest.approx(1 / 6)  # the first frame finds the second
+    assert metrics["real_share"] == pytest.approx(11 / 12)
+
+
+def test_gathered_negatives_make_processes_compute_the_loss_of_the_whole_batch() -> None:
+    config = CarlObjectiveConfig(negatives="batch_noself", gather_negatives=True)
+    outputs, views = make_batch()
+    halves = [part(outputs, views, slice(0, 2)), part(outputs, views, slice(2, 4))]
+    everyone: dict[int, Tensor] = {
+        id(halves[own][1].items): views.items for own in (0, 1) if views.items is not None
+    }
+
+    def gather(tensor: Tensor) -> Tensor:
+        if id(tensor) in everyone:
+            return everyone[id(tensor)]
+        return outputs if tensor.ndim == 4 else views.mask
+
+    losses = [carl_objective(*half, config, gather).loss for half in halves]
+    whole = carl_objective(outputs, views, CarlObjectiveConfig(negatives="batch_noself")).loss
+    torch.testing.assert_close(torch.stack(losses).mean(), whole)
+    alone = carl_objective(*halves[0], config, torch.Tensor.detach).loss
+    torch.testing.assert_close(
+        alone, carl_objective(*halves[0], CarlObjectiveConfig(negatives="batch_noself")).loss
+    )
+
+
+@pytest.mark.parametrize("fields", [{}, {"name": "tcc", "negatives": "batch"}])
+def test_gathering_needs_negatives_from_other_videos(fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="gather_negatives"):
+        CarlObjectiveConfig(gather_negatives=True, **fields)

@@ -1,0 +1,37 @@
+import pytest
+import torch
+from torch import nn
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.training import distributed, strategy
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.task import TrainingStep
+
+from .toy_task import ToyTask
+
+TRAIN = TrainConfig(steps=1, synchronized_batch_norm=True)
+
+
+def step() -> TrainingStep:
+    return TrainingStep(ToyTask(), nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
+
+
+def test_one_process_needs_no_synchronized_batch_norm() -> None:
+    module = strategy.distribute(step(), TRAIN, LaunchConfig(), torch.device("cpu"))
+    assert isinstance(module, TrainingStep) and isinstance(module.model, nn.Sequential)
+    assert type(module.model[1]) is nn.BatchNorm1d
+
+
+def test_synchronized_batch_norm_of_several_processes_needs_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    with pytest.raises(ConfigurationError, match=r"train\.synchronized_batch_norm.*CUDA"):
+        strategy.distribute(step(), TRAIN, LaunchConfig(), torch.device("cpu"))
+
+
+def test_batch_norms_are_replaced_and_keep_their_parameters() -> None:
+    module = step()
+    assert isinstance(module.model, nn.Sequential)
+    weight, training = module.model[1].weight, module.model[1].eval()
+    strategy._synchronize_batch_norms(module, torch.device("cuda"))
+    assert type(module.model[1]) is nn.SyncBatchNorm and not training.training
+    assert module.model[1].weight is weight and not module.model[1].training
