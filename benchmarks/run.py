@@ -21,6 +21,13 @@ BENCHMARKS = {
     "benchmarks.resize_throughput": ("resize_throughput",),
     "benchmarks.crop_resize_normalise": ("crop_resize_normalise",),
     "benchmarks.frame_evaluation": ("carl_retrieval", "carl_tau", "carl_dtw"),
+    "benchmarks.carl_augmentation": ("carl_augmentation", "carl_augmentation_blurred"),
+    "benchmarks.carl_loading": (
+        "carl_loading_cpu",
+        "carl_loading_memory",
+        "carl_loading_cpu_resized",
+        "carl_loading_memory_resized",
+    ),
     "benchmarks.propagation_window": ("propagation_window",),
     "benchmarks.propagation_per_frame": ("propagation_per_frame",),
     "benchmarks.propagation_memory": ("propagation_memory",),
@@ -28,6 +35,11 @@ BENCHMARKS = {
     "benchmarks.hdf5_reads": ("hdf5_clip_read", "hdf5_frame_read"),
     "benchmarks.ssim": ("ssim",),
     "benchmarks.frechet_distance": ("frechet_distance",),
+    "benchmarks.code_extraction": ("code_extraction",),
+    "benchmarks.voc_sampling": ("voc_sampling",),
+    "benchmarks.voc_value_sampling": ("voc_value_sampling",),
+    "benchmarks.voc_buffer_memory": ("voc_buffer_memory",),
+    "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
 }
 
 

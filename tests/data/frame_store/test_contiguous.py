@@ -87,3 +87,11 @@ def test_few_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.Monkey
         for number, name in enumerate(names):
             assert arrays[name].read(0, 1).tolist() == [[number, number]]
     arrays.close()
+
+
+def test_empty_arrays_have_no_rows(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as handle:
+        handle.create_dataset("states", (0, 5), np.float32)
+    array = ContiguousArray(tmp_path / "a.h5", "states")
+    assert array.read(0, 0).shape == (0, 5) and array.read_rows(np.array([], np.int64)).shape == (0, 5)
+    array.close()

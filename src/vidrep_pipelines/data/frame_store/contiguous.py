@@ -37,7 +37,7 @@ class ContiguousArray:
                 self.shape: tuple[int, ...] = array.shape
                 self.dtype: np.dtype[Any] = array.dtype
                 self.attributes: dict[str, Any] = dict(file.attrs)
-                offset = array.id.get_offset()
+                offset = array.id.get_offset() if array.size else 0  # nothing is stored of an empty array
         except FileNotFoundError as error:
             raise InputError(f"{path} does not exist. Remedy: run the pipeline that makes it.") from error
         except (OSError, KeyError) as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -33,6 +33,11 @@ class EpisodeView:
     pictures: Iterator[NDArray[np.uint8]]
 
 
+def without_outcomes() -> NDArray[np.float32]:
+    """Outcomes (0, 2) of an episode without rewards."""
+    return np.zeros((0, 2), np.float32)
+
+
 @dataclass(frozen=True)
 class Episode:
     """One trajectory, while its file is open.
@@ -42,12 +47,15 @@ class Episode:
         views: What its cameras saw.
         states: (T, S) float32, before each action; T = 0 where nothing is known.
         actions: (T - 1, A) float32, between the frames; may be one row longer.
+        outcomes: (T - 1, 2) float32, what each action earned: its reward, and the discount that came with it
+            (0 where the episode ended for good, else 1). No rows where nothing is known.
     """
 
     robot: str
     views: Iterable[EpisodeView]
     states: NDArray[np.float32]
     actions: NDArray[np.float32]
+    outcomes: NDArray[np.float32] = field(default_factory=without_outcomes)
 
     @property
     def usable_frames(self) -> int | None:

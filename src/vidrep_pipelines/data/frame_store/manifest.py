@@ -18,7 +18,7 @@ from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX
 
 MANIFEST = "manifest.parquet"
 _FACTS = b"vidrep_pipelines.frame_store"
-_COUNTS = {"start": "frames", "state_start": "states", "action_start": "actions"}
+_COUNTS = {"start": "frames", "state_start": "states", "action_start": "actions", "outcome_start": "outcomes"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def read_manifest(folder: Path) -> tuple[pd.DataFrame, StoreFacts]:
 
     Returns:
         Columns id, trajectory, camera, robot, split, shard, source_frames, then first row and number of rows
-        in the shard's arrays: start, frames; state_start, states; action_start, actions.
+        in the shard's arrays: start, frames; state_start, states; action_start, actions; outcome_start,
+        outcomes.
 
     Raises:
         InputError: There is no manifest, or it is damaged.
@@ -112,6 +113,7 @@ def _rows(folder: Path, file: str) -> pd.DataFrame:
             "frames": [view.frames for view in views],
             "states": [len(view.states) for view in views],
             "actions": [len(view.actions) for view in views],
+            "outcomes": [len(view.outcomes) for view in views],
         }
     )
     return table.assign(**{start: _starts(table[count]) for start, count in _COUNTS.items()})

@@ -120,6 +120,7 @@ def _view(trajectory: str, episode: Episode, view: EpisodeView, frames: NDArray[
         states=episode.states[:T],
         actions=episode.actions[: T - 1],
         pixel_sums=pixel_sums(frames),
+        outcomes=episode.outcomes[: T - 1],
     )
 
 

@@ -6,7 +6,7 @@ its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_store.episode import view_name
+from vidrep_pipelines.data.frame_store.episode import view_name, without_outcomes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 FRAMES = "frames"
 SHARD_SUFFIX = ".h5"
 VERSION_STAMP = "digest"
@@ -39,6 +39,7 @@ class View:
         states: (T, S) float32, or (0, S).
         actions: (T - 1, A) float32, or (0, A).
         pixel_sums: (2, 3) int64: per channel the sum of the grey levels and of their squares.
+        outcomes: (T - 1, 2) float32 rewards and discounts, or (0, 2).
     """
 
     trajectory: str
@@ -49,6 +50,7 @@ class View:
     states: NDArray[np.float32]
     actions: NDArray[np.float32]
     pixel_sums: NDArray[np.int64]
+    outcomes: NDArray[np.float32] = field(default_factory=without_outcomes)
 
     @property
     def id(self) -> str:
@@ -94,6 +96,7 @@ def write_shard(
         for name, arrays in (
             ("state", [view.states for view in views]),
             ("action", [view.actions for view in views]),
+            ("outcome", [view.outcomes for view in views]),
         ):
             file[name] = _concatenated(path, name, arrays)
             file[f"{name}_offset"] = _offsets([len(array) for array in arrays])
@@ -156,6 +159,7 @@ def _views(file: h5py.File) -> list[View]:
         _ragged(file, "state"),
         _ragged(file, "action"),
         video["pixel_sums"][:],
+        _ragged(file, "outcome"),
         strict=True,
     )
     return [View(*fact) for fact in facts]

@@ -17,6 +17,8 @@ from vidrep_pipelines.data.frame_store.plan import select_views
 from vidrep_pipelines.data.frame_store.shard import FRAMES, VERSION_STAMP
 from vidrep_pipelines.data.frame_store.view_index import ViewIndex
 
+_ARRAYS = (FRAMES, "state", "action", "outcome")
+
 Selection = slice | Sequence[int] | NDArray[np.integer[Any]]
 
 
@@ -50,8 +52,9 @@ class FrameStore:
 
     def _set_up(self, folder: Path, facts: StoreFacts, index: ViewIndex) -> None:
         self.folder, self.facts, self.index = folder, facts, index
-        self._frames, self._states, self._actions = (
-            OpenArrays(folder, name, VERSION_STAMP, facts.shards) for name in (FRAMES, "state", "action")
+        self._frames, self._states, self._actions, self._outcomes = (
+            OpenArrays(folder, name, VERSION_STAMP, facts.shards)
+            for name in (FRAMES, "state", "action", "outcome")
         )
 
     def select(self, split: str | None = None, selection: SelectionConfig | None = None) -> Self:
@@ -125,9 +128,14 @@ class FrameStore:
         shard, start, rows = self.index.actions(self.index.position(view))
         return self._actions[shard].read(start, start + rows)
 
+    def outcomes(self, view: str) -> NDArray[np.float32]:
+        """(T - 1, 2) float32 reward of each action and the discount with it; no rows if none are known."""
+        shard, start, rows = self.index.outcomes(self.index.position(view))
+        return self._outcomes[shard].read(start, start + rows)
+
     def close(self) -> None:
         """Closes all files."""
-        for arrays in (self._frames, self._states, self._actions):
+        for arrays in (self._frames, self._states, self._actions, self._outcomes):
             arrays.close()
 
 

@@ -15,7 +15,12 @@ from vidrep_pipelines.data.clip_dataset import PackedStrings
 Rows = tuple[str, int, int]
 """A file below the store, the first row in its array, and the number of rows."""
 
-_PLACES = {"frames": "start", "states": "state_start", "actions": "action_start"}
+_PLACES = {
+    "frames": "start",
+    "states": "state_start",
+    "actions": "action_start",
+    "outcomes": "outcome_start",
+}
 
 
 class ViewIndex:
@@ -34,7 +39,7 @@ class ViewIndex:
         self._shared: list[torch.Tensor] = []
 
     def _set_places(self, places: list[NDArray[np.int64]]) -> None:
-        self._frames, self._states, self._actions = places
+        self._frames, self._states, self._actions, self._outcomes = places
         self._length = len(self._frames)
 
     def __len__(self) -> int:
@@ -78,6 +83,10 @@ class ViewIndex:
         """Where its actions are."""
         return self._rows(self._actions, position)
 
+    def outcomes(self, position: int) -> Rows:
+        """Where its rewards and discounts are."""
+        return self._rows(self._outcomes, position)
+
     def _rows(self, places: NDArray[np.int64], position: int) -> Rows:
         if not 0 <= position < self._length:
             raise IndexError(f"{position} is out of range for {self._length} views")
@@ -87,7 +96,8 @@ class ViewIndex:
     def __getstate__(self) -> dict[str, Any]:
         if not self._shared:
             # Copies: a tensor on its way to another process moves to shared memory, and away from the array.
-            self._shared = [torch.tensor(places) for places in (self._frames, self._states, self._actions)]
+            every = (self._frames, self._states, self._actions, self._outcomes)
+            self._shared = [torch.tensor(places) for places in every]
         return {"shards": self._shards, "ids": self._ids, "shared": self._shared}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -26,7 +26,8 @@ def write_film(path: Path, frames: "np.ndarray[Any, np.dtype[np.uint8]]", frames
         raise InputError(f"A film needs frames (T, H, W, 3) with even sides, not {frames.shape}.")
     with av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=frames_per_second, options=_OPTIONS)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
         for pixels in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
         container.mux(stream.encode(None))

@@ -20,6 +20,6 @@ def list_trajectory_files(root: Path) -> Listing:
         return list_videos(root, (SUFFIX,))
     except InputError as error:
         raise InputError(
-            f"robonet.root: there is no {SUFFIX} file below {root}. Remedy: unpack RoboNet's archive there, or "
-            "set the parameter to the folder that holds its trajectories."
+            f"robonet.root: there is no {SUFFIX} file below {root}. Remedy: unpack RoboNet's archive there, "
+            "or set the parameter to the folder that holds its trajectories."
         ) from error

@@ -1,0 +1,175 @@
+"""Replay buffers as published with V-D4RL (arXiv 2206.04779): rows of frames, actions and rewards.
+
+A file is HDF5 with many episodes, or NPZ with one or more. Arrays of equal length: ``observation`` uint8
+(N, 3 f, H, W), of f stacked frames the newest last, or ``image`` (N, H, W, 3); ``action`` (N, A); ``reward``
+(N,); ``discount`` (N,), ones if absent; ``step_type`` (N,), 0 at the first row of an episode, 1, and 2 at the
+last, without it the file is one episode. A row is a frame after its action, with that action's reward.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.config import FramesConfig
+from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
+from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
+
+SUFFIXES = (".hdf5", ".h5", ".npz")
+
+_READING = 1
+_PICTURES = ("observation", "image")
+_FIRST, _LAST = 0, 2
+
+Columns = Mapping[str, Any]
+"""Arrays by name: of an archive, or of an open HDF5 file."""
+
+
+@dataclass(frozen=True)
+class ReplayBufferEpisode:
+    """Some rows of a file.
+
+    Attributes:
+        trajectory: Its name in the store.
+        path: The file.
+        start: First row.
+        stop: Row after the last.
+        robot: What is reported together, for example the file's level of skill.
+        stamp: Tells versions of the file apart, such as its size and time.
+    """
+
+    trajectory: str
+    path: Path
+    start: int
+    stop: int
+    robot: str = ""
+    stamp: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of the stamp and the rows; the path does not count, so that a folder may be moved."""
+        return digest_of(_READING, self.stamp, self.start, self.stop, self.robot)
+
+    @contextmanager
+    def open(self) -> Iterator[Episode]:
+        """Reads the rows.
+
+        Raises:
+            InputError: The file cannot be read, lacks a column, or has numbers that are not finite.
+        """
+        rows = slice(self.start, self.stop)
+        with _opened(self.path) as columns:
+            name = next(name for name in _PICTURES if name in columns)
+            frames = _newest_frames(columns[name][rows], self.path)
+            actions, rewards = (columns[name][rows].astype(np.float32) for name in ("action", "reward"))
+            discounts = columns["discount"][rows] if "discount" in columns else np.ones(len(rewards))
+        outcomes = np.stack([rewards, discounts.astype(np.float32)], axis=1)
+        for what, values in (("action", actions[1:]), ("reward or discount", outcomes[1:])):
+            bad = ~np.isfinite(values).all(axis=1)
+            if bad.any():
+                raise InputError(
+                    f"{self.path}, row {self.start + 1 + int(bad.argmax())}: the {what} is not a finite "
+                    "number. Remedy: leave out the episode, or collect it again."
+                )
+        nothing = np.zeros((0, 0), np.float32)
+        views = [EpisodeView(NO_CAMERA, len(frames), iter(frames))]
+        yield Episode(self.robot, views, nothing, actions[1:], outcomes[1:])
+
+
+def buffer_requests(listing: pd.DataFrame, frames: FramesConfig) -> list[EpisodeRequest]:
+    """One request per episode of the listed files.
+
+    Args:
+        listing: One row per file: id, path, bytes, mtime_ns; the id becomes the beginning of the names.
+        frames: How their frames are prepared.
+
+    Raises:
+        InputError: A file cannot be read, or a column is missing or of another length.
+    """
+    requests: list[EpisodeRequest] = []
+    for name, path, size, time in listing[["id", "path", "bytes", "mtime_ns"]].itertuples(index=False):
+        stamp, robot = f"{size}-{time}", Path(name).name
+        for number, (start, stop) in enumerate(episode_rows(Path(path))):
+            trajectory = f"{name}_{number:04d}"
+            episode = ReplayBufferEpisode(trajectory, Path(path), start, stop, robot, stamp)
+            requests.append(EpisodeRequest(episode, frames))
+    return requests
+
+
+def episode_rows(path: Path) -> list[tuple[int, int]]:
+    """First row of every episode, and the row after its last.
+
+    Raises:
+        InputError: The file cannot be read, or a column is missing or of another length, or episodes do not
+            begin and end in turns.
+    """
+    with _opened(path) as columns:
+        rows = len(columns["action"])
+        kinds = columns["step_type"][:] if "step_type" in columns else None
+    if kinds is None:
+        return [(0, rows)]
+    starts, lasts = (np.flatnonzero(kinds == kind) for kind in (_FIRST, _LAST))
+    stops = lasts + 1
+    in_turns = len(starts) and starts[0] == 0 and stops[-1:] == rows
+    if not in_turns or not np.array_equal(starts[1:], stops[:-1]):
+        raise InputError(
+            f"{path}: step_type does not mark episodes that follow one another without gaps (0 first, 1, 2 "
+            "last). Remedy: leave out what is not complete."
+        )
+    return list(zip(starts.tolist(), stops.tolist(), strict=True))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Columns]:
+    """The columns of a file, after a check of their names and lengths."""
+    try:
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as archive:
+                columns = {name: archive[name] for name in archive.files}
+            _check(columns, path)
+            yield columns
+            return
+        with h5py.File(path, "r", locking=False) as file:
+            _check(file, path)
+            yield file
+    except (OSError, ValueError, BadZipFile) as error:
+        raise InputError(
+            f"{path} is no readable replay buffer ({error}). Remedy: download it again."
+        ) from error
+
+
+def _check(columns: Columns, path: Path) -> None:
+    missing = [name for name in ("action", "reward") if name not in columns]
+    missing += [] if any(name in columns for name in _PICTURES) else [" or ".join(_PICTURES)]
+    if missing:
+        raise InputError(
+            f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(columns))}. "
+            "Remedy: a file in the layout of V-D4RL."
+        )
+    known = [name for name in (*_PICTURES, "reward", "discount", "step_type") if name in columns]
+    rows = len(columns["action"])
+    uneven = [f"{name} ({len(columns[name])})" for name in known if len(columns[name]) != rows]
+    if uneven:
+        raise InputError(f"{path}: {', '.join(uneven)} and action ({rows}) differ in length.")
+
+
+def _newest_frames(pictures: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """(T, 3 f, H, W) or (T, H, W, 3) to (T, H, W, 3)."""
+    if pictures.ndim != 4 or pictures.dtype != np.uint8:
+        raise InputError(
+            f"{path}: pictures are {pictures.dtype} {pictures.shape}, expected uint8 (N, 3, H, W)."
+        )
+    if pictures.shape[-1] == 3:
+        return pictures
+    if pictures.shape[1] % 3:
+        raise InputError(f"{path}: pictures have {pictures.shape[1]} channels, expected 3 for each frame.")
+    return np.ascontiguousarray(pictures[:, -3:].transpose(0, 2, 3, 1))

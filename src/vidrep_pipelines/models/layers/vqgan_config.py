@@ -1,0 +1,59 @@
+"""Sizes of the VQGAN family's encoder and decoder."""
+
+from typing import Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+
+class VqganConfig(FrozenConfig):
+    """An encoder and a decoder of single frames. The defaults make codes of 16 x 16 pixels."""
+
+    image_size: int = Field(64, gt=0)
+    """Side of the square frames in pixels (`resolution`); decides where attention is."""
+
+    channels: int = Field(3, gt=0)
+    """Colour channels (`in_channels`, `out_ch`)."""
+
+    width: int = Field(128, gt=0)
+    """Channels of the first convolution (`ch`)."""
+
+    width_multipliers: tuple[PositiveInt, ...] = Field((1, 1, 2, 2, 4), min_length=1)
+    """Width of each level relative to ``width``; the resolution halves between levels (`ch_mult`)."""
+
+    residual_blocks: int = Field(2, gt=0)
+    """Residual blocks per level of the encoder; the decoder has one more (`num_res_blocks`)."""
+
+    attention_resolutions: tuple[PositiveInt, ...] = (16,)
+    """Sides of the feature maps in which every residual block is followed by attention."""
+
+    latent_channels: int = Field(256, gt=0)
+    """Channels between the encoder and the codes (`z_channels`)."""
+
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Inside residual blocks."""
+
+    groups: int = Field(32, gt=0)
+    """Groups of the normalizations; 32 in the original, fewer only for narrow models."""
+
+    @model_validator(mode="after")
+    def _check_divisors(self) -> Self:
+        if self.image_size % self.downsampling:
+            raise ValueError(
+                f"image_size={self.image_size} is no multiple of {self.downsampling}, see width_multipliers"
+            )
+        for width in (self.width, *(self.width * multiplier for multiplier in self.width_multipliers)):
+            if width % self.groups:
+                raise ValueError(f"{width} channels are not a multiple of groups={self.groups}")
+        return self
+
+    @property
+    def downsampling(self) -> int:
+        """Pixels along one side that share a code."""
+        return int(2 ** (len(self.width_multipliers) - 1))
+
+    @property
+    def grid(self) -> int:
+        """Codes along one side of a frame."""
+        return self.image_size // self.downsampling

@@ -1,0 +1,204 @@
+"""Sizes, targets and evaluation of Video Occupancy Models (arXiv 2407.09533).
+
+Defaults are correct by our reading; ``VocPreset.published`` selects what the released scripts really did, the
+slips included, each of which is a field of its own.
+"""
+
+from typing import Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+TokenizerName = Literal["vae", "dino", "musik"]
+FeatureLayout = Literal["channel_major", "token_major"]
+TargetKind = Literal["td", "n_step", "geometric"]
+
+
+class GptConfig(FrozenConfig):
+    """A GPT-2: pre-norm blocks, tied embeddings, learned positions (Radford et al. 2019)."""
+
+    vocabulary: int = Field(1024, ge=2, le=32768)
+    """Codes of the tokenizer. At most what 16-bit integers number."""
+
+    positions: int = Field(1024, ge=2)
+    """Longest sequence: at least twice the tokens of a state."""
+
+    layers: int = Field(4, ge=1)
+    """Transformer blocks (`n_layer`)."""
+
+    heads: int = Field(8, ge=1)
+    """Attention heads, a divisor of ``width`` (`n_head`)."""
+
+    width: int = Field(512, ge=1)
+    """Channels of a token (`n_embd`). The released models have 768: the scripts ask for 512 (vae, musik) or
+    128 (dino) by a misspelt key, which the library passes over."""
+
+    residual_dropout: float = Field(0.0, ge=0, lt=1)
+    """After attention and perceptron (`resid_pdrop`)."""
+
+    embedding_dropout: float = Field(0.0, ge=0, lt=1)
+    """After the embeddings (`embd_pdrop`)."""
+
+    attention_dropout: float = Field(0.0, ge=0, lt=1)
+    """Of attention weights (`attn_pdrop`). 0.1 in the released models: the 0.2 that two scripts ask for is
+    misspelt too."""
+
+    action_dimension: int | None = Field(None, ge=1)
+    """Condition on an action of so many numbers, taken in the state. None, as published: the occupancy of
+    whatever policy made the data."""
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} is no multiple of heads={self.heads}")
+        return self
+
+
+class RewardConfig(FrozenConfig):
+    """A perceptron from the codebook vectors of a state to its reward."""
+
+    codebook_dimension: int = Field(256, ge=1)
+    """Channels D of a codebook vector."""
+
+    layout: FeatureLayout = "channel_major"
+    """Order of its inputs: (frame, channel, y, x) for vae and musik, (frame, y, x, channel) for dino."""
+
+    width: int = Field(256, ge=1)
+    """Hidden units of both layers."""
+
+    weight_decay: float = Field(0.01, ge=0)
+    """Of all its parameters, in place of the optimizer's."""
+
+
+class VocModelConfig(FrozenConfig):
+    """What a state is, and the networks."""
+
+    gpt: GptConfig = GptConfig()
+    """The occupancy model."""
+
+    frame_stack: int = Field(3, ge=1)
+    """Frames of a state."""
+
+    grid: tuple[PositiveInt, PositiveInt] = (5, 5)
+    """Rows and columns of the tokens of a frame."""
+
+    reward: RewardConfig | None = RewardConfig()
+    """Head that predicts rewards, needed for values. None: no head, and no codebook is needed."""
+
+    @model_validator(mode="after")
+    def _check_positions(self) -> Self:
+        if 2 * self.state_tokens > self.gpt.positions:
+            raise ValueError(
+                f"gpt.positions={self.gpt.positions} is less than twice the "
+                f"{self.state_tokens} tokens of a state"
+            )
+        return self
+
+    @property
+    def state_tokens(self) -> int:
+        """Tokens T of a state."""
+        return self.frame_stack * self.grid[0] * self.grid[1]
+
+
+class TargetConfig(FrozenConfig):
+    """Which samples of the discounted future the model is trained on."""
+
+    kind: TargetKind = "td"
+    """``td``, as published: the next state with probability 1 - gamma, else a sample of the target network
+    from there. ``n_step``: the state after j < ``steps`` further steps with probability (1 - gamma) gamma^j,
+    else a sample from the state after ``steps``; an episode's end shortens it, which leaves it unbiased, so
+    that a large ``steps`` hardly bootstraps. ``geometric``: always a state of the episode, at a geometric
+    offset; no sampling, but a draw past the episode's end is replaced by another context and offset."""
+
+    steps: int = Field(1, ge=1)
+    """n of ``n_step``."""
+
+    gamma: float = Field(0.8, gt=0, lt=1)
+    """Discount per step."""
+
+    top_k: int | None = Field(None, ge=1)
+    """Draw from so many likeliest tokens. The released code keeps 50, a default of its library, so that what
+    it learns is no longer the occupancy. None: all."""
+
+    dropout: bool = False
+    """Leave dropout on in the target network while it is sampled, as released."""
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> Self:
+        if self.steps != 1 and self.kind != "n_step":
+            raise ValueError(f"target.steps={self.steps} needs target.kind: n_step")
+        return self
+
+    @property
+    def bootstraps(self) -> bool:
+        """Whether the target network is ever sampled."""
+        return self.kind != "geometric"
+
+
+class VocObjectiveConfig(FrozenConfig):
+    """The losses and the target network."""
+
+    target: TargetConfig = TargetConfig()
+    """What is predicted."""
+
+    loss_on: Literal["all", "target"] = "all"
+    """Tokens in the mean: of the future and, as published, of the context too; or of the future only."""
+
+    ema_decay: float = Field(0.9, ge=0, lt=1)
+    """Of the target network, per update. 0: it is the trained network itself."""
+
+
+class VocPreset(FrozenConfig):
+    """What a released script trains, by tokenizer.
+
+    The schedule that goes with it: AdamW with betas 0.9 and 0.999, learning rate 3e-4, weight decay 0.1,
+    warm-up over 5000 of 100,000 updates, batch 32. The vae and musik scripts add up (not average) the
+    gradients of two batches per update, to which AdamW is nearly blind, and stop halfway down the cosine
+    after 50,000 updates; an average and a schedule as long as the run replace both. Their reward head has a
+    constant learning rate, ours follows the schedule.
+    """
+
+    model: VocModelConfig
+    objective: VocObjectiveConfig
+
+    @classmethod
+    def published(
+        cls, tokenizer: TokenizerName, *, sizes: Literal["trained", "intended"] = "trained"
+    ) -> Self:
+        """The released configuration.
+
+        Args:
+            tokenizer: Whose tokens are modelled.
+            sizes: ``trained``: what the released models are; ``intended``: what their scripts ask for in
+                vain.
+        """
+        return cls(
+            model=_published_model(tokenizer, intended=sizes == "intended"),
+            objective=VocObjectiveConfig(target=TargetConfig(top_k=50, dropout=True)),
+        )
+
+
+def _published_model(tokenizer: TokenizerName, *, intended: bool) -> VocModelConfig:
+    if tokenizer == "dino":
+        return VocModelConfig(
+            gpt=GptConfig(
+                vocabulary=8192,
+                positions=784,
+                heads=4,
+                width=128 if intended else 768,
+                residual_dropout=0.1,
+                embedding_dropout=0.1,
+                attention_dropout=0.1,
+            ),
+            frame_stack=2,
+            grid=(14, 14),
+            reward=RewardConfig(codebook_dimension=32, layout="token_major"),
+        )
+    gpt = GptConfig(
+        width=512 if intended else 768,
+        residual_dropout=0.2,
+        embedding_dropout=0.2,
+        attention_dropout=0.2 if intended else 0.1,
+    )
+    return VocModelConfig(gpt=gpt)

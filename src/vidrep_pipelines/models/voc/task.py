@@ -1,0 +1,194 @@
+"""Video Occupancy Models for the training loop: which samples, which model, which loss, which pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from pydantic import Field
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.seeds import seed_for
+from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.gpt import Block
+from vidrep_pipelines.models.voc.model import VocModel
+from vidrep_pipelines.models.voc.objective import OccupancyBatch, occupancy_objective
+from vidrep_pipelines.models.voc.pictures import value_chart
+from vidrep_pipelines.models.voc.samples import OccupancySamples
+from vidrep_pipelines.models.voc.sampling import draw_uniforms
+from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
+from vidrep_pipelines.models.voc.token_file import read_token_episodes
+from vidrep_pipelines.models.voc.values import future_rewards, sample_futures, values_of
+from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
+
+_PICTURE_STATES = 48
+_PICTURE_SAMPLES = 16
+
+
+class VocTask(FrozenConfig):
+    """A :class:`~vidrep_pipelines.training.task.Task` that follows updates, for its target network."""
+
+    tokens: tuple[Path, ...] = Field(min_length=1)
+    """Files of token episodes, all of one tokenizer."""
+
+    split: str = "train"
+    """Part of the episodes that is trained on."""
+
+    model: VocModelConfig
+    """The architecture."""
+
+    objective: VocObjectiveConfig
+    """Target and losses."""
+
+    initialize_from: Path | None = None
+    """Weights of the GPT to start from, a checkpoint in the original layout. None: random initialization."""
+
+    seed: int = 0
+    """Seed of the samples' draws."""
+
+    @property
+    def name(self) -> str:
+        """The system's name in folders, metrics and messages."""
+        return "voc"
+
+    @property
+    def samples_per_item(self) -> int:
+        """One: an item is a context."""
+        return 1
+
+    def identity(self) -> dict[str, Any]:
+        """What determines the result: no machine paths.
+
+        Raises:
+            InputError: ``initialize_from`` cannot be read.
+        """
+        science = self.model_dump(exclude={"tokens", "initialize_from"}, mode="json")
+        return {**science, "initialize_from": _content_digest(self.initialize_from)}
+
+    def build_model(self) -> VocModel:
+        """The model with the codebook of the tokens, the target network equal to the trained one.
+
+        Raises:
+            InputError: A file cannot be read or holds another network.
+            ConfigurationError: The codebook does not fit the model.
+        """
+        codebook = self.episodes().codebook
+        model = VocModel(self.model, None if codebook is None else torch.from_numpy(codebook))
+        if self.initialize_from is not None:
+            load_into(model, load_original(self.initialize_from), str(self.initialize_from))
+        return model
+
+    def episodes(self) -> TokenEpisodes:
+        """The episodes that are trained on.
+
+        Raises:
+            InputError: A file cannot be read, the files do not fit together, or none is of the split.
+        """
+        return join([read_token_episodes(path) for path in self.tokens]).in_split(self.split)
+
+    def build_dataset(self) -> OccupancySamples:
+        """Contexts with a state of their future.
+
+        Raises:
+            ConfigurationError: Tokens and model do not match.
+        """
+        return OccupancySamples(self.episodes(), self.model, self.objective.target, self.seed)
+
+    def item_names(self, indices: Sequence[int]) -> list[str]:
+        """Episodes and steps, for error messages."""
+        samples, names = self.build_dataset(), self.episodes().names
+        places = [samples.place(index) for index in indices]
+        return [f"{names[episode]}, step {step}" for episode, step in places]
+
+    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+        """As published: in the GPT all but norms and biases, in the reward head all by its own decay."""
+        assert isinstance(model, VocModel)
+        named = list(model.gpt.named_parameters())
+        groups = [
+            {"params": [value for name, value in named if not _is_decayed(name)], "weight_decay": 0.0},
+            {"params": [value for name, value in named if _is_decayed(name)], "weight_decay": weight_decay},
+        ]
+        if model.reward_head is not None and self.model.reward is not None:
+            own = {
+                "params": list(model.reward_head.parameters()),
+                "weight_decay": self.model.reward.weight_decay,
+            }
+            groups.append(own)
+        return groups
+
+    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+        """The transformer blocks, of the target network too."""
+        return [module for module in model.modules() if isinstance(module, Block)]
+
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        """The loss of a batch of :class:`OccupancySamples`."""
+        assert isinstance(model, VocModel)
+        context = batch["context"]
+        uniforms = draw_uniforms(batch["seed"], 1, context.shape[1], context.device)[:, 0]
+        samples = OccupancyBatch(
+            context=context,
+            following=batch["following"],
+            reward=batch["reward"],
+            target=batch["target"],
+            bootstrap=batch["bootstrap"],
+            action=batch.get("action"),
+            target_action=batch.get("target_action"),
+        )
+        losses = occupancy_objective(model, samples, uniforms, self.objective)
+        return losses.loss, losses.metrics()
+
+    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+        """Moves the target network."""
+        assert isinstance(model, VocModel)
+        model.follow(self.objective.ema_decay)
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        """Draws predicted values against discounted returns; nothing if the model has no reward head."""
+        assert isinstance(model, VocModel)
+        if model.reward_head is None:
+            return []
+        path = directory / "values" / f"step-{step:08d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.draw_values(model).save(path)
+        return [path]
+
+    def draw_values(self, model: VocModel) -> Image:
+        """Values of states spread over the training episodes, and what their episodes really returned."""
+        episodes, samples, gamma = self.episodes(), self.build_dataset(), self.objective.target.gamma
+        spread = np.linspace(0, len(samples) - 1, _PICTURE_STATES).astype(np.int64).tolist()
+        places = [samples.place(index) for index in spread]
+        episode, step = np.array(places, dtype=np.int64).T
+        device = next(model.parameters()).device
+        action = None
+        if self.model.gpt.action_dimension is not None:
+            action = torch.from_numpy(episodes.actions[episodes.outcome_rows(episode, step)]).to(device)
+        futures = sample_futures(
+            model,
+            torch.from_numpy(episodes.states(episode, step, self.model.frame_stack)).to(device),
+            torch.tensor([seed_for("pictures", self.seed, index) for index in spread]),
+            _PICTURE_SAMPLES,
+            action=action,
+        )
+        returns = np.array([episodes.discounted_return(*place, gamma) for place in places])
+        values = values_of(future_rewards(model, futures), gamma)
+        return value_chart(values.double().cpu().numpy(), returns)
+
+
+def _is_decayed(name: str) -> bool:
+    return not name.endswith("bias") and "norm" not in name
+
+
+def _content_digest(path: Path | None) -> str | None:
+    """What is in the file counts, not where it lies."""
+    if path is None:
+        return None
+    try:
+        return digest_of_file(path)
+    except OSError as error:
+        raise InputError(f"initialize_from: {path} cannot be read ({error.strerror}).") from error

@@ -1,0 +1,41 @@
+"""Pixels and codebook loss: what the configurations of the tokenizers share."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+Normalization = Literal["imagenet", "published", "symmetric"]
+ResizeMethod = Literal["nearest", "bilinear", "bicubic"]
+
+
+class PixelConfig(FrozenConfig):
+    """How frames are prepared."""
+
+    size: int = Field(80, gt=0)
+    """Side of the square pictures that the network sees, in pixels."""
+
+    shift: int = Field(4, ge=0)
+    """Training pictures are moved by up to so many pixels of the stored frame in each direction. Pictures
+    that are encoded for use are never moved (the original moves them too, each frame on its own)."""
+
+    resize: ResizeMethod = "nearest"
+    """``nearest`` as published; the others are antialiased."""
+
+    normalization: Normalization = "imagenet"
+    """Units of the network's input. ``imagenet``: ``(x / 255 - mean) / std`` with ImageNet's statistics.
+    ``published``: ``x / 255 - mean / std``, a slip in operator precedence with which the released VQ
+    checkpoints were trained, so that they need it. ``symmetric``: -1..1, what VQ-KD was trained with."""
+
+
+class QuantizationConfig(FrozenConfig):
+    """The loss that ties latents and codebook together."""
+
+    beta: float = Field(0.25, ge=0)
+    """The smaller weight of the two terms."""
+
+    weighting: Literal["corrected", "legacy"] = "corrected"
+    """Where beta goes: on the commitment term (``corrected``), or on the term that moves the codebook
+    (``legacy``, as published; a known slip of taming-transformers). The value is the same, the gradients are
+    not. With a codebook of averages there is only the commitment term."""

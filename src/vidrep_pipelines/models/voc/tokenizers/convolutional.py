@@ -1,0 +1,142 @@
+"""What the tokenizers ``vae`` and ``musik`` share: a convolutional encoder and a codebook.
+
+Shapes: pictures (N, 3, S, S), normalized; latents (N, D, h, h); codes (N, h, h) int64 in 0..K-1.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.models.layers.codebook_average import CodebookAverage
+from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
+from vidrep_pipelines.models.layers.vector_quantizer import VectorQuantizer, codebook_loss
+from vidrep_pipelines.models.layers.vqgan import FrameEncoder
+from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
+from vidrep_pipelines.training.task import StepInfo
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Latents and the entries of the codebook that replace them.
+
+    Attributes:
+        entries: (N, D, h, h) entries; the gradient passes to the latents as if nothing had happened.
+        codes: (N, h, h) int64.
+        latents: (N, h, h, D) what was compared with the codebook.
+    """
+
+    entries: Tensor
+    codes: Tensor
+    latents: Tensor
+
+
+class ConvolutionalTokenizer(nn.Module):
+    """Encoder, codebook, and the 1x1 convolutions around the codebook.
+
+    Args:
+        network: Sizes of the encoder; ``image_size`` is nominal and decides where attention is.
+        codes: The codebook.
+        pixels: Size and units of the pictures.
+
+    Raises:
+        ConfigurationError: The size of the pictures does not fit the encoder.
+    """
+
+    def __init__(self, network: VqganConfig, codes: CodebookConfig, pixels: PixelConfig) -> None:
+        super().__init__()
+        if pixels.size % network.downsampling:
+            raise ConfigurationError(
+                f"pixels.size is {pixels.size}, but one code covers {network.downsampling} pixels. "
+                "Remedy: a multiple of that, or other network.width_multipliers."
+            )
+        self.pixels = pixels
+        self.grid = pixels.size // network.downsampling
+        trainable = codes.update == "gradient"
+        self.encoder = FrameEncoder(network)
+        self.quantizer = VectorQuantizer(codes.size, codes.dimension, codes.codes, trainable=trainable)
+        self.to_latents = nn.Conv2d(network.latent_channels, codes.dimension, 1)
+        self.from_latents = nn.Conv2d(codes.dimension, network.latent_channels, 1)
+        self.codebook_average: CodebookAverage | None = None
+        if not trainable:
+            self.codebook_average = CodebookAverage(
+                codes.size, codes.dimension, codes.decay, codes.restart_below
+            )
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of codes K."""
+        return self.quantizer.size
+
+    @property
+    def codebook(self) -> Tensor:
+        """(K, D) entries, as latents are compared with them."""
+        return self.quantizer.entries()
+
+    def latents(self, images: Tensor) -> Tensor:
+        """Pictures (N, 3, S, S) to latents (N, D, h, h).
+
+        Raises:
+            InputError: The pictures are of another size.
+        """
+        if images.shape[1:] != (3, self.pixels.size, self.pixels.size):
+            raise InputError(
+                f"The tokenizer takes pictures (N, 3, {self.pixels.size}, {self.pixels.size}), not "
+                f"{tuple(images.shape)}. Remedy: prepare the frames with the tokenizer's pixels."
+            )
+        latents: Tensor = self.to_latents(self.encoder(images))
+        return latents
+
+    def quantize(self, latents: Tensor) -> Quantized:
+        """Latents (N, D, h, h) to the nearest entries."""
+        entries, codes, compared = self.quantizer(latents.movedim(1, -1))
+        return Quantized(entries.movedim(-1, 1), codes, compared)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Pictures (N, 3, S, S) to codes (N, h, h)."""
+        return self.quantizer.nearest(self.quantizer.prepare(self.latents(images).movedim(1, -1)))
+
+    def quantization_loss(self, quantized: Quantized, config: QuantizationConfig) -> Tensor:
+        """The codebook loss; only the commitment to the entries where these follow averages."""
+        legacy, learned = config.weighting == "legacy", self.codebook_average is None
+        return codebook_loss(
+            quantized.latents,
+            self.quantizer.lookup(quantized.codes),
+            commitment_weight=1.0 if legacy else config.beta,
+            codebook_weight=(config.beta if legacy else 1.0) if learned else 0.0,
+        )
+
+    def observe(self, quantized: Quantized, seeds: Tensor) -> None:
+        """Shows a codebook of averages what was quantized.
+
+        Args:
+            quantized: The pictures of B samples, in their order.
+            seeds: (B,) int64 of the samples, for the choice of new entries.
+        """
+        if self.codebook_average is not None:
+            vectors = quantized.latents.detach().flatten(0, -2)
+            priorities = _priorities(seeds, len(vectors))
+            self.codebook_average.observe(vectors, quantized.codes.flatten(), priorities)
+
+    @torch.no_grad()
+    def start_average(self) -> None:
+        """Lets a codebook of averages go on from the entries as they are, each with an even share."""
+        if self.codebook_average is not None:
+            self.codebook_average.shares.fill_(1 / self.vocabulary)
+            self.codebook_average.sums.copy_(self.quantizer.codebook / self.vocabulary)
+
+    def follow(self, step: StepInfo) -> None:
+        """Moves a codebook of averages, after an update."""
+        if self.codebook_average is not None:
+            self.codebook_average.update(self.quantizer, step.mean_across_ranks, step.gather_across_ranks)
+
+
+def _priorities(seeds: Tensor, vectors: int) -> Tensor:
+    """Random numbers (vectors,) in [0, 1), each sample's from its own seed."""
+    generator = torch.Generator()
+    drawn = [
+        torch.rand(vectors // len(seeds), generator=generator.manual_seed(seed)) for seed in seeds.tolist()
+    ]
+    return torch.cat(drawn)

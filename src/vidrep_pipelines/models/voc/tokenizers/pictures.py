@@ -1,0 +1,76 @@
+"""Pictures of tokenizers: frames beside what their codes give back, and how often each code is used."""
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL.Image import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from vidrep_pipelines.data.clip_dataset import Sample
+from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.voc.tokenizers.tokenizer import DecodingTokenizer, Tokenizer, depict, tokenize
+from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
+from vidrep_pipelines.reporting.pictures import Row, image_grid
+
+_COUNTED_FRAMES, _FRAMES_AT_ONCE = 256, 32
+_SHOWN_FRAMES = 8
+_SMALLEST_TILE = 96
+
+
+def spread_frames(dataset: Dataset[Sample], count: int) -> Tensor:
+    """Frames (N, 3, H, W) uint8 of N = ``count`` samples from all over the data set, or of all samples.
+
+    Of samples with several frames the first one is taken.
+    """
+    items = len(dataset)  # type: ignore[arg-type]
+    chosen = torch.linspace(0, items - 1, min(count, items)).long().tolist()
+    frames = torch.stack([dataset[0, index]["frames"] for index in chosen])
+    return frames.reshape(len(frames), -1, *frames.shape[-3:])[:, 0]
+
+
+def reconstruction_grid(tokenizer: DecodingTokenizer, frames: Tensor) -> Image:
+    """Draws frames (N, 3, H, W) uint8 above what is decoded from their codes."""
+    decoded = depict(tokenizer, tokenize(tokenizer, frames))
+    rebuilt = (decoded * 255).round().to(torch.uint8)
+    rows = [Row(_pixels(frames), "original"), Row(_pixels(rebuilt), "from codes")]
+    return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
+
+
+def draw_reconstructions(tokenizer: DecodingTokenizer, dataset: Dataset[Sample]) -> Image:
+    """Frames spread over a data set, and what their codes give back."""
+    return reconstruction_grid(tokenizer, spread_frames(dataset, _SHOWN_FRAMES))
+
+
+def draw_code_use(tokenizer: Tokenizer, dataset: Dataset[Sample]) -> Image:
+    """How often each code is used in frames spread over a data set, most used first."""
+    return code_histogram(count_codes(tokenizer, spread_frames(dataset, _COUNTED_FRAMES)))
+
+
+def count_codes(tokenizer: Tokenizer, frames: Tensor) -> Tensor:
+    """Uses (K,) of the codes in frames (N, 3, H, W) uint8."""
+    codes = [tokenize(tokenizer, part) for part in torch.split(frames, _FRAMES_AT_ONCE)]
+    return code_counts(torch.cat(codes), tokenizer.vocabulary)
+
+
+def code_histogram(counts: Tensor) -> Image:
+    """Draws how often each code is used.
+
+    Args:
+        counts: (K,) of the codes.
+    """
+    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    shares = (counts.double().sort(descending=True).values / counts.sum()).cpu().numpy()
+    axes.fill_between(np.arange(1, len(shares) + 1), shares, step="mid", color=COLORS[0], linewidth=0)
+    axes.axhline(1 / len(shares), color=SOFT_INK, linewidth=0.8, linestyle="--")
+    use, evenness = float(used_share(counts)), float(perplexity(counts))
+    title = f"{use:.0%} of {len(shares)} codes used, perplexity {evenness:.0f}"
+    plain_axes(axes, title, "codes, most used first")
+    return image_of(figure)
+
+
+def _pixels(frames: Tensor) -> list[NDArray[np.uint8]]:
+    """(N, 3, H, W) uint8 to N times (H, W, 3)."""
+    return list(frames.permute(0, 2, 3, 1).cpu().numpy())

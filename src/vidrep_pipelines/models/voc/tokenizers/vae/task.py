@@ -1,0 +1,93 @@
+"""The tokenizer ``vae`` for the training loop."""
+
+import logging
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
+from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, draw_reconstructions
+from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
+from vidrep_pipelines.models.voc.tokenizers.saving import save_pictures
+from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
+from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
+from vidrep_pipelines.models.voc.tokenizers.vae.objective import vae_objective
+from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
+
+_log = logging.getLogger(__name__)
+
+
+class VaeTask(TokenizerTask):
+    """Trains on single frames in uniformly random order."""
+
+    system: ClassVar[str] = "voc_vae"
+    machine_fields: ClassVar[dict[str, Any]] = {
+        **TokenizerTask.machine_fields,
+        "objective": {"perceptual_trunk", "perceptual_heads"},
+    }
+
+    model: VaeConfig = VaeConfig()
+    """The architecture."""
+
+    objective: VaeObjectiveConfig = VaeObjectiveConfig()
+    """The loss."""
+
+    def files(self) -> dict[str, Path | None]:
+        """Weights to start from, and the networks of the loss if they are used."""
+        used = self.objective if self.objective.is_perceptual else VaeObjectiveConfig()
+        perceptual = {name: getattr(used, name) for name in ("perceptual_trunk", "perceptual_heads")}
+        return {**super().files(), **perceptual}
+
+    def build_model(self) -> VaeTokenizer:
+        """The tokenizer.
+
+        Raises:
+            InputError: ``initialize_from`` or a file of the loss cannot be read or holds another network.
+        """
+        _ = self._perceptual  # before anything is trained
+        model = VaeTokenizer(self.model)
+        if self.initialize_from is not None:
+            load_into(model, load_original(self.initialize_from), str(self.initialize_from))
+        return model
+
+    def build_dataset(self) -> StoredFrames:
+        """Single frames: ``frames`` (3, H, W) uint8, ``offsets`` (2,), ``seed``."""
+        return StoredFrames(self.frame_store, self.split, self.model.pixels.shift, self.seed)
+
+    @cached_property
+    def _perceptual(self) -> nn.Module | None:
+        trunk, heads = self.objective.perceptual_trunk, self.objective.perceptual_heads
+        if not self.objective.is_perceptual or trunk is None or heads is None:
+            if self.objective.perceptual_weight:
+                _log.info("voc_vae: no files for LPIPS are named, the loss is L1 and the codebook's alone.")
+            return None
+        return PerceptualDistance.load(trunk, heads).eval()
+
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        """The loss of frames (B, 3, H, W) uint8, moved by offsets (B, 2)."""
+        assert isinstance(model, VaeTokenizer)
+        images = prepare_frames(batch["frames"], self.model.pixels, batch["offsets"])
+        perceptual = None if self._perceptual is None else self._perceptual.to(images.device)
+        losses = vae_objective(model, images, self.objective, perceptual)
+        model.observe(losses.outputs.quantized, batch["seed"])
+        return losses.loss, losses.metrics()
+
+    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+        """Moves a codebook that follows averages."""
+        assert isinstance(model, VaeTokenizer)
+        model.follow(step)
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        """Draws reconstructions of frames that never change, and the use of the codes."""
+        assert isinstance(model, VaeTokenizer)
+        samples = self.build_dataset()
+        drawn = {
+            "reconstructions": draw_reconstructions(model, samples),
+            "codes": draw_code_use(model, samples),
+        }
+        return save_pictures(drawn, directory, step)

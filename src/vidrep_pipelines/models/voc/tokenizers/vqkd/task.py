@@ -1,0 +1,102 @@
+"""The tokenizer ``dino`` for the training loop."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use
+from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
+from vidrep_pipelines.models.voc.tokenizers.saving import save_pictures
+from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
+from vidrep_pipelines.models.voc.tokenizers.vqkd.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig, VqkdObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.vqkd.objective import vqkd_objective
+from vidrep_pipelines.models.voc.tokenizers.vqkd.teacher import Teacher
+from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
+
+
+class VqkdTask(TokenizerTask):
+    """Trains on single frames in uniformly random order. VOC itself uses published weights."""
+
+    system: ClassVar[str] = "voc_dino"
+    machine_fields: ClassVar[dict[str, Any]] = {
+        **TokenizerTask.machine_fields,
+        "objective": {"teacher": {"weights"}},
+    }
+
+    model: VqkdConfig = VqkdConfig()
+    """The architecture."""
+
+    objective: VqkdObjectiveConfig = VqkdObjectiveConfig()
+    """The loss and its teacher."""
+
+    def files(self) -> dict[str, Path | None]:
+        """Weights to start from, and the teacher's if it has any."""
+        teacher = self.objective.teacher
+        return {**super().files(), "teacher": teacher.weights if teacher.kind == "file" else None}
+
+    @cached_property
+    def _teacher(self) -> Teacher:
+        return Teacher.build(self.objective.teacher, self.model.pixels.size)
+
+    def build_model(self) -> VqkdTokenizer:
+        """The tokenizer.
+
+        Raises:
+            InputError: ``initialize_from`` or the teacher cannot be read or is another network.
+            ConfigurationError: The teacher's file is not named.
+        """
+        _ = self._teacher  # before anything is trained
+        model = VqkdTokenizer(self.model)
+        if self.initialize_from is not None:
+            load_into(model, load_original(self.initialize_from), str(self.initialize_from))
+        return model
+
+    def build_dataset(self) -> StoredFrames:
+        """Single frames: ``frames`` (3, H, W) uint8, ``offsets`` (2,), ``seed``."""
+        return StoredFrames(self.frame_store, self.split, self.model.pixels.shift, self.seed)
+
+    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+        """The blocks of both transformers."""
+        assert isinstance(model, VqkdTokenizer)
+        return [
+            block
+            for network in (model.encoder, model.decoder)
+            for block in network.get_submodule("blocks").children()
+        ]
+
+    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+        """The loss of frames (B, 3, H, W) uint8, moved by offsets (B, 2).
+
+        The first batch of all, over all processes, initializes the codes.
+        """
+        assert isinstance(model, VqkdTokenizer)
+        images = prepare_frames(batch["frames"], self.model.pixels, batch["offsets"])
+        if not model.quantizer.initialized:
+            self._initialize(model, images, step)
+        losses = vqkd_objective(model, self._teacher.to(images.device), images, self.objective.beta)
+        outputs = losses.outputs
+        model.quantizer.observe(outputs.directions.detach().flatten(0, -2), outputs.codes.flatten())
+        return losses.loss, losses.metrics()
+
+    @torch.no_grad()
+    def _initialize(self, model: VqkdTokenizer, images: Tensor, step: StepInfo) -> None:
+        directions = model.quantizer.directions(model.latents(images)).flatten(0, -2)
+        generator = torch.Generator().manual_seed(self.seed)
+        everyone = step.gather_across_ranks(directions)
+        model.quantizer.initialize(everyone, generator, self.objective.kmeans_iterations)
+
+    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+        """Moves the codes towards the directions that were assigned to them."""
+        assert isinstance(model, VqkdTokenizer)
+        model.quantizer.update(self.objective.decay, step.gather_across_ranks)
+
+    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+        """Draws the use of the codes; there is no way back to pixels."""
+        assert isinstance(model, VqkdTokenizer)
+        return save_pictures({"codes": draw_code_use(model, self.build_dataset())}, directory, step)

@@ -1,0 +1,103 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.voc.checkpoint_io import (
+    from_original,
+    load_gpt_into,
+    load_into,
+    load_original,
+    load_reward_into,
+    reward_to_original,
+    to_original,
+    trained_model,
+)
+from vidrep_pipelines.models.voc.config import VocPreset
+from vidrep_pipelines.models.voc.gpt import Gpt
+from vidrep_pipelines.models.voc.infer_config import infer_gpt_config
+from vidrep_pipelines.models.voc.model import VocModel
+from vidrep_pipelines.models.voc.reward_head import RewardHead
+
+from .test_gpt import make_gpt
+from .test_objective import make_model
+from .tiny import make_config
+
+
+def test_round_trip_through_a_file(tmp_path: Path) -> None:
+    gpt, path = make_gpt(), tmp_path / "gpt.safetensors"
+    save_file(to_original(gpt.state_dict()), path)
+    state = load_original(path)
+    assert state["transformer.h.0.mlp.c_fc.weight"].shape == (16, 64)  # (in, out)
+    assert infer_gpt_config(state, heads=2) == gpt.config
+    model = VocModel(make_config())
+    load_into(model, state, "gpt")
+    for name, value in gpt.state_dict().items():
+        assert torch.equal(model.gpt.state_dict()[name], value)
+        assert torch.equal(model.target.state_dict()[name], value)
+
+
+def test_old_files_with_constant_masks_load() -> None:
+    state = to_original(make_gpt().state_dict())
+    masks = {
+        "transformer.h.0.attn.bias": torch.ones(1, 1, 8, 8),
+        "transformer.h.0.attn.masked_bias": torch.ones(()),
+    }
+    load_gpt_into(make_gpt(), {**state, **masks}, "old")
+
+
+def test_another_architecture_is_refused() -> None:
+    state = to_original(make_gpt().state_dict())
+    missing = {name: value for name, value in state.items() if name != "transformer.ln_f.bias"}
+    with pytest.raises(InputError, match=r"norm\.bias is missing.*Remedy"):
+        load_gpt_into(make_gpt(), missing, "file")
+    wide = {**state, "transformer.wpe.weight": torch.zeros(8, 17)}
+    with pytest.raises(InputError, match=r"position_embedding\.weight is \(8, 17\), expected \(8, 16\)"):
+        load_gpt_into(make_gpt(), wide, "file")
+    with pytest.raises(InputError, match="no parameter of an occupancy GPT"):
+        from_original({**state, "transformer.h.0.cross.weight": torch.zeros(1)})
+    with pytest.raises(InputError, match="tied"):
+        from_original({**state, "lm_head.weight": torch.zeros(11, 16)})
+    with pytest.raises(InputError, match="no parameter of an occupancy GPT"):
+        to_original(make_gpt(actions=True).state_dict())
+    with pytest.raises(InputError, match="heads"):
+        infer_gpt_config(state, heads=3)
+    with pytest.raises(InputError, match="not those of an occupancy GPT"):
+        infer_gpt_config({}, heads=2)
+    with pytest.raises(InputError, match="reward head"):
+        load_reward_into(RewardHead(make_config()), {"l9.weight": torch.zeros(1)}, "file")
+
+
+def test_checkpoints_of_ours_load_whole() -> None:
+    model = make_model()
+    model.follow(0.5)
+    found = trained_model(make_config(), model.state_dict())
+    assert not found.training
+    assert all(torch.equal(found.state_dict()[name], value) for name, value in model.state_dict().items())
+    with pytest.raises(InputError, match="another architecture"):
+        trained_model(make_config(reward=False), model.state_dict())
+
+
+KEYS = Path(os.environ.get("VIDREP_SHARED_SPECS") or Path(__file__).resolve().parents[4] / "shared" / "specs")
+
+
+@pytest.mark.skipif(not (KEYS / "voc_keys.json").is_file(), reason="no list of published parameters")
+@pytest.mark.parametrize(
+    ("name", "tokenizer"), [("vae_musik", "vae"), ("vae_musik", "musik"), ("dino", "dino")]
+)
+def test_published_names_and_shapes(name: str, tokenizer: str) -> None:
+    published = json.loads((KEYS / "voc_keys.json").read_text())
+    config = VocPreset.published(tokenizer).model  # type: ignore[arg-type]
+    with torch.device("meta"):
+        gpt, head = Gpt(config.gpt, config.state_tokens), RewardHead(config)
+        exported = to_original(gpt.state_dict())
+    for found, expected in (
+        (exported, published[f"gpt_{name}"]),
+        (reward_to_original(head.state_dict()), published[f"reward_predictor_{name}"]),
+    ):
+        shapes = {key: list(value.shape) for key, value in found.items()}
+        assert shapes == {key: shape for key, (shape, _) in expected.items()}

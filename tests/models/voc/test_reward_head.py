@@ -1,0 +1,39 @@
+import pytest
+import torch
+
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.models.voc.model import VocModel
+from vidrep_pipelines.models.voc.reward_head import state_features
+
+from .tiny import CODE, VOCABULARY, make_config
+
+
+def test_both_orders_of_features() -> None:
+    codebook = torch.arange(5 * 3.0).reshape(5, 3)
+    states = torch.randint(5, (2, 4, 2 * 6))  # (..., two frames of 2x3 tokens)
+    vectors = codebook[states].reshape(2, 4, 2, 2, 3, 3)
+    by_token = state_features(states, codebook, (2, 3), 2, "token_major")
+    torch.testing.assert_close(by_token, vectors.flatten(2))
+    by_channel = state_features(states, codebook, (2, 3), 2, "channel_major")
+    torch.testing.assert_close(by_channel, vectors.permute(0, 1, 2, 5, 3, 4).flatten(2))
+
+
+def test_the_codebook_must_be_the_models() -> None:
+    with pytest.raises(ConfigurationError, match=r"11 vectors of 4 numbers.*11 of 3.*codebook_dimension"):
+        VocModel(make_config(), torch.zeros(VOCABULARY, CODE + 1))
+    model = VocModel(make_config(reward=False), torch.zeros(VOCABULARY, CODE))
+    assert model.codebook is None
+    with pytest.raises(ConfigurationError, match=r"no reward head.*model\.reward"):
+        model.rewards(torch.zeros(1, 4, dtype=torch.int64))
+
+
+def test_the_target_network_follows() -> None:
+    model = VocModel(make_config())
+    before = model.target.norm.weight.clone()
+    with torch.no_grad():
+        model.gpt.norm.weight.add_(1.0)
+    model.follow(0.9)
+    torch.testing.assert_close(model.target.norm.weight, before + 0.1)
+    model.synchronize_target()
+    torch.testing.assert_close(model.target.norm.weight, before + 1)
+    assert not any(parameter.requires_grad for parameter in model.target.parameters())
