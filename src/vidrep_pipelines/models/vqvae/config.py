@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
+from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
 
 PresetName = Literal["baseline_2d", "baseline", "3d_decoder__2d_loss"]
 
@@ -15,64 +17,8 @@ ROBONET_STD = (0.2248808632122409, 0.2230480187693433, 0.2166628109431439)
 Triple = tuple[float, float, float]
 
 
-class CodebookConfig(FrozenConfig):
-    """The codes."""
-
-    size: int = Field(1024, ge=2, le=32768)
-    """Entries of the codebook (`n_embed` of the original). At most what 16-bit integers number."""
-
-    dimension: int = Field(192, gt=0)
-    """Channels of an entry (`embed_dim` of the original)."""
-
-    codes: Literal["euclidean", "cosine"] = "euclidean"
-    """How the nearest entry is found. ``cosine`` (not published) compares directions only."""
-
-    update: Literal["gradient", "ema"] = "gradient"
-    """How entries move: by their gradient as published, or as averages of the vectors they stand for."""
-
-    decay: float = Field(0.99, ge=0, lt=1)
-    """Of these moving averages, per update."""
-
-    restart_below: float = Field(0.0, ge=0, lt=1)
-    """With ``ema``: an entry used less than this share of an even use is replaced by a vector of the batch.
-    0: never."""
-
-    @model_validator(mode="after")
-    def _check_restart(self) -> Self:
-        if self.restart_below and self.update != "ema":
-            raise ValueError("codebook.restart_below needs codebook.update: ema")
-        return self
-
-
-class VqvaeModelConfig(FrozenConfig):
+class VqvaeModelConfig(VqganConfig):
     """The architecture: encoder and decoder of the VQGAN family, frame by frame, and a head over time."""
-
-    image_size: int = Field(64, gt=0)
-    """Side of the square frames in pixels (`resolution`); decides where attention is."""
-
-    channels: int = Field(3, gt=0)
-    """Colour channels (`in_channels`, `out_ch`)."""
-
-    width: int = Field(128, gt=0)
-    """Channels of the first convolution (`ch`)."""
-
-    width_multipliers: tuple[PositiveInt, ...] = Field((1, 1, 2, 2, 4), min_length=1)
-    """Width of each level relative to ``width``; the resolution halves between levels (`ch_mult`)."""
-
-    residual_blocks: int = Field(2, gt=0)
-    """Residual blocks per level of the encoder; the decoder has one more (`num_res_blocks`)."""
-
-    attention_resolutions: tuple[PositiveInt, ...] = (16,)
-    """Sides of the feature maps in which every residual block is followed by attention."""
-
-    latent_channels: int = Field(256, gt=0)
-    """Channels between the encoder and the codes (`z_channels`)."""
-
-    dropout: float = Field(0.0, ge=0, lt=1)
-    """Inside residual blocks."""
-
-    groups: int = Field(32, gt=0)
-    """Groups of the normalizations; 32 in the original, fewer only for narrow models."""
 
     codebook: CodebookConfig = CodebookConfig()
     """The codes."""
@@ -84,27 +30,6 @@ class VqvaeModelConfig(FrozenConfig):
 
     head_width: int = Field(32, gt=0)
     """Channels inside the head ``residual_causal_3d``."""
-
-    @model_validator(mode="after")
-    def _check_divisors(self) -> Self:
-        if self.image_size % self.downsampling:
-            raise ValueError(
-                f"image_size={self.image_size} is no multiple of {self.downsampling}, see width_multipliers"
-            )
-        for width in (self.width, *(self.width * multiplier for multiplier in self.width_multipliers)):
-            if width % self.groups:
-                raise ValueError(f"{width} channels are not a multiple of groups={self.groups}")
-        return self
-
-    @property
-    def downsampling(self) -> int:
-        """Pixels along one side that share a code."""
-        return int(2 ** (len(self.width_multipliers) - 1))
-
-    @property
-    def grid(self) -> int:
-        """Codes along one side of a frame."""
-        return self.image_size // self.downsampling
 
     @property
     def needs_clips(self) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.vqvae.config import CodebookConfig, VqvaeModelConfig
+from vidrep_pipelines.models.layers.vqgan_sizes import infer_sizes
+from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 
 _HEAD_PREFIX = "decoder._2d_decoder."
 
@@ -20,32 +20,6 @@ def infer_model_config(state: Mapping[str, Tensor], *, image_size: int = 64) -> 
     Raises:
         InputError: The tensors are not those of a published VQ-VAE.
     """
-    try:
-        width, channels = state["encoder.conv_in.weight"].shape[:2]
-        levels = _numbers(state, "encoder.down.")
-        outputs = [len(state[f"encoder.down.{level}.block.0.conv1.bias"]) for level in levels]
-        size, dimension = state["quantize.embedding.weight"].shape
-        latent_channels = len(state["encoder.conv_out.bias"])
-    except (KeyError, ValueError) as error:
-        raise InputError(f"These weights are not those of a VQ-VAE: {error} is missing.") from error
-    uneven = [output for output in outputs if output % width]
-    if uneven:
-        raise InputError(f"Levels of {uneven} channels are no multiples of the first convolution's {width}.")
-    attended = [level for level in levels if f"encoder.down.{level}.attn.0.q.weight" in state]
-    return VqvaeModelConfig(
-        image_size=image_size,
-        channels=channels,
-        width=width,
-        width_multipliers=tuple(output // width for output in outputs),
-        residual_blocks=len(_numbers(state, "encoder.down.0.block.")),
-        attention_resolutions=tuple(image_size // 2**level for level in attended),
-        latent_channels=latent_channels,
-        codebook=CodebookConfig(size=size, dimension=dimension),
-        decoder="3d" if any(name.startswith(_HEAD_PREFIX) for name in state) else "2d",
-    )
-
-
-def _numbers(state: Mapping[str, Tensor], prefix: str) -> list[int]:
-    """The numbers that follow the prefix in the names, sorted."""
-    found = {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
-    return sorted(map(int, found))
+    network, codebook = infer_sizes(state, image_size)
+    decoder = "3d" if any(name.startswith(_HEAD_PREFIX) for name in state) else "2d"
+    return VqvaeModelConfig.model_validate({**network.model_dump(), "codebook": codebook, "decoder": decoder})

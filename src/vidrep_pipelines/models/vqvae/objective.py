@@ -15,7 +15,7 @@ from vidrep_pipelines.models.layers.vector_quantizer import (
 )
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.model import Quantized, VqvaeModel, VqvaeOutputs
-from vidrep_pipelines.models.vqvae.units import to_unit_range
+from vidrep_pipelines.models.vqvae.units import clamped_psnr, to_unit_range
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,4 @@ def clip_statistics_loss(
 @torch.no_grad()
 def mean_psnr(images: Tensor, reconstruction: Tensor, data: VqvaeDataConfig) -> Tensor:
     """Mean over frames of the peak signal-to-noise ratio in decibels, of pixels clamped to 0..1."""
-    first, second = (to_unit_range(frames, data).clamp(0, 1) for frames in (images, reconstruction))
-    errors = (first - second).square().mean(dim=(-3, -2, -1))
-    return (-10 * errors.clamp(min=1e-10).log10()).mean()
+    return clamped_psnr(to_unit_range(images, data), to_unit_range(reconstruction, data))

@@ -1,6 +1,7 @@
 """How the published checkpoints call what our model calls differently."""
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.layers.vqgan_names import original_path, our_path
 
 _PARTS = (
     ("quantize.embedding.weight", "quantizer.codebook"),
@@ -12,33 +13,6 @@ _PARTS = (
     ("decoder._out_conv2.", "decoder.head.1."),
     ("decoder.", "decoder.frames."),  # without a head
 )
-_PIECES = {
-    "conv_in": "convolution_in",
-    "conv_out": "convolution_out",
-    "conv1": "convolution1",
-    "conv2": "convolution2",
-    "conv": "convolution",
-    "nin_shortcut": "shortcut",
-    "block": "blocks",
-    "attn": "attentions",
-    "downsample": "resample",
-    "upsample": "resample",
-    "down": "levels",
-    "up": "levels",
-    "mid": "middle",
-    "block_1": "before",
-    "attn_1": "attention",
-    "block_2": "after",
-    "q": "query",
-    "k": "key",
-    "v": "value",
-    "proj_out": "output",
-}
-_PIECES_BACK = {ours: theirs for theirs, ours in _PIECES.items()}
-_DIRECTIONS = {
-    "encoder.": {"levels": "down", "resample": "downsample"},
-    "decoder.": {"levels": "up", "resample": "upsample"},
-}
 
 
 def our_name(original: str) -> str:
@@ -49,7 +23,7 @@ def our_name(original: str) -> str:
     """
     for theirs, ours in _PARTS:
         if original.startswith(theirs):
-            return ours + _translated(original.removeprefix(theirs), _PIECES)
+            return ours + our_path(original.removeprefix(theirs))
     raise InputError(f"{original!r} is no parameter of VQ-VAE.")
 
 
@@ -66,10 +40,5 @@ def original_name(ours: str, *, has_head: bool) -> str:
     parts = _PARTS[:-1] if has_head else [part for part in _PARTS if "._" not in part[0]]
     for theirs, prefix in parts:
         if ours.startswith(prefix):
-            pieces = _PIECES_BACK | _DIRECTIONS.get(prefix[: len("encoder.")], {})
-            return theirs + _translated(ours.removeprefix(prefix), pieces)
+            return theirs + original_path(ours.removeprefix(prefix), prefix[: len("encoder.")])
     raise InputError(f"{ours!r} is no parameter of the published VQ-VAE.")
-
-
-def _translated(name: str, pieces: dict[str, str]) -> str:
-    return ".".join(pieces.get(piece, piece) for piece in name.split("."))

@@ -20,6 +20,7 @@ from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
+from vidrep_pipelines.models.layers.vqgan import Level
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.vqvae.config import (
@@ -30,7 +31,6 @@ from vidrep_pipelines.models.vqvae.config import (
 )
 from vidrep_pipelines.models.vqvae.loss_networks import load_loss_networks
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.networks import Level
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, vqvae_objective
 from vidrep_pipelines.models.vqvae.pictures import code_histogram, reconstruction_strips
 from vidrep_pipelines.models.vqvae.samples import picture_clips, spread_samples

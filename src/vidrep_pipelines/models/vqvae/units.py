@@ -18,3 +18,9 @@ def to_standardized(images: Tensor, data: VqvaeDataConfig) -> Tensor:
     statistics = torch.tensor((data.mean, data.std), device=images.device)
     mean, std = statistics.view(2, 3, 1, 1).unbind()
     return (images.float() - mean) / std
+
+
+def clamped_psnr(images: Tensor, others: Tensor) -> Tensor:
+    """Mean over frames (..., 3, H, W) of the peak signal-to-noise ratio in decibels, clamped to 0..1."""
+    errors = (images.clamp(0, 1) - others.clamp(0, 1)).square().mean(dim=(-3, -2, -1))
+    return (-10 * errors.clamp(min=1e-10).log10()).mean()

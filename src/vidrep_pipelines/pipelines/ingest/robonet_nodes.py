@@ -1,0 +1,142 @@
+"""Nodes that turn RoboNet files, or any videos, into a frame store."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.data.config import IngestConfig
+from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig
+from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
+from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.ingest.nodes import list_raw_videos
+from vidrep_pipelines.pipelines.video_items import video_items
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+else:
+    FrameStore = Any  # its module takes seconds to import
+
+_SHEET_ROWS = 12
+
+
+def render_clips(
+    robonet: RoboNetConfig, ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig
+) -> Job:
+    """One item per rendered trajectory; none when RoboNet or a folder of videos is named."""
+    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sources.sample_world.clips import CLIP_SUFFIXES, clip_requests
+
+    requests = clip_requests(world) if robonet.root is None and ingest.root is None else []
+    items = [Item(id=request.spec.id, payload=request, digest=request.digest) for request in requests]
+    return Job("trajectories", render_clip, items, CLIP_SUFFIXES, fanout)
+
+
+def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
+    """RoboNet's files if ``robonet.root`` is set, else videos; and what was left out, with reasons."""
+    from vidrep_pipelines.common.errors import ConfigurationError
+    from vidrep_pipelines.data.listing import with_absolute_paths
+    from vidrep_pipelines.data.sources.robonet.files import list_trajectory_files
+
+    if robonet.root is not None:
+        listing = list_trajectory_files(robonet.root)
+        left_out = pd.DataFrame(listing.unlisted, columns=["path", "reason"], dtype="string")
+        left_out.insert(0, "id", left_out["path"])
+        return with_absolute_paths(listing.videos, robonet.root), left_out
+    if "://" in str(ingest.root):
+        raise ConfigurationError(
+            f"ingest.root: frames are prepared from local files, not from {ingest.root}. Remedy: mount it, "
+            "or name the folder of clips that the resize stage made."
+        )
+    return list_raw_videos(clips, ingest)
+
+
+def read_metadata(listing: Rows, robonet: RoboNetConfig, fanout: FanOutConfig) -> Job:
+    """One row per file: RoboNet's metadata, or the facts of a video; or why it cannot be opened."""
+    from vidrep_pipelines.data.local_copy import probe_source
+    from vidrep_pipelines.data.sources.robonet.header import read_metadata_item
+
+    if robonet.root is None:
+        return Job("metadata", probe_source, video_items(listing, str), (), fanout)
+    items = video_items(listing, lambda path: (path, robonet.sha256), "robonet", robonet.sha256)
+    return Job("metadata", read_metadata_item, items, (), fanout)
+
+
+def tabulate_metadata(listing: Rows, headers: Parts) -> pd.DataFrame:
+    """The metadata of the readable files under their names, as RoboNet's own table has it."""
+    from vidrep_pipelines.data.sources.robonet.header import metadata_table
+    from vidrep_pipelines.data.table import as_table
+
+    rows = pd.concat([batch.to_pandas() for batch in as_table(listing).batches(["id", "path"])])
+    return metadata_table(headers.table, rows.set_index("id")["path"])
+
+
+def prepare_episodes(
+    listing: Rows,
+    headers: Parts,
+    clips: Parts,
+    robonet: RoboNetConfig,
+    frames: FramesConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per trajectory: decoded once, its frames at their final size."""
+    from vidrep_pipelines.data.frame_store.preparation import prepare_episode
+    from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests
+    from vidrep_pipelines.data.table import as_table
+    from vidrep_pipelines.pipelines.ingest.video_episodes import video_requests
+
+    files = pd.concat([batch.to_pandas() for batch in as_table(listing).batches()])
+    if robonet.root is None:
+        requests = video_requests(files, headers, clips, frames)
+    else:
+        requests = trajectory_requests(files, headers.table, robonet, frames)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    return Job("episodes", prepare_episode, items, (".h5",), fanout)
+
+
+def assemble_store(
+    episodes: Parts, frames: FramesConfig, views: FrameStoreConfig, fanout: FanOutConfig
+) -> Job:
+    """One item per shard of the store: selected views, dealt to train, validation and test."""
+    from vidrep_pipelines.data.frame_store.assembly import assemble_shard
+    from vidrep_pipelines.data.frame_store.plan import plan_shards
+
+    requests = plan_shards(episodes.table, episodes.folder.absolute(), frames, views)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    return Job("shards", assemble_shard, items, (".h5",), fanout)
+
+
+def report_store(store: FrameStore, headers: Parts, episodes: Parts) -> tuple[dict[str, Any], Image]:
+    """What the store holds and what did not get into it; and a few frames of a few views."""
+    from vidrep_pipelines.reporting.contact_sheet import contact_sheet
+
+    table = store.table
+    groups = table.groupby(["split", "robot"], as_index=False)
+    summary = groups.agg(
+        trajectories=("trajectory", "nunique"), views=("id", "size"), frames=("frames", "sum")
+    )
+    failed = pd.concat([parts.failed[["id", "error"]] for parts in (headers, episodes)])
+    usable = episodes.table[episodes.table["status"] == "ok"]
+    report = {
+        "size": [store.facts.height, store.facts.width],
+        "mean": store.facts.mean,
+        "std": store.facts.std,
+        "split_unit": store.facts.split_unit,
+        "splits": summary.to_dict(orient="records"),
+        "left_out": dict(failed.itertuples(index=False)),
+        "damaged": dict(
+            usable.loc[usable["verdict"] == "damaged", ["id", "problems"]].itertuples(index=False)
+        ),
+    }
+    sheet = contact_sheet(
+        table.assign(path=table["id"], class_name=table["robot"]),
+        store.folder,
+        lambda path, ranks: store.frames(path.relative_to(store.folder).as_posix(), ranks),
+        rows=_SHEET_ROWS,
+        heading=f"{len(table)} views, {int(table['frames'].sum())} frames",
+    )
+    return report, sheet

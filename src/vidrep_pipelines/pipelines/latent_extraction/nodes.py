@@ -1,0 +1,71 @@
+"""Nodes that turn frames into codes, and codes back into pictures."""
+
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.models.vqvae.extraction_config import LatentExtractionConfig
+from vidrep_pipelines.training.config import LaunchConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.codes import CodeStore
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+else:
+    CodeStore = FrameStore = Any  # their modules take seconds to import
+
+
+def extract_codes(
+    checkpoint: Checkpoint,
+    store: FrameStore,
+    extraction: LatentExtractionConfig,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per shard of frames; redone when the shard, the weights or the parameters change."""
+    import torch
+
+    from vidrep_pipelines.common.digest import digest_of, digest_of_file
+    from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
+    from vidrep_pipelines.models.vqvae.extraction import ExtractionRequest, extract_shard
+    from vidrep_pipelines.training.distributed import choose_device
+
+    version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
+    device = choose_device(launch).type
+    if device == "cuda" and fanout.workers is None:  # one per GPU, not one per core
+        fanout = fanout.model_copy(update={"workers": torch.cuda.device_count()})
+    requests = [
+        ExtractionRequest(
+            checkpoint.directory.absolute(),
+            version,
+            store.folder.absolute(),
+            shard,
+            digest,
+            extraction,
+            device,
+            n,
+        )
+        for n, (shard, digest) in enumerate(sorted(store.facts.shards.items()))
+    ]
+    items = [
+        Item(
+            request.shard.removesuffix(SHARD_SUFFIX),
+            request,
+            digest_of(version, request.frames_digest, extraction),
+        )
+        for request in requests
+    ]
+    return Job("codes", extract_shard, items, (SHARD_SUFFIX,), fanout)
+
+
+def show_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
+    """How evenly the stored codes are used, and clips decoded from nothing but their codes."""
+    from vidrep_pipelines.models.vqvae.code_report import code_report, count_codes, decoded_strips
+    from vidrep_pipelines.models.vqvae.pictures import code_histogram
+    from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+
+    trained = TrainedVqvae.load(checkpoint.directory)
+    counts = count_codes(codes, trained.model.quantizer.size)
+    return code_report(counts, trained.model.config), code_histogram(counts), decoded_strips(trained, codes)

@@ -1,0 +1,40 @@
+"""Whole data sets through a trained encoder."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.latent_extraction import nodes
+
+
+def create_vqvae_pipeline() -> Pipeline:
+    """The codes of every frame of the store, shard by shard, and pictures decoded from them."""
+    return Pipeline(
+        [
+            Node(
+                nodes.extract_codes,
+                inputs=[
+                    "checkpoint",
+                    "frame_store",
+                    "params:latent_extraction",
+                    "params:launch",
+                    "params:fanout",
+                ],
+                outputs="codes",
+                name="extract_codes",
+                tags=["vqvae", "gpu", "fanout"],
+            ),
+            Node(
+                nodes.show_codes,
+                inputs=["checkpoint", "codes"],
+                outputs=["codes_report", "codes_histogram", "decoded"],
+                name="show_codes",
+                tags=["vqvae"],
+            ),
+        ],
+        namespace="vqvae",
+        inputs={"frame_store"},
+        parameters={
+            "params:latent_extraction": "params:vqvae.latent_extraction",
+            "params:launch": "params:launch",
+            "params:fanout": "params:fanout",
+        },
+    )
