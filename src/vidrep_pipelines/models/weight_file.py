@@ -57,8 +57,8 @@ def state_dict_in(content: Any, path: Path, entry: str | None = None) -> dict[st
     )
     if strangers:
         raise InputError(
-            f"{path} holds no state dict there: {some_of(strangers)} is no tensor. Remedy: name the key of "
-            "the state dict (entry), or save the state dict alone."
+            f"{path} holds no state dict there; no tensors are: {some_of(strangers)}. Remedy: name the key "
+            "of the state dict (entry), or save the state dict alone."
         )
     return {str(name): value for name, value in weights.items()}
 

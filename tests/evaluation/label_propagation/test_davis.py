@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
+from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError, ResultMismatchError
 from vidrep_pipelines.evaluation.label_propagation.label_folder import LabelFolder
 from vidrep_pipelines.evaluation.label_propagation.label_maps import first_labels, hard_labels
-from vidrep_pipelines.evaluation.label_propagation.palette import write_label_image
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
 
 from . import davis_oracle
@@ -28,7 +28,8 @@ def moving_blocks(frames=6, height=48, width=64):
 
 def save(folder, maps):
     for frame, labels in enumerate(maps):
-        write_label_image(folder / f"{frame:05d}.png", labels)
+        folder.mkdir(exist_ok=True)
+        write_labels(folder / f"{frame:05d}.png", labels)
     return folder
 
 

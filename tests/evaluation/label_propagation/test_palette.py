@@ -2,12 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError
-from vidrep_pipelines.evaluation.label_propagation.palette import (
-    PALETTE,
-    read_label_image,
-    write_label_image,
-)
+from vidrep_pipelines.evaluation.label_propagation.palette import PALETTE, read_label_image
 
 
 def labels_of_all_kinds():
@@ -15,7 +12,7 @@ def labels_of_all_kinds():
 
 
 def test_labels_survive_and_the_file_is_an_index_image(tmp_path):
-    write_label_image(tmp_path / "a.png", labels_of_all_kinds())
+    write_labels(tmp_path / "a.png", labels_of_all_kinds())
     with Image.open(tmp_path / "a.png") as image:
         assert image.mode == "P"
         assert image.getpalette()[: 3 * 256] == PALETTE.reshape(-1).tolist()

@@ -173,9 +173,9 @@ class _Touch:
         ("empty.pth", lambda path: path.write_bytes(b""), "empty.pth"),
         ("notes.pth", lambda path: path.write_text("These are my notes.\n"), "notes.pth"),
         ("list.pth", lambda path: torch.save([1, 2], path), "holds no weights"),
-        ("numbers.pth", lambda path: torch.save({"epoch": 3, "lr": 0.1}, path), "epoch, lr are not tensors"),
+        ("numbers.pth", lambda path: torch.save({"epoch": 3, "lr": 0.1}, path), "no tensors are: epoch, lr"),
         ("clip.safetensors", lambda path: path.write_bytes(b"\0" * 64), "damaged"),
-        ("absent.pth", lambda path: None, "does not exist"),
+        ("absent.pth", lambda path: None, "There is no file"),
         ("folder.pth", lambda path: path.mkdir(), "no file"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Label maps as 8-bit PNG images with the palette of DAVIS."""
+"""Label maps in image files of other tools: indices, or the colors of the palette of DAVIS."""
 
 from pathlib import Path
 
@@ -6,29 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.data.label_sequences.images import DAVIS_PALETTE
 
 from .errors import LabelImageError
 
-_FIRST_COLORS = (
-    (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128), (128, 0, 128), (0, 128, 128),
-    (128, 128, 128), (64, 0, 0), (191, 0, 0), (64, 128, 0), (191, 128, 0), (64, 0, 128), (191, 0, 128),
-    (64, 128, 128), (191, 128, 128), (0, 64, 0), (128, 64, 0), (0, 191, 0), (128, 191, 0), (0, 64, 128),
-    (128, 64, 128),
-)  # fmt: skip
-PALETTE: NDArray[np.uint8] = np.array(
-    [*_FIRST_COLORS, *((gray, gray, gray) for gray in range(len(_FIRST_COLORS), 256))], dtype=np.uint8
-)
+PALETTE: NDArray[np.uint8] = np.array(DAVIS_PALETTE, dtype=np.uint8).reshape(256, 3)
 """(256, 3) RGB. Only indices matter to the metrics."""
 PALETTE.setflags(write=False)
-
-
-def write_label_image(path: Path, labels: NDArray[np.uint8]) -> None:
-    """Writes a label map (H, W) as an index image; the file is complete or absent."""
-    image = Image.fromarray(labels, mode="L")
-    image.putpalette(PALETTE.tobytes())
-    with atomic_file(path) as temporary:
-        image.save(temporary, format="PNG")
 
 
 def read_label_image(path: Path) -> NDArray[np.uint8]:

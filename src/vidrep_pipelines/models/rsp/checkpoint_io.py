@@ -1,26 +1,21 @@
 """Published RSP checkpoints: read, checked, written, in both directions and without losing a tensor."""
 
-import argparse
-import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.original_names import original_name, our_name, published_order
+from vidrep_pipelines.models.weight_file import WRAPPER_PREFIXES, read_weights, some_of
 
-_WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
 _POSITION_TABLES = ("encoder.pos_embed", "decoder.positions")
 _TABLE_TOLERANCE = 1e-4
-_SHOWN = 5
 
 
 def load_original(path: Path) -> dict[str, Tensor]:
@@ -32,38 +27,7 @@ def load_original(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: The file is absent, damaged, of another kind, or asks for code to be run.
     """
-    content = _read(path)
-    weights = content.get("model", content) if isinstance(content, dict) else content
-    if not isinstance(weights, dict) or not weights:
-        raise InputError(f"{path} holds no weights; expected a state dict, alone or under 'model'.")
-    strangers = [name for name, value in weights.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise InputError(
-            f"{path} is no state dict: {_some(strangers)} are not tensors. "
-            "Expected a state dict, alone or under 'model'."
-        )
-    return {str(name): value for name, value in weights.items()}
-
-
-def _read(path: Path) -> Any:
-    """Reads the file; whatever is wrong with it becomes an InputError that names it."""
-    if not path.is_file():
-        raise InputError(f"{path} does not exist or is no file.")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        # The published files carry their command line, a class that only holds values.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(
-            f"{path} was refused and nothing in it was executed: it is no checkpoint, or it holds more than "
-            f"weights ({reason}). Remedy: keep only the state dict and save it as .safetensors."
-        ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(f"{path} is damaged or incomplete ({reason}). Remedy: copy it again.") from error
+    return read_weights(path)
 
 
 def from_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -123,7 +87,7 @@ def check_architecture(state: Mapping[str, Tensor], expected: Mapping[str, Tenso
     ]
     if found:
         raise InputError(
-            f"{origin} belongs to another architecture: {_some(found)}. "
+            f"{origin} belongs to another architecture: {some_of(found)}. "
             "Remedy: set the model's name and sizes to those the checkpoint was trained with."
         )
 
@@ -152,7 +116,7 @@ def encoder_state(state: Mapping[str, Tensor], expected: Iterable[str]) -> Encod
     """
     own = any(name.startswith("encoder.") for name in state)
     prefixes = ("encoder.",) if own else ()
-    plain = {_unwrapped(name, (*_WRAPPER_PREFIXES, *prefixes)): name for name in state}
+    plain = {_unwrapped(name, (*WRAPPER_PREFIXES, *prefixes)): name for name in state}
     wanted = {
         short: name
         for short, name in plain.items()
@@ -200,13 +164,8 @@ def original_optimizer_state(optimizer: torch.optim.Optimizer, model: RspModel) 
     return {"state": states, "param_groups": groups}
 
 
-def _unwrapped(name: str, prefixes: Iterable[str] = _WRAPPER_PREFIXES) -> str:
+def _unwrapped(name: str, prefixes: Iterable[str] = WRAPPER_PREFIXES) -> str:
     """Removes what training wrappers put before a name."""
     for prefix in prefixes:
         name = name.removeprefix(prefix)
     return name
-
-
-def _some(entries: list[str]) -> str:
-    rest = len(entries) - _SHOWN
-    return ", ".join(entries[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
