@@ -2,7 +2,7 @@
 
 import argparse
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,42 @@ def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             name = name.removeprefix(prefix)  # noqa: PLW2901
         unwrapped[name] = value
     return unwrapped
+
+
+def check_architecture(
+    state: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor],
+    origin: str,
+    *,
+    optional: Callable[[str], bool] = lambda name: False,
+    what: str = "model's sizes",
+    kind: str = "checkpoint was",
+) -> None:
+    """Compares names and shapes.
+
+    Args:
+        state: The weights at hand.
+        expected: Those of the model, under the same names.
+        origin: What to call the weights in an error, for example the file's name.
+        optional: Tells which names of the model may be missing.
+        what: What the remedy says to set.
+        kind: What the remedy calls the weights, with its verb.
+
+    Raises:
+        InputError: They differ; the message lists the first differences.
+    """
+    found = [f"{name} is missing" for name in expected if name not in state and not optional(name)]
+    found += [f"{name} is unknown" for name in state if name not in expected]
+    found += [
+        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in state and state[name].shape != value.shape
+    ]
+    if found:
+        raise InputError(
+            f"{origin} belongs to another architecture: {some_of(found)}. "
+            f"Remedy: set the {what} to those the {kind} trained with."
+        )
 
 
 def some_of(names: list[str]) -> str:

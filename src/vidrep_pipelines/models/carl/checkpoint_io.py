@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.config import CarlModelConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.original_names import original_name, our_name
 from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
-from vidrep_pipelines.models.weight_file import read_content, some_of, state_dict_in
+from vidrep_pipelines.models.weight_file import check_architecture, read_content, state_dict_in
 
 _WEIGHTS_ENTRY, _SETTINGS_ENTRY = "model_state", "cfg"
 _COUNTER = "num_batches_tracked"
@@ -153,15 +152,4 @@ def original_optimizer_state(optimizer: torch.optim.Optimizer, model: CarlModel)
 
 
 def _check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], origin: str) -> None:
-    found = [f"{name} is missing" for name in expected if name not in state and not name.endswith(_COUNTER)]
-    found += [f"{name} is unknown" for name in state if name not in expected]
-    found += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if found:
-        raise InputError(
-            f"{origin} belongs to another architecture: {some_of(found)}. "
-            "Remedy: set the model's sizes to those the checkpoint was trained with."
-        )
+    check_architecture(state, expected, origin, optional=lambda name: name.endswith(_COUNTER))

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models import weight_file
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.original_names import original_name, our_name, published_order
-from vidrep_pipelines.models.weight_file import WRAPPER_PREFIXES, read_weights, some_of
+from vidrep_pipelines.models.weight_file import WRAPPER_PREFIXES, read_weights
 
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
 _POSITION_TABLES = ("encoder.pos_embed", "decoder.positions")
@@ -78,18 +79,7 @@ def check_architecture(state: Mapping[str, Tensor], expected: Mapping[str, Tenso
         InputError: They differ; the message lists the first differences.
     """
     state = {_unwrapped(name): value for name, value in state.items()}
-    found = [f"{name} is missing" for name in expected if name not in state]
-    found += [f"{name} is unknown" for name in state if name not in expected]
-    found += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if found:
-        raise InputError(
-            f"{origin} belongs to another architecture: {some_of(found)}. "
-            "Remedy: set the model's name and sizes to those the checkpoint was trained with."
-        )
+    weight_file.check_architecture(state, expected, origin, what="model's name and sizes")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from vidrep_pipelines.models.voc.original_names import (
     our_reward_name,
 )
 from vidrep_pipelines.models.voc.reward_head import RewardHead
-from vidrep_pipelines.models.weight_file import read_weights, some_of
+from vidrep_pipelines.models.weight_file import check_architecture, read_weights
 
 _TIED, _EMBEDDING = "lm_head.weight", "transformer.wte.weight"
 _MASKS = (".attn.bias", ".attn.masked_bias")
@@ -116,17 +116,5 @@ def trained_model(config: VocModelConfig, state: Mapping[str, Tensor]) -> VocMod
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    expected = module.state_dict()
-    found = [f"{name} is missing" for name in expected if name not in state]
-    found += [f"{name} is unknown" for name in state if name not in expected]
-    found += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if found:
-        raise InputError(
-            f"{origin} belongs to another architecture: {some_of(found)}. "
-            "Remedy: set the model's sizes to those the checkpoint was trained with."
-        )
+    check_architecture(state, module.state_dict(), origin)
     module.load_state_dict(dict(state))

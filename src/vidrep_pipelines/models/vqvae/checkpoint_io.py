@@ -12,7 +12,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.original_names import original_name, our_name
-from vidrep_pipelines.models.weight_file import read_weights, some_of
+from vidrep_pipelines.models.weight_file import check_architecture, read_weights
 
 _WEIGHTS_ENTRY = "model_state_dict"
 _FROZEN_NETWORKS = "loss."
@@ -82,7 +82,7 @@ def load_into(model: VqvaeModel, state: Mapping[str, Tensor], origin: str) -> No
     """
     own = model.state_dict()
     renamed = from_original(state)
-    _check(renamed, {k: v for k, v in own.items() if not k.startswith(_TRAINING_ONLY)}, origin)
+    check_architecture(renamed, {k: v for k, v in own.items() if not k.startswith(_TRAINING_ONLY)}, origin)
     if model.codebook_average is not None:
         size = model.quantizer.size
         renamed["codebook_average.shares"] = torch.full((size,), 1 / size)
@@ -102,7 +102,7 @@ def trained_model(config: VqvaeModelConfig, state: Mapping[str, Tensor]) -> Vqva
     """
     model = VqvaeModel(config)
     weights = {name: value for name, value in state.items() if not name.startswith("discriminator.")}
-    _check(weights, model.state_dict(), "The checkpoint")
+    check_architecture(weights, model.state_dict(), "The checkpoint")
     model.load_state_dict(weights)
     return model.eval()
 
@@ -133,18 +133,3 @@ def original_optimizer_state(optimizer: torch.optim.Optimizer, model: VqvaeModel
         "state": {number: optimizer.state[parameter] for number, parameter in enumerate(parameters)},
         "param_groups": [{**group, "params": list(range(len(parameters)))}],
     }
-
-
-def _check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], origin: str) -> None:
-    found = [f"{name} is missing" for name in expected if name not in state]
-    found += [f"{name} is unknown" for name in state if name not in expected]
-    found += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if found:
-        raise InputError(
-            f"{origin} belongs to another architecture: {some_of(found)}. "
-            "Remedy: set the model's sizes to those the checkpoint was trained with."
-        )

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.weight_file import some_of
+from vidrep_pipelines.models.weight_file import check_architecture
 
 
 def load_strictly(
@@ -23,18 +22,12 @@ def load_strictly(
         InputError: They are of another architecture; the message names the tensors.
     """
     own = model.state_dict()
-    problems = [
-        f"{name} is missing" for name in own if name not in state and not name.startswith(optional or "\0")
-    ]
-    problems += [f"{name} is unknown" for name in state if name not in own]
-    problems += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in own.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if problems:
-        raise InputError(
-            f"{origin} belongs to another architecture: {some_of(problems)}. "
-            "Remedy: set the tokenizer's sizes to those the weights were trained with."
-        )
+    check_architecture(
+        state,
+        own,
+        origin,
+        optional=lambda name: name.startswith(optional),
+        what="tokenizer's sizes",
+        kind="weights were",
+    )
     model.load_state_dict({**own, **state})
