@@ -14,9 +14,9 @@ import pytest
 
 from tests.fanout.processes import running_with, wait_for
 from tests.helpers import videos
+from tests.helpers.journals import finished_rows
 from tests.helpers.project import run_pipeline, start_kedro
 from vidrep_pipelines.data.video.packet_index_file import index_to_bytes, load_packet_index
-from vidrep_pipelines.fanout.journal import journal_files, read_journal
 from vidrep_pipelines.fanout.runner import is_complete, load_parts
 
 CLIPS = 60
@@ -55,14 +55,8 @@ def start(data: Path, values: Mapping[str, Any]) -> subprocess.Popen[bytes]:
     return start_kedro("resize", data, values, data / "log.txt")
 
 
-def rows(folder: Path) -> list[dict[str, Any]]:
-    """Journal rows of the clips that were finished so far."""
-    journals = [path for root in folder.glob("_parts/**/journal") for path in journal_files(root)]
-    return [row for path in journals for _, row in read_journal(path)]
-
-
 def wait_for_rows(driver: subprocess.Popen[bytes], folder: Path, count: int) -> None:
-    wait_for(lambda: len(rows(folder)) >= count or driver.poll() is not None, "no progress")
+    wait_for(lambda: len(finished_rows(folder)) >= count or driver.poll() is not None, "no progress")
 
 
 def products(folder: Path) -> dict[str, bytes]:
@@ -115,7 +109,7 @@ def test_killed_at_twenty_moments(raw: Path, undisturbed: Path, tmp_path: Path) 
     kept: dict[Path, tuple[int, int]] = {}
     driver = start(data, values)
     for moment in range(MOMENTS):
-        wait_for_rows(driver, folder, len(rows(folder)) + generator.randint(1, 2))
+        wait_for_rows(driver, folder, len(finished_rows(folder)) + generator.randint(1, 2))
         assert driver.poll() is None, (data / "log.txt").read_text()[-2000:]
         if moment % 4:
             workers = worker_of(driver.pid)
@@ -126,7 +120,7 @@ def test_killed_at_twenty_moments(raw: Path, undisturbed: Path, tmp_path: Path) 
         driver.wait()
         wait_for(lambda: not running_with(f"VIDREP_DATA={data}"), "processes outlived their driver")
         assert not is_complete(folder)
-        for row in rows(folder):
+        for row in finished_rows(folder):
             path = folder / f"{row['id']}.mp4"
             if row["status"] == "ok":
                 kept.setdefault(path, (path.stat().st_ino, path.stat().st_mtime_ns))

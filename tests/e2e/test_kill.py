@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.journals import finished_rows
 from tests.helpers.project import TINY, kill_group, merged, start_kedro, wait_until
 
 PARAMETERS = merged(TINY, {"rsp": {"train": {"steps": 30, "checkpoint_every_steps": 5}}})
@@ -24,11 +25,6 @@ def finish(pipeline: str, data: Path, log: Path) -> None:
     assert process.wait(timeout=300) == 0, log.read_text()[-3000:]
 
 
-def journal_lines(data: Path) -> int:
-    journals = (data / "03_primary/resized_videos/_parts").rglob("*.jsonl")
-    return sum(path.read_bytes().count(b"\n") for path in journals)
-
-
 def leftovers(data: Path) -> list[str]:
     return [str(path) for path in data.rglob(".*") if ".partial-" in path.name]
 
@@ -43,16 +39,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_killed_during_resize(undisturbed: Path, tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    process = start_kedro("prepare_clips", tmp_path, PARAMETERS, log)
-    assert wait_until(lambda: journal_lines(tmp_path) >= 2 or process.poll() is not None)
-    kill_group(process)
     clips = tmp_path / "03_primary/resized_videos"
+    process = start_kedro("prepare_clips", tmp_path, PARAMETERS, log)
+    assert wait_until(lambda: len(finished_rows(clips)) >= 2 or process.poll() is not None)
+    kill_group(process)
     finished = {path: path.stat().st_mtime_ns for path in clips.rglob("*.mp4") if "_parts" not in path.parts}
-    done = {
-        json.loads(line)["id"]
-        for path in (clips / "_parts").rglob("*.jsonl")
-        for line in path.read_text().splitlines()
-    }
+    done = {row["id"] for row in finished_rows(clips)}
     finish("prepare_clips", tmp_path, log)
     kept = {path: time for path, time in finished.items() if str(path.relative_to(clips))[:-4] in done}
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())

@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.helpers.journals import finished_rows
 from tests.helpers.project import kill_group, merged, start_kedro, wait_until
 from tests.helpers.vqvae import TINY_VQVAE
-from vidrep_pipelines.fanout.journal import journal_files
 
 PIPELINE = "latent_extraction_vqvae"
 PARAMETERS = merged(
@@ -53,8 +53,7 @@ def test_killed_twice(tmp_path: Path) -> None:
     assert wait_until(lambda: log.exists() and log.read_bytes().count(b"\n") >= 5, 600)
     kill_group(process)
     process = start_kedro(PIPELINE, data, PARAMETERS, data / "log.txt")
-    journals = data / "07_model_output/vqvae/codes/_parts/journal"
-    assert wait_until(lambda: any(path.stat().st_size for path in journal_files(journals)), 600)
+    assert wait_until(lambda: bool(finished_rows(data / "07_model_output/vqvae/codes")), 600)
     kill_group(process)
     finish(data)
     assert "from update 3" in (data / "log.txt").read_text()
