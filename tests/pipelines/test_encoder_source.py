@@ -1,10 +1,12 @@
 """Encoders by name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset, CheckpointSource
@@ -16,8 +18,12 @@ from vidrep_pipelines.evaluation.encoders.config import (
     PixelEncoderConfig,
     RandomEncoderConfig,
 )
+from vidrep_pipelines.models.carl.config import CarlModelConfig
+from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.pipelines.downstream_eval.encoder_source import (
     EncoderSource,
     encoder_sources,
@@ -36,6 +42,10 @@ MODEL = RspModelConfig(
     latent_variables=4,
     latent_classes=4,
 )
+CARL = CarlModelConfig(stage_widths=(4, 8, 16, 32), stage_blocks=(1, 1, 1, 1))
+VQVAE = VqvaeModelConfig(
+    image_size=16, width=8, width_multipliers=(1, 2), groups=4, residual_blocks=1, attention_resolutions=()
+)
 RSP = CheckpointEncoderConfig(dataset="rsp.checkpoint")
 
 
@@ -44,11 +54,15 @@ def encoders(**known: EncoderConfig) -> EncodersConfig:
 
 
 def published(folder: Path, seed: int = 0, system: str = "rsp") -> Checkpoint:
-    folder.mkdir(exist_ok=True)
     torch.manual_seed(seed)
-    save_file(RspModel(MODEL).state_dict(), folder / "model.safetensors")
+    return published_model(folder, RspModel(MODEL), MODEL.model_dump(), system)
+
+
+def published_model(folder: Path, model: nn.Module, config: dict[str, Any], system: str) -> Checkpoint:
+    folder.mkdir(exist_ok=True)
+    save_file(model.state_dict(), folder / "model.safetensors")
     dataset = CheckpointDataset(filepath=folder / "checkpoint")
-    dataset.save(CheckpointSource(folder, config=MODEL.model_dump(), meta={"system": system}))
+    dataset.save(CheckpointSource(folder, config=config, meta={"system": system}))
     return dataset.load()
 
 
@@ -64,6 +78,63 @@ def test_trained_encoder_is_the_one_of_the_model(tmp_path: Path) -> None:
         tokens = model.encoder(images)[:, 1:]
     found = encoder.patch_features(images).flatten(2).transpose(1, 2)
     torch.testing.assert_close(found, tokens)
+
+
+def test_backbone_of_carl(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CarlModel(CARL).eval()
+    checkpoint = published_model(tmp_path, model, CARL.model_dump(), "carl")
+    known = {
+        "third": CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3),
+        "pooled": CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3, cell=32),
+        "last": CheckpointEncoderConfig(dataset="carl.checkpoint"),
+    }
+    third, pooled, last = map(load_encoder, encoder_sources(encoders(**known), [checkpoint]))
+    images = torch.rand(2, 3, 64, 96)
+    with torch.no_grad():
+        maps = model.backbone(images)
+    torch.testing.assert_close(last.patch_features(images), maps)
+    found = third.patch_features(images)
+    assert (third.stride, pooled.stride, last.stride) == (16, 32, 32)
+    assert found.shape == (2, 64, 4, 6)
+    averages = found.unfold(2, 2, 2).unfold(3, 2, 2).mean(dim=(-2, -1))
+    torch.testing.assert_close(pooled.patch_features(images), averages)
+    assert len({source.digest for source in encoder_sources(encoders(**known), [checkpoint])}) == 3
+
+
+def test_latents_of_vqvae(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = VqvaeModel(VQVAE).eval()
+    units = VqvaeDataConfig(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
+    content = {"model": VQVAE.model_dump(mode="json"), "data": units.model_dump(mode="json")}
+    checkpoint = published_model(tmp_path, model, content, "vqvae")
+    known = {"fine": CheckpointEncoderConfig(dataset="vqvae.checkpoint")}
+    (encoder,) = map(load_encoder, encoder_sources(encoders(**known), [checkpoint]))
+    images = torch.rand(2, 3, 32, 48)  # of another size than the training's
+    with torch.no_grad():
+        expected = model.latents(images)
+    assert (encoder.stride, encoder.mean, encoder.std) == (VQVAE.downsampling, units.mean, units.std)
+    torch.testing.assert_close(encoder.patch_features(images), expected)
+
+
+def test_cell_that_is_no_multiple_is_refused(tmp_path: Path) -> None:
+    checkpoint = published_model(tmp_path, CarlModel(CARL), CARL.model_dump(), "carl")
+    for cell in (8, 24):
+        config = CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3, cell=cell)
+        (source,) = encoder_sources(encoders(mine=config), [checkpoint])
+        with pytest.raises(ConfigurationError, match=r"known\.mine\.cell: .*16"):
+            load_encoder(source)
+
+
+def test_all_known_encoders_but_for_checkpoints_of_others(tmp_path: Path) -> None:
+    known = {
+        "vqvae": CheckpointEncoderConfig(dataset="vqvae.checkpoint"),
+        "rsp": RSP,
+        "pixels": PixelEncoderConfig(),
+    }
+    sources = encoder_sources(EncodersConfig(known=known), [published(tmp_path)])
+    assert [source.name for source in sources] == ["rsp", "pixels"]
+    assert [source.name for source in encoder_sources(EncodersConfig(known=known), [])] == ["pixels"]
 
 
 def test_digest_follows_the_weights(tmp_path: Path) -> None:

@@ -22,11 +22,11 @@ def test_kinds_are_told_apart_by_name() -> None:
             "use": ["pixels", "ours"],
         }
     )
-    assert config.selected == {
+    assert config.selected(()) == {
         "pixels": PixelEncoderConfig(),
         "ours": CheckpointEncoderConfig(dataset="rsp.checkpoint"),
     }
-    assert list(config.selected) == ["pixels", "ours"]
+    assert list(config.selected(())) == ["pixels", "ours"]
     assert config.known["floor"] == RandomEncoderConfig(depth=2)
     assert EncodersConfig.model_validate(config.model_dump(mode="json")) == config
 

@@ -1,6 +1,6 @@
 """Which encoders are evaluated: one small config per kind."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -29,6 +29,13 @@ class CheckpointEncoderConfig(_TransformerOptions):
 
     dataset: str
     """Name of the checkpoint in the catalog, such as `rsp.checkpoint`."""
+
+    stage: int | None = Field(None, ge=1, le=4)
+    """CARL: the stage of its ResNet whose output is taken. None: the last one that its head builds on."""
+
+    cell: int | None = Field(None, gt=0)
+    """VQ-VAE and CARL: features are averaged over cells of so many pixels, a multiple of their stride.
+    None: as they are."""
 
 
 class OriginalEncoderConfig(_TransformerOptions):
@@ -142,17 +149,27 @@ class EncodersConfig(FrozenConfig):
     known: Mapping[str, EncoderConfig]
     """Every encoder that can be asked for; the names are those of the reports."""
 
-    use: tuple[str, ...] = Field(min_length=1)
-    """Those that are evaluated, in the order of the reports."""
+    use: tuple[str, ...] | None = Field(None, min_length=1)
+    """Those that are evaluated, in the order of the reports. None: all known ones, without the checkpoints
+    that the pipeline does not have."""
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        strangers = [name for name in self.use if name not in self.known]
+        strangers = [name for name in self.use or () if name not in self.known]
         if strangers:
             raise ValueError(f"use names {', '.join(strangers)}, but known are {', '.join(self.known)}")
         return self
 
-    @property
-    def selected(self) -> dict[str, EncoderConfig]:
-        """The configs of those that are used."""
-        return {name: self.known[name] for name in self.use}
+    def selected(self, checkpoints: Container[str]) -> dict[str, EncoderConfig]:
+        """The configs of those that are used.
+
+        Args:
+            checkpoints: Those that there are, by their names in the catalog.
+        """
+        if self.use is not None:
+            return {name: self.known[name] for name in self.use}
+        return {
+            name: config
+            for name, config in self.known.items()
+            if not isinstance(config, CheckpointEncoderConfig) or config.dataset in checkpoints
+        }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset
 from vidrep_pipelines.evaluation.encoders.config import (
     CheckpointEncoderConfig,
     EncoderConfig,
@@ -51,7 +51,7 @@ def encoder_sources(encoders: EncodersConfig, checkpoints: Sequence[Checkpoint])
         InputError: A file of weights cannot be read.
     """
     known = {f"{checkpoint.meta['system']}.checkpoint": checkpoint for checkpoint in checkpoints}
-    return [_source(name, config, known) for name, config in encoders.selected.items()]
+    return [_source(name, config, known) for name, config in encoders.selected(known).items()]
 
 
 def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> EncoderSource:
@@ -66,7 +66,7 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
         raise ConfigurationError(
             f"encoders.use names {name}, which is {config.dataset}; this pipeline has "
             f"{', '.join(known) or 'no checkpoint'}. Remedy: run the pipeline that trains it, such as "
-            "eval_davis for rsp.checkpoint, or leave it out of encoders.use."
+            "eval_davis_systems, or leave it out of encoders.use."
         )
     checkpoint = known[config.dataset]
     weights = digest_of_file(checkpoint.weights)
@@ -75,7 +75,7 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
         config=config,
         checkpoint=checkpoint.directory.absolute(),
         system=checkpoint.meta["system"],
-        digest=digest_of(config.positions, checkpoint.config, weights),
+        digest=digest_of(config.positions, config.stage, config.cell, checkpoint.config, weights),
     )
 
 
@@ -106,20 +106,49 @@ def load_encoder(source: EncoderSource) -> "ImageEncoder":
     if not isinstance(source.config, CheckpointEncoderConfig):
         return build_encoder(source.name, source.config)
     assert source.checkpoint is not None
-    if source.system != "rsp":
-        raise ConfigurationError(
-            f"{source.name}: there is no image encoder for checkpoints of {source.system}."
-        )
-    return _rsp_encoder(source.name, source.checkpoint, source.config)
+    checkpoint = CheckpointDataset(filepath=source.checkpoint).load()
+    match source.system:
+        case "rsp":
+            return _rsp_encoder(source.name, checkpoint, source.config)
+        case "carl":
+            return _carl_encoder(source.name, checkpoint, source.config)
+        case "vqvae":
+            return _vqvae_encoder(source.name, checkpoint, source.config)
+        case _:
+            raise ConfigurationError(
+                f"{source.name}: there is no image encoder for checkpoints of {source.system}."
+            )
 
 
-def _rsp_encoder(name: str, folder: Path, config: CheckpointEncoderConfig) -> "ImageEncoder":
-    from vidrep_pipelines.datasets.checkpoint import CheckpointDataset
+def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
     from vidrep_pipelines.models.rsp.config import RspModelConfig
     from vidrep_pipelines.models.rsp.image_encoder import image_encoder
 
-    checkpoint = CheckpointDataset(filepath=folder).load()
     model = RspModelConfig.model_validate(checkpoint.config)
     encoder = image_encoder(model, checkpoint.state_dict())
     return TransformerEncoder(name, encoder, stride=model.patch_size, positions=config.positions)
+
+
+def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
+    from vidrep_pipelines.models.carl.checkpoint_io import trained_model
+    from vidrep_pipelines.models.carl.config import CarlModelConfig
+    from vidrep_pipelines.models.carl.image_encoder import BackboneStage
+
+    model = trained_model(CarlModelConfig.model_validate(checkpoint.config), checkpoint.state_dict())
+    stage = BackboneStage(model, config.stage)
+    return FeatureMapEncoder(name, stage, network_stride=stage.stride, cell=config.cell)
+
+
+def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
+    from vidrep_pipelines.models.vqvae.image_encoder import FrameLatents
+    from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+
+    trained = TrainedVqvae.load(checkpoint.directory)
+    latents = FrameLatents(trained.model)
+    units = trained.data
+    return FeatureMapEncoder(
+        name, latents, network_stride=latents.stride, cell=config.cell, mean=units.mean, std=units.std
+    )

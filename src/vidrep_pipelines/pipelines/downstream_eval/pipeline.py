@@ -8,6 +8,8 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.downstream_eval import nodes
 
 _RSP = ("rsp.checkpoint",)
+SYSTEMS = ("rsp.checkpoint", "carl.checkpoint", "vqvae.checkpoint")
+"""Checkpoints that an image encoder can be taken out of."""
 
 
 def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
