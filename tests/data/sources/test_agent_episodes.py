@@ -5,7 +5,8 @@ import pytest
 
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
-from vidrep_pipelines.data.sources.agent_episodes import AgentEpisodesConfig, BehaviorConfig, agent_requests
+from vidrep_pipelines.data.sources.agent_config import AgentEpisodesConfig, BehaviorConfig
+from vidrep_pipelines.data.sources.agent_episodes import agent_requests
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 
 WORLD = SampleWorldConfig(width=32, height=32, distractors=0)
@@ -43,6 +44,8 @@ def test_behaviors_and_scenes_are_dealt_in_turn() -> None:
     runs = [pictures_of(request) for request in requests]
     with requests[1].source.open() as episode:
         assert episode.robot == "random"
+    with requests[0].source.open() as episode:
+        assert episode.robot == "scripted_noise_0"
     assert np.array_equal(runs[0][0][0], runs[2][0][0])  # the same scene
     assert not np.array_equal(runs[0][0][0], runs[1][0][0])
     assert not np.array_equal(runs[1][2], runs[3][2])  # the same policy, other draws

@@ -1,62 +1,22 @@
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
+from tests.helpers.control import OBSERVATION, FakeEnvironment, write_policy
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, MissingExtraError
 from vidrep_pipelines.data.frame_store.config import FramesConfig
-from vidrep_pipelines.data.sources import dm_control_episodes
-from vidrep_pipelines.data.sources.dm_control_episodes import (
-    ControlConfig,
-    collect,
-    control_requests,
-    load_environment,
-)
-from vidrep_pipelines.data.sources.dm_control_policies import ControlBehavior, read_actor, run_actor
+from vidrep_pipelines.data.sources import dm_control_episodes, dm_control_policies
+from vidrep_pipelines.data.sources.dm_control_actor import read_actor, run_actor
+from vidrep_pipelines.data.sources.dm_control_config import ControlBehavior, ControlConfig
+from vidrep_pipelines.data.sources.dm_control_episodes import collect, control_requests, load_environment
+from vidrep_pipelines.data.sources.dm_control_gaits import Gait, gait_of
 
 FRAMES = FramesConfig(height=16, width=16, min_frames=2)
 CONFIG = ControlConfig(episodes=3, size=16)
-
-
-class FakePhysics:
-    """Renders the number of steps so far."""
-
-    def __init__(self) -> None:
-        self.model = SimpleNamespace(vis=SimpleNamespace(quality=SimpleNamespace(offsamples=4)))
-        self.steps, self.renders = 0, list[dict[str, Any]]()
-
-    def render(self, **options: Any) -> NDArray[np.uint8]:
-        self.renders.append({**options, "samples": self.model.vis.quality.offsamples})
-        return np.full((options["height"], options["width"], 3), self.steps, np.uint8)
-
-
-class FakeEnvironment:
-    """Ends after eleven control steps; the reward is the sum of the action, the last discount zero."""
-
-    def __init__(self) -> None:
-        self.physics, self.actions = FakePhysics(), list[NDArray[np.floating[Any]]]()
-
-    def action_spec(self) -> Any:
-        return SimpleNamespace(shape=(2,), minimum=np.array([-1.0, 0.0]), maximum=np.array([1.0, 2.0]))
-
-    def reset(self) -> Any:
-        return self._step(None)
-
-    def step(self, action: NDArray[np.floating[Any]]) -> Any:
-        self.physics.steps += 1
-        self.actions.append(action.copy())
-        return self._step(float(action.sum()))
-
-    def _step(self, reward: float | None) -> Any:
-        over = self.physics.steps == 11
-        observation = {"position": np.full(2, self.physics.steps), "height": 0.5}
-        discount = None if reward is None else float(not over)
-        return SimpleNamespace(observation=observation, reward=reward, discount=discount, last=lambda: over)
 
 
 def collected(
@@ -91,27 +51,39 @@ def test_quality_decides_what_is_rendered() -> None:
     assert plain["render_flag_overrides"] == {} and plain["samples"] == 4 and plain["camera_id"] == 2
 
 
-def test_a_trained_actor_acts_within_bounds(tmp_path: Path) -> None:
-    path = tmp_path / "actor.safetensors"
-    rng = np.random.default_rng(0)
-    shapes = {"layers.0": (4, 3), "layers.1": (2, 4)}
-    weights = {f"{k}.weight": rng.normal(size=v).astype(np.float32) for k, v in shapes.items()}
-    biases = {f"{k}.bias": np.zeros(v[0], np.float32) for k, v in shapes.items()}
-    save_file(weights | biases, path)
-    state = np.array([1.0, 1.0, 0.5], np.float32)
-    hidden = np.maximum(weights["layers.0.weight"] @ state, 0)
-    wanted = np.tanh(weights["layers.1.weight"] @ hidden)
-    np.testing.assert_allclose(run_actor(read_actor(path), state), wanted, rtol=1e-5)
-    episode = collected(ControlBehavior(policy="actor", actor=path))[1]
-    first = run_actor(read_actor(path), episode.states[0])
+def test_a_trained_policy_acts_within_bounds(tmp_path: Path) -> None:
+    path = write_policy(tmp_path / "actor.safetensors")
+    episode = collected(ControlBehavior(policy="trained", actor=path))[1]
+    first = run_actor(read_actor(path, OBSERVATION), episode.states[0])
     np.testing.assert_allclose(episode.actions[0], [first[0], first[1] + 1], rtol=1e-5)
-    noisy = collected(ControlBehavior(policy="actor", actor=path, noise=0.5))[1]
+    noisy = collected(ControlBehavior(policy="trained", actor=path, noise=0.5))[1]
     assert (noisy.actions != episode.actions).any() and noisy.actions[:, 1].min() >= 0
-    with pytest.raises(InputError, match="states of 3 numbers, this task has 5"):
-        run_actor(read_actor(path), np.zeros(5, np.float32))
-    path.write_bytes(b"")
-    with pytest.raises(InputError, match="is no trained policy"):
-        read_actor(path)
+    assert (episode.robot, noisy.robot) == ("trained_noise_0", "trained_noise_0.5")
+
+
+def test_a_gait_swings_in_time_and_not_with_the_number_of_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    swing = Gait(frequency=2.5, amplitude=(1.0, 0.5), phase=(0.0, np.pi / 2), offset=(0.0, 0.25))
+    monkeypatch.setattr(dm_control_policies, "gait_of", lambda domain: swing)
+    episode = collected(ControlBehavior(policy="scripted"))[1]
+    angle = 2 * np.pi * 2.5 * np.arange(6) * 0.02  # an action takes two control steps of 0.01 seconds
+    expected = np.stack([np.sin(angle), 1 + 0.25 + 0.5 * np.cos(angle)], axis=1)
+    np.testing.assert_allclose(episode.actions, expected, atol=1e-6)
+    once = collected(ControlBehavior(policy="scripted"), CONFIG.model_copy(update={"action_repeat": 1}))[1]
+    np.testing.assert_allclose(once.actions[::2], episode.actions, atol=1e-6)
+
+
+@pytest.mark.parametrize("domain", ["cheetah", "walker"])
+def test_gaits_are_of_six_joints_within_bounds(domain: str) -> None:
+    actions = np.stack([gait_of(domain).action(seconds) for seconds in np.linspace(0, 2, 101)])
+    assert actions.shape == (101, 6) and np.abs(actions).max() == 1 and actions.std(axis=0).min() > 0.1
+
+
+def test_a_domain_without_a_gait_says_which_have_one() -> None:
+    config = CONFIG.model_copy(update={"domain": "finger"})
+    with pytest.raises(
+        ConfigurationError, match=r"scripted policy for finger, only for cheetah, walker\. Rem"
+    ):
+        collected(ControlBehavior(policy="scripted"), config)
 
 
 def test_requests_deal_behaviors_and_their_digests_know_the_science(
@@ -128,8 +100,31 @@ def test_requests_deal_behaviors_and_their_digests_know_the_science(
     assert more[0].digest == requests[0].digest
     published = control_requests(config.model_copy(update={"quality": "published"}), FRAMES)
     assert published[0].digest != requests[0].digest
-    with pytest.raises(ConfigurationError, match="set actor"):
-        control_requests(config.model_copy(update={"behaviors": (ControlBehavior(policy="actor"),)}), FRAMES)
+
+
+def test_the_trained_policy_of_the_pipeline_acts_where_no_other_is_named(tmp_path: Path) -> None:
+    named, own = (write_policy(tmp_path / f"{name}.safetensors", seed) for seed, name in enumerate("ab"))
+    behaviors = (ControlBehavior(policy="trained"), ControlBehavior(policy="trained", actor=named))
+    config = CONFIG.model_copy(update={"behaviors": behaviors})
+    sources: list[Any] = [request.source for request in control_requests(config, FRAMES, own)]
+    assert [source.behavior.actor for source in sources] == [own, named, own]
+    before = [source.digest for source in sources]
+    write_policy(own, seed=7)
+    after = [request.source.digest for request in control_requests(config, FRAMES, own)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, False]
+    with pytest.raises(ConfigurationError, match="the policy 'trained' needs a policy"):
+        control_requests(config, FRAMES)
+    with pytest.raises(InputError, match=r"no trained policy .*c\.safetensors"):
+        control_requests(config, FRAMES, tmp_path / "c.safetensors")
+
+
+def test_noise_levels_are_dealt_to_a_trained_or_scripted_policy() -> None:
+    def dealt(**changes: Any) -> list[str]:
+        return [behavior.name for behavior in ControlConfig(**changes).dealt]
+
+    assert dealt() == ["smooth", "uniform"]
+    assert dealt(policy="scripted", noise=(0.0, 0.5)) == ["scripted_noise_0", "scripted_noise_0.5"]
+    assert dealt(policy="trained", behaviors=({"policy": "uniform"},)) == ["uniform"]
 
 
 def fake_suite(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +145,8 @@ def test_unknown_tasks_are_named_and_known_ones_seeded(monkeypatch: pytest.Monke
 
 
 def test_a_missing_simulator_or_renderer_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "dm_control", None)
+    for name in ("dm_control", "dm_control.suite"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=r"vidrep-pipelines\[robots\]"):
         load_environment("cheetah", "run", 0)
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -6,59 +7,40 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.helpers.replay_buffers import LENGTHS, SIDE, make_columns, write_buffer
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest, prepare_episode
 from vidrep_pipelines.data.frame_store.shard import read_views
-from vidrep_pipelines.data.sources.replay_buffer import buffer_requests, episode_rows
+from vidrep_pipelines.data.sources.replay_buffer import buffer_facts
+from vidrep_pipelines.data.sources.replay_buffer_files import buffer_requests, list_buffers, read_facts_item
 
-LENGTHS, SIDE = (5, 7), 8
 FRAMES = FramesConfig(height=SIDE, width=SIDE, min_frames=2)
 
 
-def make_columns(stack: int = 1) -> dict[str, Any]:
-    """Two episodes in the published layout; the numbers of a row tell which it is."""
-    rows = sum(LENGTHS)
-    pictures = np.random.default_rng(0).integers(0, 256, (rows, 3 * stack, SIDE, SIDE), dtype=np.uint8)
-    kinds = np.concatenate([[0, *[1] * (length - 2), 2] for length in LENGTHS])
-    actions = np.arange(rows * 2, dtype=np.float32).reshape(rows, 2) / 100
-    columns = {
-        "observation": pictures,
-        "action": actions,
-        "reward": np.arange(rows, dtype=np.float32),
-        "discount": np.where(kinds == 2, 0.0, 1.0).astype(np.float32),
-        "step_type": kinds,
-    }
-    columns["action"][kinds == 0] = 0
-    return columns
+def facts_of(listing: pd.DataFrame) -> pd.DataFrame:
+    """The manifest that reading all files leads to."""
+    rows = [{"status": "ok", "error": None, **read_facts_item(path, {})} for path in listing["path"]]
+    return pd.DataFrame(rows).assign(id=listing["id"])
 
 
-def write(path: Path, columns: dict[str, Any]) -> Path:
-    if path.suffix == ".npz":
-        np.savez(path, **columns)
-        return path
-    with h5py.File(path, "w") as file:
-        for name, values in columns.items():
-            file[name] = values
-    return path
-
-
-def requests_for(path: Path) -> list[EpisodeRequest]:
-    row = {"id": "expert/cheetah", "path": str(path), "bytes": path.stat().st_size, "mtime_ns": 1}
-    return buffer_requests(pd.DataFrame([row]), FRAMES)
+def requests_for(root: Path) -> list[EpisodeRequest]:
+    listing = list_buffers(root)
+    return buffer_requests(listing, facts_of(listing), FRAMES)
 
 
 @pytest.mark.parametrize("suffix", [".hdf5", ".npz"])
 @pytest.mark.parametrize("stack", [1, 3])
 def test_episodes_with_newest_frames_and_outcomes_of_actions(suffix: str, stack: int, tmp_path: Path) -> None:
     columns = make_columns(stack)
-    requests = requests_for(write(tmp_path / f"buffer{suffix}", columns))
+    write_buffer(tmp_path / f"expert/cheetah{suffix}", columns)
+    requests = requests_for(tmp_path)
     assert [request.id for request in requests] == ["expert/cheetah_0000", "expert/cheetah_0001"]
     start = 0
     for request, length in zip(requests, LENGTHS, strict=True):
         rows = slice(start, start + length)
         facts = prepare_episode(request, {".h5": tmp_path / "episode.h5"})
-        assert facts["robot"] == "cheetah" and facts["frames"] == length
+        assert facts["robot"] == "expert" and facts["frames"] == length
         (view,) = read_views(tmp_path / "episode.h5")
         np.testing.assert_array_equal(view.actions, columns["action"][rows][1:])
         np.testing.assert_array_equal(view.outcomes[:, 0], columns["reward"][rows][1:])
@@ -74,8 +56,9 @@ def test_a_file_without_step_types_is_one_episode_and_pictures_may_be_channels_l
     pictures = columns.pop("observation").transpose(0, 2, 3, 1)
     for name in ("step_type", "discount"):
         del columns[name]
-    path = write(tmp_path / "episode.npz", {**columns, "image": pictures})
-    (request,) = requests_for(path)
+    write_buffer(tmp_path / "episode.npz", {**columns, "image": pictures})
+    (request,) = requests_for(tmp_path)
+    assert request.id == "episode"
     with request.source.open() as episode:
         (view,) = episode.views
         np.testing.assert_array_equal(np.stack(list(view.pictures)), pictures)
@@ -90,6 +73,8 @@ def faulty(name: str) -> dict[str, Any]:
         del columns["observation"]
     if name == "short":
         columns["reward"] = columns["reward"][:-1]
+    if name == "flat":
+        columns["action"] = columns["action"][:, 0]
     if name == "cut off":
         columns = {key: values[:-1] for key, values in columns.items()}
     return columns
@@ -101,12 +86,21 @@ def faulty(name: str) -> dict[str, Any]:
         ("no reward", r"lacks reward; it has action.*Remedy"),
         ("no pictures", "lacks observation or image"),
         ("short", r"reward \(11\) and action \(12\) differ in length"),
+        ("flat", r"actions are \(12,\), expected \(N, A\)\. Remedy"),
         ("cut off", "step_type does not mark episodes"),
     ],
 )
 def test_files_in_another_layout_are_refused(name: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
-        episode_rows(write(tmp_path / "buffer.hdf5", faulty(name)))
+        buffer_facts(write_buffer(tmp_path / "buffer.hdf5", faulty(name)))
+
+
+def test_rewards_may_be_columns(tmp_path: Path) -> None:
+    columns = make_columns()
+    columns |= {name: columns[name][:, None] for name in ("reward", "discount")}
+    write_buffer(tmp_path / "buffer.hdf5", columns)
+    with requests_for(tmp_path)[0].source.open() as episode:
+        np.testing.assert_array_equal(episode.outcomes[:, 0], columns["reward"][1 : LENGTHS[0], 0])
 
 
 @pytest.mark.parametrize("suffix", [".hdf5", ".npz"])
@@ -114,13 +108,49 @@ def test_damaged_files_are_named(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"buffer{suffix}"
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(InputError, match=f"buffer{suffix} is no readable replay buffer"):
-        episode_rows(path)
+        buffer_facts(path)
 
 
 @pytest.mark.parametrize(("column", "what"), [("action", "action"), ("reward", "reward or discount")])
 def test_numbers_that_are_not_finite_are_found(column: str, what: str, tmp_path: Path) -> None:
     columns = make_columns()
     columns[column][LENGTHS[0] + 2] = np.nan
-    request = requests_for(write(tmp_path / "buffer.hdf5", columns))[1]
+    write_buffer(tmp_path / "raw/buffer.hdf5", columns)
+    request = requests_for(tmp_path / "raw")[1]
     with pytest.raises(InputError, match=f"row {LENGTHS[0] + 2}: the {what} is not a finite"):
         prepare_episode(request, {".h5": tmp_path / "episode.h5"})
+
+
+def test_episodes_are_grouped_by_folder_else_by_file(tmp_path: Path) -> None:
+    for name in ("expert/one.hdf5", "random/84px/two.hdf5", "three.hdf5"):
+        write_buffer(tmp_path / name, make_columns())
+    groups: list[Any] = [request.source for request in requests_for(tmp_path)]
+    assert [source.robot for source in groups[::2]] == ["expert", "random/84px", "three"]
+
+
+def test_folders_without_buffers_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"dmc\.replay_buffer: there is no replay buffer below .*Remedy"):
+        list_buffers(tmp_path)
+
+
+def test_a_buffer_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    for name in ("good", "bad"):
+        write_buffer(tmp_path / f"{name}.hdf5", make_columns())
+    listing = list_buffers(tmp_path)
+    facts = facts_of(listing)
+    facts.loc[facts["id"] == "bad", ["status", "error"]] = ["failed", "bad.hdf5 lacks reward"]
+    assert [request.id for request in buffer_requests(listing, facts, FRAMES)] == ["good_0000", "good_0001"]
+    none = facts.assign(status="failed", error="it lacks reward")
+    with pytest.raises(InputError, match=r"None of 2 replay buffers can be read\. it lacks reward"):
+        buffer_requests(listing, none, FRAMES)
+
+
+def test_episodes_of_different_sizes_are_named(tmp_path: Path) -> None:
+    for name, side in (("a", SIDE), ("b", SIDE), ("c", 2 * SIDE)):
+        write_buffer(tmp_path / f"{name}.hdf5", make_columns(side=side))
+    expected = (
+        "dmc.replay_buffer: the episodes are of different sizes: 8x8 pictures and 2 numbers per action in "
+        "2 files, such as a; 16x16 pictures and 2 numbers per action in 1 files, such as c. Remedy"
+    )
+    with pytest.raises(InputError, match=re.escape(expected)):
+        requests_for(tmp_path)

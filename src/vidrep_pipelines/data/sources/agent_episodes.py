@@ -6,60 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
+from vidrep_pipelines.data.sources.agent_config import AgentEpisodesConfig, BehaviorConfig
 from vidrep_pipelines.data.sources.sample_world.activities.base import Activity
 from vidrep_pipelines.data.sources.sample_world.config import ActivityName, SampleWorldConfig
 from vidrep_pipelines.data.sources.sample_world.episode import render_episode, run_episode
-from vidrep_pipelines.data.sources.sample_world.policy import Policy, PolicyName, named_policy
+from vidrep_pipelines.data.sources.sample_world.policy import Policy, named_policy
 from vidrep_pipelines.data.sources.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.sample_world.world import World
 
-_COLLECTION = 1
+_COLLECTION = 2
 """Version of what equal parameters lead to: raised when the episodes change."""
-
-
-class BehaviorConfig(FrozenConfig):
-    """Who acts."""
-
-    policy: PolicyName = "scripted"
-    """``scripted`` does the activity, ``random`` moves the joints smoothly at random."""
-
-    noise: float = Field(0.1, ge=0, le=1)
-    """Standard deviation of the scripted policy's disturbance, as a share of the full joint speed."""
-
-
-class AgentEpisodesConfig(FrozenConfig):
-    """Which episodes are collected."""
-
-    world: SampleWorldConfig = SampleWorldConfig(width=84, height=84, distractors=1)
-    """The world and its camera; of its clips only the pictures' settings count here."""
-
-    activity: ActivityName = "push"
-    """What is rewarded."""
-
-    behaviors: tuple[BehaviorConfig, ...] = Field(
-        (BehaviorConfig(), BehaviorConfig(noise=0.5), BehaviorConfig(policy="random")), min_length=1
-    )
-    """Dealt to the episodes in turn. A mix makes values differ: random episodes alone earn near zero."""
-
-    episodes: int = Field(60, ge=1)
-    """Number of episodes. More of them leave the earlier ones as they are."""
-
-    frames: int = Field(81, ge=16)
-    """Length of every episode: one more than its steps."""
-
-    scenes: int | None = Field(None, ge=1)
-    """Different looks and starts, dealt in turn. None: every episode has its own."""
-
-    seed: int = 0
-    """Everything that is drawn follows from it."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +63,7 @@ class AgentEpisode:
         pictures = (frame.pixels for frame in render_episode(run, self.world))
         rewards = run.rewards[1:]
         yield Episode(
-            robot=self.behavior.policy,
+            robot=self.behavior.name,
             views=[EpisodeView(NO_CAMERA, self.frames, pictures)],
             states=run.states,
             actions=run.actions[:-1],

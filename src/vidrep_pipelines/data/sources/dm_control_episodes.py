@@ -3,28 +3,26 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
-from vidrep_pipelines.common.errors import ConfigurationError, MissingExtraError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError, MissingExtraError
 from vidrep_pipelines.common.extras import require_extra
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
-from vidrep_pipelines.data.sources.dm_control_policies import ControlBehavior, control_policy
+from vidrep_pipelines.data.sources.dm_control_config import ControlBehavior, ControlConfig
+from vidrep_pipelines.data.sources.dm_control_policies import control_policy
+from vidrep_pipelines.data.sources.dm_control_rendering import HOW_TO_RENDER, choose_renderer
 
-_COLLECTION = 1
-_SEED_LIMIT = 2**32
-_HOW_TO_RENDER = (
-    "Remedy: set MUJOCO_GL=egl before the start (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri), or "
-    "MUJOCO_GL=osmesa with PYOPENGL_PLATFORM=osmesa (libosmesa6)."
-)
+_COLLECTION = 2
+_DEALT = {"policy", "noise", "behaviors"}
+SEED_LIMIT = 2**32
 
 Observation = Mapping[str, NDArray[np.floating[Any]] | float]
 
@@ -50,43 +48,14 @@ class ControlEnvironment(Protocol):
     def action_spec(self) -> Any:
         """``shape``, ``minimum`` and ``maximum`` of actions."""
 
+    def control_timestep(self) -> float:
+        """Seconds between control steps."""
+
     def reset(self) -> TimeStep:
         """Begins an episode."""
 
     def step(self, action: NDArray[np.floating[Any]]) -> TimeStep:
         """Carries out an action."""
-
-
-class ControlConfig(FrozenConfig):
-    """Which episodes are collected. The defaults are those of V-D4RL and of the published system."""
-
-    domain: str = "cheetah"
-    """For example ``cheetah`` or ``walker``."""
-
-    task: str = "run"
-    """For example ``run`` or ``walk``."""
-
-    episodes: int = Field(50, ge=1)
-    """Number of episodes."""
-
-    behaviors: tuple[ControlBehavior, ...] = Field((ControlBehavior(),), min_length=1)
-    """Dealt to the episodes in turn. Random actions alone earn next to nothing."""
-
-    action_repeat: int = Field(2, ge=1)
-    """Control steps per action; the rewards of these are added up."""
-
-    size: int = Field(84, ge=16)
-    """Side of the rendered pictures in pixels."""
-
-    camera: int = Field(0, ge=0)
-    """Number of the camera; 2 for ``quadruped``."""
-
-    quality: Literal["fast", "published"] = "fast"
-    """``fast``: without shadows, reflections and multisampling, 6 to 8 times faster in software. The pictures
-    differ a little (a walker has no shadow), so that encoders of one kind should not get the other."""
-
-    seed: int = 0
-    """Everything that is drawn follows from it."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +76,8 @@ class ControlEpisode:
 
     @property
     def digest(self) -> str:
-        """Changes with all that the episode depends on, also with the actor's weights."""
-        science = self.config.model_dump(exclude={"episodes", "behaviors", "seed"})
+        """Changes with all that the episode depends on, also with the weights of a trained policy."""
+        science = self.config.model_dump(exclude={"episodes", *_DEALT, "training", "seed"})
         actor = None if self.behavior.actor is None else digest_of_file(self.behavior.actor)
         behavior = self.behavior.model_dump(exclude={"actor"})
         return digest_of(_COLLECTION, science, behavior, actor, self.seed)
@@ -121,30 +90,50 @@ class ControlEpisode:
             MissingExtraError: dm_control is not installed.
             ConfigurationError: There is no such task, or nothing to render with.
         """
-        environment = load_environment(self.config.domain, self.config.task, self.seed % _SEED_LIMIT)
+        environment = load_environment(self.config.domain, self.config.task, self.seed % SEED_LIMIT)
         yield collect(environment, self.config, self.behavior, self.seed)
 
 
-def control_requests(config: ControlConfig, frames: FramesConfig) -> list[EpisodeRequest]:
+def control_requests(
+    config: ControlConfig, frames: FramesConfig, trained: Path | None = None
+) -> list[EpisodeRequest]:
     """What to prepare, one request per episode.
 
+    Args:
+        config: The episodes.
+        frames: How their frames are stored.
+        trained: The policy of behaviors that act by a trained one and do not name its file.
+
     Raises:
-        ConfigurationError: An actor is to act, but its file is not named.
+        ConfigurationError: A trained policy is to act, and there is none.
+        InputError: Its file does not exist.
     """
-    if any(behavior.policy == "actor" and behavior.actor is None for behavior in config.behaviors):
-        raise ConfigurationError("behaviors: the policy 'actor' needs its file; set actor.")
+    behaviors = [_with_actor(behavior, trained) for behavior in config.dealt]
     return [
         EpisodeRequest(
             ControlEpisode(
-                trajectory=f"{config.domain}_{config.task}_{number:04d}",
+                trajectory=f"{config.name}_{number:04d}",
                 config=config,
-                behavior=config.behaviors[number % len(config.behaviors)],
+                behavior=behaviors[number % len(behaviors)],
                 seed=seed_for(config.seed, config.domain, config.task, number),
             ),
             frames,
         )
         for number in range(config.episodes)
     ]
+
+
+def _with_actor(behavior: ControlBehavior, trained: Path | None) -> ControlBehavior:
+    if behavior.policy != "trained":
+        return behavior.model_copy(update={"actor": None})
+    actor = behavior.actor or trained
+    if actor is None:
+        raise ConfigurationError(
+            "dmc.control.behaviors: the policy 'trained' needs a policy. Remedy: name its file (actor)."
+        )
+    if not actor.is_file():
+        raise InputError(f"dmc.control.behaviors: there is no trained policy {actor}. Remedy: correct actor.")
+    return behavior.model_copy(update={"actor": actor.absolute()})
 
 
 def load_environment(domain: str, task: str, seed: int) -> ControlEnvironment:
@@ -154,13 +143,14 @@ def load_environment(domain: str, task: str, seed: int) -> ControlEnvironment:
         MissingExtraError: dm_control is not installed.
         ConfigurationError: There is no such task, or nothing to render with.
     """
+    choose_renderer()
     try:
         suite: Any = require_extra("dm_control.suite", "robots")
     except MissingExtraError:
         raise
     except (ImportError, RuntimeError, AttributeError) as error:  # what its OpenGL loaders raise
         raise ConfigurationError(
-            f"dm_control finds nothing to render with ({error}). {_HOW_TO_RENDER}"
+            f"dm_control finds nothing to render with ({error}). {HOW_TO_RENDER}"
         ) from error
     if (domain, task) not in suite.ALL_TASKS:
         known = ", ".join(sorted({name for name, _ in suite.ALL_TASKS}))
@@ -181,25 +171,26 @@ def collect(
         seed: Of the policy's draws.
 
     Raises:
-        InputError: The actor's file cannot be used.
-        ConfigurationError: There is nothing to render with.
+        InputError: The trained policy's file cannot be used.
+        ConfigurationError: There is nothing to render with, or no gait for the domain.
     """
     if config.quality == "fast":  # takes effect before the first picture only
         environment.physics.model.vis.quality.offsamples = 0
-    act = control_policy(behavior, environment.action_spec(), seed)
-    step = environment.reset()
+    step, seconds = environment.reset(), environment.control_timestep() * config.action_repeat
+    observation = {name: np.size(value) for name, value in step.observation.items()}
+    act = control_policy(behavior, config.domain, seconds, environment.action_spec(), observation, seed)
     frames, states = [_render(environment, config)], [flat_observation(step.observation)]
     actions, outcomes = list[NDArray[np.float32]](), list[tuple[float, float]]()
     while not step.last():
         action = act(states[-1])
-        step, reward = _repeat(environment, action, config.action_repeat)
+        step, reward = repeat_action(environment, action, config.action_repeat)
         frames.append(_render(environment, config))
         states.append(flat_observation(step.observation))
         actions.append(action.astype(np.float32))
         outcomes.append((reward, 1.0 if step.discount is None else float(step.discount)))
     views = [EpisodeView(NO_CAMERA, len(frames), iter(frames))]
     arrays = (np.stack(states), np.stack(actions), np.array(outcomes, np.float32))
-    return Episode(behavior.policy, views, *arrays)
+    return Episode(behavior.name, views, *arrays)
 
 
 def flat_observation(observation: Observation) -> NDArray[np.float32]:
@@ -207,10 +198,10 @@ def flat_observation(observation: Observation) -> NDArray[np.float32]:
     return np.concatenate([np.ravel(value) for value in observation.values()]).astype(np.float32)
 
 
-def _repeat(
+def repeat_action(
     environment: ControlEnvironment, action: NDArray[np.float64], times: int
 ) -> tuple[TimeStep, float]:
-    """The last step, and the sum of the rewards; less often if the episode ends."""
+    """Carries out an action several times, or until the episode ends: the last step, and all rewards."""
     reward = 0.0
     for _ in range(times):
         step = environment.step(action)
@@ -227,5 +218,5 @@ def _render(environment: ControlEnvironment, config: ControlConfig) -> NDArray[n
             height=config.size, width=config.size, camera_id=config.camera, render_flag_overrides=flags
         )
     except (ImportError, RuntimeError, AttributeError) as error:
-        raise ConfigurationError(f"dm_control cannot render ({error}). {_HOW_TO_RENDER}") from error
+        raise ConfigurationError(f"dm_control cannot render ({error}). {HOW_TO_RENDER}") from error
     return np.ascontiguousarray(picture)

@@ -15,16 +15,11 @@ from zipfile import BadZipFile
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
-from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
-
-SUFFIXES = (".hdf5", ".h5", ".npz")
 
 _READING = 1
 _PICTURES = ("observation", "image")
@@ -67,12 +62,13 @@ class ReplayBufferEpisode:
             InputError: The file cannot be read, lacks a column, or has numbers that are not finite.
         """
         rows = slice(self.start, self.stop)
-        with _opened(self.path) as columns:
+        with opened_columns(self.path) as columns:
             name = next(name for name in _PICTURES if name in columns)
             frames = _newest_frames(columns[name][rows], self.path)
             actions, rewards = (columns[name][rows].astype(np.float32) for name in ("action", "reward"))
+            rewards = rewards.reshape(len(frames))
             discounts = columns["discount"][rows] if "discount" in columns else np.ones(len(rewards))
-        outcomes = np.stack([rewards, discounts.astype(np.float32)], axis=1)
+        outcomes = np.stack([rewards, discounts.astype(np.float32).reshape(len(frames))], axis=1)
         for what, values in (("action", actions[1:]), ("reward or discount", outcomes[1:])):
             bad = ~np.isfinite(values).all(axis=1)
             if bad.any():
@@ -85,38 +81,40 @@ class ReplayBufferEpisode:
         yield Episode(self.robot, views, nothing, actions[1:], outcomes[1:])
 
 
-def buffer_requests(listing: pd.DataFrame, frames: FramesConfig) -> list[EpisodeRequest]:
-    """One request per episode of the listed files.
+@dataclass(frozen=True)
+class BufferFacts:
+    """What is in a file.
 
-    Args:
-        listing: One row per file: id, path, bytes, mtime_ns; the id becomes the beginning of the names.
-        frames: How their frames are prepared.
-
-    Raises:
-        InputError: A file cannot be read, or a column is missing or of another length.
+    Attributes:
+        episodes: First row of every episode, and the row after its last.
+        height: Of the pictures.
+        width: Of the pictures.
+        actions: Numbers in an action.
     """
-    requests: list[EpisodeRequest] = []
-    for name, path, size, time in listing[["id", "path", "bytes", "mtime_ns"]].itertuples(index=False):
-        stamp, robot = f"{size}-{time}", Path(name).name
-        for number, (start, stop) in enumerate(episode_rows(Path(path))):
-            trajectory = f"{name}_{number:04d}"
-            episode = ReplayBufferEpisode(trajectory, Path(path), start, stop, robot, stamp)
-            requests.append(EpisodeRequest(episode, frames))
-    return requests
+
+    episodes: list[tuple[int, int]]
+    height: int
+    width: int
+    actions: int
 
 
-def episode_rows(path: Path) -> list[tuple[int, int]]:
-    """First row of every episode, and the row after its last.
+def buffer_facts(path: Path) -> BufferFacts:
+    """Looks into a file; of HDF5, no pictures are read.
 
     Raises:
         InputError: The file cannot be read, or a column is missing or of another length, or episodes do not
             begin and end in turns.
     """
-    with _opened(path) as columns:
-        rows = len(columns["action"])
+    with opened_columns(path) as columns:
+        rows, actions = len(columns["action"]), columns["action"].shape[1]
+        pictures = next(columns[name] for name in _PICTURES if name in columns)
+        height, width = _size(pictures.shape, pictures.dtype, path)
         kinds = columns["step_type"][:] if "step_type" in columns else None
-    if kinds is None:
-        return [(0, rows)]
+    episodes = [(0, rows)] if kinds is None else _episodes(kinds, rows, path)
+    return BufferFacts(episodes, height, width, actions)
+
+
+def _episodes(kinds: NDArray[np.integer[Any]], rows: int, path: Path) -> list[tuple[int, int]]:
     starts, lasts = (np.flatnonzero(kinds == kind) for kind in (_FIRST, _LAST))
     stops = lasts + 1
     in_turns = len(starts) and starts[0] == 0 and stops[-1:] == rows
@@ -129,7 +127,7 @@ def episode_rows(path: Path) -> list[tuple[int, int]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Columns]:
+def opened_columns(path: Path) -> Iterator[Columns]:
     """The columns of a file, after a check of their names and lengths."""
     try:
         if path.suffix == ".npz":
@@ -155,6 +153,11 @@ def _check(columns: Columns, path: Path) -> None:
             f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(columns))}. "
             "Remedy: a file in the layout of V-D4RL."
         )
+    if len(columns["action"].shape) != 2:
+        raise InputError(
+            f"{path}: actions are {columns['action'].shape}, expected (N, A). Remedy: one row of numbers per "
+            "action, also if it is a single number."
+        )
     known = [name for name in (*_PICTURES, "reward", "discount", "step_type") if name in columns]
     rows = len(columns["action"])
     uneven = [f"{name} ({len(columns[name])})" for name in known if len(columns[name]) != rows]
@@ -164,12 +167,18 @@ def _check(columns: Columns, path: Path) -> None:
 
 def _newest_frames(pictures: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
     """(T, 3 f, H, W) or (T, H, W, 3) to (T, H, W, 3)."""
-    if pictures.ndim != 4 or pictures.dtype != np.uint8:
-        raise InputError(
-            f"{path}: pictures are {pictures.dtype} {pictures.shape}, expected uint8 (N, 3, H, W)."
-        )
+    _size(pictures.shape, pictures.dtype, path)
     if pictures.shape[-1] == 3:
         return pictures
-    if pictures.shape[1] % 3:
-        raise InputError(f"{path}: pictures have {pictures.shape[1]} channels, expected 3 for each frame.")
     return np.ascontiguousarray(pictures[:, -3:].transpose(0, 2, 3, 1))
+
+
+def _size(shape: tuple[int, ...], kind: np.dtype[Any], path: Path) -> tuple[int, int]:
+    """Height and width of pictures of that shape."""
+    if len(shape) != 4 or kind != np.uint8:
+        raise InputError(f"{path}: pictures are {kind} {shape}, expected uint8 (N, 3, H, W).")
+    if shape[-1] == 3:
+        return shape[1], shape[2]
+    if shape[1] % 3:
+        raise InputError(f"{path}: pictures have {shape[1]} channels, expected 3 for each frame.")
+    return shape[2], shape[3]

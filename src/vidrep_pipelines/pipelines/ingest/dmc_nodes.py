@@ -1,0 +1,118 @@
+"""Nodes that collect or read episodes and turn them into a frame store."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.video_file import Film
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.config import FoldersConfig
+from vidrep_pipelines.pipelines.ingest.dmc_config import DmcConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+else:
+    FrameStore = Any  # its module takes seconds to import
+
+_FILM_RATE = 12
+_WEEK = 7 * 24 * 3600.0  # seconds
+
+
+def list_buffers(dmc: DmcConfig) -> pd.DataFrame:
+    """The files below ``dmc.replay_buffer``; none when it is not set."""
+    from vidrep_pipelines.data.sources import replay_buffer_files
+
+    if dmc.replay_buffer is None:
+        return pd.DataFrame(columns=replay_buffer_files.FILE_COLUMNS)
+    return replay_buffer_files.list_buffers(dmc.replay_buffer)
+
+
+def read_buffers(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
+    """One row per replay buffer: its episodes and sizes, or why it cannot be read."""
+    from vidrep_pipelines.common.digest import digest_of
+    from vidrep_pipelines.data.sources.replay_buffer_files import FILE_COLUMNS, read_facts_item
+
+    rows = listing[FILE_COLUMNS].itertuples(index=False, name=None)
+    items = [Item(name, path, digest_of(size, time)) for name, path, size, time in rows]
+    return Job("replay buffers", read_facts_item, items, (), fanout)
+
+
+def train_policy(dmc: DmcConfig, folders: FoldersConfig, fanout: FanOutConfig) -> Job:
+    """One item if a behavior of ``dmc.control`` acts by the policy that is trained here; else none."""
+    from vidrep_pipelines.data.sources.dm_control_training import policy_requests, train_policy_item
+
+    folder = folders.models / "dmc_policy_training"
+    requests = [] if dmc.control is None else policy_requests(dmc.control, folder)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    patient = fanout.model_copy(update={"deadline_seconds": _WEEK, "retry_failed": True})
+    return Job("policy", train_policy_item, items, (".safetensors", ".json"), patient)
+
+
+def prepare_episodes(
+    listing: pd.DataFrame, buffers: Parts, policy: Parts, dmc: DmcConfig, fanout: FanOutConfig
+) -> Job:
+    """One item per episode: read, simulated or rendered once, its frames at their final size."""
+    from vidrep_pipelines.data.frame_store.preparation import prepare_episode
+
+    if dmc.replay_buffer is not None:
+        requests = _buffered(listing, buffers, dmc)
+    elif dmc.control is not None:
+        requests = _simulated(policy, dmc)
+        # What fails here does so because something is not installed: once it is, episodes are to be made.
+        fanout = fanout.model_copy(update={"retry_failed": True})
+    else:
+        requests = _rendered(dmc)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    return Job("episodes", prepare_episode, items, (".h5",), fanout)
+
+
+def assemble_frames(episodes: Parts, dmc: DmcConfig, fanout: FanOutConfig) -> Job:
+    """One item per shard of the store, dealt to train, validation and test by episode."""
+    from vidrep_pipelines.common.errors import InputError
+    from vidrep_pipelines.data.frame_store.assembly import assemble_shard
+    from vidrep_pipelines.data.frame_store.plan import plan_shards
+
+    if not episodes.ids:
+        first = episodes.failed.iloc[0]
+        raise InputError(f"None of {len(episodes.failed)} episodes could be prepared: {first['error']}")
+    requests = plan_shards(episodes.table, episodes.folder.absolute(), dmc.frames, dmc.store)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    return Job("shards", assemble_shard, items, (".h5",), fanout)
+
+
+def report_episodes(
+    frames: FrameStore, buffers: Parts, episodes: Parts
+) -> tuple[dict[str, Any], Image, Film]:
+    """Returns by behavior and what was left out; frames of a few episodes; a film of some."""
+    from vidrep_pipelines.reporting.episodes import episode_film, episode_report, episode_sheet
+
+    left_out = pd.concat([parts.failed[["id", "error"]] for parts in (buffers, episodes)])
+    report = episode_report(frames, dict(left_out.itertuples(index=False)))
+    return report, episode_sheet(frames), Film(episode_film(frames), _FILM_RATE)
+
+
+def _buffered(listing: pd.DataFrame, buffers: Parts, dmc: DmcConfig) -> "list[EpisodeRequest]":
+    from vidrep_pipelines.data.sources.replay_buffer_files import buffer_requests
+
+    return buffer_requests(listing, buffers.table, dmc.frames)
+
+
+def _simulated(policy: Parts, dmc: DmcConfig) -> "list[EpisodeRequest]":
+    from vidrep_pipelines.common.errors import InputError
+    from vidrep_pipelines.data.sources.dm_control_episodes import control_requests
+
+    assert dmc.control is not None
+    for name, error in policy.failed[["id", "error"]].itertuples(index=False):
+        raise InputError(f"The policy of {name} could not be trained: {error}")
+    trained = policy.path(policy.ids[0], ".safetensors").absolute() if policy.ids else None
+    return control_requests(dmc.control, dmc.frames, trained)
+
+
+def _rendered(dmc: DmcConfig) -> "list[EpisodeRequest]":
+    from vidrep_pipelines.data.sources.agent_episodes import agent_requests
+
+    return agent_requests(dmc.agent, dmc.frames)
