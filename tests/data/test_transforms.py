@@ -99,6 +99,37 @@ def test_fast_resize_is_within_a_grey_level_of_pillow(crop: Crop, flip: bool) ->
     assert (fast.int() - exact.int()).abs().max() <= 1
 
 
+@given(
+    height=st.integers(2, 160),
+    width=st.integers(2, 160),
+    size=st.tuples(st.integers(1, 96), st.integers(1, 96)),
+    flip=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_any_crop_is_close_to_pillow(
+    height: int, width: int, size: tuple[int, int], flip: bool, seed: int
+) -> None:
+    frames = smooth_frames(2, height, width, seed)
+    before = frames.clone()
+    crop = random_resized_crop(height, width, np.random.default_rng(seed), (0.1, 1.0))
+    fast, exact = (resize(frames, crop, size, flip) for resize in (crop_resize, crop_resize_pil))
+    assert fast.shape == exact.shape == (2, 3, *size)
+    difference = (fast.int() - exact.int()).abs()
+    assert difference.max() <= 2
+    assert (difference > 1).float().mean() < 0.01
+    assert torch.equal(frames, before)
+
+
+def test_pillow_resizes_the_width_first_whatever_its_version_prefers() -> None:
+    """A tall and narrow crop, for which Pillow 13 would resize the height first."""
+    frames = smooth_frames(1, 200, 40)
+    narrow = Image.fromarray(frames[0].numpy()).resize((64, 200), Image.Resampling.BICUBIC)
+    expected = np.asarray(narrow.resize((64, 64), Image.Resampling.BICUBIC))
+    result = crop_resize_pil(frames, Crop(0, 0, 200, 40), (64, 64))
+    assert np.array_equal(result[0].permute(1, 2, 0).numpy(), expected)
+    assert (crop_resize(frames, Crop(0, 0, 200, 40), (64, 64)).int() - result.int()).abs().max() <= 2
+
+
 def test_resizing_takes_the_fast_path_for_channels_last_images() -> None:
     for flip in (False, True):
         resized = crop_resize(smooth_frames(2, 100, 120), Crop(2, 3, 80, 90), (32, 32), flip)
@@ -122,6 +153,28 @@ def test_normalize_follows_the_definition_and_does_not_change_its_input() -> Non
     torch.testing.assert_close(normalize(images), (images / 255 - mean) / std, rtol=0, atol=1e-6)
     assert torch.equal(images, before)
     assert normalize(images, dtype=torch.bfloat16).dtype == torch.bfloat16
+
+
+@given(
+    lead=st.lists(st.integers(1, 3), max_size=3),
+    channels_last=st.booleans(),
+    mean=st.tuples(*[st.floats(0.1, 0.9)] * 3),
+    std=st.tuples(*[st.floats(0.1, 1.0)] * 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_normalize_takes_any_batch_shape_and_layout(
+    lead: list[int],
+    channels_last: bool,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    images = torch.from_numpy(rng.integers(0, 256, (*lead, 5, 7, 3), dtype=np.uint8)).movedim(-1, -3)
+    result = normalize(images if channels_last else images.contiguous(), mean, std)
+    shift, scale = (torch.tensor(values, dtype=torch.float64).view(3, 1, 1) for values in (mean, std))
+    torch.testing.assert_close(result.double(), (images.double() / 255 - shift) / scale, rtol=1e-6, atol=2e-6)
+    assert result.is_contiguous()
 
 
 @given(seed=st.integers(0, 1000))

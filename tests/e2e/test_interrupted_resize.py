@@ -1,8 +1,6 @@
 """Resizing real files: killed at many moments, on every engine and in shards, it gives the same clips."""
 
-import os
 import random
-import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.fanout.processes import running_with, wait_for
+from tests.fanout.processes import command_of, kill_if_alive, parent_of, running_with, wait_for
 from tests.helpers import videos
 from tests.helpers.journals import finished_rows
 from tests.helpers.project import run_pipeline, start_kedro
@@ -90,15 +88,10 @@ def ingested(raw: Path, data: Path) -> Path:
     return data
 
 
-def worker_of(driver: int) -> list[int]:
+def workers_of(driver: int) -> list[int]:
     """Child processes of the driver that work on clips (and not its resource tracker)."""
-    found = []
-    for process in running_with("VIDREP_DATA="):
-        stat = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        command = Path(f"/proc/{process}/cmdline").read_bytes()
-        if int(stat[1]) == driver and b"spawn_main" in command:
-            found.append(process)
-    return sorted(found)
+    children = [process for process in running_with("VIDREP_DATA=") if parent_of(process) == driver]
+    return sorted(process for process in children if b"spawn_main" in command_of(process))
 
 
 @pytest.mark.slow
@@ -112,9 +105,9 @@ def test_killed_at_twenty_moments(raw: Path, undisturbed: Path, tmp_path: Path) 
         wait_for_rows(driver, folder, len(finished_rows(folder)) + generator.randint(1, 2))
         assert driver.poll() is None, (data / "log.txt").read_text()[-2000:]
         if moment % 4:
-            workers = worker_of(driver.pid)
+            workers = workers_of(driver.pid)
             if workers:
-                os.kill(generator.choice(workers), signal.SIGKILL)
+                kill_if_alive(generator.choice(workers))
             continue
         driver.kill()
         driver.wait()
@@ -154,6 +147,6 @@ def test_dask_with_a_worker_killed(raw: Path, undisturbed: Path, tmp_path: Path)
     data = ingested(raw, tmp_path)
     driver = start(data, parameters(raw, engine="dask"))
     wait_for_rows(driver, data / CLIP_FOLDER, 8)
-    os.kill(random.Random(0).choice(worker_of(driver.pid)), signal.SIGKILL)
+    kill_if_alive(random.Random(0).choice(workers_of(driver.pid)))
     assert driver.wait(timeout=120) == 0, (data / "log.txt").read_text()[-2000:]
     check_equal(data, undisturbed)

@@ -14,7 +14,14 @@ import pytest
 
 from tests.fanout.jobs import executions, processes, products, value_job
 from tests.fanout.kill_target import ITEMS, slow_job
-from tests.fanout.processes import PATIENCE_SECONDS, is_alive, running_with, wait_for
+from tests.fanout.processes import (
+    PATIENCE_SECONDS,
+    is_alive,
+    kill_if_alive,
+    parent_of,
+    running_with,
+    wait_for,
+)
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.item_table import ItemTable
 from vidrep_pipelines.fanout.journal import journal_files, read_journal
@@ -63,8 +70,8 @@ class Scene:
             return
         victim = generator.choice(alive)
         if self.engine == "dask" and generator.random() < 0.5:
-            victim = int(Path(f"/proc/{victim}/stat").read_text().rpartition(")")[2].split()[1])
-        os.kill(victim, signal.SIGKILL)
+            victim = parent_of(victim) or victim
+        kill_if_alive(victim)
 
 
 def _progress(scene: Scene, driver: "subprocess.Popen[bytes]", starts: int) -> None:
