@@ -1,27 +1,24 @@
-"""Film of two videos side by side, each frame of one with its match in the other."""
+"""Two videos side by side in time: each frame of one with its match in the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.video.profiles import PROFILES
-from vidrep_pipelines.reporting.figures import COLORS, INK
-from vidrep_pipelines.reporting.pictures import Pixels
+from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK
+from vidrep_pipelines.reporting.pictures import Pixels, Row, image_grid
 
 Ranks = NDArray[np.int64]
 Read = Callable[[int], Pixels]
 """Reads one frame (H, W, 3) of a video by its number."""
 
 _PAPER = "#ffffff"
-_BAND, _TIMELINE, _GAP, _TEXT_SIZE = 26, 34, 6, 14
+_LINE, _TIMELINE, _GAP, _TEXT_SIZE = 19, 34, 6, 14
+_BAND = 2 * _LINE + 2
 
 
 @dataclass(frozen=True)
@@ -43,71 +40,116 @@ class Shown:
 
 
 def alignment_frames(
-    query: Shown, key: Shown, match: Ranks, height: int = 224, stride: int = 1
+    query: Shown, key: Shown, matches: Mapping[str, Ranks], height: int = 224, stride: int = 1
 ) -> Iterator[Image.Image]:
-    """Draws the frames of a film: the query plays on the left, its matches on the right.
+    """Draws the frames of a film: the query plays on the left, its matches beside it.
 
-    Below each video its phases are shown as a colored line with the place of the frame; the right caption
-    says whether both frames are of the same phase.
+    Below each video its phases are shown as a colored line with the place of the frame. A match has a green
+    border if both frames are of the same phase, a red one if not.
 
     Args:
         query: The video that plays evenly.
         key: The video whose frames are looked up.
-        match: (T,) frame of the key for every frame of the query.
+        matches: By title, (T,) frame of the key for every frame of the query.
         height: Of the videos in the picture, in pixels.
         stride: Every how many query frames are shown.
 
     Raises:
         InputError: There is not one match per query frame, or a match is not a frame of the key.
     """
-    if len(match) != len(query) or match.min(initial=0) < 0 or match.max(initial=0) >= len(key):
-        raise InputError(
-            f"{len(match)} matches in {match.min(initial=0)}..{match.max(initial=0)} do not assign "
-            f"{len(key)} frames of {key.name} to {len(query)} frames of {query.name}."
-        )
+    _check(query, key, matches)
     for rank in range(0, len(query), stride):
-        other = int(match[rank])
-        yield _side_by_side(
-            _panel(query, rank, height, f"  {rank}"),
-            _panel(key, other, height, f"  {other}{_verdict(query, rank, key, other)}"),
-        )
+        panels = [_panel("query", query, rank, query.read(rank), str(rank), height)]
+        for title, match in matches.items():
+            other = int(match[rank])
+            same = same_phase(query, rank, key, other)
+            verdict = {True: "  same phase", False: "  other phase", None: ""}[same]
+            frame = framed(key.read(other), same)
+            panels.append(_panel(title, key, other, frame, f"{other}{verdict}", height))
+        yield _side_by_side(panels)
 
 
-def write_alignment_video(
-    path: Path,
-    query: Shown,
-    key: Shown,
-    match: Ranks,
-    height: int = 224,
-    frames_per_second: int = 12,
-) -> int:
-    """Writes the film of :func:`alignment_frames` as MP4; returns how many frames it has.
+def alignment_strip(
+    query: Shown, key: Shown, matches: Mapping[str, Ranks], columns: int = 8, heading: str = ""
+) -> Image.Image:
+    """Draws moments of the query in a row, and below it a row of their matches for each way to match.
+
+    The label of a row says which share of all query frames has a match of the same phase.
+
+    Args:
+        query: As for :func:`alignment_frames`.
+        key: As there.
+        matches: As there.
+        columns: Moments; fewer if the query has fewer frames.
+        heading: Text above everything.
 
     Raises:
         InputError: As there.
     """
-    import av  # noqa: PLC0415 (only films need it)
+    _check(query, key, matches)
+    moments = np.unique(np.linspace(0, len(query) - 1, columns).round().astype(int)).tolist()
+    rows = [
+        Row([query.read(rank) for rank in moments], f"query\n{query.name}", [f"{rank}" for rank in moments])
+    ]
+    for title, match in matches.items():
+        others = [int(match[rank]) for rank in moments]
+        verdicts = [same_phase(query, rank, key, other) for rank, other in zip(moments, others, strict=True)]
+        pictures = [framed(key.read(other), same) for other, same in zip(others, verdicts, strict=True)]
+        label = f"{title}\n{key.name}\n{_agreement(query, key, match)}"
+        rows.append(Row(pictures, label, [f"{other}" for other in others]))
+    return image_grid(rows, heading=heading, cell_height=112)
 
-    from vidrep_pipelines.data.video.writer import VideoWriter  # noqa: PLC0415
 
-    pictures = alignment_frames(query, key, match, height)
-    first = next(pictures)
-    with (
-        atomic_file(path) as temporary,
-        VideoWriter(temporary, *first.size, Fraction(frames_per_second), PROFILES["small"]) as writer,
-    ):
-        for picture in (first, *pictures):
-            writer.write(av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24"))
-        return writer.count
+def same_phase(query: Shown, rank: int, key: Shown, other: int) -> bool | None:
+    """Whether two frames are of the same phase; none if that of one is not known."""
+    if query.phases[rank] < 0 or key.phases[other] < 0:
+        return None
+    return bool(query.phases[rank] == key.phases[other])
 
 
-def _panel(video: Shown, rank: int, height: int, ending: str) -> Image.Image:
-    frame = Image.fromarray(video.read(rank))
+def framed(pixels: Pixels, right: bool | None) -> Pixels:
+    """The frame (H, W, 3) with a border: green if it is right, red if not, none if that is not known."""
+    if right is None:
+        return pixels
+    picture = Image.fromarray(pixels)
+    width = max(pixels.shape[0] // 32, 2)
+    color = COLORS[2] if right else COLORS[1]
+    ImageDraw.Draw(picture).rectangle(
+        (0, 0, picture.width - 1, picture.height - 1), outline=color, width=width
+    )
+    return np.asarray(picture)
+
+
+def phase_color(phase: int) -> str:
+    """The color of a phase; grey where there is none."""
+    return "#c8ced6" if phase < 0 else COLORS[phase % len(COLORS)]
+
+
+def _check(query: Shown, key: Shown, matches: Mapping[str, Ranks]) -> None:
+    for title, match in matches.items():
+        if len(match) != len(query) or match.min(initial=0) < 0 or match.max(initial=0) >= len(key):
+            raise InputError(
+                f"{title}: {len(match)} matches in {match.min(initial=0)}..{match.max(initial=0)} do not "
+                f"assign {len(key)} frames of {key.name} to {len(query)} frames of {query.name}."
+            )
+
+
+def _agreement(query: Shown, key: Shown, match: Ranks) -> str:
+    known = (query.phases >= 0) & (key.phases[match] >= 0)
+    if not known.any():
+        return ""
+    share = float((query.phases == key.phases[match])[known].mean())
+    return f"same phase: {share:.0%} of the frames"
+
+
+def _panel(title: str, video: Shown, rank: int, pixels: Pixels, ending: str, height: int) -> Image.Image:
+    frame = Image.fromarray(pixels)
     width = max(round(frame.width * height / frame.height), 2)
     panel = Image.new("RGB", (width, _BAND + height + _TIMELINE), _PAPER)
     panel.paste(frame.resize((width, height), Image.Resampling.BICUBIC), (0, _BAND))
     draw = ImageDraw.Draw(panel)
-    draw.text((2, 4), _caption(video.name, ending, width - 4), fill=INK, font=_font())
+    draw.text((2, 2), title, fill=INK, font=_font())
+    draw.text((2, 2 + _LINE), _caption(video.name, f"  {ending}", width - 4), fill=SOFT_INK, font=_font())
     _draw_timeline(draw, video, rank, _BAND + height + _GAP, width)
     return panel
 
@@ -127,28 +169,22 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _draw_timeline(draw: ImageDraw.ImageDraw, video: Shown, rank: int, top: int, width: int) -> None:
-    edges = np.linspace(0, width, len(video) + 1)
-    for number, phase in enumerate(video.phases.tolist()):
-        draw.rectangle((edges[number], top, edges[number + 1], top + 12), fill=phase_color(phase))
-    middle = (edges[rank] + edges[rank + 1]) / 2
+    starts = [0, *(np.flatnonzero(np.diff(video.phases)) + 1).tolist()]
+    scale = width / len(video)
+    for start, end in zip(starts, [*starts[1:], len(video)], strict=True):
+        color = phase_color(int(video.phases[start]))
+        draw.rectangle((start * scale, top, end * scale, top + 12), fill=color)
+    middle = (rank + 0.5) * scale
     draw.polygon([(middle - 6, top + 24), (middle + 6, top + 24), (middle, top + 13)], fill=INK)
 
 
-def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
-    """Both panels; even sizes, as videos need them."""
-    width, height = left.width + _GAP + right.width, max(left.height, right.height)
+def _side_by_side(panels: list[Image.Image]) -> Image.Image:
+    """All panels; even sizes, as videos need them."""
+    width = sum(panel.width for panel in panels) + _GAP * (len(panels) - 1)
+    height = max(panel.height for panel in panels)
     canvas = Image.new("RGB", (width + width % 2, height + height % 2), _PAPER)
-    canvas.paste(left, (0, 0))
-    canvas.paste(right, (left.width + _GAP, 0))
+    left = 0
+    for panel in panels:
+        canvas.paste(panel, (left, 0))
+        left += panel.width + _GAP
     return canvas
-
-
-def _verdict(query: Shown, rank: int, key: Shown, other: int) -> str:
-    if query.phases[rank] < 0 or key.phases[other] < 0:
-        return ""
-    return "  same phase" if query.phases[rank] == key.phases[other] else "  other phase"
-
-
-def phase_color(phase: int) -> str:
-    """The color of a phase; grey where there is none."""
-    return "#c8ced6" if phase < 0 else COLORS[phase % len(COLORS)]

@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.evaluation.frame_embeddings.config import LinearProbeConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddedVideo, EmbeddingSet
-from vidrep_pipelines.evaluation.frame_embeddings.linear_probe import LinearProbeConfig, probe_classes
+from vidrep_pipelines.evaluation.frame_embeddings.linear_probe import probe_classes
 
 CLASSES = 6
-CONFIG = LinearProbeConfig(classes=CLASSES, epochs=30, videos_per_batch=3, fractions=(0.5, 1.0))
+CONFIG = LinearProbeConfig(epochs=30, videos_per_batch=3)
 
 
 def clustered(videos: int, seed: int, noise: float = 0.15) -> EmbeddingSet:
@@ -29,7 +30,7 @@ def clustered(videos: int, seed: int, noise: float = 0.15) -> EmbeddingSet:
 
 def test_classes_that_can_be_told_apart_are_found() -> None:
     train, validation = clustered(9, 0), clustered(4, 1)
-    half, whole = probe_classes(train, validation, CONFIG)
+    half, whole = probe_classes(train, validation, CLASSES, CONFIG, (0.5, 1.0))
     assert (half.fraction, whole.fraction) == (0.5, 1.0)
     assert whole.accuracy > 0.85
     assert whole.correct.sum() / len(whole.predictions) == pytest.approx(whole.accuracy)
@@ -48,29 +49,28 @@ def test_noise_is_guessed() -> None:
             for number in range(12)
         )
     )
-    (result,) = probe_classes(
-        videos.first(0.5), videos, CONFIG.model_copy(update={"learning_rate": 0.5, "fractions": (1.0,)})
-    )
+    gentle = CONFIG.model_copy(update={"learning_rate": 0.5})
+    (result,) = probe_classes(videos.first(0.5), videos, CLASSES, gentle, (1.0,))
     assert result.accuracy < 0.35
 
 
 def test_equal_seeds_give_equal_results_and_the_global_generator_is_left_alone() -> None:
     train, validation = clustered(6, 0, noise=0.8), clustered(3, 1, noise=0.8)
-    first = probe_classes(train, validation, CONFIG)[-1]
+    first = probe_classes(train, validation, CLASSES, CONFIG)[-1]
     torch.rand(5)
-    again = probe_classes(train, validation, CONFIG)[-1]
+    again = probe_classes(train, validation, CLASSES, CONFIG)[-1]
     np.testing.assert_array_equal(first.predictions, again.predictions)
 
 
 def test_one_batch_of_all_videos_follows_the_published_updates() -> None:
     """With a single batch per epoch the order does not matter: plain SGD with half a cosine."""
-    train, config = clustered(3, 0), CONFIG.model_copy(update={"epochs": 4, "fractions": (1.0,)})
-    (result,) = probe_classes(train, train, config)
+    train, config = clustered(3, 0), CONFIG.model_copy(update={"epochs": 4})
+    (result,) = probe_classes(train, train, CLASSES, config, (1.0,))
     frames, labels = train.labelled().stacked()
     reference = nn.Linear(8, CLASSES)
     from vidrep_pipelines.evaluation.frame_embeddings.linear_probe import _initialized
 
-    reference.load_state_dict(_initialized(8, config).state_dict())
+    reference.load_state_dict(_initialized(8, CLASSES, config.seed).state_dict())
     optimizer = torch.optim.SGD(reference.parameters(), lr=50.0, momentum=0.9, weight_decay=1e-6)
     for epoch in range(4):
         optimizer.param_groups[0]["lr"] = 25.0 * (1 + math.cos(math.pi * epoch / 4))
@@ -85,6 +85,6 @@ def test_bad_labels_are_named() -> None:
     train = clustered(3, 0)
     unlabelled = EmbeddingSet(tuple(EmbeddedVideo(v.id, v.embeddings, np.full(20, -1)) for v in train.videos))
     with pytest.raises(InputError, match="not one frame of the 3 validation videos"):
-        probe_classes(train, unlabelled, CONFIG)
+        probe_classes(train, unlabelled, CLASSES, CONFIG)
     with pytest.raises(InputError, match=r"v\d has the class 5, there are 5"):
-        probe_classes(train, train, CONFIG.model_copy(update={"classes": 5}))
+        probe_classes(train, train, 5, CONFIG)

@@ -36,6 +36,7 @@ PUBLISHED = {
 }
 KINDS: dict[str, dict[str, Any]] = {
     "transformer": {},
+    "unpublished": {"positions": "relative", "standardize_features": True},
     "classification": {"projection_width": None, "classes": 3},
     "conv": CONVOLUTIONAL,
     "vanilla": {**CONVOLUTIONAL, "encoder": "vanilla"},

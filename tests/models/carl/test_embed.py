@@ -11,7 +11,8 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.transforms import normalize
-from vidrep_pipelines.models.carl.embed import EmbeddingConfig, _chunks, embed_frames
+from vidrep_pipelines.models.carl.embed import _chunks, embed_frames
+from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 
 from .tiny import CONVOLUTIONAL, make_model
@@ -30,8 +31,8 @@ class Video:
         return self.frames[torch.from_numpy(ranks)]
 
 
-def embed(model: CarlModel, video: Video, **fields: Any) -> Tensor:
-    return embed_frames(model, video, len(video.frames), EmbeddingConfig(**fields))
+def embed(model: CarlModel, video: Video, context_stride: int = 15, **fields: Any) -> Tensor:
+    return embed_frames(model, video, len(video.frames), EmbeddingConfig(**fields), context_stride)
 
 
 @pytest.mark.parametrize("seams", ["blend", "published"])

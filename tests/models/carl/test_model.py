@@ -7,11 +7,13 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.carl.frame_positions import frame_positions
+from vidrep_pipelines.models.carl.frame_positions import frame_positions, frame_rotations
 from vidrep_pipelines.models.carl.model import CarlModel
-from vidrep_pipelines.models.carl.transformer_head import TransformerHead
+from vidrep_pipelines.models.carl.transformer_head import TransformerHead, _rotated
 
 from .tiny import CONVOLUTIONAL, make_config, make_frames, make_model
+
+_POSITIONS = ("clip", "relative", "none")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,45 @@ def test_positions_are_the_formula() -> None:
             assert table[place, channel] == pytest.approx([np.sin, np.cos][channel % 2](angle), abs=1e-12)
     longer = frame_positions(9, 5, 6)
     torch.testing.assert_close(longer[::2], frame_positions(5, 5, 6))
+
+
+def test_what_a_transformer_knows_of_time() -> None:
+    """Of frames that all look alike, only positions in the clip tell one from another."""
+    still = make_frames(1, 1).expand(1, 6, -1, -1, -1)
+    spread = {name: make_model(positions=name).embed(still)[0].std(dim=0).max() for name in _POSITIONS}
+    assert spread["clip"] > 1e-2 and max(spread["relative"], spread["none"]) < 1e-5
+
+
+def test_order_of_frames_counts_unless_nothing_is_known_of_time() -> None:
+    frames, order = make_frames(1, 6), torch.tensor([3, 0, 5, 1, 4, 2])
+    for name in _POSITIONS:
+        model = make_model(positions=name)
+        same = torch.allclose(model.embed(frames)[:, order], model.embed(frames[:, order]), atol=1e-5)
+        assert same == (name == "none")
+
+
+def test_what_stays_the_same_in_a_clip_can_be_left_out() -> None:
+    model: Any = make_model(standardize_features=True)
+    pooled, mask = torch.randn(2, 6, 32), torch.tensor([[1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 0]])
+    scene, gain = torch.randn(2, 1, 32), torch.rand(2, 1, 32) + 0.5
+    real = mask.bool()
+    found = model.head(pooled * gain + scene, mask)
+    torch.testing.assert_close(found[real], model.head(pooled, mask)[real], atol=1e-3, rtol=1e-3)
+    other = torch.where(real[..., None], pooled, torch.randn(2, 6, 32))
+    torch.testing.assert_close(model.head(other, mask)[real], model.head(pooled, mask)[real])
+    alone = model.head(pooled[:, :1])
+    assert alone.isfinite().all() and torch.equal(alone[0], alone[1])  # one frame does not change
+
+
+def test_relative_positions_count_differences_only() -> None:
+    queries = torch.randn(1, 2, 1, 8).expand(-1, -1, 7, -1)
+    turned = _rotated(queries, frame_rotations(7, 7, 8).float())
+    products = turned @ turned.transpose(-1, -2)
+    torch.testing.assert_close(products[..., :-1, :-1], products[..., 1:, 1:])
+    torch.testing.assert_close(turned.norm(dim=-1), queries.norm(dim=-1))
+    assert products[0, 0, 0].diff().abs().max() > 1e-2
+    with pytest.raises(ValidationError, match="even number of channels"):
+        make_config(positions="relative", token_width=6, heads=2)
 
 
 @pytest.mark.parametrize(("first", "trained"), [(4, {"layer4"}), (3, {"layer3", "layer4"}), (5, set())])

@@ -169,12 +169,24 @@ def test_files_are_read_by_rank(tmp_path: Path) -> None:
         assert read_barcodes(pictures) == sample["positions"][view].tolist()
 
 
+def test_several_splits_of_a_frame_store_follow_one_another(tmp_path: Path) -> None:
+    episodes = [ArrayEpisode(f"kuka/traj{number}", lengths=(4 + number,)) for number in range(6)]
+    requests = shard_requests(prepare(tmp_path / "episodes", episodes))
+    write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
+    store, videos = FrameStore(tmp_path / "store"), StoredVideos(tmp_path / "store", ("test", "train"))
+    names = [*store.select("test").ids, *store.select("train").ids]
+    assert [videos.name(index) for index in range(len(videos))] == names and len(names) == 5
+    for index, name in enumerate(names):
+        assert videos.length(index) == store.length(name)
+        np.testing.assert_array_equal(videos.read(index, np.array([0, 3])), store.frames(name, [0, 3]))
+
+
 def test_views_of_a_frame_store_are_its_frames(tmp_path: Path) -> None:
     episodes = [ArrayEpisode(f"kuka/traj{number}") for number in range(6)]
     requests = shard_requests(prepare(tmp_path / "episodes", episodes))
     write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
     store = FrameStore(tmp_path / "store").select("train")
-    dataset = ViewDataset(StoredVideos(tmp_path / "store", "train"), make_data(4), store.facts.height)
+    dataset = ViewDataset(StoredVideos(tmp_path / "store", ("train",)), make_data(4), store.facts.height)
     assert [dataset.name(index) for index in range(len(dataset))] == list(store.ids)
     sample = dataset[0, 1]
     assert sample["lengths"].tolist() == [store.length(store.ids[1])] * 2

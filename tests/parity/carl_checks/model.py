@@ -15,7 +15,8 @@ from tests.parity.discovery import Case
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.checkpoint_io import load_into, to_original
 from vidrep_pipelines.models.carl.config import CarlModelConfig, CarlObjectiveConfig
-from vidrep_pipelines.models.carl.embed import EmbeddingConfig, embed_frames
+from vidrep_pipelines.models.carl.embed import embed_frames
+from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.frame_positions import frame_positions
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.objective import Views, carl_objective

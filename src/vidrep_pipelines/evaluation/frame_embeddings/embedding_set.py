@@ -97,6 +97,10 @@ class EmbeddingSet:
         Raises:
             InputError: There is no video, or the embeddings differ in width.
         """
+        if not self.videos:
+            raise InputError(
+                "There is no video with labels. Remedy: another split or action, or labels for its videos."
+            )
         widths = {video.embeddings.shape[1] for video in self.videos}
         if len(widths) != 1:
             raise InputError(

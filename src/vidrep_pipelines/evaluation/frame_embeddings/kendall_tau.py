@@ -1,4 +1,4 @@
-"""Kendall's tau: do nearest neighbours in another video come in the same order in time?"""
+"""Kendall's tau: do nearest neighbors in another video come in the same order in time?"""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.evaluation.frame_embeddings.distances import squared_distances
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddingSet
+from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import NearestFrames, find_nearest
 
 _PAIRS_AT_ONCE = 16_000_000
 
@@ -19,7 +19,7 @@ class KendallTau:
     Attributes:
         tau: Mean over the ordered pairs of different videos, in [-1, 1]; NaN if every pair was dropped.
         pairs: (V, V) tau-b of query video (row) in key video (column); NaN on the diagonal and where all
-            frames of the query have the same neighbour.
+            frames of the query have the same neighbor.
         dropped: Pairs of the latter kind. They are left out of the mean, which flatters collapsed
             embeddings: report their number.
     """
@@ -30,7 +30,7 @@ class KendallTau:
 
 
 def kendall_tau(videos: EmbeddingSet, stride: int = 1) -> KendallTau:
-    """Kendall's tau-b (Kendall 1945) between a video's time and that of its nearest neighbours.
+    """Kendall's tau-b (Kendall 1945) between a video's time and that of its nearest neighbors.
 
     Args:
         videos: The videos; phases are not used.
@@ -39,19 +39,22 @@ def kendall_tau(videos: EmbeddingSet, stride: int = 1) -> KendallTau:
     Raises:
         InputError: Fewer than two videos.
     """
-    if len(videos) < 2:
-        raise InputError(f"Kendall's tau compares videos with one another; there are {len(videos)}.")
-    thinned = videos.strided(stride)
-    frames, lengths = thinned.stacked()[0], thinned.lengths
-    ends = np.cumsum(lengths)
-    pairs = np.full((len(videos), len(videos)), np.nan)
-    for query, (start, end) in enumerate(zip(ends - lengths, ends, strict=True)):
-        distances = squared_distances(frames[start:end], frames)
-        nearest = np.stack([part.argmin(axis=1) for part in np.split(distances, ends[:-1], axis=1)])
-        pairs[query] = tau_against_time(nearest)
-        pairs[query, query] = np.nan
+    _check_count(len(videos))
+    return tau_of(find_nearest(videos, stride))
+
+
+def tau_of(nearest: NearestFrames) -> KendallTau:
+    """Kendall's tau of neighbors that were found per video.
+
+    Raises:
+        InputError: Fewer than two videos.
+    """
+    count = len(nearest.videos)
+    _check_count(count)
+    pairs = np.stack([tau_against_time(sequences) for sequences in nearest.per_video])
+    np.fill_diagonal(pairs, np.nan)
     valid = ~np.isnan(pairs)
-    dropped = len(videos) * (len(videos) - 1) - int(valid.sum())
+    dropped = count * (count - 1) - int(valid.sum())
     return KendallTau(float(pairs[valid].mean()) if valid.any() else float("nan"), pairs, dropped)
 
 
@@ -73,3 +76,8 @@ def tau_against_time(sequences: NDArray[np.integer]) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore"):
             taus[start : start + portion] = signs.sum(axis=1) / np.sqrt(total * untied)
     return taus
+
+
+def _check_count(videos: int) -> None:
+    if videos < 2:
+        raise InputError(f"Kendall's tau compares videos with one another; there are {videos}.")

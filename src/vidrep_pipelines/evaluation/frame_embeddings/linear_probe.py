@@ -7,42 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
+from vidrep_pipelines.evaluation.frame_embeddings.config import LinearProbeConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddingSet
-
-
-class LinearProbeConfig(FrozenConfig):
-    """How the probe is trained. Defaults are the published values (arXiv 2203.14957, section 4)."""
-
-    classes: int = Field(99, ge=2)
-    """Number of classes; FineGym has lists for 99 and 288."""
-
-    learning_rate: float = Field(50.0, gt=0)
-    """Of the first epoch; so large because embeddings have unit length. Supervised models: 0.1."""
-
-    momentum: float = Field(0.9, ge=0, lt=1)
-    """Of stochastic gradient descent."""
-
-    weight_decay: float = Field(1e-6, ge=0)
-    """As a part of the gradient."""
-
-    epochs: int = Field(100, ge=1)
-    """Passes over the training videos; the rate falls with half a cosine, epoch by epoch."""
-
-    videos_per_batch: int = Field(10, ge=1)
-    """A batch is all labelled frames of so many videos; what is left over is not used in that epoch."""
-
-    fractions: tuple[float, ...] = Field((0.1, 0.5, 1.0), min_length=1)
-    """Shares of the training videos; the last one is the headline. Supervised models: 1."""
-
-    seed: int = 0
-    """Of the first weights and of the order."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +36,12 @@ class LinearProbe:
 
 
 def probe_classes(
-    train: EmbeddingSet, validation: EmbeddingSet, config: LinearProbeConfig, device: str = "cpu"
+    train: EmbeddingSet,
+    validation: EmbeddingSet,
+    classes: int,
+    config: LinearProbeConfig,
+    fractions: Sequence[float] = (0.1, 0.5, 1.0),
+    device: str | torch.device = "cpu",
 ) -> list[LinearProbe]:
     """Trains a linear softmax classifier on frames, for shares of the videos.
 
@@ -75,47 +51,51 @@ def probe_classes(
     Args:
         train: Training videos.
         validation: Validation videos.
-        config: Classes and training.
+        classes: How many there are: 99 or 288 in FineGym.
+        config: Training.
+        fractions: Shares of the training videos; the last one is the headline. Supervised models: 1.
         device: Where to compute.
 
     Raises:
         InputError: There is no labelled frame, or a label is not one of the classes.
     """
-    train, validation = _checked(train, config, "training"), _checked(validation, config, "validation")
-    return [
-        _probe(train.first(fraction, config.videos_per_batch), validation, fraction, config, device)
-        for fraction in config.fractions
-    ]
+    train, validation = _checked(train, classes, "training"), _checked(validation, classes, "validation")
+    results = []
+    for fraction in fractions:
+        part = train.first(fraction, config.videos_per_batch)
+        probe = _trained(part, classes, config, device)
+        results.append(_outcome(probe, part, validation, fraction, device))
+    return results
 
 
-def _checked(videos: EmbeddingSet, config: LinearProbeConfig, name: str) -> EmbeddingSet:
+def _checked(videos: EmbeddingSet, classes: int, name: str) -> EmbeddingSet:
     labelled = videos.labelled()
     if not len(labelled):
         raise InputError(f"Linear probe: not one frame of the {len(videos)} {name} videos has a label.")
     for video in labelled.videos:
-        if video.phases.max() >= config.classes:
+        if video.phases.max() >= classes:
             raise InputError(
-                f"Linear probe: {video.id} has the class {video.phases.max()}, there are {config.classes}. "
+                f"Linear probe: {video.id} has the class {video.phases.max()}, there are {classes}. "
                 "Remedy: set classes to those of the element lists."
             )
     return labelled
 
 
-def _probe(
-    train: EmbeddingSet, validation: EmbeddingSet, fraction: float, config: LinearProbeConfig, device: str
+def _outcome(
+    probe: nn.Linear,
+    train: EmbeddingSet,
+    validation: EmbeddingSet,
+    fraction: float,
+    device: str | torch.device,
 ) -> LinearProbe:
     frames, truth = train.stacked()
-    probe = _trained(
-        _tensor(frames, device), torch.tensor(truth, device=device).long(), train.lengths, config
-    )
-    train_right = _predictions(probe, frames, device) == truth
     held_out, held_out_truth = validation.stacked()
     predictions = _predictions(probe, held_out, device)
     right = predictions == held_out_truth
     starts = np.cumsum([0, *validation.lengths[:-1]])
     return LinearProbe(
         fraction,
-        train_accuracy=float(train_right.mean()),
+        train_accuracy=float((_predictions(probe, frames, device) == truth).mean()),
         accuracy=float(right.mean()),
         correct=np.add.reduceat(right.astype(np.int64), starts),
         predictions=predictions,
@@ -123,19 +103,23 @@ def _probe(
 
 
 def _trained(
-    frames: Tensor, truth: Tensor, lengths: NDArray[np.int64], config: LinearProbeConfig
+    train: EmbeddingSet, classes: int, config: LinearProbeConfig, device: str | torch.device
 ) -> nn.Linear:
-    probe = _initialized(frames.shape[1], config).to(frames.device)
+    embeddings, labels = train.stacked()
+    frames, truth = _tensor(embeddings, device), torch.tensor(labels, device=device).long()
+    probe = _initialized(embeddings.shape[1], classes, config.seed).to(device)
     optimizer = torch.optim.SGD(
         probe.parameters(), config.learning_rate, config.momentum, weight_decay=config.weight_decay
     )
-    ends = np.cumsum(lengths)
+    ends = np.cumsum(train.lengths)
     for epoch in range(config.epochs):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * (1 + math.cos(math.pi * epoch / config.epochs)) / 2
-        for videos in _batches(len(lengths), epoch, config):
-            rows = torch.cat([torch.arange(ends[video] - lengths[video], ends[video]) for video in videos])
-            rows = rows.to(frames.device)
+        for videos in _batches(len(train), epoch, config):
+            rows = torch.cat(
+                [torch.arange(ends[video] - train.lengths[video], ends[video]) for video in videos]
+            )
+            rows = rows.to(device)
             loss = functional.cross_entropy(probe(frames[rows]), truth[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -151,10 +135,10 @@ def _batches(videos: int, epoch: int, config: LinearProbeConfig) -> Iterator[Seq
         yield order[start : start + size]
 
 
-def _initialized(width: int, config: LinearProbeConfig) -> nn.Linear:
+def _initialized(width: int, classes: int, seed: int) -> nn.Linear:
     """Torch's usual weights, from the seed alone."""
-    generator = torch.Generator().manual_seed(seed_for("linear probe", config.seed))
-    probe = nn.Linear(width, config.classes)
+    generator = torch.Generator().manual_seed(seed_for("linear probe", seed))
+    probe = nn.Linear(width, classes)
     with torch.no_grad():
         for parameter in probe.parameters():
             parameter.uniform_(-(width**-0.5), width**-0.5, generator=generator)
@@ -162,10 +146,12 @@ def _initialized(width: int, config: LinearProbeConfig) -> nn.Linear:
 
 
 @torch.no_grad()
-def _predictions(probe: nn.Linear, frames: NDArray[np.floating], device: str) -> NDArray[np.int64]:
+def _predictions(
+    probe: nn.Linear, frames: NDArray[np.floating], device: str | torch.device
+) -> NDArray[np.int64]:
     classes: NDArray[np.int64] = probe(_tensor(frames, device)).argmax(dim=1).cpu().numpy()
     return classes
 
 
-def _tensor(frames: NDArray[np.floating], device: str) -> Tensor:
+def _tensor(frames: NDArray[np.floating], device: str | torch.device) -> Tensor:
     return torch.tensor(frames, dtype=torch.float32, device=device)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.evaluation.frame_embeddings.distances import squared_distances
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddingSet
+from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import NearestFrames, find_nearest
 
 
 @dataclass(frozen=True)
@@ -41,26 +41,24 @@ def retrieve_frames(
     Raises:
         InputError: A video has fewer frames to be compared with than the largest K.
     """
-    thinned = videos.strided(stride)
-    frames, phases = thinned.stacked()
-    ends = np.cumsum(thinned.lengths)
-    precisions = np.empty((len(neighbors), len(videos)))
-    for query, (start, end) in enumerate(zip(ends - thinned.lengths, ends, strict=True)):
-        _check_gallery(len(frames) - (end - start), max(neighbors), thinned.videos[query].id)
-        distances = squared_distances(frames[start:end], frames)
-        distances[:, start:end] = np.inf
-        hits = phases[nearest_columns(distances, max(neighbors))] == phases[start:end, None]
+    return retrieval_of(find_nearest(videos, stride, max(neighbors), per_video=False), neighbors)
+
+
+def retrieval_of(nearest: NearestFrames, neighbors: Sequence[int]) -> list[Retrieval]:
+    """Precision at each K of neighbors that were found among all other videos.
+
+    Raises:
+        InputError: A video has fewer of them than the largest K.
+    """
+    _, phases = nearest.videos.stacked()
+    precisions = np.empty((len(neighbors), len(nearest.videos)))
+    for query, (video, closest) in enumerate(zip(nearest.videos.videos, nearest.closest, strict=True)):
+        _check_gallery(closest.shape[1], max(neighbors), video.id)
+        hits = phases[closest] == video.phases[:, None]
         precisions[:, query] = [hits[:, :count].mean() for count in neighbors]
     return [
         Retrieval(count, float(row.mean()), row) for count, row in zip(neighbors, precisions, strict=True)
     ]
-
-
-def nearest_columns(distances: NDArray[np.float64], count: int) -> NDArray[np.intp]:
-    """The ``count`` nearest columns (N, count) of each row of (N, M), nearest first; M >= count."""
-    candidates = np.argpartition(distances, count - 1, axis=1)[:, :count]
-    order = np.argsort(np.take_along_axis(distances, candidates, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(candidates, order, axis=1)
 
 
 def _check_gallery(frames: int, neighbors: int, video: str) -> None:

@@ -68,6 +68,16 @@ class CarlModelConfig(FrozenConfig):
     identical_layers: bool = True
     """Start all layers from the same random weights, as published (copies of one layer)."""
 
+    positions: Literal["clip", "relative", "none"] = "clip"
+    """What the transformer knows of time. ``clip``: where in the clip a frame is, as published; of whole
+    videos, even untrained weights then give embeddings in perfect order. ``relative``: which frames come
+    before and after (rotary attention). ``none``: nothing."""
+
+    standardize_features: bool = False
+    """Standardize what the transformer gets of each frame over the clip, channel by channel: what stays the
+    same throughout, such as the background, then says nothing. Not published; lets small models that start
+    from random weights learn within minutes."""
+
     embedding_width: int = Field(128, gt=0)
     """D, width of the embeddings."""
 
@@ -88,6 +98,8 @@ class CarlModelConfig(FrozenConfig):
     def _check(self) -> Self:
         if self.token_width % self.heads:
             raise ValueError(f"token_width={self.token_width} is not a multiple of heads={self.heads}")
+        if self.positions == "relative" and self.token_width // self.heads % 2:
+            raise ValueError("relative positions need an even number of channels per head")
         if self.encoder == "transformer" and self.context_frames != 1:
             raise ValueError(
                 f"the transformer has no context frames, but context_frames={self.context_frames}"

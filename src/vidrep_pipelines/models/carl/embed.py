@@ -1,56 +1,34 @@
 """Embeddings of whole videos: every frame, whatever the length."""
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.model import CarlModel
-from vidrep_pipelines.training.precision import Precision, autocast
+from vidrep_pipelines.training.precision import autocast
+
+PUBLISHED_STRIDE = 15
+"""Frames between the context frames of the published convolutional models."""
 
 ReadFrames = Callable[[NDArray[np.int64]], Tensor]
 """Frames (N, 3, S, S) uint8 of N ascending ranks, fitted to the model's size."""
 
 
-class EmbeddingConfig(FrozenConfig):
-    """How a video is cut for embedding. Nearly every video is one chunk."""
-
-    chunk_frames: int = Field(1000, ge=1)
-    """Most frames that the transformer relates at once: 1000 published, 6000 for FineGym."""
-
-    seams: Literal["blend", "published"] = "blend"
-    """``blend``: chunks overlap and fade into one another. ``published``: equal chunks side by side, each
-    embedded as if it were a video of its own."""
-
-    overlap: float = Field(0.25, ge=0, le=0.5)
-    """With ``blend``: share of a chunk that it has in common with the next one."""
-
-    context_stride: int = Field(15, ge=1)
-    """Frames between the context frames of the convolutional models."""
-
-    frames_per_block: int = Field(40, ge=1)
-    """Positions that go through the ResNet at once; changes memory and speed only."""
-
-    precision: Precision = "fp32"
-    """Arithmetic; embeddings are float32 in any case. The original evaluates in float16."""
-
-    @model_validator(mode="after")
-    def _check_overlap(self) -> "EmbeddingConfig":
-        if self.seams == "blend" and self.chunk_frames * self.overlap < 1 < self.chunk_frames:
-            raise ValueError("overlap is less than one frame; raise it, or set seams: published")
-        return self
-
-
 @torch.no_grad()
-def embed_frames(model: CarlModel, read: ReadFrames, length: int, config: EmbeddingConfig) -> Tensor:
+def embed_frames(
+    model: CarlModel,
+    read: ReadFrames,
+    length: int,
+    config: EmbeddingConfig,
+    context_stride: int = PUBLISHED_STRIDE,
+) -> Tensor:
     """Embeds all frames of a video.
 
     Every frame goes through the ResNet once, however chunks overlap.
@@ -60,6 +38,7 @@ def embed_frames(model: CarlModel, read: ReadFrames, length: int, config: Embedd
         read: Gives the frames.
         length: L, frames of the video.
         config: How the video is cut.
+        context_stride: Frames between the context frames of a convolutional model, as in its training.
 
     Returns:
         (L, D) float32 on the CPU.
@@ -73,7 +52,7 @@ def embed_frames(model: CarlModel, read: ReadFrames, length: int, config: Embedd
         raise InputError("The model is in training mode; call model.eval() before embedding.")
     device = next(model.parameters()).device
     with autocast(device, config.precision):
-        pooled = _pool(model, read, length, config, device)
+        pooled = _pool(model, read, length, config, context_stride)
         if model.config.encoder != "transformer":
             return model.embed_pooled(pooled[None])[0].float().cpu()
         total = torch.zeros(length, model.config.embedding_width, device=device)
@@ -84,11 +63,10 @@ def embed_frames(model: CarlModel, read: ReadFrames, length: int, config: Embedd
     return (functional.normalize(total, dim=1) if blended else total).cpu()
 
 
-def _pool(
-    model: CarlModel, read: ReadFrames, length: int, config: EmbeddingConfig, device: torch.device
-) -> Tensor:
+def _pool(model: CarlModel, read: ReadFrames, length: int, config: EmbeddingConfig, stride: int) -> Tensor:
     """(L, C) of all positions, block by block."""
-    back = np.arange(model.config.context_frames - 1, -1, -1) * config.context_stride
+    device = next(model.parameters()).device
+    back = np.arange(model.config.context_frames - 1, -1, -1) * stride
     blocks = []
     for start in range(0, length, config.frames_per_block):
         positions = np.arange(start, min(start + config.frames_per_block, length))

@@ -8,6 +8,9 @@ from torch import Tensor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.config import CarlModelConfig
 
+_UNPUBLISHED = "UNPUBLISHED"
+"""Settings that the original does not have, and that no shape shows."""
+_UNPUBLISHED_FIELDS = ("positions", "standardize_features")
 _LAYERS = "embed.video_encoder.enc_layers."
 
 
@@ -44,6 +47,8 @@ def infer_model_config(
     except KeyError as error:
         raise InputError(f"These weights are not those of CARL: {error} is missing.") from error
     normalize = _setting(settings, "MODEL", "L2_NORMALIZE")
+    ours = {name: _setting(settings, _UNPUBLISHED, name) for name in _UNPUBLISHED_FIELDS}
+    sizes |= {name: value for name, value in ours.items() if value is not None}
     return CarlModelConfig(frames=frames, normalize=normalize is not False, **sizes)
 
 
@@ -92,4 +97,12 @@ def _setting(settings: Mapping[str, Any], *path: str) -> Any:
 
 def original_settings(config: CarlModelConfig) -> dict[str, Any]:
     """The settings that a checkpoint in the published layout must carry to be understood again."""
-    return {"TRAIN": {"NUM_FRAMES": config.frames}, "MODEL": {"L2_NORMALIZE": config.normalize}}
+    settings = {"TRAIN": {"NUM_FRAMES": config.frames}, "MODEL": {"L2_NORMALIZE": config.normalize}}
+    unpublished = unpublished_settings(config)
+    return {**settings, _UNPUBLISHED: unpublished} if unpublished else settings
+
+
+def unpublished_settings(config: CarlModelConfig) -> dict[str, Any]:
+    """What makes the original code compute something else from the same weights; empty: nothing."""
+    ours, published = config.model_dump(), CarlModelConfig().model_dump()
+    return {name: ours[name] for name in _UNPUBLISHED_FIELDS if ours[name] != published[name]}

@@ -97,8 +97,7 @@ class CarlPreset(FrozenConfig):
         Raises:
             ConfigurationError: There is no such name, or the number of classes is missing.
         """
-        if name.startswith(_OLD_PREFIX):
-            name = _NEW_PREFIX + name.removeprefix(_OLD_PREFIX)
+        name = camera_ready_name(name)
         if name not in get_args(PresetName):
             raise ConfigurationError(
                 f"There is no configuration {name!r}. Known: {', '.join(get_args(PresetName))}."
@@ -116,6 +115,13 @@ class CarlPreset(FrozenConfig):
             backbone_origin="byol" if release == "cvpr2022" else "supervised",
             chunk_frames=_chunk(name) if transformer or contrast else 25,
         )
+
+
+def camera_ready_name(name: str) -> str:
+    """The name of a configuration in the camera-ready code; the first release says ``simclr`` for ``scl``."""
+    if name.startswith(_OLD_PREFIX):
+        return _NEW_PREFIX + name.removeprefix(_OLD_PREFIX)
+    return name
 
 
 def _model(name: str, release: Release, classes: int | None) -> CarlModelConfig:

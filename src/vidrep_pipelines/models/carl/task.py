@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from pydantic import model_validator
+from PIL.Image import Image
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
@@ -30,6 +31,7 @@ from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
 from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
 from vidrep_pipelines.models.carl.view_dataset import ViewDataset
+from vidrep_pipelines.models.carl.view_pictures import views_sheet
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _PICTURE_VIDEOS = 3
@@ -50,8 +52,8 @@ class CarlTask(FrozenConfig):
     frame_store: Path | None = None
     """Folder of a frame store, in place of video files."""
 
-    split: str = "train"
-    """Part of the frame store that is trained on."""
+    splits: tuple[str, ...] = Field(("train",), min_length=1)
+    """Parts of the frame store that are trained on."""
 
     labels: Path | None = None
     """Frame labels and actions, as ``label_table.write_labels`` writes them; for classification and for
@@ -168,7 +170,7 @@ class CarlTask(FrozenConfig):
 
     def _source(self) -> VideoSource:
         if self.frame_store is not None:
-            return StoredVideos(self.frame_store, self.split)
+            return StoredVideos(self.frame_store, self.splits)
         assert self.clip_table is not None and self.videos is not None
         return VideoFiles(ClipRows(self.clip_table), self.videos)
 
@@ -210,13 +212,23 @@ class CarlTask(FrozenConfig):
         assert isinstance(model, CarlModel)
         path = directory / "view_similarity" / f"step-{step:08d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        similarity_sheet(model, self._picture_pairs(next(model.parameters()).device)).save(path)
+        self.draw_similarity(model).save(path)
         return [path]
+
+    def draw_similarity(self, model: CarlModel) -> Image:
+        """How two views of a few videos, with unchanged colours, find one another in time."""
+        return similarity_sheet(model, self._picture_pairs(next(model.parameters()).device))
+
+    def draw_views(self) -> Image:
+        """What the model gets to see of a few videos in training."""
+        dataset = self.build_dataset()
+        samples = [dataset[0, index] for index in _spread(len(dataset))]
+        shown = [(dataset.name(sample["index"]), sample, self.augmented(sample)) for sample in samples]
+        return views_sheet(shown, self.model.context_frames)
 
     def _picture_pairs(self, device: torch.device) -> list[ViewPair]:
         dataset = self._picture_dataset
-        spread = torch.linspace(0, len(dataset) - 1, min(_PICTURE_VIDEOS, len(dataset))).long().tolist()
-        samples = [dataset[0, index] for index in spread]
+        samples = [dataset[0, index] for index in _spread(len(dataset))]
         return [
             ViewPair(
                 dataset.name(sample["index"]),
@@ -236,6 +248,12 @@ class CarlTask(FrozenConfig):
             update={**changes, "augmentation": self.data.augmentation.model_copy(update={"exact": False})}
         )
         return ViewDataset(self._source(), data, self.model.image_size, self.seed)
+
+
+def _spread(count: int) -> list[int]:
+    """A few of the numbers below ``count``, evenly spaced."""
+    numbers: list[int] = torch.linspace(0, count - 1, min(_PICTURE_VIDEOS, count)).long().tolist()
+    return numbers
 
 
 def _content_digest(name: str, path: Path | None) -> str | None:

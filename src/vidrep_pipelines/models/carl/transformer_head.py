@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vidrep_pipelines.models.carl.config import CarlModelConfig
-from vidrep_pipelines.models.carl.frame_positions import frame_positions
+from vidrep_pipelines.models.carl.frame_positions import frame_positions, frame_rotations
+
+_SMALLEST_VARIANCE = 1e-5
 
 
 class MaskedAttention(nn.Module):
@@ -24,12 +26,20 @@ class MaskedAttention(nn.Module):
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.output = nn.Linear(width, width)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
-        """Tokens (B, T, D); mask (B, 1, 1, T), true where a frame may be attended to."""
+    def forward(self, tokens: Tensor, mask: Tensor | None, rotations: Tensor | None = None) -> Tensor:
+        """Attends.
+
+        Args:
+            tokens: (B, T, D).
+            mask: (B, 1, 1, T), true where a frame may be attended to. None: everywhere.
+            rotations: (T, D / heads / 2) angles by which queries and keys are turned. None: not at all.
+        """
         query, key, value = (
             layer(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for layer in (self.query, self.key, self.value)
         )
+        if rotations is not None:
+            query, key = _rotated(query, rotations), _rotated(key, rotations)
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return output
@@ -50,9 +60,9 @@ class TransformerLayer(nn.Module):
         self.contract = nn.Linear(config.feedforward_width, width)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, tokens: Tensor, mask: Tensor | None, rotations: Tensor | None = None) -> Tensor:
         """Tokens (B, T, D) to the same shape."""
-        tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens), mask))
+        tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens), mask, rotations))
         hidden = torch.relu(self.expand(self.feedforward_norm(tokens)))
         output: Tensor = tokens + self.dropout(self.contract(hidden))
         return output
@@ -105,14 +115,38 @@ class TransformerHead(nn.Module):
         Returns:
             (B, T, D), not normalized.
         """
+        config, rotations = self._config, None
+        if config.standardize_features:
+            pooled = _standardized(pooled, mask)
         tokens = self.to_tokens(self.perceptrons(pooled.flatten(0, 1))).unflatten(0, pooled.shape[:2])
-        positions = frame_positions(pooled.shape[1], self._config.frames, self._config.token_width)
-        tokens = self.dropout(tokens + positions.to(tokens))
+        if config.positions == "clip":
+            tokens = tokens + frame_positions(pooled.shape[1], config.frames, config.token_width).to(tokens)
+        elif config.positions == "relative":
+            angles = frame_rotations(pooled.shape[1], config.frames, config.token_width // config.heads)
+            rotations = angles.to(tokens)
+        tokens = self.dropout(tokens)
         visible = None if mask is None else _visible(mask)[:, None, None]
         for layer in self.layers:
-            tokens = layer(tokens, visible)
+            tokens = layer(tokens, visible, rotations)
         output: Tensor = self.to_embedding(tokens)
         return output
+
+
+def _standardized(pooled: Tensor, mask: Tensor | None) -> Tensor:
+    """(B, T, C) with mean 0 and deviation 1 over the real frames of each clip; constant channels become 0."""
+    values = pooled.float()
+    weights = values.new_ones(pooled.shape[:2]) if mask is None else _visible(mask).to(values)
+    weights = (weights / weights.sum(dim=1, keepdim=True))[..., None]
+    centered = values - (weights * values).sum(dim=1, keepdim=True)
+    variance = (weights * centered.square()).sum(dim=1, keepdim=True)
+    return centered * (variance + _SMALLEST_VARIANCE).rsqrt()
+
+
+def _rotated(vectors: Tensor, rotations: Tensor) -> Tensor:
+    """(B, H, T, d) with each pair of channels (i, i + d / 2) turned by the angle of its frame."""
+    first, second = vectors.chunk(2, dim=-1)
+    cosine, sine = rotations.cos(), rotations.sin()
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 def _visible(mask: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Where long videos are read from in training: files, or a frame store."""
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -64,27 +66,35 @@ class VideoFiles:
 
 
 class StoredVideos:
-    """The views of one split of a frame store, sorted by id.
+    """The views of some splits of a frame store: split after split, sorted by id within each.
 
     Args:
         folder: The store.
-        split: Its part. None: all.
+        splits: Its parts.
     """
 
-    def __init__(self, folder: Path, split: str | None = None) -> None:
-        self._store = FrameStore(folder).select(split)
+    def __init__(self, folder: Path, splits: Sequence[str]) -> None:
+        self._stores = [FrameStore(folder).select(split) for split in splits]
+        self._ends = np.cumsum([len(store) for store in self._stores]).tolist()
 
     def __len__(self) -> int:
-        return len(self._store)
+        return int(self._ends[-1])
 
     def name(self, index: int) -> str:
         """Id of the view."""
-        return self._store.ids[index]
+        store, position = self._place(index)
+        return store.ids[position]
 
     def length(self, index: int) -> int:
         """Its frames."""
-        return int(self._store.index.lengths[index])
+        store, position = self._place(index)
+        return int(store.index.lengths[position])
 
     def read(self, index: int, ranks: Ranks) -> NDArray[np.uint8]:
         """(N, H, W, 3) for (N,) ranks."""
-        return self._store.frames_at(index, ranks)
+        store, position = self._place(index)
+        return store.frames_at(position, ranks)
+
+    def _place(self, index: int) -> tuple[FrameStore, int]:
+        number = bisect_right(self._ends, index)
+        return self._stores[number], index - (self._ends[number - 1] if number else 0)

@@ -1,0 +1,110 @@
+"""All tasks on the embeddings of several encoders: tables with intervals, and what was left out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.evaluation.frame_embeddings import tasks
+from vidrep_pipelines.evaluation.frame_embeddings.clock import FrameArrays
+from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
+from vidrep_pipelines.evaluation.frame_embeddings.embedded_release import (
+    ActionVideos,
+    EmbeddedRelease,
+    join,
+)
+from vidrep_pipelines.evaluation.frame_embeddings.score_tables import Scores, score_tables
+from vidrep_pipelines.evaluation.frame_embeddings.scores import OVERALL, Dropped, Score
+
+_PER_ACTION: dict[str, Callable[[ActionVideos], Iterable[tasks.Found]]] = {
+    "phase_classification": tasks.phase_classification,
+    "phase_progression": tasks.phase_progression,
+    "kendall_tau": tasks.kendall_tau,
+    "retrieval": tasks.retrieval,
+}
+
+Run = Callable[[], Iterable[tasks.Found]]
+
+
+@dataclass(frozen=True)
+class EmbeddingsReport:
+    """What was measured.
+
+    Attributes:
+        summary: ``SUMMARY_COLUMNS``; all actions together: each counts alike, except in ``linear_probe`` and
+            ``action_classification``, which know all actions at once.
+        per_action: ``PER_ACTION_COLUMNS``.
+        dropped: Columns of ``Dropped``: videos, pairs, phases and actions that do not count.
+    """
+
+    summary: pd.DataFrame
+    per_action: pd.DataFrame
+    dropped: pd.DataFrame
+
+
+def measure_embeddings(
+    labelled: LabelledVideos,
+    encoders: Mapping[str, FrameArrays],
+    config: PhasesConfig,
+    device: str = "cpu",
+) -> EmbeddingsReport:
+    """Measures several encoders on the same videos.
+
+    An action that a task cannot be measured on, for want of videos or phases, is left out of that task and
+    listed with the reason.
+
+    Args:
+        labelled: The release.
+        encoders: Embeddings by encoder; the first one is compared with the others.
+        config: Tasks.
+        device: Where the linear probe is trained.
+
+    Raises:
+        InputError: Nothing could be measured, or labels and embeddings do not fit one another.
+    """
+    releases, dropped = join(labelled, encoders, config)
+    scores: dict[str, Scores] = {}
+    # Matrices of one embedding width are so small that threads wait for one another longer than they compute.
+    with threadpool_limits(limits=1, user_api="blas"):
+        for encoder, release in releases.items():
+            scores[encoder], left_out = _measure(release, encoder, device)
+            dropped += left_out
+    if not any(scores.values()):
+        reasons = "\n".join(dict.fromkeys(f"{item.task} of {item.action}: {item.reason}" for item in dropped))
+        raise InputError(f"None of {', '.join(config.tasks)} could be measured.\n{reasons}")
+    return EmbeddingsReport(
+        *score_tables(scores, config.resamples),
+        pd.DataFrame(dropped, columns=list(Dropped._fields)).astype("string"),
+    )
+
+
+def _measure(release: EmbeddedRelease, encoder: str, device: str) -> tuple[Scores, list[Dropped]]:
+    """Scores of all tasks, and what was left out."""
+    scores: Scores = {}
+    dropped: list[Dropped] = []
+    for task, action, run in _runs(release, device):
+        try:
+            for found in run():
+                if isinstance(found, Score):
+                    scores[found.measure, found.action] = found
+                else:
+                    dropped.append(Dropped(task, encoder, action, *found))
+        except InputError as error:
+            dropped.append(Dropped(task, encoder, action, "", str(error)))
+    return scores, dropped
+
+
+def _runs(release: EmbeddedRelease, device: str) -> Iterator[tuple[str, str, Run]]:
+    """Task, action, and what yields scores and left out items; in the order of the parameters."""
+    for task in release.config.tasks:
+        if task == "linear_probe":
+            yield task, OVERALL, partial(tasks.linear_probe, release, device)
+        elif task == "action_classification":
+            yield task, OVERALL, partial(tasks.action_classification, release)
+        else:
+            for action in release.actions:
+                yield task, action.name, partial(_PER_ACTION[task], action)

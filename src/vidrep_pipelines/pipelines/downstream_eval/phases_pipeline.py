@@ -1,0 +1,51 @@
+"""What the embeddings of the frames of long videos are worth."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.downstream_eval import phases_nodes as nodes
+
+_SHARED = ("params:launch", "params:folders", "params:tracking")
+
+
+def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") -> Pipeline:
+    """Measures trained and untrained embeddings of a release side by side, and shows what they find alike.
+
+    Args:
+        namespace: Of the model.
+        release: Namespace of the videos and their labels; the tasks are those of ``params:phases_<release>``.
+    """
+    embedded = ["embeddings", "untrained_embeddings", "params:phases"]
+    return Pipeline(
+        [
+            Node(
+                nodes.measure_phases,
+                inputs=["labelled_videos", *embedded, *_SHARED],
+                outputs=["phases_summary", "phases_per_action", "phases_left_out", "phases_metrics"],
+                name="measure_phases",
+                tags=["carl", "gpu", "eval"],
+            ),
+            Node(
+                nodes.draw_phases,
+                inputs=["labelled_videos", "video_frames", *embedded],
+                outputs=[
+                    "phases_alignment",
+                    "phases_alignment_strip",
+                    "phases_retrieval",
+                    "phases_similarity",
+                    "phases_trajectories",
+                ],
+                name="draw_phases",
+                tags=["carl"],
+            ),
+            Node(
+                nodes.draw_bars,
+                inputs=["phases_summary", "labelled_videos", "params:phases"],
+                outputs="phases_bars",
+                name="draw_bars",
+                tags=["carl"],
+            ),
+        ],
+        namespace=namespace,
+        inputs={name: f"{release}.{name}" for name in ("labelled_videos", "video_frames")},
+        parameters={"params:phases": f"params:phases_{release}", **{name: name for name in _SHARED}},
+    )

@@ -1,0 +1,44 @@
+"""Nodes that turn whole videos into embeddings."""
+
+from typing import TYPE_CHECKING, Any
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
+from vidrep_pipelines.training.config import LaunchConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+else:
+    FrameStore = Any  # its module takes seconds to import
+
+
+def embed_videos(
+    checkpoint: Checkpoint,
+    store: FrameStore,
+    embedding: EmbeddingConfig,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per video of any split; redone when its frames, the weights or the parameters change."""
+    import torch
+
+    from vidrep_pipelines.common.digest import digest_of, digest_of_file
+    from vidrep_pipelines.data.frame_embeddings import EMBEDDINGS_SUFFIX
+    from vidrep_pipelines.models.carl.extraction import EmbeddingRequest, embed_video
+    from vidrep_pipelines.training.distributed import choose_device
+
+    version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
+    device = choose_device(launch).type
+    if device == "cuda" and fanout.workers is None:  # one per GPU, not one per core
+        fanout = fanout.model_copy(update={"workers": torch.cuda.device_count()})
+    folders = checkpoint.directory.absolute(), store.folder.absolute()
+    content = store.facts.content_digest
+    items = []
+    for number, video in enumerate(store.ids):
+        shard, start, frames = store.index.frames(number)
+        request = EmbeddingRequest(folders[0], version, folders[1], content, video, embedding, device, number)
+        digest = digest_of(version, store.facts.shards[shard], start, frames, embedding)
+        items.append(Item(video, request, digest))
+    return Job("embeddings", embed_video, items, (EMBEDDINGS_SUFFIX,), fanout)

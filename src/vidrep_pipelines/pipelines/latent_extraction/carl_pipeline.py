@@ -1,0 +1,41 @@
+"""Whole videos through CARL."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.latent_extraction import carl_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import carl_nodes as training_nodes
+
+
+def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> Pipeline:
+    """Embeddings of every frame of a release by the trained weights, and by those that it started from.
+
+    Args:
+        namespace: Of the model.
+        release: Namespace of the videos.
+    """
+    return Pipeline(
+        [
+            _embed("checkpoint", "embeddings"),
+            Node(
+                training_nodes.initialize_carl,
+                inputs="training_spec",
+                outputs="untrained_checkpoint",
+                name="initialize",
+                tags=["carl"],
+            ),
+            _embed("untrained_checkpoint", "untrained_embeddings"),
+        ],
+        namespace=namespace,
+        inputs={"video_frames": f"{release}.video_frames"},
+        parameters={name: name for name in ("params:launch", "params:fanout")},
+    )
+
+
+def _embed(checkpoint: str, embeddings: str) -> Node:
+    return Node(
+        nodes.embed_videos,
+        inputs=[checkpoint, "video_frames", "params:embedding", "params:launch", "params:fanout"],
+        outputs=embeddings,
+        name=f"extract_{embeddings}",
+        tags=["carl", "gpu", "fanout"],
+    )

@@ -1,0 +1,173 @@
+"""Nodes of the pretraining of CARL and its baselines."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
+from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain.carl_config import CarlRunConfig
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_labels import LabelledVideos
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
+else:
+    FrameStore = LabelledVideos = Any  # their modules take seconds to import
+
+_log = logging.getLogger(__name__)
+
+
+def plan_carl(
+    store: FrameStore,
+    labelled: LabelledVideos,
+    run: CarlRunConfig,
+    data: CarlDataConfig,
+    model: CarlModelConfig,
+    objective: CarlObjectiveConfig,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run on a frame store with labels."""
+    from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
+    from vidrep_pipelines.models.carl.label_table import write_labels
+
+    classes = int(labelled.table["classes"].max())
+    chosen = _chosen(run, CarlParameters(model, objective, data, train), classes)
+    needs_labels = chosen.objective.name == "classification" or chosen.data.videos_per_sample > 1
+    run_directory = _run_directory(run, folders)
+    source = {
+        "frame_store": store.folder.absolute(),
+        "splits": run.splits,
+        "labels": write_labels(labelled, run_directory) if needs_labels else None,
+    }
+    return _spec(source, run, chosen, launch, folders, store.content_digest)
+
+
+def plan_carl_on_clips(
+    clips: Rows,
+    videos: Parts,
+    run: CarlRunConfig,
+    data: CarlDataConfig,
+    model: CarlModelConfig,
+    objective: CarlObjectiveConfig,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run on resized clips, which needs no labels."""
+    from vidrep_pipelines.data.clip_table import content_digest, snapshot
+    from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
+
+    chosen = _chosen(run, CarlParameters(model, objective, data, train), classes=None)
+    source = {
+        "clip_table": snapshot(clips, _run_directory(run, folders)),
+        "videos": videos.folder.absolute(),
+    }
+    return _spec(source, run, chosen, launch, folders, content_digest(clips))
+
+
+def _chosen(run: CarlRunConfig, parameters: "CarlParameters", classes: int | None) -> "CarlParameters":
+    """The parameters, with the published configuration that was asked for laid over them."""
+    from vidrep_pipelines.models.carl.chosen_parameters import with_method_of, with_preset
+    from vidrep_pipelines.models.carl.presets import CarlPreset
+
+    if run.preset is None:
+        return parameters
+    preset = CarlPreset.named(run.preset, run.release, classes=classes)
+    overlay = with_preset if run.sizes == "published" else with_method_of
+    _log.info("carl: published configuration %s (%s), sizes: %s", run.preset, run.release, run.sizes)
+    return overlay(preset, parameters)
+
+
+def _spec(
+    source: dict[str, Any],
+    run: CarlRunConfig,
+    chosen: "CarlParameters",
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    data_digest: str,
+) -> dict[str, Any]:
+    from vidrep_pipelines.models.carl.task import CarlTask
+    from vidrep_pipelines.training.config import TrainSpec
+
+    task = CarlTask(
+        **source,
+        data=chosen.data,
+        model=chosen.model,
+        objective=chosen.objective,
+        backbone_origin=run.backbone_origin,
+        backbone_weights=run.backbone_weights,
+        initialize_from=run.initialize_from,
+        seed=chosen.train.seed,
+    )
+    spec = TrainSpec.of(
+        task,
+        train=chosen.train,
+        launch=launch,
+        run_directory=_run_directory(run, folders),
+        report_directory=folders.reporting / run.folder,
+        data_digest=data_digest,
+    )
+    return spec.model_dump(mode="json")
+
+
+def _run_directory(run: CarlRunConfig, folders: FoldersConfig) -> Path:
+    return folders.models.absolute() / run.folder / "run"
+
+
+def train_carl(
+    spec: dict[str, Any], tracking: TrackingConfig
+) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
+    """Trains, resumes, or finds that the run is finished; the checkpoint also says how frames are cropped."""
+    source, log, metrics = nodes.train(spec, tracking)
+    return replace(source, config=_use(spec)), log, metrics
+
+
+def initialize_carl(spec: dict[str, Any]) -> CheckpointSource:
+    """The same model with the weights that its training starts from: the floor of every evaluation."""
+    from vidrep_pipelines.models.carl.untrained import write_untrained
+    from vidrep_pipelines.training.config import TrainSpec
+
+    folder = Path(spec["run_directory"]).with_name("untrained")
+    write_untrained(TrainSpec.model_validate(spec), folder)
+    return CheckpointSource(folder, config=_use(spec), meta={"system": "carl", "step": 0})
+
+
+def _use(spec: dict[str, Any]) -> dict[str, Any]:
+    """What is needed to use a model."""
+    return {name: spec["task_config"][name] for name in ("model", "data")}
+
+
+def draw_carl(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
+    """How two views of a video find one another in time, and what views look like."""
+    from vidrep_pipelines.models.carl.task import CarlTask
+    from vidrep_pipelines.models.carl.trained import TrainedCarl
+
+    task = CarlTask.model_validate(spec["task_config"])
+    model = TrainedCarl.load(checkpoint.directory).model
+    return task.draw_similarity(model), task.draw_views()
+
+
+def export_carl(checkpoint: Checkpoint) -> dict[str, Any]:
+    """CARL's weights under the names of the original repository, with the settings that they need."""
+    from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint
+    from vidrep_pipelines.models.carl.infer_config import original_settings, unpublished_settings
+
+    model = CarlModelConfig.model_validate(checkpoint.config["model"])
+    if unpublished_settings(model):
+        _log.warning(
+            "carl: the original code would use these weights without %s", unpublished_settings(model)
+        )
+    last_epoch = max(0, int(checkpoint.meta["passes"]) - 1)  # the original counts finished epochs from 0
+    return original_checkpoint(checkpoint.state_dict(), epoch=last_epoch, settings=original_settings(model))

@@ -1,0 +1,84 @@
+"""Pretraining of CARL and its baselines on long videos."""
+
+from collections.abc import Callable
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.pretrain import carl_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import nodes as shared_nodes
+
+_OWN_PARAMETERS = ("run", "data", "model", "objective", "train")
+
+
+def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> Pipeline:
+    """Plans and runs the training on the videos of a release, publishes its checkpoint, shows what it does.
+
+    Args:
+        namespace: Of its datasets and parameters.
+        release: Namespace of the videos and their labels.
+    """
+    videos = {"video_frames": f"{release}.video_frames", "labelled_videos": f"{release}.labelled_videos"}
+    return _training(namespace, nodes.plan_carl, list(videos), videos)
+
+
+def create_carl_kinetics_pipeline(namespace: str = "carl_kinetics") -> Pipeline:
+    """The same on the resized clips of any videos, without labels, as published for Kinetics."""
+    clips = {name: name for name in ("clip_table", "resized_videos")}
+    return _training(namespace, nodes.plan_carl_on_clips, list(clips), clips)
+
+
+def _training(
+    namespace: str, plan: Callable[..., object], sources: list[str], inputs: dict[str, str]
+) -> Pipeline:
+    own = [f"params:{name}" for name in _OWN_PARAMETERS]
+    return Pipeline(
+        [
+            Node(
+                plan,
+                inputs=[*sources, *own, "params:launch", "params:folders"],
+                outputs="training_spec",
+                name="plan",
+                tags=["carl"],
+            ),
+            Node(
+                nodes.train_carl,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["carl", "gpu", "train"],
+            ),
+            Node(
+                shared_nodes.draw_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["carl"],
+            ),
+            Node(
+                nodes.draw_carl,
+                inputs=["checkpoint", "training_spec"],
+                outputs=["predictions", "augmented_views"],
+                name="draw_views",
+                tags=["carl"],
+            ),
+        ],
+        namespace=namespace,
+        inputs=inputs,
+        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+    )
+
+
+def create_carl_export_pipeline(namespace: str = "carl") -> Pipeline:
+    """Writes the checkpoint in the layout of the original repository."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export_carl,
+                inputs="checkpoint",
+                outputs="original_checkpoint",
+                name="export",
+                tags=["carl"],
+            )
+        ],
+        namespace=namespace,
+    )
