@@ -12,15 +12,22 @@ from kedro.pipeline.node import Node
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.datasets.local import LocalDataset
 from vidrep_pipelines.models.rsp.config import RspModelConfig
+from vidrep_pipelines.models.voc.config import TokenizerName, VocPreset
+from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
+from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.pipeline_registry import register_pipelines
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 PIPELINES = register_pipelines()
+CARL = ("carl", "carl_penn_action", "carl_finegym")
+VOC: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
+VOC_PARAMETERS = ("run", "model", "objective", "train")
 UNTYPED = {"params:rsp.initialize_from"}
 """Parameters that are single values and no blocks."""
 LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
-TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "vqvae"}
+TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl"}
 
 every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 
@@ -61,7 +68,7 @@ def test_public_names() -> None:
         "ingest",
         "ingest_kinetics",
         *(f"{stage}_{task}" for stage in ("ingest", "eval") for task in ("davis", "jhmdb", "vip")),
-        *(f"eval_{task}_standalone" for task in ("davis", "jhmdb", "vip")),
+        *(f"eval_{task}{end}" for task in ("davis", "jhmdb", "vip") for end in ("_systems", "_standalone")),
         "resize",
         "label_filter",
         "prepare_clips",
@@ -75,7 +82,17 @@ def test_public_names() -> None:
         "eval_reconstruction",
         "export_vqvae",
         "ablate_vqvae",
+        "eval_occupancy_chains",
+        *("eval_occupancy", *(f"eval_occupancy_{kind}" for kind in VOC)),
+        "ingest_dmc",
+        *(f"pretrain_voc_tokenizer_{kind}" for kind in VOC),
+        *(f"{stage}_voc_{kind}" for stage in ("pretrain", "latent_extraction", "export") for kind in VOC),
+        *("pretrain_voc_joint", "latent_extraction_voc_joint"),
         *(f"ingest_{release}" for release in ("pouring", "penn_action", "finegym")),
+        *(f"{stage}_{model}" for stage in ("pretrain", "latent_extraction", "export") for model in CARL),
+        *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
+        "pretrain_carl_kinetics",
+        "export_carl_kinetics",
         "__default__",
     }
 
@@ -151,7 +168,23 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:rsp.data", "params:rsp.model", "params:rsp.objective", "params:rsp.train"),
         *("params:rsp.probe", "params:encoders", "params:label_miniature"),
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in ("davis", "jhmdb", "vip")),
+        *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
+        *(
+            f"params:{model}.{name}"
+            for model in (*CARL, "carl_kinetics")
+            for name in ("run", "data", "model", "objective", "train")
+        ),
+        *(f"params:{model}.embedding" for model in CARL),
+        *(f"params:phases_{release}" for release in ("pouring", "penn_action", "finegym")),
+        "params:dmc",
+        *(f"params:voc_{kind}_tokenizer.{name}" for kind in VOC for name in VOC_PARAMETERS),
+        *(
+            f"params:voc_{kind}.{name}"
+            for kind in (*VOC, "joint")
+            for name in ("extraction", *VOC_PARAMETERS)
+        ),
+        *("params:voc_joint.tokenizer", "params:voc_joint.tokenizer_objective"),
         *("params:robonet", "params:robonet_clips", "params:frame_store.frames", "params:frame_store.views"),
         *(f"params:vqvae.{name}" for name in ("run", "data", "model", "objective", "files", "train")),
         *(f"params:vqvae_{name}.run" for name in ("pixel", "perceptual", "clips")),
@@ -192,6 +225,10 @@ def test_environments(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert frames.optimizer.learning_rate == frames.optimizer.minimum_learning_rate == 5e-4
     assert cluster.load("params:vqvae_clips.train").steps == 30_000
     assert cluster.load("params:vqvae.model") == VqvaeModelConfig()
+    tokenizers = {"vae": VaeConfig(), "dino": VqkdConfig(), "musik": MusikConfig()}
+    for kind in VOC:
+        assert cluster.load(f"params:voc_{kind}_tokenizer.model") == tokenizers[kind]
+        assert cluster.load(f"params:voc_{kind}.model") == VocPreset.published(kind).model
     launch: LaunchConfig = cluster.load("params:launch")
     assert (launch.processes, launch.device, launch.device_batch_size) == (4, "cuda", 64)
 

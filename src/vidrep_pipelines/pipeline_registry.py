@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
+from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.pipelines import (
     downstream_eval,
     ingest,
@@ -36,6 +37,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
     clips = sum(stages.values(), Pipeline([]))
     pretrain_rsp = clips + pretrain.create_rsp_pipeline()
+    vqvae, carl = _vqvae_pipelines(), _carl_pipelines(clips)
+    systems = pretrain_rsp + vqvae["pretrain_vqvae"] + carl["pretrain_carl"]
     return {
         **stages,
         "ingest_kinetics": ingest.create_kinetics_pipeline(),
@@ -44,29 +47,32 @@ def register_pipelines() -> dict[str, Pipeline]:
         "measure_video_io": stages["ingest"] + measure_video_io.create_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
-        **_label_propagation_pipelines(pretrain_rsp),
-        **_vqvae_pipelines(),
-        "ingest_pouring": create_pouring_pipeline(),
-        "ingest_penn_action": create_penn_action_pipeline(),
-        "ingest_finegym": create_finegym_pipeline(),
+        **_label_propagation_pipelines(pretrain_rsp, systems),
+        **vqvae,
+        **_voc_pipelines(),
+        "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
+        **carl,
+        "ingest_dmc": ingest.create_dmc_pipeline(),
         "__default__": pretrain_rsp,
     }
 
 
-def _label_propagation_pipelines(pretrain_rsp: Pipeline) -> dict[str, Pipeline]:
-    """``standalone``: only encoders that need nothing trained here, so that nothing is trained."""
-    davis, jhmdb, vip = create_davis_pipeline(), create_jhmdb_pipeline(), create_vip_pipeline()
-    return {
-        "ingest_davis": davis,
-        "ingest_jhmdb": jhmdb,
-        "ingest_vip": vip,
-        "eval_davis": pretrain_rsp + davis + downstream_eval.create_davis_pipeline(),
-        "eval_jhmdb": pretrain_rsp + jhmdb + downstream_eval.create_jhmdb_pipeline(),
-        "eval_vip": pretrain_rsp + vip + downstream_eval.create_vip_pipeline(),
-        "eval_davis_standalone": davis + downstream_eval.create_davis_pipeline(checkpoints=()),
-        "eval_jhmdb_standalone": jhmdb + downstream_eval.create_jhmdb_pipeline(checkpoints=()),
-        "eval_vip_standalone": vip + downstream_eval.create_vip_pipeline(checkpoints=()),
+def _label_propagation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> dict[str, Pipeline]:
+    """``systems``: encoders of all systems. ``standalone``: only encoders that need nothing trained here."""
+    tasks = {
+        "davis": (create_davis_pipeline(), downstream_eval.create_davis_pipeline),
+        "jhmdb": (create_jhmdb_pipeline(), downstream_eval.create_jhmdb_pipeline),
+        "vip": (create_vip_pipeline(), downstream_eval.create_vip_pipeline),
     }
+    named: dict[str, Pipeline] = {}
+    for task, (sequences, create_evaluation) in tasks.items():
+        named |= {
+            f"ingest_{task}": sequences,
+            f"eval_{task}": pretrain_rsp + sequences + create_evaluation(),
+            f"eval_{task}_systems": systems + sequences + create_evaluation(downstream_eval.SYSTEMS),
+            f"eval_{task}_standalone": sequences + create_evaluation(()),
+        }
+    return named
 
 
 def _vqvae_pipelines() -> dict[str, Pipeline]:
@@ -86,3 +92,54 @@ def _vqvae_pipelines() -> dict[str, Pipeline]:
         "export_vqvae": pretrained + pretrain.create_vqvae_export_pipeline(),
         "ablate_vqvae": sum(measured, frames) + downstream_eval.create_comparison_pipeline(*variants),
     }
+
+
+def _voc_pipelines() -> dict[str, Pipeline]:
+    """Each name holds all that comes before it: episodes, tokenizer, codes, occupancy model."""
+    kinds: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
+    frames = ingest.create_dmc_pipeline()
+    found: dict[str, Pipeline] = {}
+    for kind in kinds:
+        tokenizer = frames + pretrain.create_voc_tokenizer_pipeline(kind)
+        tokens = tokenizer + latent_extraction.create_voc_pipeline(kind)
+        model = tokens + pretrain.create_voc_pipeline(kind)
+        exported = pretrain.create_voc_tokenizer_export_pipeline(kind) + pretrain.create_voc_export_pipeline(
+            kind
+        )
+        found |= {
+            f"pretrain_voc_tokenizer_{kind}": tokenizer,
+            f"latent_extraction_voc_{kind}": tokens,
+            f"pretrain_voc_{kind}": model,
+            f"export_voc_{kind}": model + exported,
+            f"eval_occupancy_{kind}": model + downstream_eval.create_occupancy_pipeline(kind),
+        }
+    joint = frames + pretrain.create_voc_joint_pipeline()
+    found["pretrain_voc_joint"] = joint
+    found["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_pipeline("joint")
+    evaluated = [found[f"eval_occupancy_{kind}"] for kind in kinds]
+    found["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
+    return found
+
+
+def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
+    """``_penn_action`` and ``_finegym`` are the same on other releases; Kinetics is only trained on."""
+    ingests = {
+        "pouring": create_pouring_pipeline(),
+        "penn_action": create_penn_action_pipeline(),
+        "finegym": create_finegym_pipeline(),
+    }
+    kinetics = clips + pretrain.create_carl_kinetics_pipeline()
+    named = {f"ingest_{release}": videos for release, videos in ingests.items()}
+    named["pretrain_carl_kinetics"] = kinetics
+    named["export_carl_kinetics"] = kinetics + pretrain.create_carl_export_pipeline("carl_kinetics")
+    for release, videos in ingests.items():
+        model = "carl" if release == "pouring" else f"carl_{release}"
+        pretrained = videos + pretrain.create_carl_pipeline(model, release)
+        named[f"pretrain_{model}"] = pretrained
+        embedded = pretrained + latent_extraction.create_carl_pipeline(model, release)
+        named[f"latent_extraction_{model}"] = embedded
+        named[model.replace("carl", "eval_phases", 1)] = embedded + downstream_eval.create_phases_pipeline(
+            model, release
+        )
+        named[f"export_{model}"] = pretrained + pretrain.create_carl_export_pipeline(model)
+    return named

@@ -32,3 +32,10 @@ def image_of(figure: Figure) -> Image.Image:
     buffer.seek(0)
     with Image.open(buffer) as image:
         return image.convert("RGB")
+
+
+def notice(text: str) -> Image.Image:
+    """A picture of one sentence, where a chart would be empty."""
+    figure = Figure(figsize=(7.0, 1.2), facecolor="white")
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=INK, fontsize=11)
+    return image_of(figure)

@@ -1,12 +1,13 @@
 """A world in which the future is known: each episode stays in one state, which says what its reward is."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
-from vidrep_pipelines.evaluation.occupancy.measurement import OccupancyScores, evaluate_occupancy
+from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode
 
 GAMMA, LENGTH, VOCABULARY = 0.5, 40, 6
@@ -45,52 +46,72 @@ class Oracle:
     ) -> FloatArray:
         return np.log(np.where(states == futures, 1 - self._doubt, self._doubt / (VOCABULARY - 1)))
 
-    def raw_logits(
+    def token_scores(
         self, states: IntArray, futures: IntArray, actions: FloatArray | None = None
-    ) -> FloatArray:
-        return self.log_probabilities(states, futures, actions) + 10
+    ) -> tuple[FloatArray, FloatArray]:
+        likely = self.log_probabilities(states, futures, actions)
+        return likely, likely + 10
 
 
-def evaluate(model: Oracle, length: int = LENGTH) -> OccupancyScores:
+def measure(model: Oracle, length: int = LENGTH, gamma: float = GAMMA) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     pairs = [tuple(map(int, pair)) for pair in rng.integers(VOCABULARY, size=(60, 2))]
     episodes = [constant_episode((pair[0], pair[1])) for pair in pairs]
-    return evaluate_occupancy(
+    return measure_contexts(
         model,
         [StateEpisode(e.name, e.states[: length + 1], e.rewards[:length]) for e in episodes[:20]],
         episodes[20:],
-        gamma=GAMMA,
+        gamma=gamma,
         vocabulary=VOCABULARY,
         config=OccupancyEvaluationConfig(contexts=200, baseline_contexts=400, samples=3),
     )
 
 
+def error(values: pd.DataFrame, prediction: str) -> float:
+    return float(np.sqrt(((values[prediction] - values["returned"]) ** 2).mean()))
+
+
 def test_who_knows_the_future_beats_the_baselines() -> None:
-    scores = evaluate(Oracle())
-    assert scores.values.error < 0.02  # what lies beyond the episodes' ends
-    assert scores.values.rank_correlation > 0.8
-    assert scores.values.error < min(scores.constant.error, scores.regression.error)
-    assert scores.likelihood.log_likelihood == pytest.approx(np.log(0.99))
-    assert scores.likelihood.baseline < -1
-    assert scores.likelihood.perplexity == pytest.approx(1 / 0.99)
-    assert len(scores.predicted) == len(scores.returned) == len(scores.step)
-    assert scores.table()["value_error"] == scores.values.error
-    assert all(np.isfinite(value) for value in scores.table().values())
+    values = measure(Oracle())
+    assert error(values, "predicted") < 0.02  # what lies beyond the episodes' ends
+    assert error(values, "predicted") < min(error(values, "constant"), error(values, "regression"))
+    pd.testing.assert_series_equal(
+        values["predicted_with_true_future"], values["returned"], check_names=False
+    )  # its reward head is exact
+    np.testing.assert_allclose(values["log_likelihood"], np.log(0.99))
+    assert values["log_likelihood_frequencies"].mean() < -1
+    assert (values["predicted_deviation"] == 0).all()  # all samples are alike
+    assert (values["calibration_share"] == 0.5).all()  # and tie with what happens
+
+
+def test_states_are_named_and_in_order() -> None:
+    values = measure(Oracle())
+    assert len(values) == 200 and values["step"].max() <= LENGTH - 7  # 1 % of the future is left after 7
+    assert set(values["episode"]) <= {f"({one}, {other})" for one in range(6) for other in range(6)}
+    assert values.notna().all(axis=None)
 
 
 def test_doubt_costs_likelihood_and_nothing_else() -> None:
-    sure, doubtful = evaluate(Oracle()), evaluate(Oracle(0.5))
-    assert doubtful.likelihood.log_likelihood < sure.likelihood.log_likelihood
-    assert doubtful.values == sure.values
+    sure, doubtful = measure(Oracle()), measure(Oracle(0.5))
+    assert doubtful["log_likelihood"].mean() < sure["log_likelihood"].mean()
+    pd.testing.assert_series_equal(doubtful["predicted"], sure["predicted"])
 
 
-def test_the_published_error_punishes_perfect_values() -> None:
+def test_the_published_truth_punishes_perfect_values() -> None:
     """The cut truth lacks gamma^J of a constant stream, here with J = 2."""
-    scores = evaluate(Oracle())
-    rewarded = (scores.returned > 0).mean()
-    assert scores.published_value_error == pytest.approx(rewarded * (2 * 0.25) ** 2, rel=1e-6)
+    values = measure(Oracle())
+    lacking = values["predicted"] - values["published_returned"]
+    np.testing.assert_allclose(lacking, np.where(values["returned"] > 0, 2 * 0.25, 0))
+
+
+def test_the_published_density_metric_is_that_of_the_released_code() -> None:
+    """Tokens are as likely as 0.99 each, no logit is negative: weights are the geometric mean, 0.99."""
+    values = measure(Oracle())
+    rewarded = values["returned"] > 0
+    np.testing.assert_allclose(values["published_density_predicted"], np.where(rewarded, 2 * 0.99, 0))
+    np.testing.assert_allclose(values["published_density_returned"], np.where(rewarded, 1.5, 0))
 
 
 def test_short_episodes_are_refused() -> None:
     with pytest.raises(InputError, match="longer episodes"):
-        evaluate(Oracle(), length=4)
+        measure(Oracle(), length=4)

@@ -1,107 +1,80 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
-from vidrep_pipelines.evaluation.occupancy.calibration import (
-    calibration_error,
-    probability_integral_transform,
-)
-from vidrep_pipelines.evaluation.occupancy.likelihood import TokenFrequencies, geometric_futures
-from vidrep_pipelines.evaluation.occupancy.published_metrics import (
-    density_values,
-    density_weights,
-    published_horizon,
-    share_within,
-)
-from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode, choose_contexts
-from vidrep_pipelines.evaluation.occupancy.value_scores import (
-    TokenCountRegression,
-    rank_correlation,
-    score_values,
-    token_counts,
-)
+from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
+from vidrep_pipelines.evaluation.occupancy.scores import METRICS, score_table
+
+QUICK = OccupancyEvaluationConfig(resamples=60)
 
 
-@given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=30))
-@settings(max_examples=50, deadline=None)
-def test_rank_correlation_is_spearmans(pairs: list[tuple[int, int]]) -> None:
-    one, other = np.array(pairs, dtype=np.float64).T
-    found = rank_correlation(one, other)
-    if len(set(one)) == 1 or len(set(other)) == 1:
-        assert found == 0
-    else:
-        assert found == pytest.approx(spearmanr(one, other).statistic, abs=1e-9)
+def make_values(episodes: int = 6, steps: int = 8, noise: float = 0.0, seed: int = 0) -> pd.DataFrame:
+    """Measured states of a model that is off by ``noise`` and of baselines that are off by more."""
+    rng = np.random.default_rng(seed)
+    n = episodes * steps
+    returned = rng.uniform(0, 5, n)
+    return pd.DataFrame({
+        "episode": np.repeat([f"run_{number}" for number in range(episodes)], steps),
+        "step": np.tile(np.arange(steps), episodes),
+        "returned": returned,
+        "predicted": returned + noise * rng.standard_normal(n),
+        "predicted_deviation": np.full(n, noise),
+        "predicted_with_true_future": returned + 0.25,
+        "constant": np.full(n, 2.0),
+        "regression": returned + rng.standard_normal(n),
+        "log_likelihood": np.full(n, np.log(0.5)),
+        "log_likelihood_frequencies": np.full(n, -2.0),
+        "calibration_share": (rng.permutation(n) + 0.5) / n,
+        "published_returned": returned - 1,
+        "published_density_predicted": returned,
+        "published_density_returned": returned + 2,
+    })  # fmt: skip
 
 
-def test_value_scores() -> None:
-    returned = np.array([1.0, 2.0, 3.0, 4.0])
-    scores = score_values(returned / 2 + 1, returned)
-    assert scores.error == pytest.approx(np.sqrt(np.mean((1 - returned / 2) ** 2)))
-    assert (scores.rank_correlation, scores.slope) == pytest.approx((1, 2))
-    assert score_values(np.full(4, 2.5), returned).slope == 0
+def test_a_perfect_model() -> None:
+    scores = score_table(make_values(), QUICK).set_index("metric")
+    value = scores["value"]
+    assert value["value_error"] == 0 and scores.loc["value_error", "high"] == 0
+    assert value["value_rank_correlation"] == pytest.approx(1)
+    assert value["value_error_with_true_future"] == pytest.approx(0.25)
+    assert value["value_slope"] == pytest.approx(1)
+    assert value["perplexity"] == pytest.approx(2)
+    assert value["calibration_error"] == pytest.approx(0)
+    assert value["log_likelihood_more_than_frequencies"] == pytest.approx(2 - np.log(2))
+    assert value["published_value_error"] == pytest.approx(1)  # biased: a perfect model is not at 0
+    assert value["published_density_value_error"] == pytest.approx(4)
+    assert value["value_error_less_than_constant"] == value["value_error_constant"] > 1
+    assert list(scores.index) == [metric.name for metric in METRICS]
+    assert (scores["states"] == 48).all() and (scores["episodes"] == 6).all()
 
 
-def test_token_counts() -> None:
-    counts = token_counts(np.array([[0, 2, 2], [1, 1, 1]]), 4)
-    np.testing.assert_array_equal(counts, [[1, 0, 2, 0], [0, 3, 0, 0]])
+def test_a_model_beats_a_baseline_beyond_doubt_if_the_interval_of_the_difference_is_above_zero() -> None:
+    good, bad = (score_table(make_values(noise=noise), QUICK).set_index("metric") for noise in (0.2, 1.0))
+    assert good.loc["value_error_less_than_regression", "low"] > 0
+    assert bad.loc["value_error_less_than_regression", "low"] < 0
+    assert good.loc["value_error", "value"] < bad.loc["value_error", "value"]
 
 
-def test_regression_finds_linear_returns_and_shrinks_noise() -> None:
-    rng = np.random.default_rng(0)
-    worth = rng.standard_normal(8)
-    states, unseen = rng.integers(8, size=(300, 5)), rng.integers(8, size=(50, 5))
-    linear = TokenCountRegression(states, worth[states].sum(1), 8)
-    np.testing.assert_allclose(linear.predict(unseen), worth[unseen].sum(1), atol=1e-2)
-    noise = TokenCountRegression(states, rng.standard_normal(300), 8).predict(unseen)
-    assert noise.std() < 0.3
+@given(st.integers(1, 5), st.integers(2, 6), st.floats(0, 2), st.integers(0, 100))
+@settings(max_examples=15, deadline=None)
+def test_intervals_hold_the_scores_of_whole_episodes(
+    episodes: int, steps: int, noise: float, seed: int
+) -> None:
+    values = make_values(episodes, steps, noise, seed)
+    table = score_table(values, OccupancyEvaluationConfig(resamples=40, confidence=0.999))
+    assert (table["low"] <= table["high"]).all() and table[["value", "low", "high"]].notna().all(axis=None)
+    alone = score_table(values[values["episode"] == "run_0"], QUICK)
+    np.testing.assert_allclose(alone["low"], alone["high"])  # one episode has nothing to be compared with
+    np.testing.assert_allclose(alone["low"], alone["value"])
+    shuffled = score_table(values.sample(frac=1, random_state=seed), QUICK)
+    np.testing.assert_allclose(shuffled["value"], table["value"], atol=1e-12)
 
 
-def test_calibration_is_best_for_the_true_distribution() -> None:
-    rng = np.random.default_rng(0)
-    actual = rng.standard_normal(2000)
-    errors = [
-        calibration_error(probability_integral_transform(scale * rng.standard_normal((2000, 100)), actual))
-        for scale in (0.3, 1.0, 3.0)
-    ]
-    assert errors[1] < 0.02
-    assert min(errors[0], errors[2]) > 0.1
-    ties = probability_integral_transform(np.zeros((10, 4)), np.zeros(10))
-    assert calibration_error(ties) == pytest.approx(0.25)
-
-
-def test_futures_are_geometric_and_in_the_episode() -> None:
-    gamma, length = 0.6, 40
-    states = np.arange(length + 1)[:, None]
-    contexts = choose_contexts([StateEpisode("one", states, np.zeros(length))] * 300, gamma, 30, 3300)
-    futures = geometric_futures(
-        [StateEpisode("one", states, np.zeros(length))] * 300, contexts, gamma, np.random.default_rng(0)
-    )
-    offsets = futures[:, 0] - contexts.step
-    assert offsets.min() == 1 and futures.max() <= length
-    for offset in (1, 2, 3):
-        assert np.mean(offsets == offset) == pytest.approx((1 - gamma) * gamma ** (offset - 1), abs=0.03)
-
-
-def test_short_episodes_end_the_offsets() -> None:
-    states = np.arange(4)[:, None]
-    episodes = [StateEpisode("short", states, np.zeros(3))] * 100
-    contexts = choose_contexts(episodes, 0.95, 1, 300)
-    futures = geometric_futures(episodes, contexts, 0.95, np.random.default_rng(0))
-    assert (futures[:, 0] > contexts.step).all() and futures.max() == 3
-
-
-def test_token_frequencies_are_those_of_each_place() -> None:
-    frequencies = TokenFrequencies(np.array([[0, 1], [0, 1], [2, 1]]), 3)
-    found = np.exp(frequencies.log_probabilities(np.array([[0, 0], [2, 1]])))
-    np.testing.assert_allclose(found, [[3 / 6, 1 / 6], [2 / 6, 4 / 6]])
-
-
-def test_published_metrics() -> None:
-    assert [published_horizon(gamma) for gamma in (0.8, 0.95)] == [5, 10]
-    assert share_within(0.8, 5) == pytest.approx(0.672, abs=1e-3)
-    likely = np.log(np.array([[0.5, 0.25]]))
-    assert density_weights(likely, np.array([[1.0, 2.0]]))[0] == pytest.approx(np.sqrt(0.125))
-    assert density_weights(likely, np.array([[-1.0, 2.0]]))[0] == pytest.approx(0.125 ** (1 / 3))
-    np.testing.assert_allclose(density_values(np.array([[0.5], [2.0]]), np.array([[4.0], [1.0]])), [4.0])
+def test_states_count_as_often_as_their_episode_is_drawn() -> None:
+    """Two episodes with errors 1 and 3: their mean squares are drawn to be 1, 5 or 9."""
+    values = make_values(2, 4)
+    values["predicted"] = values["returned"] + np.repeat([1.0, 3.0], 4)
+    row = score_table(values, OccupancyEvaluationConfig(resamples=200)).set_index("metric").loc["value_error"]
+    assert (row["low"], row["value"], row["high"]) == pytest.approx((1, np.sqrt(5), 3))

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from vidrep_pipelines.models.layers.linear import FastLinear, use_fast_linear_layers
+from vidrep_pipelines.models.layers.linear import ContinuingLinear, FastLinear, use_fast_linear_layers
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 8), (1, 1, 8), (6, 8), (2, 3, 4, 8)])
@@ -19,6 +19,19 @@ def test_equals_a_plain_linear_layer_forward_and_backward(shape: tuple[int, ...]
     torch.testing.assert_close(inputs[1].grad, inputs[0].grad)
     for ours, theirs in zip(fast.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad)
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (2, 8), (3, 1, 8), (1, 2, 8), (4, 8), (2, 3, 8)])
+def test_any_number_of_rows_equals_a_plain_linear_layer(shape: tuple[int, ...]) -> None:
+    plain, continuing = nn.Linear(8, 12), ContinuingLinear(8, 12)
+    continuing.load_state_dict(plain.state_dict())
+    tokens = torch.randn(shape)
+    torch.testing.assert_close(continuing(tokens), plain(tokens))
+    (plain(tokens).square().sum() + continuing(tokens).square().sum()).backward()
+    torch.testing.assert_close(continuing.weight.grad, plain.weight.grad)
+    torch.testing.assert_close(continuing.bias.grad, plain.bias.grad)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert continuing(tokens).dtype == torch.bfloat16
 
 
 def test_takes_tokens_that_are_not_contiguous() -> None:

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.models.voc.config import RewardConfig
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.reward_head import state_features
+from vidrep_pipelines.models.voc.reward_head import RewardHead, standardized, state_features
 
 from .tiny import CODE, VOCABULARY, make_config
 
@@ -37,3 +38,16 @@ def test_the_target_network_follows() -> None:
     model.synchronize_target()
     torch.testing.assert_close(model.target.norm.weight, before + 1)
     assert not any(parameter.requires_grad for parameter in model.target.parameters())
+
+
+def test_standardized_inputs_do_not_depend_on_the_scale_of_the_codebook() -> None:
+    reward = RewardConfig(codebook_dimension=CODE, width=8, units="standardized")
+    torch.manual_seed(0)
+    head = RewardHead(make_config().model_copy(update={"reward": reward}))
+    codebook, states = torch.randn(VOCABULARY, CODE), torch.randint(VOCABULARY, (5, 4))
+    expected = head(states, codebook)
+    torch.testing.assert_close(head(states, 1e-3 * codebook + 7), expected, rtol=1e-3, atol=1e-4)
+    units = standardized(codebook)
+    torch.testing.assert_close(units.mean(dim=0), torch.zeros(CODE), rtol=0, atol=1e-6)
+    torch.testing.assert_close(units.std(dim=0, correction=0), torch.ones(CODE))
+    assert standardized(torch.ones(3, 2)).isfinite().all()

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.voc.config import TargetConfig
-from vidrep_pipelines.models.voc.samples import OccupancySamples, bootstrapped_offset, geometric_offset
+from vidrep_pipelines.models.voc.draws import bootstrapped_offset, geometric_offset
+from vidrep_pipelines.models.voc.samples import OccupancySamples
 
 from .tiny import STACK, make_config, make_episodes
 

@@ -183,5 +183,6 @@ def test_the_predictor_answers_in_arrays(task: VocTask, alone: Path) -> None:
     )
     likely = predictor.log_probabilities(states, states, actions)
     assert likely.shape == (9, 4) and (likely < 0).all()
-    raw = predictor.raw_logits(states, states, actions)
+    again, raw = predictor.token_scores(states, states, actions)
+    np.testing.assert_array_equal(again, likely)
     assert (raw - likely).std() > 0 and predictor.rewards(states).shape == (9,)

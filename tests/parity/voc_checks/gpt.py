@@ -32,6 +32,7 @@ from vidrep_pipelines.models.voc.config import (
     VocModelConfig,
     VocObjectiveConfig,
 )
+from vidrep_pipelines.models.voc.draws import bootstrapped_offset
 from vidrep_pipelines.models.voc.infer_config import infer_gpt_config
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.objective import (
@@ -41,7 +42,6 @@ from vidrep_pipelines.models.voc.objective import (
     occupancy_objective,
 )
 from vidrep_pipelines.models.voc.original_names import original_name
-from vidrep_pipelines.models.voc.samples import bootstrapped_offset
 from vidrep_pipelines.models.voc.task import VocTask
 from vidrep_pipelines.models.voc.values import future_log_probabilities, values_of
 from vidrep_pipelines.training.config import OptimizerConfig

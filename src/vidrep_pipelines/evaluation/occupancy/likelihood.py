@@ -5,7 +5,6 @@ occupancy: no model does better on the average than the true one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,24 +13,6 @@ from vidrep_pipelines.evaluation.occupancy.state_episode import Contexts, StateE
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class LikelihoodScores:
-    """Of real futures at geometric offsets, in nats per token.
-
-    Attributes:
-        log_likelihood: Mean over states and tokens.
-        baseline: That of the frequencies of tokens at each place in the training states.
-    """
-
-    log_likelihood: float
-    baseline: float
-
-    @property
-    def perplexity(self) -> float:
-        """Number of equally likely tokens that the model would be as surprised by."""
-        return float(np.exp(-self.log_likelihood))
 
 
 def geometric_futures(

@@ -1,89 +1,35 @@
-"""The whole evaluation of an occupancy model on held-out episodes."""
+"""Asks an occupancy model about states of episodes that it has not seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.occupancy import published_metrics
-from vidrep_pipelines.evaluation.occupancy.calibration import (
-    calibration_error,
-    probability_integral_transform,
-)
+from vidrep_pipelines.evaluation.occupancy.calibration import probability_integral_transform
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
-from vidrep_pipelines.evaluation.occupancy.likelihood import (
-    LikelihoodScores,
-    TokenFrequencies,
-    geometric_futures,
-)
+from vidrep_pipelines.evaluation.occupancy.likelihood import TokenFrequencies, geometric_futures
 from vidrep_pipelines.evaluation.occupancy.occupancy_model import OccupancyModel
 from vidrep_pipelines.evaluation.occupancy.state_episode import (
     Contexts,
     StateEpisode,
     choose_contexts,
+    discounted_returns,
     sufficient_horizon,
     truncated_returns,
 )
-from vidrep_pipelines.evaluation.occupancy.value_scores import (
-    TokenCountRegression,
-    ValueScores,
-    score_values,
-)
+from vidrep_pipelines.evaluation.occupancy.token_count_regression import TokenCountRegression
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_STATES_AT_ONCE = 64
 
 
-@dataclass(frozen=True, eq=False)
-class OccupancyScores:
-    """All scores of a model.
-
-    Attributes:
-        values: Of the model's values against returns to the end of the episode.
-        constant: Of predicting the mean return of the training episodes.
-        regression: Of linear regression on token counts.
-        likelihood: Of real futures.
-        calibration_error: Of sampled rewards against those of real futures, 0 to 0.5.
-        published_value_error: Mean squared error against the cut truth, as released; biased.
-        published_density_value_error: The released density metric.
-        predicted: (n,) values.
-        returned: (n,) returns.
-        episode: (n,) number of the episode.
-        step: (n,).
-    """
-
-    values: ValueScores
-    constant: ValueScores
-    regression: ValueScores
-    likelihood: LikelihoodScores
-    calibration_error: float
-    published_value_error: float
-    published_density_value_error: float
-    predicted: FloatArray
-    returned: FloatArray
-    episode: NDArray[np.int64]
-    step: NDArray[np.int64]
-
-    def table(self) -> dict[str, float]:
-        """The scores by name."""
-        return {
-            "value_error": self.values.error,
-            "value_error_constant": self.constant.error,
-            "value_error_regression": self.regression.error,
-            "value_rank_correlation": self.values.rank_correlation,
-            "value_rank_correlation_regression": self.regression.rank_correlation,
-            "value_slope": self.values.slope,
-            "log_likelihood_per_token": self.likelihood.log_likelihood,
-            "log_likelihood_per_token_baseline": self.likelihood.baseline,
-            "perplexity": self.likelihood.perplexity,
-            "calibration_error": self.calibration_error,
-            "published_value_error": self.published_value_error,
-            "published_density_value_error": self.published_density_value_error,
-        }
-
-
-def evaluate_occupancy(
+def measure_contexts(
     model: OccupancyModel,
     held_out: Sequence[StateEpisode],
     training: Sequence[StateEpisode],
@@ -91,79 +37,104 @@ def evaluate_occupancy(
     gamma: float,
     vocabulary: int,
     config: OccupancyEvaluationConfig,
-) -> OccupancyScores:
-    """Scores a model on episodes that it has not seen.
+) -> pd.DataFrame:
+    """Values, likelihoods and samples of a model, beside what happened and what baselines say.
 
     Args:
-        model: What is scored.
-        held_out: Episodes to score it on.
+        model: What is measured.
+        held_out: Episodes to measure it on.
         training: Episodes that baselines are fitted to.
         gamma: Discount of the model.
         vocabulary: Number of different tokens.
         config: How many states and samples.
 
+    Returns:
+        One row per state, in the order of episodes and steps: ``episode`` (name), ``step``;
+        ``returned``, the discounted sum of rewards to the end of the episode, and its predictions
+        ``predicted``, ``constant`` (the mean of the training episodes) and ``regression`` (on token counts);
+        ``predicted_with_true_future``, what the reward head alone makes of the real states that follow;
+        ``predicted_deviation``, the standard deviation of ``predicted`` that is due to the finite number of
+        samples; ``log_likelihood`` and ``log_likelihood_frequencies``, per token of a real future at a
+        geometric offset, by the model and by the frequencies of tokens in the training episodes;
+        ``calibration_share``, where that future's predicted reward lies among those of the samples;
+        ``published_returned``, ``published_density_predicted`` and ``published_density_returned``, see
+        :mod:`~vidrep_pipelines.evaluation.occupancy.published_metrics`.
+
     Raises:
         InputError: The episodes are too short for the discount.
     """
-    horizon = sufficient_horizon(gamma, config.left_out)
+    shortest = published_metrics.published_horizon(gamma)
+    horizon = max(sufficient_horizon(gamma, config.left_out), shortest)
     contexts = choose_contexts(held_out, gamma, horizon, config.contexts)
     known = choose_contexts(training, gamma, horizon, config.baseline_contexts)
     rng = generator_for("occupancy", config.seed)
     seeds = rng.integers(2**62, size=len(contexts.step))
-    rewards = model.reward_samples(contexts.states, seeds, config.samples, contexts.actions)
-    predicted = rewards.mean(axis=1) / (1 - gamma)
+    rewards = _reward_samples(model, contexts, seeds, config.samples)
     futures = geometric_futures(held_out, contexts, gamma, rng)
-    regression = TokenCountRegression(known.states, known.returns, vocabulary).predict(contexts.states)
+    regression = TokenCountRegression(known.states, known.returns, vocabulary)
     frequencies = TokenFrequencies(known.states, vocabulary)
-    likelihood = LikelihoodScores(
-        float(model.log_probabilities(contexts.states, futures, contexts.actions).mean()),
-        float(frequencies.log_probabilities(futures).mean()),
-    )
-    shares = probability_integral_transform(rewards, model.rewards(futures))
-    return OccupancyScores(
-        values=score_values(predicted, contexts.returns),
-        constant=score_values(np.full(len(predicted), known.returns.mean()), contexts.returns),
-        regression=score_values(regression, contexts.returns),
-        likelihood=likelihood,
-        calibration_error=calibration_error(shares),
-        published_value_error=_published_value_error(predicted, held_out, contexts, gamma),
-        published_density_value_error=_published_density_error(model, held_out, contexts, gamma),
-        predicted=predicted,
-        returned=contexts.returns,
-        episode=contexts.episode,
-        step=contexts.step,
-    )
+    density_predicted, density_returned = _published_density(model, held_out, contexts, gamma)
+    return pd.DataFrame({
+        "episode": [held_out[number].name for number in contexts.episode],
+        "step": contexts.step,
+        "returned": contexts.returns,
+        "predicted": rewards.mean(axis=1) / (1 - gamma),
+        "predicted_deviation": rewards.std(axis=1) / (1 - gamma) / np.sqrt(config.samples),
+        "predicted_with_true_future": _values_of_true_futures(model, held_out, contexts, gamma),
+        "constant": np.full(len(contexts.step), known.returns.mean()),
+        "regression": regression.predict(contexts.states),
+        "log_likelihood": model.log_probabilities(contexts.states, futures, contexts.actions).mean(axis=1),
+        "log_likelihood_frequencies": frequencies.log_probabilities(futures).mean(axis=1),
+        "calibration_share": probability_integral_transform(rewards, model.rewards(futures)),
+        "published_returned": _published_returns(held_out, contexts, gamma),
+        "published_density_predicted": density_predicted,
+        "published_density_returned": density_returned,
+    })  # fmt: skip
 
 
-def _published_value_error(
-    predicted: FloatArray, episodes: Sequence[StateEpisode], contexts: Contexts, gamma: float
-) -> float:
+def _reward_samples(model: OccupancyModel, contexts: Contexts, seeds: IntArray, samples: int) -> FloatArray:
+    """(n, samples): by far the longest part of a measurement."""
+    parts = []
+    with Progress(len(seeds), "occupancy", "state") as progress:
+        for start in range(0, len(seeds), _STATES_AT_ONCE):
+            rows = slice(start, start + _STATES_AT_ONCE)
+            actions = None if contexts.actions is None else contexts.actions[rows]
+            parts.append(model.reward_samples(contexts.states[rows], seeds[rows], samples, actions))
+            progress.advance(len(parts[-1]))
+    return np.concatenate(parts)
+
+
+def _values_of_true_futures(
+    model: OccupancyModel, episodes: Sequence[StateEpisode], contexts: Contexts, gamma: float
+) -> FloatArray:
+    """(n,): discounted sums of the rewards that the model predicts in the states that really follow."""
+    returns = [discounted_returns(model.rewards(episode.states[1:]), gamma) for episode in episodes]
+    return _at(returns, contexts)
+
+
+def _at(values: Sequence[FloatArray], contexts: Contexts) -> FloatArray:
+    """(n,): of the values (L,) of every episode, those at the contexts."""
+    places = zip(contexts.episode.tolist(), contexts.step.tolist(), strict=True)
+    return np.array([values[number][step] for number, step in places])
+
+
+def _published_returns(episodes: Sequence[StateEpisode], contexts: Contexts, gamma: float) -> FloatArray:
+    """(n,): what the published truth counts."""
     horizon = published_metrics.published_horizon(gamma)
     returns = [truncated_returns(episode.rewards, gamma, horizon) for episode in episodes]
-    places = zip(contexts.episode.tolist(), contexts.step.tolist(), strict=True)
-    actual = np.array([returns[number][step] for number, step in places])
-    return published_metrics.mean_squared_error(predicted, actual)
+    return _at(returns, contexts)
 
 
-def _published_density_error(
+def _published_density(
     model: OccupancyModel, episodes: Sequence[StateEpisode], contexts: Contexts, gamma: float
-) -> float:
-    """Of the contexts whose episode goes on for as many steps as the metric looks at."""
-    horizon = published_metrics.published_horizon(gamma)
-    left = np.array([episodes[number].length for number in contexts.episode]) - contexts.step
-    chosen = np.flatnonzero(left >= horizon)
-    if len(chosen) == 0:
-        return float("nan")
-    states = contexts.states[chosen]
-    actions = None if contexts.actions is None else contexts.actions[chosen]
+) -> tuple[FloatArray, FloatArray]:
+    """(n,) values of the published density metric, and (n,) what it compares them with."""
     weights, rewards = [], []
-    for offset in range(1, horizon + 1):
-        futures = np.stack([
-            episodes[contexts.episode[row]].states[contexts.step[row] + offset] for row in chosen
-        ])  # fmt: skip
-        likely = model.log_probabilities(states, futures, actions)
-        weights.append(published_metrics.density_weights(likely, model.raw_logits(states, futures, actions)))
+    for offset in range(1, published_metrics.published_horizon(gamma) + 1):
+        places = zip(contexts.episode.tolist(), (contexts.step + offset).tolist(), strict=True)
+        futures = np.stack([episodes[number].states[step] for number, step in places])
+        scores = model.token_scores(contexts.states, futures, contexts.actions)
+        weights.append(published_metrics.density_weights(*scores))
         rewards.append(model.rewards(futures))
     predicted = published_metrics.density_values(np.stack(weights), np.stack(rewards))
-    actual = published_metrics.discounted_sum(np.stack(rewards), gamma)
-    return published_metrics.mean_squared_error(predicted, actual)
+    return predicted, published_metrics.discounted_sum(np.stack(rewards), gamma)

@@ -32,7 +32,7 @@ class OccupancyModel(Protocol):
     ) -> FloatArray:
         """Logarithms (n, T) of the probability of each token of ``futures`` in the future of ``states``."""
 
-    def raw_logits(
+    def token_scores(
         self, states: IntArray, futures: IntArray, actions: FloatArray | None = None
-    ) -> FloatArray:
-        """Logits (n, T) of the same tokens, which only a published metric needs."""
+    ) -> tuple[FloatArray, FloatArray]:
+        """The same, and the logits (n, T) of the same tokens, which only a published metric needs."""

@@ -96,7 +96,7 @@ def choose_contexts(episodes: Sequence[StateEpisode], gamma: float, horizon: int
         longest = max((episode.length for episode in episodes), default=0)
         raise InputError(
             f"No episode has {horizon} steps, which the discount {gamma} needs; the longest has {longest}. "
-            "Remedy: evaluate on longer episodes, lower gamma, or raise evaluation.left_out."
+            "Remedy: evaluate on longer episodes, lower gamma, or raise occupancy.left_out."
         )
     starts = np.concatenate([[0], np.cumsum(usable)])
     chosen = np.unique(np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).astype(np.int64))

@@ -1,40 +1,24 @@
 """How good predicted values are."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-
-_PENALTIES = np.logspace(-3, 6, 28)
 
 
-@dataclass(frozen=True)
-class ValueScores:
-    """Predicted values against discounted returns.
+def root_mean_square_error(predicted: FloatArray, actual: FloatArray) -> float:
+    """Of predictions (n,) of what happened (n,)."""
+    return float(np.sqrt(np.mean((predicted - actual) ** 2)))
 
-    Attributes:
-        error: Root mean square error.
-        rank_correlation: Spearman's; 0 if either side is constant.
-        slope: Of the returns over the predictions; 1 if differences are neither exaggerated nor understated.
+
+def slope(predicted: FloatArray, actual: FloatArray) -> float:
+    """Of what happened (n,) over the predictions (n,), 0 if these are constant.
+
+    1 if differences are neither exaggerated (less) nor understated (more).
     """
-
-    error: float
-    rank_correlation: float
-    slope: float
-
-
-def score_values(predicted: FloatArray, returned: FloatArray) -> ValueScores:
-    """Compares predictions (n,) with what was returned (n,)."""
-    spread = float(np.var(predicted))
-    covariance = float(np.mean((predicted - predicted.mean()) * (returned - returned.mean())))
-    return ValueScores(
-        error=float(np.sqrt(np.mean((predicted - returned) ** 2))),
-        rank_correlation=rank_correlation(predicted, returned),
-        slope=covariance / spread if spread > 0 else 0.0,
-    )
+    centered = predicted - predicted.mean()
+    spread = float(np.mean(centered**2))
+    return float(np.mean(centered * (actual - actual.mean()))) / spread if spread > 0 else 0.0
 
 
 def rank_correlation(one: FloatArray, other: FloatArray) -> float:
@@ -51,45 +35,3 @@ def _ranks(values: FloatArray) -> FloatArray:
     last = np.cumsum(counts)
     ranks: FloatArray = (last - (counts - 1) / 2)[inverse]
     return ranks
-
-
-class TokenCountRegression:
-    """Linear regression of returns on how often each token is in a state, the baseline to beat.
-
-    A ridge penalty is chosen by leave-one-out error among many, all of which one decomposition serves.
-
-    Args:
-        states: (n, T) tokens.
-        returns: (n,).
-        vocabulary: Number of different tokens.
-    """
-
-    def __init__(self, states: IntArray, returns: FloatArray, vocabulary: int) -> None:
-        self._vocabulary = vocabulary
-        counts = token_counts(states, vocabulary)
-        self._center, self._mean = counts.mean(axis=0), float(returns.mean())
-        centered, wanted = counts - self._center, returns - self._mean
-        left, scales, right = np.linalg.svd(centered, full_matrices=False)
-        projected = left.T @ wanted
-        errors = []
-        for penalty in _PENALTIES:
-            shrink = scales**2 / (scales**2 + penalty)
-            leverage = (left**2) @ shrink + 1 / len(returns)
-            residual = wanted - left @ (shrink * projected)
-            errors.append(np.mean((residual / np.maximum(1 - leverage, 1e-9)) ** 2))
-        best = _PENALTIES[int(np.argmin(errors))]
-        self._weights = right.T @ (scales / (scales**2 + best) * projected)
-
-    def predict(self, states: IntArray) -> FloatArray:
-        """Values (n,) of states (n, T)."""
-        centered = token_counts(states, self._vocabulary) - self._center
-        values: FloatArray = centered @ self._weights + self._mean
-        return values
-
-
-def token_counts(states: IntArray, vocabulary: int) -> FloatArray:
-    """(n, V): how often each token occurs in each of the states (n, T)."""
-    n, T = states.shape
-    rows = np.repeat(np.arange(n), T)
-    counts = np.bincount(rows * vocabulary + states.reshape(-1), minlength=n * vocabulary)
-    return counts.reshape(n, vocabulary).astype(np.float64)

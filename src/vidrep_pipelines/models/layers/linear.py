@@ -21,6 +21,24 @@ class FastLinear(nn.Linear):
         return F.linear(tokens.to_mkldnn(), self.weight, self.bias).to_dense()
 
 
+class ContinuingLinear(nn.Linear):
+    """A linear layer that is fast on two or three rows, too: sequences that go on token by token.
+
+    On a CPU, torch's float32 product of so few rows with the weights takes two to three times as long as it
+    takes to read these from memory. With both factors transposed it takes hardly longer (one thread of a
+    Zen 5; 1.2 times if the weights have more columns than rows). Everything else is an ordinary linear layer.
+    """
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (..., D) to the same shape with ``out_features`` channels."""
+        rows = tokens.numel() // self.in_features
+        ordinary = rows not in (2, 3) or tokens.device.type != "cpu" or tokens.dtype != torch.float32
+        if ordinary or torch.is_autocast_enabled("cpu"):
+            return super().forward(tokens)
+        columns = torch.addmm(self.bias[:, None], self.weight, tokens.reshape(rows, -1).T)
+        return columns.T.reshape(*tokens.shape[:-1], self.out_features)
+
+
 def _are_float32_tokens_on_cpu(tokens: Tensor, weight: Tensor) -> bool:
     return (
         tokens.ndim == 3  # a handful of rows is not worth rearranging the weights for

@@ -100,6 +100,20 @@ def reward_to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {original_reward_name(name): value for name, value in state.items()}
 
 
+def published_gpt(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The GPT of a :class:`VocModel`'s weights under the published names.
+
+    Raises:
+        InputError: The model has parts that the published one lacks, such as actions.
+    """
+    return to_original(_part(state, "gpt."))
+
+
+def published_reward_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The reward head of a :class:`VocModel`'s weights under the published names; empty without a head."""
+    return reward_to_original(_part(state, "reward_head."))
+
+
 def trained_model(config: VocModelConfig, state: Mapping[str, Tensor]) -> VocModel:
     """The model of a checkpoint of ours, for use: in evaluation mode.
 
@@ -113,6 +127,12 @@ def trained_model(config: VocModelConfig, state: Mapping[str, Tensor]) -> VocMod
     model = VocModel(config)
     _load(model, state, "The checkpoint")
     return model.eval()
+
+
+def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value.clone() for name, value in state.items() if name.startswith(prefix)
+    }
 
 
 def _load(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:

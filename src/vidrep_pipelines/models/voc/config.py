@@ -11,6 +11,9 @@ from pydantic import Field, PositiveInt, model_validator
 from vidrep_pipelines.common.config import FrozenConfig
 
 TokenizerName = Literal["vae", "dino", "musik"]
+ModelName = Literal["vae", "dino", "musik", "joint"]
+"""Occupancy models by what their tokens come from; ``joint``: a ``vae`` that is trained along with it."""
+
 FeatureLayout = Literal["channel_major", "token_major"]
 TargetKind = Literal["td", "n_step", "geometric"]
 
@@ -63,6 +66,10 @@ class RewardConfig(FrozenConfig):
 
     layout: FeatureLayout = "channel_major"
     """Order of its inputs: (frame, channel, y, x) for vae and musik, (frame, y, x, channel) for dino."""
+
+    units: Literal["codebook", "standardized"] = "codebook"
+    """Of its inputs: codebook vectors as they are (published), or with mean 0 and deviation 1 per channel
+    over the codes. Codebooks differ in scale by orders of magnitude; small inputs are learned from slowly."""
 
     width: int = Field(256, ge=1)
     """Hidden units of both layers."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vidrep_pipelines.models.layers.linear import ContinuingLinear
 from vidrep_pipelines.models.voc.config import GptConfig
 from vidrep_pipelines.models.voc.key_value_cache import KeyValueCache, LayerCache
 
@@ -18,8 +19,8 @@ class CausalAttention(nn.Module):
     def __init__(self, config: GptConfig) -> None:
         super().__init__()
         self.heads, self.dropout = config.heads, config.attention_dropout
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.proj = nn.Linear(config.width, config.width)
+        self.qkv = ContinuingLinear(config.width, 3 * config.width)
+        self.proj = ContinuingLinear(config.width, config.width)
 
     def forward(self, tokens: Tensor, cache: LayerCache | None = None) -> Tensor:
         """Attends among (B, N, D) or, given a cache, also to what it holds; the cache takes these in."""
@@ -49,9 +50,9 @@ class Block(nn.Module):
         self.attention = CausalAttention(config)
         self.norm_2 = nn.LayerNorm(config.width)
         self.mlp = nn.Sequential(
-            nn.Linear(config.width, 4 * config.width),
+            ContinuingLinear(config.width, 4 * config.width),
             nn.GELU(approximate="tanh"),
-            nn.Linear(4 * config.width, config.width),
+            ContinuingLinear(4 * config.width, config.width),
         )
         self.dropout = nn.Dropout(config.residual_dropout)
 

@@ -50,13 +50,21 @@ class OccupancyPredictor:
         self, states: IntArray, futures: IntArray, actions: FloatArray | None = None
     ) -> FloatArray:
         """Logarithms (n, T) of the probability of each token of ``futures`` (n, T) after ``states``."""
-        return self._scored(states, futures, actions)[0]
+        return self.token_scores(states, futures, actions)[0]
 
-    def raw_logits(
+    def token_scores(
         self, states: IntArray, futures: IntArray, actions: FloatArray | None = None
-    ) -> FloatArray:
-        """Logits (n, T) of the same tokens, before any normalization."""
-        return self._scored(states, futures, actions)[1]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The same, and the logits (n, T) of the same tokens, before any normalization."""
+        contexts, following, action = self._codes(states), self._codes(futures), self._actions(actions)
+        parts = [
+            future_log_probabilities(
+                self._model.gpt, contexts[rows], following[rows], None if action is None else action[rows]
+            )
+            for rows in torch.split(torch.arange(len(contexts)), _ROWS_AT_ONCE)
+        ]
+        likely, raw = (torch.cat(column) for column in zip(*parts, strict=True))
+        return _array(likely), _array(raw)
 
     def _futures(self, states: IntArray, seeds: IntArray, samples: int, actions: FloatArray | None) -> Tensor:
         return sample_futures(
@@ -67,19 +75,6 @@ class OccupancyPredictor:
             action=self._actions(actions),
             top_k=self._top_k,
         )
-
-    def _scored(
-        self, states: IntArray, futures: IntArray, actions: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray]:
-        contexts, following, action = self._codes(states), self._codes(futures), self._actions(actions)
-        parts = [
-            future_log_probabilities(
-                self._model.gpt, contexts[rows], following[rows], None if action is None else action[rows]
-            )
-            for rows in torch.split(torch.arange(len(contexts)), _ROWS_AT_ONCE)
-        ]
-        likely, raw = (torch.cat(column) for column in zip(*parts, strict=True))
-        return _array(likely), _array(raw)
 
     def _codes(self, states: IntArray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(states)).to(self._device)

@@ -29,6 +29,12 @@ def state_features(
     return features
 
 
+def standardized(codebook: Tensor) -> Tensor:
+    """Codebook (V, D) with mean 0 and deviation 1 in each channel."""
+    centered = codebook - codebook.mean(dim=0)
+    return centered / centered.std(dim=0, correction=0).clamp(min=1e-8)
+
+
 class RewardHead(nn.Module):
     """A perceptron with two hidden layers on :func:`state_features`.
 
@@ -39,7 +45,7 @@ class RewardHead(nn.Module):
     def __init__(self, config: VocModelConfig) -> None:
         super().__init__()
         assert config.reward is not None
-        self._config, self._layout = config, config.reward.layout
+        self._config, self._layout, self._units = config, config.reward.layout, config.reward.units
         width = config.reward.width
         self.layers = nn.Sequential(
             nn.Linear(config.state_tokens * config.reward.codebook_dimension, width),
@@ -51,6 +57,8 @@ class RewardHead(nn.Module):
 
     def forward(self, states: Tensor, codebook: Tensor) -> Tensor:
         """Rewards (...) of states (..., T), with codebook (V, D)."""
+        if self._units == "standardized":
+            codebook = standardized(codebook)
         features = state_features(states, codebook, self._config.grid, self._config.frame_stack, self._layout)
         rewards: Tensor = self.layers(features).squeeze(-1)
         return rewards

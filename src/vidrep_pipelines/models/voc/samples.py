@@ -1,18 +1,14 @@
 """Training samples: contexts of token episodes, each with a state of its future."""
 
-from math import log
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.models.voc.config import TargetConfig, VocModelConfig
+from vidrep_pipelines.models.voc.draws import FutureDraws
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-
-_ATTEMPTS = 1000
 
 
 class OccupancySamples(Dataset[dict[str, Any]]):
@@ -33,16 +29,12 @@ class OccupancySamples(Dataset[dict[str, Any]]):
         self, episodes: TokenEpisodes, model: VocModelConfig, target: TargetConfig, seed: int
     ) -> None:
         check_fit(episodes, model)
-        self._episodes, self._model, self._target, self._seed = episodes, model, target, seed
-        # With actions, the state that is bootstrapped from needs one too, which the last state lacks.
-        self._spare = int(model.gpt.action_dimension is not None and target.bootstraps)
-        self._steps = np.maximum(episodes.lengths - self._spare, 0)
-        self._starts = np.concatenate([[0], np.cumsum(self._steps)])
-        if len(self) == 0:
-            raise ConfigurationError("The episodes are too short for this target: two steps are needed.")
+        self._episodes, self._model, self._target = episodes, model, target
+        acts = model.gpt.action_dimension is not None
+        self._draws = FutureDraws(episodes.lengths, target, seed, acts=acts)
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return len(self._draws)
 
     def place(self, index: int) -> tuple[int, int]:
         """Episode and step of a context.
@@ -50,10 +42,7 @@ class OccupancySamples(Dataset[dict[str, Any]]):
         Raises:
             IndexError: There is no such context.
         """
-        if not 0 <= index < len(self):
-            raise IndexError(f"there are {len(self)} contexts, not {index}")
-        episode = int(np.searchsorted(self._starts, index, side="right")) - 1
-        return episode, index - int(self._starts[episode])
+        return self._draws.place(index)
 
     def __getitem__(self, position: tuple[int, int]) -> dict[str, Any]:
         """Makes the sample at ``(epoch, index)``.
@@ -63,64 +52,25 @@ class OccupancySamples(Dataset[dict[str, Any]]):
             ``index`` and ``seed`` (int64).
         """
         epoch, index = map(int, position)
-        rng = generator_for(self._seed, epoch, index, "target")
-        episode, step = self.place(index)
-        if self._target.kind == "geometric":
-            episode, step, offset = self._geometric(episode, step, rng)
-            bootstrap = False
-        else:
-            offset, bootstrap = self._bootstrapped(episode, step, rng)
-        context, following, target = self._states(episode, np.array([step, step + 1, step + offset]))
-        row = self._outcome_row(episode, step)
+        drawn = self._draws.draw(epoch, index)
+        context, following, target = self._episodes.states(
+            np.full(3, drawn.episode), drawn.steps, self._model.frame_stack
+        )
+        rows = self._episodes.outcome_rows(np.full(2, drawn.episode), drawn.steps[[0, 2]])
         sample = {
             "context": context,
             "following": following,
             "target": target,
-            "reward": np.float32(self._episodes.rewards[row]),
-            "bootstrap": bootstrap,
+            "reward": np.float32(self._episodes.rewards[rows[0]]),
+            "bootstrap": drawn.bootstrap,
             "index": index,
-            "seed": np.int64(seed_for(self._seed, epoch, index, "sample")),
+            "seed": np.int64(drawn.seed),
         }
         if self._model.gpt.action_dimension is not None:
-            sample["action"] = self._episodes.actions[row]
+            sample["action"] = self._episodes.actions[rows[0]]
             if self._target.bootstraps:
-                sample["target_action"] = self._episodes.actions[self._outcome_row(episode, step + offset)]
+                sample["target_action"] = self._episodes.actions[rows[1]]
         return sample
-
-    def _bootstrapped(self, episode: int, step: int, rng: np.random.Generator) -> tuple[int, bool]:
-        """Offset of the target, and whether to go on from there by the target network."""
-        left = int(self._episodes.lengths[episode]) - self._spare - step
-        return bootstrapped_offset(rng.random(), self._target.gamma, min(self._target.steps, left))
-
-    def _geometric(self, episode: int, step: int, rng: np.random.Generator) -> tuple[int, int, int]:
-        """A context and an offset inside its episode; both are drawn again until they are."""
-        for _ in range(_ATTEMPTS):
-            offset = geometric_offset(rng.random(), self._target.gamma)
-            if step + offset <= self._episodes.lengths[episode]:
-                return episode, step, offset
-            episode, step = self.place(int(rng.integers(len(self))))
-        return episode, step, int(self._episodes.lengths[episode]) - step
-
-    def _states(self, episode: int, steps: NDArray[np.int64]) -> NDArray[np.int64]:
-        return self._episodes.states(np.full(len(steps), episode), steps, self._model.frame_stack)
-
-    def _outcome_row(self, episode: int, step: int) -> int:
-        return int(self._episodes.offsets[episode]) + step + 1
-
-
-def geometric_offset(uniform: float, gamma: float) -> int:
-    """The k >= 1 with probability ``(1 - gamma) gamma^(k - 1)`` that a uniform number in [0, 1) picks."""
-    return 1 + int(log(max(uniform, 1e-300)) / log(gamma))
-
-
-def bootstrapped_offset(uniform: float, gamma: float, steps: int) -> tuple[int, bool]:
-    """Offset in 1..``steps`` of an n-step target, and whether it is bootstrapped from.
-
-    With ``steps`` = 1 the bootstrap is taken exactly if ``uniform < gamma``, as published.
-    """
-    if uniform < gamma**steps:
-        return steps, True
-    return min(geometric_offset(uniform, gamma), steps), False
 
 
 def check_fit(episodes: TokenEpisodes, model: VocModelConfig) -> None:
@@ -145,6 +95,12 @@ def check_fit(episodes: TokenEpisodes, model: VocModelConfig) -> None:
         wanted["model.reward.codebook_dimension"] = (
             model.reward.codebook_dimension,
             episodes.codebook.shape[1],
+        )
+    frames = int(episodes.lengths.max()) + 1
+    if model.frame_stack > frames:
+        raise ConfigurationError(
+            f"model.frame_stack is {model.frame_stack}, but the longest episode has {frames} frames. Remedy: "
+            "a smaller stack, or longer episodes."
         )
     for name, (given, found) in wanted.items():
         if given != found:

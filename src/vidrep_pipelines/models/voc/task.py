@@ -14,11 +14,12 @@ from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original, load_reward_into
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.gpt import Block
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.objective import OccupancyBatch, occupancy_objective
+from vidrep_pipelines.models.voc.parameter_groups import occupancy_groups
 from vidrep_pipelines.models.voc.pictures import value_chart
 from vidrep_pipelines.models.voc.samples import OccupancySamples
 from vidrep_pipelines.models.voc.sampling import draw_uniforms
@@ -27,6 +28,7 @@ from vidrep_pipelines.models.voc.token_file import read_token_episodes
 from vidrep_pipelines.models.voc.values import future_rewards, sample_futures, values_of
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
+_STARTS = ("initialize_from", "initialize_reward_from")
 _PICTURE_STATES = 48
 _PICTURE_SAMPLES = 16
 
@@ -49,6 +51,9 @@ class VocTask(FrozenConfig):
     initialize_from: Path | None = None
     """Weights of the GPT to start from, a checkpoint in the original layout. None: random initialization."""
 
+    initialize_reward_from: Path | None = None
+    """Likewise of the reward head."""
+
     seed: int = 0
     """Seed of the samples' draws."""
 
@@ -66,10 +71,10 @@ class VocTask(FrozenConfig):
         """What determines the result: no machine paths.
 
         Raises:
-            InputError: ``initialize_from`` cannot be read.
+            InputError: A file to start from cannot be read.
         """
-        science = self.model_dump(exclude={"tokens", "initialize_from"}, mode="json")
-        return {**science, "initialize_from": _content_digest(self.initialize_from)}
+        starts = {name: _content_digest(name, getattr(self, name)) for name in _STARTS}
+        return {**self.model_dump(exclude={"tokens", *_STARTS}, mode="json"), **starts}
 
     def build_model(self) -> VocModel:
         """The model with the codebook of the tokens, the target network equal to the trained one.
@@ -82,6 +87,9 @@ class VocTask(FrozenConfig):
         model = VocModel(self.model, None if codebook is None else torch.from_numpy(codebook))
         if self.initialize_from is not None:
             load_into(model, load_original(self.initialize_from), str(self.initialize_from))
+        if self.initialize_reward_from is not None and model.reward_head is not None:
+            state = load_original(self.initialize_reward_from)
+            load_reward_into(model.reward_head, state, str(self.initialize_reward_from))
         return model
 
     def episodes(self) -> TokenEpisodes:
@@ -109,18 +117,7 @@ class VocTask(FrozenConfig):
     def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         """As published: in the GPT all but norms and biases, in the reward head all by its own decay."""
         assert isinstance(model, VocModel)
-        named = list(model.gpt.named_parameters())
-        groups = [
-            {"params": [value for name, value in named if not _is_decayed(name)], "weight_decay": 0.0},
-            {"params": [value for name, value in named if _is_decayed(name)], "weight_decay": weight_decay},
-        ]
-        if model.reward_head is not None and self.model.reward is not None:
-            own = {
-                "params": list(model.reward_head.parameters()),
-                "weight_decay": self.model.reward.weight_decay,
-            }
-            groups.append(own)
-        return groups
+        return occupancy_groups(model, weight_decay)
 
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
         """The transformer blocks, of the target network too."""
@@ -180,15 +177,11 @@ class VocTask(FrozenConfig):
         return value_chart(values.double().cpu().numpy(), returns)
 
 
-def _is_decayed(name: str) -> bool:
-    return not name.endswith("bias") and "norm" not in name
-
-
-def _content_digest(path: Path | None) -> str | None:
+def _content_digest(name: str, path: Path | None) -> str | None:
     """What is in the file counts, not where it lies."""
     if path is None:
         return None
     try:
         return digest_of_file(path)
     except OSError as error:
-        raise InputError(f"initialize_from: {path} cannot be read ({error.strerror}).") from error
+        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.errors import InputError
 
 LARGEST_VOCABULARY = 2**15
+ARRAYS = ("codes", "actions", "rewards", "discounts", "offsets")
+"""Names of the arrays with a row per frame or per episode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +98,15 @@ class TokenEpisodes:
         start, stop = int(self.offsets[episode]) + step + 1, int(self.offsets[episode + 1])
         rewards = self.rewards[start : stop if horizon is None else min(start + horizon, stop)]
         return float(rewards.astype(np.float64) @ gamma ** np.arange(len(rewards)))
+
+    def equals(self, other: "TokenEpisodes") -> bool:
+        """Whether the other ones are the same in every respect."""
+        return (
+            all(np.array_equal(getattr(self, name), getattr(other, name)) for name in ARRAYS)
+            and (self.names, self.splits) == (other.names, other.splits)
+            and _kind(self) == _kind(other)
+            and _same_codebook(self, other)
+        )
 
     def in_split(self, split: str) -> "TokenEpisodes":
         """Only the episodes of a part.

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.voc.token_episodes import LARGEST_VOCABULARY, TokenEpisodes
+from vidrep_pipelines.models.voc.token_episodes import ARRAYS, LARGEST_VOCABULARY, TokenEpisodes
 
 FORMAT_VERSION = 1
-_ARRAYS = ("codes", "actions", "rewards", "discounts", "offsets")
 _FIRST, _LAST = 0, 2
 
 
@@ -23,7 +22,7 @@ def write_token_episodes(path: Path, episodes: TokenEpisodes) -> None:
     text = h5py.string_dtype()
     with atomic_file(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update(format_version=FORMAT_VERSION, grid=episodes.grid, vocabulary=episodes.vocabulary)
-        for name in _ARRAYS:
+        for name in ARRAYS:
             file[name] = getattr(episodes, name)
         file.create_dataset("names", data=list(episodes.names), dtype=text)
         file.create_dataset("splits", data=list(episodes.splits), dtype=text)
@@ -41,7 +40,7 @@ def read_token_episodes(path: Path) -> TokenEpisodes:
         with h5py.File(path, "r", locking=False) as file:
             if file.attrs.get("format_version") != FORMAT_VERSION:
                 raise KeyError(f"format version {FORMAT_VERSION}")
-            arrays = {name: file[name][:] for name in _ARRAYS}
+            arrays = {name: file[name][:] for name in ARRAYS}
             names, splits = (tuple(file[name].asstr()[:]) for name in ("names", "splits"))
             grid, vocabulary = tuple(map(int, file.attrs["grid"])), int(file.attrs["vocabulary"])
             codebook = file["codebook"][:] if "codebook" in file else None

@@ -1,6 +1,15 @@
 """What a representation is good for, measured on other tasks; what a reconstruction is worth."""
 
+from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_pipeline import (
+    create_occupancy_chains_pipeline,
+)
+from vidrep_pipelines.pipelines.downstream_eval.occupancy_pipeline import (
+    create_occupancy_comparison_pipeline,
+    create_occupancy_pipeline,
+)
+from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.pipeline import (
+    SYSTEMS,
     create_davis_pipeline,
     create_jhmdb_pipeline,
     create_vip_pipeline,
@@ -11,9 +20,14 @@ from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
 )
 
 __all__ = [
+    "SYSTEMS",
     "create_comparison_pipeline",
     "create_davis_pipeline",
     "create_jhmdb_pipeline",
+    "create_occupancy_chains_pipeline",
+    "create_occupancy_comparison_pipeline",
+    "create_occupancy_pipeline",
+    "create_phases_pipeline",
     "create_vip_pipeline",
     "create_vqvae_reconstruction_pipeline",
 ]

@@ -1,14 +1,36 @@
 """Pretraining of each system on the clips, or the frames, that were prepared."""
 
+from vidrep_pipelines.pipelines.pretrain.carl_pipeline import (
+    create_carl_export_pipeline,
+    create_carl_kinetics_pipeline,
+    create_carl_pipeline,
+)
 from vidrep_pipelines.pipelines.pretrain.pipeline import create_rsp_export_pipeline, create_rsp_pipeline
+from vidrep_pipelines.pipelines.pretrain.voc_pipeline import (
+    create_voc_export_pipeline,
+    create_voc_joint_pipeline,
+    create_voc_pipeline,
+)
+from vidrep_pipelines.pipelines.pretrain.voc_tokenizer_pipeline import (
+    create_voc_tokenizer_export_pipeline,
+    create_voc_tokenizer_pipeline,
+)
 from vidrep_pipelines.pipelines.pretrain.vqvae_pipeline import (
     create_vqvae_export_pipeline,
     create_vqvae_pipeline,
 )
 
 __all__ = [
+    "create_carl_export_pipeline",
+    "create_carl_kinetics_pipeline",
+    "create_carl_pipeline",
     "create_rsp_export_pipeline",
     "create_rsp_pipeline",
+    "create_voc_export_pipeline",
+    "create_voc_joint_pipeline",
+    "create_voc_pipeline",
+    "create_voc_tokenizer_export_pipeline",
+    "create_voc_tokenizer_pipeline",
     "create_vqvae_export_pipeline",
     "create_vqvae_pipeline",
 ]

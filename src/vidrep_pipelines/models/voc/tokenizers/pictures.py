@@ -43,6 +43,33 @@ def draw_reconstructions(tokenizer: DecodingTokenizer, dataset: Dataset[Sample])
     return reconstruction_grid(tokenizer, spread_frames(dataset, _SHOWN_FRAMES))
 
 
+def draw_tokens(tokenizer: Tokenizer, dataset: Dataset[Sample]) -> Image:
+    """Frames spread over a data set above their reconstructions or, without a way back, their codes."""
+    frames = spread_frames(dataset, _SHOWN_FRAMES)
+    if isinstance(tokenizer, DecodingTokenizer):
+        return reconstruction_grid(tokenizer, frames)
+    return code_map_grid(tokenizer, frames)
+
+
+def code_map_grid(tokenizer: Tokenizer, frames: Tensor) -> Image:
+    """Draws frames (N, 3, H, W) uint8 above maps of their codes; codes with like vectors have like colors."""
+    maps = code_colors(tokenizer.codebook)[tokenize(tokenizer, frames).cpu()]
+    scale = max(1, frames.shape[-1] // tokenizer.grid)
+    enlarged = maps.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
+    rows = [Row(_pixels(frames), "original"), Row(list(enlarged.numpy()), "codes")]
+    return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
+
+
+def code_colors(codebook: Tensor) -> Tensor:
+    """Colors (K, 3) uint8 of the codes (K, D): their places along the three main directions, by rank."""
+    vectors = codebook.detach().double().cpu()
+    centered = vectors - vectors.mean(dim=0)
+    directions = torch.linalg.svd(centered, full_matrices=False).Vh[:3]
+    ranks = (centered @ directions.T).argsort(dim=0).argsort(dim=0)
+    colors = (ranks * 255 / max(len(ranks) - 1, 1)).round().to(torch.uint8)
+    return torch.nn.functional.pad(colors, (0, 3 - colors.shape[1]))
+
+
 def draw_code_use(tokenizer: Tokenizer, dataset: Dataset[Sample]) -> Image:
     """How often each code is used in frames spread over a data set, most used first."""
     return code_histogram(count_codes(tokenizer, spread_frames(dataset, _COUNTED_FRAMES)))

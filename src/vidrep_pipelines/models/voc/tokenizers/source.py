@@ -1,5 +1,6 @@
 """Where a trained tokenizer comes from."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -90,6 +91,24 @@ class TokenizerSource(FrozenConfig):
         else:
             load_strictly(model, read_weights(self.weights), str(self.weights))
         return cast(Tokenizer, model.to(device).eval().requires_grad_(requires_grad=False))
+
+
+def checkpoint_source(config: Mapping[str, Any], weights: Path) -> TokenizerSource:
+    """The tokenizer of a checkpoint that a pipeline published.
+
+    Args:
+        config: Of the checkpoint: ``kind`` and ``model``.
+        weights: Its ``model.safetensors``.
+
+    Raises:
+        InputError: It is the checkpoint of something else.
+    """
+    try:
+        return TokenizerSource.model_validate({**config, "weights": weights})
+    except ValidationError as error:
+        raise InputError(
+            f"{weights.parent} holds no tokenizer. Remedy: run pretrain_voc_tokenizer_vae, _dino or _musik."
+        ) from error
 
 
 @lru_cache(maxsize=1)

@@ -68,12 +68,15 @@ class VaeTask(TokenizerTask):
             return None
         return PerceptualDistance.load(trunk, heads).eval()
 
+    def perceptual_on(self, images: Tensor) -> nn.Module | None:
+        """The network of the perceptual distance where the pictures are; none without its files."""
+        return None if self._perceptual is None else self._perceptual.to(images.device)
+
     def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of frames (B, 3, H, W) uint8, moved by offsets (B, 2)."""
         assert isinstance(model, VaeTokenizer)
         images = prepare_frames(batch["frames"], self.model.pixels, batch["offsets"])
-        perceptual = None if self._perceptual is None else self._perceptual.to(images.device)
-        losses = vae_objective(model, images, self.objective, perceptual)
+        losses = vae_objective(model, images, self.objective, self.perceptual_on(images))
         model.observe(losses.outputs.quantized, batch["seed"])
         return losses.loss, losses.metrics()
 

@@ -1,0 +1,130 @@
+"""Scores of an occupancy model, with intervals over episodes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
+from vidrep_pipelines.evaluation.occupancy.calibration import calibration_error
+from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
+from vidrep_pipelines.evaluation.occupancy.value_scores import rank_correlation, root_mean_square_error, slope
+
+FloatArray = NDArray[np.float64]
+Columns = Mapping[str, FloatArray]
+"""Columns of :func:`~vidrep_pipelines.evaluation.occupancy.measurement.measure_contexts`, (n,) each."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that sums up states.
+
+    Attributes:
+        name: In tables.
+        score: From the columns.
+        best: Which values are good.
+    """
+
+    name: str
+    score: Callable[[Columns], float]
+    best: Literal["low", "high", "one"]
+
+
+def _error(prediction: str) -> Callable[[Columns], float]:
+    return lambda columns: root_mean_square_error(columns[prediction], columns["returned"])
+
+
+def _less_than(baseline: str) -> Callable[[Columns], float]:
+    return lambda columns: _error(baseline)(columns) - _error("predicted")(columns)
+
+
+def _mean(name: str) -> Callable[[Columns], float]:
+    return lambda columns: float(np.mean(columns[name]))
+
+
+def _mean_square(predicted: str, actual: str) -> Callable[[Columns], float]:
+    return lambda columns: float(np.mean((columns[predicted] - columns[actual]) ** 2))
+
+
+METRICS = (
+    Metric("value_error", _error("predicted"), "low"),
+    Metric("value_error_with_true_future", _error("predicted_with_true_future"), "low"),
+    Metric("value_error_constant", _error("constant"), "low"),
+    Metric("value_error_regression", _error("regression"), "low"),
+    Metric("value_error_less_than_constant", _less_than("constant"), "high"),
+    Metric("value_error_less_than_regression", _less_than("regression"), "high"),
+    Metric(
+        "value_rank_correlation",
+        lambda columns: rank_correlation(columns["predicted"], columns["returned"]),
+        "high",
+    ),
+    Metric(
+        "value_rank_correlation_regression",
+        lambda columns: rank_correlation(columns["regression"], columns["returned"]),
+        "high",
+    ),
+    Metric("value_slope", lambda columns: slope(columns["predicted"], columns["returned"]), "one"),
+    Metric("log_likelihood", _mean("log_likelihood"), "high"),
+    Metric("log_likelihood_frequencies", _mean("log_likelihood_frequencies"), "high"),
+    Metric(
+        "log_likelihood_more_than_frequencies",
+        lambda columns: float(np.mean(columns["log_likelihood"] - columns["log_likelihood_frequencies"])),
+        "high",
+    ),
+    Metric("perplexity", lambda columns: float(np.exp(-np.mean(columns["log_likelihood"]))), "low"),
+    Metric("calibration_error", lambda columns: calibration_error(columns["calibration_share"]), "low"),
+    Metric("published_value_error", _mean_square("predicted", "published_returned"), "low"),
+    Metric(
+        "published_density_value_error",
+        _mean_square("published_density_predicted", "published_density_returned"),
+        "low",
+    ),
+)
+"""In the order of tables. Those with ``less_than`` or ``more_than`` say by how much the model beats a
+baseline on the same states: beyond doubt, if the whole interval is above zero. ``published`` ones are biased,
+see :mod:`~vidrep_pipelines.evaluation.occupancy.published_metrics`."""
+
+
+def score_table(values: pd.DataFrame, config: OccupancyEvaluationConfig) -> pd.DataFrame:
+    """Scores with percentile intervals of the bootstrap; whole episodes are drawn.
+
+    Args:
+        values: One row per state, see
+            :func:`~vidrep_pipelines.evaluation.occupancy.measurement.measure_contexts`.
+        config: Of the bootstrap.
+
+    Returns:
+        Columns metric, value, low, high, best (``low``, ``high`` or ``one``: which values are good), states,
+        episodes.
+    """
+    numbers = values.select_dtypes("number")
+    columns = {str(name): numbers[name].to_numpy(np.float64) for name in numbers}
+    group, names = pd.factorize(values["episode"])
+    rows = []
+    for metric in METRICS:
+        interval = confidence_interval(
+            _resampled(metric.score, columns, group),
+            len(names),
+            config.confidence,
+            config.resamples,
+            config.seed,
+        )
+        rows.append([metric.name, interval.value, interval.low, interval.high, metric.best])
+    table = pd.DataFrame(rows, columns=["metric", "value", "low", "high", "best"])
+    return table.assign(states=len(values), episodes=len(names))
+
+
+def _resampled(score: Callable[[Columns], float], columns: Columns, group: NDArray[np.int64]) -> Statistic:
+    """The score of states of which every one counts as often as its episode was drawn."""
+
+    def one(weights: FloatArray) -> float:
+        rows = np.repeat(np.arange(len(group)), weights[group].astype(np.int64))
+        return score({name: values[rows] for name, values in columns.items()})
+
+    def statistic(weights: FloatArray) -> FloatArray:
+        return np.array([one(row) for row in weights])
+
+    return statistic

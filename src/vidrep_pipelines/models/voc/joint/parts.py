@@ -1,0 +1,38 @@
+"""The two halves of a jointly trained model, as checkpoints of their own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from vidrep_pipelines.common.atomic import atomic_file
+
+
+class Parts(NamedTuple):
+    """Folders, each with a ``model.safetensors``."""
+
+    tokenizer: Path
+    occupancy: Path
+
+
+def write_parts(weights: Path, folder: Path) -> Parts:
+    """Divides the weights of a :class:`~vidrep_pipelines.models.voc.joint.model.JointModel`.
+
+    Args:
+        weights: A safetensors file of the whole model.
+        folder: Receives the folders of the parts.
+    """
+    state = load_file(weights)
+    parts = Parts(folder / "tokenizer", folder / "occupancy")
+    for name, path in parts._asdict().items():
+        _write(state, f"{name}.", path)
+    return parts
+
+
+def _write(state: Mapping[str, Tensor], prefix: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    part = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    with atomic_file(folder / "model.safetensors") as temporary:
+        save_file(part, temporary)

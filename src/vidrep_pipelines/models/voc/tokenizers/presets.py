@@ -1,0 +1,34 @@
+"""What the released scripts do with each tokenizer, laid over parameters of any size."""
+
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
+from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
+
+_LEGACY = QuantizationConfig(weighting="legacy")
+
+
+def published_pixels(pixels: PixelConfig) -> PixelConfig:
+    """Nearest pixels in the units of the released checkpoints; size and shift stay."""
+    return pixels.model_copy(update={"resize": "nearest", "normalization": "published"})
+
+
+def published_vae(model: VaeConfig, objective: VaeObjectiveConfig) -> tuple[VaeConfig, VaeObjectiveConfig]:
+    """Pixels as released, LPIPS on them as they are, beta on the codebook's term."""
+    changed = {"perceptual_input": "normalized", "quantization": _LEGACY}
+    pixels = published_pixels(model.pixels)
+    return model.model_copy(update={"pixels": pixels}), objective.model_copy(update=changed)
+
+
+def published_musik(
+    model: MusikConfig, objective: MusikObjectiveConfig
+) -> tuple[MusikConfig, MusikObjectiveConfig]:
+    """Pixels as released, no offset to the last state, beta on the codebook's term."""
+    changed = {"offsets_at_the_end": "published", "quantization": _LEGACY}
+    pixels = published_pixels(model.pixels)
+    return model.model_copy(update={"pixels": pixels}), objective.model_copy(update=changed)
+
+
+def published_vqkd(model: VqkdConfig) -> VqkdConfig:
+    """Pixels as released, which are not those that VQ-KD was trained on; uses counted in evaluation too."""
+    return model.model_copy(update={"pixels": published_pixels(model.pixels), "counting": "always"})

@@ -1,0 +1,102 @@
+"""A trained occupancy model as its evaluation sees it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vidrep_pipelines.common.digest import digest_of, digest_of_file
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
+from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
+from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode
+from vidrep_pipelines.models.voc.checkpoint_io import trained_model
+from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.model import VocModel
+from vidrep_pipelines.models.voc.predictor import OccupancyPredictor
+from vidrep_pipelines.models.voc.samples import check_fit
+from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
+from vidrep_pipelines.training.config import LaunchConfig
+from vidrep_pipelines.training.distributed import choose_device
+
+
+def measure(
+    checkpoint: Checkpoint,
+    tokens: TokenEpisodes,
+    gamma: float,
+    config: OccupancyEvaluationConfig,
+    launch: LaunchConfig,
+) -> pd.DataFrame:
+    """Asks the model about held-out states, one row each.
+
+    Raises:
+        ConfigurationError: Model and tokens differ in size, or the model has no reward head.
+        InputError: They do not belong together, a split is empty, or its episodes are too short.
+    """
+    held_out = split_of(tokens, config.split, "occupancy.split")
+    training = split_of(tokens, config.training_split, "occupancy.training_split")
+    model = load_model(checkpoint, tokens, launch)
+    return measure_contexts(
+        OccupancyPredictor(model),
+        state_episodes(held_out, model.config),
+        state_episodes(training, model.config),
+        gamma=gamma,
+        vocabulary=tokens.vocabulary,
+        config=config,
+    )
+
+
+def load_model(checkpoint: Checkpoint, tokens: TokenEpisodes, launch: LaunchConfig) -> VocModel:
+    """The model in evaluation mode, on the device of the launch.
+
+    Raises:
+        ConfigurationError: Tokens and model differ in size.
+        InputError: The tokens are those of another tokenizer, or the weights are of another architecture.
+    """
+    config = VocModelConfig.model_validate(checkpoint.config)
+    check_fit(tokens, config)
+    model = trained_model(config, checkpoint.state_dict())
+    known = tokens.codebook
+    if model.codebook is not None and known is not None and not np.array_equal(model.codebook.numpy(), known):
+        raise InputError(
+            f"The model in {checkpoint.directory} was trained on the tokens of another tokenizer: the "
+            "codebooks differ. Remedy: train it on these tokens, or evaluate it on those of its tokenizer."
+        )
+    return model.to(choose_device(launch))
+
+
+def discount_of(spec: dict[str, Any]) -> float:
+    """The discount that a model was trained for."""
+    return VocObjectiveConfig.model_validate(spec["task_config"]["objective"]).target.gamma
+
+
+def weights_digest(checkpoint: Checkpoint) -> str:
+    """Of the weights and of what rebuilds the model."""
+    return digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
+
+
+def split_of(tokens: TokenEpisodes, split: str, parameter: str) -> TokenEpisodes:
+    """The episodes of a split.
+
+    Raises:
+        InputError: There are none; says which parameter asks for them.
+    """
+    try:
+        return tokens.in_split(split)
+    except InputError as error:
+        raise InputError(
+            f"{error} Remedy: another {parameter}, or a larger share for this split in dmc.store.split."
+        ) from error
+
+
+def state_episodes(tokens: TokenEpisodes, config: VocModelConfig) -> list[StateEpisode]:
+    """Episodes as states, with actions if the model is conditioned on them."""
+    conditioned = config.gpt.action_dimension is not None
+    episodes = []
+    for number, name in enumerate(tokens.names):
+        rows = tokens.outcomes_of(number)
+        actions = tokens.actions[rows].astype(np.float64) if conditioned else None
+        states = tokens.states_of(number, config.frame_stack)
+        episodes.append(StateEpisode(name, states, tokens.rewards[rows].astype(np.float64), actions))
+    return episodes

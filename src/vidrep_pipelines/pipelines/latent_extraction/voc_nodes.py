@@ -1,0 +1,59 @@
+"""Nodes that turn the frames of episodes into tokens."""
+
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.pipelines.latent_extraction.voc_config import TokenExtractionConfig
+from vidrep_pipelines.training.config import LaunchConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.codes import CodeStore
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
+else:
+    CodeStore = FrameStore = TokenEpisodes = Any  # their modules take seconds to import
+
+
+def extract_codes(
+    checkpoint: Checkpoint,
+    frames: FrameStore,
+    extraction: TokenExtractionConfig,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per shard of frames; redone when the shard or the tokenizer changes."""
+    from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
+    from vidrep_pipelines.models.voc.tokenizers.extraction import extract_codes, extraction_requests
+    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.training.distributed import choose_device
+
+    device = choose_device(launch).type
+    if device == "cuda" and fanout.workers is None:  # they share the GPU
+        fanout = fanout.model_copy(update={"workers": 1})
+    source = checkpoint_source(checkpoint.config, checkpoint.weights.absolute())
+    requests = extraction_requests(frames, source, batch=extraction.batch_size, device=device)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    return Job("codes", extract_codes, items, (SHARD_SUFFIX,), fanout)
+
+
+def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes:
+    """The codes of all episodes with their actions, rewards and the codebook."""
+    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.token_assembly import assemble_token_episodes
+
+    return assemble_token_episodes(codes, checkpoint_source(checkpoint.config, checkpoint.weights).load())
+
+
+def show_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
+    """How evenly the stored codes are used."""
+    from vidrep_pipelines.models.voc.tokenizers.code_report import code_report, count_stored_codes
+    from vidrep_pipelines.models.voc.tokenizers.pictures import code_histogram
+    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+
+    tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
+    counts = count_stored_codes(codes, tokenizer.vocabulary)
+    return code_report(counts, tokenizer), code_histogram(counts)

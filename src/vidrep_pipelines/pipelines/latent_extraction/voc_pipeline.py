@@ -1,0 +1,38 @@
+"""Episodes through a tokenizer."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.models.voc.config import ModelName
+from vidrep_pipelines.pipelines.latent_extraction import voc_nodes as nodes
+
+
+def create_voc_pipeline(kind: ModelName) -> Pipeline:
+    """The codes of every frame, shard by shard, and the episodes that the occupancy model is trained on."""
+    return Pipeline(
+        [
+            Node(
+                nodes.extract_codes,
+                inputs=["tokenizer", "frames", "params:extraction", "params:launch", "params:fanout"],
+                outputs="codes",
+                name="extract_codes",
+                tags=["voc", "gpu", "fanout"],
+            ),
+            Node(
+                nodes.assemble_episodes,
+                inputs=["tokenizer", "codes"],
+                outputs="token_episodes",
+                name="assemble_episodes",
+                tags=["voc"],
+            ),
+            Node(
+                nodes.show_codes,
+                inputs=["codes", "tokenizer"],
+                outputs=["codes_report", "codes_histogram"],
+                name="show_codes",
+                tags=["voc"],
+            ),
+        ],
+        namespace=f"voc_{kind}",
+        inputs={"tokenizer": f"voc_{kind}_tokenizer.checkpoint", "frames": "dmc.frames"},
+        parameters={name: name for name in ("params:launch", "params:fanout")},
+    )

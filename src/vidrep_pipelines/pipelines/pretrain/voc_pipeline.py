@@ -1,0 +1,127 @@
+"""Training of occupancy models on token episodes."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.pipelines.pretrain import nodes as shared_nodes
+from vidrep_pipelines.pipelines.pretrain import voc_joint_nodes as joint_nodes
+from vidrep_pipelines.pipelines.pretrain import voc_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes as tokenizer_nodes
+
+_OWN_PARAMETERS = ("run", "model", "objective", "train")
+
+
+def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
+    """Plans and runs the training of an occupancy model, publishes it, shows losses and values."""
+    return Pipeline(
+        [
+            Node(
+                nodes.plan_voc,
+                inputs=[
+                    "token_episodes",
+                    *(f"params:{name}" for name in _OWN_PARAMETERS),
+                    "params:launch",
+                    "params:folders",
+                ],
+                outputs="training_spec",
+                name="plan",
+                tags=["voc"],
+            ),
+            Node(
+                shared_nodes.train,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["voc", "gpu", "train"],
+            ),
+            Node(
+                shared_nodes.draw_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["voc"],
+            ),
+            Node(
+                nodes.draw_values,
+                inputs=["checkpoint", "training_spec"],
+                outputs="predictions",
+                name="draw_values",
+                tags=["voc"],
+            ),
+        ],
+        namespace=f"voc_{kind}",
+        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+    )
+
+
+def create_voc_export_pipeline(kind: TokenizerName) -> Pipeline:
+    """Writes an occupancy model in the layout of the original repository: GPT and reward head."""
+    return Pipeline(
+        [
+            Node(
+                nodes.export_gpt,
+                inputs="checkpoint",
+                outputs="original_checkpoint",
+                name="export",
+                tags=["voc"],
+            ),
+            Node(
+                nodes.export_reward_head,
+                inputs="checkpoint",
+                outputs="original_reward_head",
+                name="export_reward_head",
+                tags=["voc"],
+            ),
+        ],
+        namespace=f"voc_{kind}",
+    )
+
+
+def create_voc_joint_pipeline() -> Pipeline:
+    """Trains a tokenizer ``vae`` and an occupancy model together, from pixels; shows losses and frames.
+
+    They are published as ``voc_joint_tokenizer`` and ``voc_joint``, like those that are trained one after the
+    other.
+    """
+    own = ("run", "tokenizer", "tokenizer_objective", "model", "objective", "train")
+    return Pipeline(
+        [
+            Node(
+                joint_nodes.plan_joint,
+                inputs=[
+                    "frames",
+                    *(f"params:{name}" for name in own),
+                    "params:launch",
+                    "params:folders",
+                ],
+                outputs="training_spec",
+                name="plan",
+                tags=["voc"],
+            ),
+            Node(
+                joint_nodes.train_joint,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["tokenizer", "checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["voc", "gpu", "train"],
+            ),
+            Node(
+                shared_nodes.draw_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["voc"],
+            ),
+            Node(
+                tokenizer_nodes.draw_tokenizer,
+                inputs=["tokenizer", "frames"],
+                outputs=["predictions", "code_use"],
+                name="draw_tokens",
+                tags=["voc"],
+            ),
+        ],
+        namespace="voc_joint",
+        inputs={"frames": "dmc.frames"},
+        outputs={"tokenizer": "voc_joint_tokenizer.checkpoint"},
+        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+    )

@@ -1,0 +1,209 @@
+"""Nodes of the training of tokenizers for Video Occupancy Models."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig, VqkdObjectiveConfig
+from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain.voc_config import VocTokenizerRunConfig
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
+else:
+    FrameStore = TokenizerTask = Any  # their modules take seconds to import
+
+_FINISHED = "finished"
+"""Entry of a specification that names a tokenizer which needs no training."""
+
+
+def plan_vae(
+    frames: FrameStore,
+    run: VocTokenizerRunConfig,
+    model: VaeConfig,
+    objective: VaeObjectiveConfig,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run of the tokenizer ``vae``, or of the finished one."""
+    from vidrep_pipelines.models.voc.tokenizers.presets import published_vae
+    from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
+
+    if run.preset is not None:
+        model, objective = published_vae(model, objective)
+    if run.published is not None:
+        return _finished(run.published, model, "vae", folders)
+    task = VaeTask(
+        frame_store=frames.folder.absolute(),
+        initialize_from=run.initialize_from,
+        seed=train.seed,
+        model=model,
+        objective=objective,
+    )
+    return _spec(task, "vae", frames, train, launch, folders)
+
+
+def plan_dino(
+    frames: FrameStore,
+    run: VocTokenizerRunConfig,
+    model: VqkdConfig,
+    objective: VqkdObjectiveConfig,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run of VQ-KD, or of the finished tokenizer."""
+    from vidrep_pipelines.models.voc.tokenizers.presets import published_vqkd
+    from vidrep_pipelines.models.voc.tokenizers.vqkd.task import VqkdTask
+
+    if run.preset is not None:
+        model = published_vqkd(model)
+    if run.published is not None:
+        return _finished(run.published, model, "dino", folders)
+    task = VqkdTask(
+        frame_store=frames.folder.absolute(),
+        initialize_from=run.initialize_from,
+        seed=train.seed,
+        model=model,
+        objective=objective,
+    )
+    return _spec(task, "dino", frames, train, launch, folders)
+
+
+def plan_musik(
+    frames: FrameStore,
+    run: VocTokenizerRunConfig,
+    model: MusikConfig,
+    objective: MusikObjectiveConfig,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    """The complete description of a training run of the tokenizer ``musik``, or of the finished one."""
+    from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
+    from vidrep_pipelines.models.voc.tokenizers.presets import published_musik
+
+    if run.preset is not None:
+        model, objective = published_musik(model, objective)
+    if run.published is not None:
+        return _finished(run.published, model, "musik", folders)
+    task = MusikTask(
+        frame_store=frames.folder.absolute(),
+        initialize_from=run.initialize_from,
+        seed=train.seed,
+        model=model,
+        objective=objective,
+    )
+    return _spec(task, "musik", frames, train, launch, folders)
+
+
+def _spec(
+    task: TokenizerTask,
+    kind: TokenizerName,
+    frames: FrameStore,
+    train: TrainConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> dict[str, Any]:
+    from vidrep_pipelines.training.config import TrainSpec
+
+    spec = TrainSpec.of(
+        task,
+        train=train,
+        launch=launch,
+        run_directory=_folder(folders, kind) / "run",
+        report_directory=folders.reporting / f"voc_{kind}_tokenizer",
+        data_digest=frames.content_digest,
+    )
+    return spec.model_dump(mode="json")
+
+
+def _finished(
+    path: Path, model: VaeConfig | VqkdConfig | MusikConfig, kind: TokenizerName, folders: FoldersConfig
+) -> dict[str, Any]:
+    from vidrep_pipelines.models.voc.tokenizers.published_layouts import finished_source
+
+    source = finished_source(path.absolute(), model)
+    directory = _folder(folders, kind) / "published"
+    return {_FINISHED: source.model_dump(mode="json"), "directory": directory.as_posix()}
+
+
+def _folder(folders: FoldersConfig, kind: TokenizerName) -> Path:
+    return folders.models.absolute() / f"voc_{kind}_tokenizer"
+
+
+def train_tokenizer(
+    spec: dict[str, Any], tracking: TrackingConfig
+) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
+    """Trains, resumes, or finds that the run is finished; a finished tokenizer is only written anew.
+
+    The checkpoint's configuration is that of a
+    :class:`~vidrep_pipelines.models.voc.tokenizers.source.TokenizerSource`: ``kind`` and ``model``.
+    """
+    if _FINISHED in spec:
+        return _published_checkpoint(spec)
+    source, log, metrics = nodes.train(spec, tracking)
+    assert source.meta is not None
+    kind = str(source.meta["system"]).removeprefix("voc_")
+    config = {"kind": kind, "model": spec["task_config"]["model"]}
+    return replace(source, config=config), log, metrics
+
+
+def _published_checkpoint(spec: dict[str, Any]) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
+    from vidrep_pipelines.models.voc.tokenizers.published_layouts import write_finished
+    from vidrep_pipelines.models.voc.tokenizers.source import TokenizerSource
+
+    source = TokenizerSource.model_validate(spec[_FINISHED])
+    weights = write_finished(source, Path(spec["directory"]))
+    meta = {"system": f"voc_{source.kind}", "digest": source.digest, "step": 0, "metrics": {}}
+    checkpoint = CheckpointSource(
+        weights.parent, config={"kind": source.kind, "model": source.model}, meta=meta, weights=weights.name
+    )
+    return checkpoint, pd.DataFrame({"step": pd.Series(dtype="int64")}), {"status": "published", "step": 0}
+
+
+def draw_curves(log: pd.DataFrame) -> Image:
+    """Losses over the run; of a finished tokenizer, that there are none."""
+    from vidrep_pipelines.reporting.figures import notice
+
+    return nodes.draw_curves(log) if len(log) else notice("A published tokenizer: nothing was trained.")
+
+
+def draw_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, Image]:
+    """Held-out frames beside what their codes give back or stand for, and how often each code is used."""
+    from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, draw_tokens
+    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
+
+    tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
+    present = set(frames.table["split"])
+    split = next(name for name in ("validation", "test", "train") if name in present)
+    samples = StoredFrames(frames.folder, split, shift=0, seed=0)
+    return draw_tokens(tokenizer, samples), draw_code_use(tokenizer, samples)
+
+
+def export_tokenizer(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A tokenizer's weights under the names of the original repositories."""
+    from vidrep_pipelines.models.voc.tokenizers.published_layouts import published_weights
+    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+
+    return published_weights(checkpoint_source(checkpoint.config, checkpoint.weights))
+
+
+def export_action_energy(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The contrastive head of ``musik``, which the original keeps in a file of its own."""
+    from vidrep_pipelines.models.voc.tokenizers.published_layouts import published_action_energy
+    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+
+    return published_action_energy(checkpoint_source(checkpoint.config, checkpoint.weights))

@@ -1,0 +1,80 @@
+"""Training of the tokenizers of Video Occupancy Models on the frames of episodes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes as nodes
+
+_PLANS: dict[TokenizerName, Callable[..., dict[str, Any]]] = {
+    "vae": nodes.plan_vae,
+    "dino": nodes.plan_dino,
+    "musik": nodes.plan_musik,
+}
+_OWN_PARAMETERS = ("run", "model", "objective", "train")
+
+
+def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
+    """Plans and runs the training of a tokenizer, publishes it, shows losses, frames and codes."""
+    return Pipeline(
+        [
+            Node(
+                _PLANS[kind],
+                inputs=[
+                    "frames",
+                    *(f"params:{name}" for name in _OWN_PARAMETERS),
+                    "params:launch",
+                    "params:folders",
+                ],
+                outputs="training_spec",
+                name="plan",
+                tags=["voc"],
+            ),
+            Node(
+                nodes.train_tokenizer,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["voc", "gpu", "train"],
+            ),
+            Node(
+                nodes.draw_curves, inputs="train_log", outputs="loss_curves", name="draw_curves", tags=["voc"]
+            ),
+            Node(
+                nodes.draw_tokenizer,
+                inputs=["checkpoint", "frames"],
+                outputs=["predictions", "code_use"],
+                name="draw_tokens",
+                tags=["voc"],
+            ),
+        ],
+        namespace=f"voc_{kind}_tokenizer",
+        inputs={"frames": "dmc.frames"},
+        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+    )
+
+
+def create_voc_tokenizer_export_pipeline(kind: TokenizerName) -> Pipeline:
+    """Writes a tokenizer's checkpoint in the layout of the original repositories."""
+    exports = [
+        Node(
+            nodes.export_tokenizer,
+            inputs="checkpoint",
+            outputs="original_checkpoint",
+            name="export",
+            tags=["voc"],
+        )
+    ]
+    if kind == "musik":
+        exports.append(
+            Node(
+                nodes.export_action_energy,
+                inputs="checkpoint",
+                outputs="original_action_energy",
+                name="export_action_energy",
+                tags=["voc"],
+            )
+        )
+    return Pipeline(exports, namespace=f"voc_{kind}_tokenizer")
