@@ -1,7 +1,7 @@
 """The Frechet distance by a nuclear norm against a matrix square root."""
 
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from benchmarks.reference.reconstruction_metrics_published import published_frechet_distance
 from benchmarks.timing import Result, interleave

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_labels import LabelledVideos
