@@ -18,7 +18,7 @@ from vidrep_pipelines.evaluation.encoders.config import (
     PixelEncoderConfig,
     RandomEncoderConfig,
 )
-from vidrep_pipelines.models.carl.config import CarlModelConfig
+from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
@@ -43,6 +43,7 @@ MODEL = RspModelConfig(
     latent_classes=4,
 )
 CARL = CarlModelConfig(stage_widths=(4, 8, 16, 32), stage_blocks=(1, 1, 1, 1))
+CARL_CONTENT = {"model": CARL.model_dump(mode="json"), "data": CarlDataConfig().model_dump(mode="json")}
 VQVAE = VqvaeModelConfig(
     image_size=16, width=8, width_multipliers=(1, 2), groups=4, residual_blocks=1, attention_resolutions=()
 )
@@ -83,7 +84,7 @@ def test_trained_encoder_is_the_one_of_the_model(tmp_path: Path) -> None:
 def test_backbone_of_carl(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = CarlModel(CARL).eval()
-    checkpoint = published_model(tmp_path, model, CARL.model_dump(), "carl")
+    checkpoint = published_model(tmp_path, model, CARL_CONTENT, "carl")
     known = {
         "third": CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3),
         "pooled": CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3, cell=32),
@@ -118,7 +119,7 @@ def test_latents_of_vqvae(tmp_path: Path) -> None:
 
 
 def test_cell_that_is_no_multiple_is_refused(tmp_path: Path) -> None:
-    checkpoint = published_model(tmp_path, CarlModel(CARL), CARL.model_dump(), "carl")
+    checkpoint = published_model(tmp_path, CarlModel(CARL), CARL_CONTENT, "carl")
     for cell in (8, 24):
         config = CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3, cell=cell)
         (source,) = encoder_sources(encoders(mine=config), [checkpoint])

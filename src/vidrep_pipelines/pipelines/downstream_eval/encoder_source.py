@@ -132,12 +132,10 @@ def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCon
 
 def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
-    from vidrep_pipelines.models.carl.checkpoint_io import trained_model
-    from vidrep_pipelines.models.carl.config import CarlModelConfig
     from vidrep_pipelines.models.carl.image_encoder import BackboneStage
+    from vidrep_pipelines.models.carl.trained import TrainedCarl
 
-    model = trained_model(CarlModelConfig.model_validate(checkpoint.config), checkpoint.state_dict())
-    stage = BackboneStage(model, config.stage)
+    stage = BackboneStage(TrainedCarl.load(checkpoint.directory).model, config.stage)
     return FeatureMapEncoder(name, stage, network_stride=stage.stride, cell=config.cell)
 
 
