@@ -92,6 +92,16 @@ def choose_device(launch: LaunchConfig) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
+def device_of_item(device: str, number: int) -> str:
+    """Deals items of per-item work to the machine's GPUs in turn.
+
+    Args:
+        device: Type of the device; the CPU stays what it is.
+        number: Of the item, from 0.
+    """
+    return f"cuda:{number % torch.cuda.device_count()}" if device == "cuda" else device
+
+
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
     """Joins the processes that a launcher announces in the environment; a lone process joins nothing."""

@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vidrep_pipelines.data.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.trained import TrainedCarl
+from vidrep_pipelines.training.distributed import device_of_item
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     Raises:
         InputError: The frames or the checkpoint cannot be read, or do not fit one another.
     """
-    trained = _trained(request.checkpoint, request.version, _device(request))
+    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
     store = _store(request.store, request.store_version)
 
     def read(ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -62,13 +62,6 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     embeddings = trained.embed(read, store.length(request.video), request.config)
     write_embeddings(outputs[EMBEDDINGS_SUFFIX], embeddings)
     return {"frames": len(embeddings), "width": embeddings.shape[1]}
-
-
-def _device(request: EmbeddingRequest) -> str:
-    """Videos are dealt to the GPUs in turn; a worker process keeps one model per GPU it meets."""
-    if request.device != "cuda":
-        return request.device
-    return f"cuda:{request.number % torch.cuda.device_count()}"
 
 
 @lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenAr
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
 from vidrep_pipelines.models.vqvae.extraction_config import LatentExtractionConfig
 from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+from vidrep_pipelines.training.distributed import device_of_item
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     Raises:
         InputError: The shard or the checkpoint cannot be read, or they are of different sizes.
     """
-    trained = _trained(request.checkpoint, request.version, _device(request))
+    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
     frames = _frames(request)
     total, config = frames.shape[0], trained.model.config
     used = torch.zeros(config.codebook.size, dtype=torch.bool)
@@ -73,13 +74,6 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
 def _frames(request: ExtractionRequest) -> ContiguousArray:
     versions = {request.shard: request.frames_digest}
     return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions)[request.shard]
-
-
-def _device(request: ExtractionRequest) -> str:
-    """Shards are dealt to the GPUs in turn; a worker process keeps one model per GPU it meets."""
-    if request.device != "cuda":
-        return request.device
-    return f"cuda:{request.number % torch.cuda.device_count()}"
 
 
 @lru_cache(maxsize=8)
