@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint types format viz notebook bench mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format viz notebook bench mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,10 +34,13 @@ demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
 
 test: install ## Run the tests (slow ones are in test-slow)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not fuzz"
 
 test-slow: install ## Run the slow tests
 	$(BIN)/python -m pytest -m "slow"
+
+fuzz: install ## Run the property tests and the parsers' fuzz tests on new random examples
+	VIDREP_HYPOTHESIS=random $(BIN)/python -m pytest -m "hypothesis or fuzz"
 
 lint: install ## Check style, formatting and the dependency rules between packages
 	$(BIN)/ruff check .

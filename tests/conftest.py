@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -21,6 +22,12 @@ for name in (
     os.environ.pop(name, None)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as settings.py does; tests share their cores
+
+# `make test` draws the same examples on every machine; `make fuzz` draws new ones. What that finds becomes an
+# explicit example of its test.
+settings.register_profile("deterministic", derandomize=True, deadline=None)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("VIDREP_HYPOTHESIS", "deterministic"))
 
 
 @pytest.fixture(scope="session")
