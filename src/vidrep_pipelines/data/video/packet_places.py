@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from vidrep_pipelines.data.video.errors import UnindexableVideoError
-from vidrep_pipelines.data.video.transport_stream import TransportStream, detect_distance
+from vidrep_pipelines.data.video.transport_stream import SYNC, TransportStream, detect_distance
 
 _HEADER_BYTES = 1024
 """Most bytes between where a demuxer says that a packet begins and its data: block headers of Matroska."""
 
 _STEP_BYTES = 1 << 16
+_TIME_BYTES = 4
 _MOST_WRAPPED_BYTES = 1 << 26
 """Bytes of a transport stream that are searched for the end of one packet."""
 
@@ -57,6 +58,8 @@ class PacketPlaces:
     def _wrapped(self, position: int, data: bytes) -> tuple[int, int]:
         self._file.seek(position)
         wrapped = self._file.read(_STEP_BYTES)
+        if not wrapped.startswith(SYNC):  # a time of four bytes comes before each piece
+            position, wrapped = position + _TIME_BYTES, wrapped[_TIME_BYTES:]
         if self.transport is None:
             assert self._pid is not None
             self.transport = TransportStream(self._pid, detect_distance(wrapped))

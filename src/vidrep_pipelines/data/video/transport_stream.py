@@ -8,9 +8,11 @@ transmission after it.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+SYNC = b"\x47"
+"""With which each piece begins."""
+
 PIECE_BYTES = 188
 _PIECE_DISTANCES = (188, 192, 204)
-_SYNC = 0x47
 _PES_START = b"\x00\x00\x01"
 _PES_HEADER_BYTES = 9
 
@@ -60,7 +62,7 @@ class TransportStream:
 
     def _payload(self, data: bytes | memoryview, start: int) -> int | None:
         """First byte of the video in the piece at ``start``; None if the piece holds none of it."""
-        if data[start] != _SYNC:
+        if data[start] != SYNC[0]:
             raise ValueError("a piece of the transport stream does not begin where it should")
         pid = (data[start + 1] & 0x1F) << 8 | data[start + 2]
         has_payload = data[start + 3] & 0x10
@@ -87,6 +89,6 @@ def detect_distance(head: bytes) -> int:
         ValueError: There are no pieces in any usual distance.
     """
     for distance in _PIECE_DISTANCES:
-        if len(head) > distance and all(byte == _SYNC for byte in head[: 4 * distance : distance]):
+        if len(head) > distance and all(byte == SYNC[0] for byte in head[: 4 * distance : distance]):
             return distance
     raise ValueError("no pieces of a transport stream were found")
