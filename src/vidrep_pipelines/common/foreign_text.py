@@ -144,8 +144,8 @@ def _decoded(data: bytes, path: Path, remedy: str) -> str:
                     f"{path} is damaged: it begins as {encoding.upper()}, but byte {error.start + len(mark)} "
                     f"is none. {remedy}"
                 ) from error
-    if encoding := _unmarked_utf16(data):
-        return data.decode(encoding, "replace")
+    if unmarked := _unmarked_utf16(data):
+        return data.decode(unmarked, "replace")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
