@@ -1,10 +1,10 @@
 """Opens the files of a labelled sequence, far enough to know whether it can be evaluated."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import files_by_stem, require_no_gap
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
@@ -13,7 +13,7 @@ from vidrep_pipelines.data.label_sequences.images import (
     read_labels,
 )
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints
-from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles, files_by_stem
+from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
 VOID = 255
 """Index of pixels that nobody labelled."""
@@ -104,14 +104,8 @@ def _frames(files: SequenceFiles, consecutive: bool) -> dict[str, Path]:
     if len(frames) == 1:
         raise InputError(f"{files.frame_folder} holds a single frame: there is nothing to propagate to.")
     if consecutive:
-        _require_no_gap(files.frame_folder, list(frames))
+        require_no_gap(files.frame_folder, list(frames), "Remedy: unpack the images again.")
     return frames
-
-
-def _require_no_gap(folder: Path, stems: list[str]) -> None:
-    for before, after in pairwise(stems):
-        if before.isdigit() and after.isdigit() and int(after) != int(before) + 1:
-            raise InputError(f"{folder} has frame {before} and then {after}: those between are missing.")
 
 
 def _common_size(paths: list[Path]) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.data.foreign_listing import files_by_stem
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
@@ -23,7 +24,7 @@ from vidrep_pipelines.data.label_sequences.images import (
 )
 from vidrep_pipelines.data.label_sequences.inspection import inspect_masks
 from vidrep_pipelines.data.label_sequences.release import read_names, require_root
-from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles, files_by_stem
+from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
 FRAMES, LABELS, LISTS = "JPEGImages/480p", "Annotations/480p", "ImageSets/2017"
 PREPARED_SIZE = (880, 480)

@@ -20,6 +20,7 @@ from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.text import is_utf8
+from vidrep_pipelines.data.foreign_listing import is_hidden, list_files_below
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 CLIP_SUFFIX = ".mp4"
@@ -156,7 +157,7 @@ def _opened(archive: Path) -> Iterator[IO[bytes]]:
 
 def _is_clip(member: tarfile.TarInfo) -> bool:
     name = PurePosixPath(member.name).name
-    return member.isreg() and name.endswith(CLIP_SUFFIX) and not name.startswith(".") and is_utf8(name)
+    return member.isreg() and name.endswith(CLIP_SUFFIX) and not is_hidden(name) and is_utf8(name)
 
 
 def _write(content: IO[bytes], path: Path, size: int) -> None:
@@ -169,7 +170,7 @@ def _write(content: IO[bytes], path: Path, size: int) -> None:
 
 
 def _below(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_archive(path.name)]
+    return list_files_below(folder, ARCHIVE_SUFFIXES)
 
 
 def _listed(source: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import list_files
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,
@@ -79,7 +80,7 @@ def tfrecord_files(root: Path) -> list[Path]:
     Raises:
         InputError: There are none, or one of them is of no known split.
     """
-    files = sorted(root.glob("*.tfrecord"))
+    files = list_files(root, (".tfrecord",))
     if not files:
         raise InputError(
             f"There is no *.tfrecord file in {root}. Remedy: download pouring_train-0-of-2.tfrecord, "
