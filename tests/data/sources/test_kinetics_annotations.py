@@ -50,7 +50,7 @@ def test_one_split(tmp_path):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("", "it is empty"),
+        ("", "holds nothing but blank lines"),
         ("hello\nworld\n", "lacks the columns label, youtube_id, time_start, time_end"),
         ("label,youtube_id\na,b\n", "lacks the columns time_start, time_end"),
         (HEADER + "a,x,1,11,train,0,7,8,9,10\n", "line 2 has 10 cells for 6 columns"),
@@ -69,7 +69,7 @@ def test_tables_that_make_no_sense(tmp_path, text, complaint):
 
 
 def test_files_that_are_no_tables(tmp_path):
-    with pytest.raises(InputError, match="There is no file"):
+    with pytest.raises(InputError, match=r"absent\.csv cannot be read: there is no such file"):
         read_annotations(tmp_path / "absent.csv")
     with pytest.raises(InputError, match="cannot be read"):
         read_annotations(tmp_path)

@@ -124,7 +124,10 @@ def read_annotations(path: Path, split: str | None = None) -> Annotations:
 def _read(path: Path) -> Iterator[Clip | Refused]:
     if path.suffix.lower() == ".json":
         return _of_json(read_foreign_json(path, _REMEDY), path)
-    header, *rows = read_foreign_rows(path, _REMEDY)
+    rows = read_foreign_rows(path, _REMEDY)
+    if not rows:
+        raise InputError(f"{path} holds nothing but blank lines. {_REMEDY}")
+    header, *rows = rows
     columns = [cell.strip("# ").lower() for cell in header.cells]
     missing = [column for column in _REQUIRED if column not in columns]
     if not missing:
