@@ -19,8 +19,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.foreign_number import whole_numbers
-from vidrep_pipelines.data.foreign_listing import list_files
+from vidrep_pipelines.data.foreign_listing import list_files, list_folders
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,
@@ -88,7 +87,9 @@ def tfrecord_files(root: Path) -> list[Path]:
     Raises:
         InputError: There are none, or one of them is of no known split.
     """
-    files = list_files(root, (".tfrecord",))
+    # A folder of that name is listed, too: reading it says what it is.
+    folders = [path for path in list_folders(root) if path.suffix == ".tfrecord"]
+    files = sorted([*list_files(root, (".tfrecord",)), *folders])
     if not files:
         raise InputError(
             f"There is no *.tfrecord file in {root}. Remedy: download pouring_train-0-of-2.tfrecord, "
@@ -193,7 +194,7 @@ def record_labels(example: SequenceExample, frames: int) -> Labels:
     labels = [values[0] for values in steps if len(values) == 1 and isinstance(values[0], int)]
     if len(labels) != len(steps):
         raise CorruptRecordError(f"of {len(steps)} steps, {len(labels)} hold one label")
-    return whole_numbers(labels, "frame_labels", UNLABELLED, PHASES - 1)
+    return np.array(labels, np.int64)
 
 
 def decoded(pictures: list[bytes]) -> Iterator[NDArray[np.uint8]]:
