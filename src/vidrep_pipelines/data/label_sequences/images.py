@@ -84,7 +84,8 @@ def read_two_tone(path: Path) -> Pixels:
             f"{path} holds {what}, but the sequence's first mask is black and white (0 and 255). Remedy: "
             "unpack the original annotations again; scaling with smoothing makes shades."
         )
-    return (pixels == 255).astype(np.uint8)
+    labels: Pixels = (pixels == 255).astype(np.uint8)
+    return labels
 
 
 def colors_instead(mode: str) -> str:

@@ -79,7 +79,7 @@ def score_sequence(
         )
     first = without_void(annotations[0])
     objects = tuple(label for label in labels_of(first) if label)
-    tolerance = boundary_tolerance(*first.shape, boundary_share)
+    tolerance = boundary_tolerance(first.shape[0], first.shape[1], boundary_share)
     values = np.empty((len(objects), max(0, len(annotations) - 2), 2))
     for frame in range(1, len(annotations) - 1):
         annotation, result = without_void(annotations[frame]), results[frame]

@@ -149,3 +149,20 @@ def test_labels_are_not_given_to_other_frames_where_some_are_missing(
     videos = listed(tmp_path)
     assert not videos.videos
     assert complaint in videos.left_out[0].reason
+
+
+@pytest.mark.parametrize(("dtype", "phase"), [(np.uint64, 2**64 - 1), (np.int64, -2), (np.int16, 6)])
+def test_numbers_that_cannot_be_phases_leave_the_video_out(tmp_path: Path, dtype: type, phase: int) -> None:
+    """The largest number of 64 bits would become -1 in a signed one, which says that there is no label."""
+    write_penn_video(tmp_path, 1, "bowl", 3, [0, 1, 2])
+    np.save(tmp_path / "penn_action_labels/train/bowl/0001_phases.npy", np.array([0, phase, 2], dtype))
+    videos = listed(tmp_path)
+    assert not videos.videos
+    assert f"0001_phases.npy: a phase: number 1 of 3 is {phase}" in videos.left_out[0].reason
+
+
+def test_a_page_in_place_of_phases_is_called_that(tmp_path: Path) -> None:
+    write_penn_video(tmp_path, 1, "bowl", 3, [0, 1, 2])
+    page = tmp_path / "penn_action_labels/train/bowl/0001_phases.npy"
+    page.write_text("<!DOCTYPE html><html>Sign in</html>")
+    assert "it is a web page" in listed(tmp_path).left_out[0].reason
