@@ -169,3 +169,8 @@ def test_a_root_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"ingest\.root: .* cannot be listed: Permission denied"):
         list_videos(tmp_path)
+
+
+def test_what_systems_leave_behind_is_no_class(tmp_path):
+    make(tmp_path, "a/x.mp4", "a/._x.mp4", "__MACOSX/a/x.mp4", "@eaDir/x.mp4")
+    assert listed(tmp_path)["id"].tolist() == ["a/x"]

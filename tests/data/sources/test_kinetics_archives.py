@@ -212,3 +212,11 @@ def test_what_makes_an_archive_be_unpacked_again(tmp_path: Path) -> None:
     assert found.digest(tmp_path / "out") != digest
     path.unlink()
     assert found.digest(tmp_path / "out") != digest
+
+
+def test_hidden_archives_are_none(tmp_path: Path) -> None:
+    archive(tmp_path / "train/part_0.tar.gz")
+    (tmp_path / "train/._part_0.tar.gz").write_bytes(b"left by a Mac")
+    (tmp_path / "__MACOSX/train").mkdir(parents=True)
+    (tmp_path / "__MACOSX/train/part_1.tar.gz").touch()
+    assert [each.id for each in find_archives(tmp_path)] == ["part_0"]

@@ -4,6 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_text import read_foreign_lines
+from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES
 
 
 def require_root(parameter: str, root: Path, folders: tuple[str, ...], remedy: str) -> None:
@@ -41,8 +42,11 @@ def read_rows(path: Path, remedy: str) -> list[list[str]]:
 def read_names(path: Path, remedy: str) -> tuple[str, ...]:
     """The last part of the first path or name in each line, without repetitions.
 
+    Where frames are listed, that is the folder that they are in.
+
     Raises:
         InputError: The file is missing, no text, or empty.
     """
-    names = (PurePosixPath(row[0]).name for row in read_rows(path, remedy))
+    paths = (PurePosixPath(row[0]) for row in read_rows(path, remedy))
+    names = (one.parent.name if one.suffix.lower() in FRAME_SUFFIXES else one.name for one in paths)
     return tuple(dict.fromkeys(name for name in names if name))

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
     Pixels,
+    is_two_tone,
     read_frame,
     read_labels,
+    read_two_tone,
 )
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints
 
@@ -116,7 +119,15 @@ class MaskSequence:
             InputError: The file is gone, damaged, or holds no indices.
         """
         path = self.label_paths[index]
-        return None if path is None else read_labels(path)
+        if path is None:
+            return None
+        return read_two_tone(path) if self.two_tone else read_labels(path)
+
+    @cached_property
+    def two_tone(self) -> bool:
+        """Whether the first mask, and so all, is black and white (DAVIS-2016): then the object is 1."""
+        first = self.label_paths[0]
+        return first is not None and is_two_tone(first)
 
 
 @dataclass(frozen=True)
@@ -152,6 +163,8 @@ class KeypointSequence:
 
     def joints(self) -> NDArray[np.float64]:
         """Joint positions (2, K, T): x and y as stored, pixels counted from 1, also outside the image.
+
+        NaN where a joint is missing.
 
         Raises:
             InputError: The file is gone or damaged.

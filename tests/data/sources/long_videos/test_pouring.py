@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.helpers.foreign_files import add_hidden_files
 from tests.helpers.long_videos import jpeg, pouring_payload, sequence_example, write_pouring, write_tfrecords
 from tests.helpers.videos import barcode_frames, read_barcodes
 from vidrep_pipelines.common.errors import InputError
@@ -127,3 +128,9 @@ def test_other_names_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "pouring_test-0-of-1.tfrecord").touch()
     with pytest.raises(InputError, match="rename it"):
         tfrecord_files(tmp_path)
+
+
+def test_hidden_files_are_no_records(tmp_path: Path) -> None:
+    videos = videos_in(add_hidden_files(write_pouring(tmp_path)))
+    assert len(videos.videos) == 4
+    assert not videos.left_out

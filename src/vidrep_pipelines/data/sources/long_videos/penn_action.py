@@ -18,6 +18,8 @@ from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.foreign_number import whole_numbers
 from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, list_folders, require_no_gap
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
@@ -26,7 +28,14 @@ from vidrep_pipelines.data.frame_store.episode import (
     EpisodeView,
     without_controls,
 )
-from vidrep_pipelines.data.sources.long_videos.video import SPLIT_OF, Labels, LeftOut, LongVideo, LongVideos
+from vidrep_pipelines.data.sources.long_videos.video import (
+    SPLIT_OF,
+    UNLABELLED,
+    Labels,
+    LeftOut,
+    LongVideo,
+    LongVideos,
+)
 
 PHASES = MappingProxyType(
     {
@@ -136,22 +145,24 @@ def read_action(path: Path) -> str:
     try:
         return str(np.ravel(loadmat(path, variable_names=("action",))["action"])[0])
     except Exception as error:  # a damaged .mat file can raise nearly anything
-        raise InputError(f"{path} names no action ({type(error).__name__}: {error}). {_REMEDY}") from error
+        reason = disguise_of(path) or f"{type(error).__name__}: {error}"
+        raise InputError(f"{path} names no action ({reason}). {_REMEDY}") from error
 
 
 def read_phases(path: Path) -> Labels:
     """(M,) phases of a video; M need not be the number of its frames.
 
     Raises:
-        InputError: The file is no array of whole numbers.
+        InputError: The file is no array of whole numbers, or one of them cannot be a phase.
     """
     try:
         phases: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as phases ({error}). {_LABELS_REMEDY}") from error
+        reason = disguise_of(path) or error
+        raise InputError(f"{path} cannot be read as phases ({reason}). {_LABELS_REMEDY}") from error
     if phases.ndim != 1 or phases.dtype.kind not in "iu":
         raise InputError(f"{path} holds {phases.shape} {phases.dtype} where whole numbers (M,) are expected.")
-    return phases.astype(np.int64)
+    return whole_numbers(phases, f"{path}: a phase", UNLABELLED, max(PHASES.values()) - 1)
 
 
 def frame_files(folder: Path) -> list[Path]:
@@ -213,4 +224,4 @@ def _pictures(files: list[Path]) -> Iterator[NDArray[np.uint8]]:
             with Image.open(path) as image:
                 yield np.asarray(image.convert("RGB"))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DamagedViewError(f"{path} is no whole picture ({error})") from error
+            raise DamagedViewError(f"{path} is no whole picture ({disguise_of(path) or error})") from error
