@@ -43,13 +43,13 @@ def test_one_class_in_two_spellings_of_its_letters(tmp_path):
     assert all((tmp_path / path).is_file() for path in videos["path"])
 
 
-def test_a_class_without_videos_is_noted(tmp_path, caplog):
+def test_a_class_without_videos_is_told(tmp_path, caplog):
     (tmp_path / "full").mkdir()
     (tmp_path / "full/a.mp4").touch()
     (tmp_path / "full/empty").mkdir()
     (tmp_path / "empty/below").mkdir(parents=True)
-    assert list_videos(tmp_path).unlisted == [("empty", "there is no video in it")]
-    assert "empty is left out: there is no video in it" in caplog.text
+    assert list_videos(tmp_path).videos.to_pandas()["class_name"].tolist() == ["full"]
+    assert caplog.messages == ["There is no video in the folder empty."]
 
 
 def test_class_is_the_first_folder(tmp_path):

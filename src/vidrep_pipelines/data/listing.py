@@ -1,5 +1,6 @@
 """Finding the videos below a folder, on a disk or in an object store."""
 
+import logging
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ LISTING_COLUMNS = {
 """Columns of a listing, those of :class:`ListedVideo`."""
 
 _UNFINISHED_STEMS = (".part", ".temp", ".tmp", "~")
+
+
+_log = logging.getLogger(__name__)
 
 
 class ListedVideo(NamedTuple):
@@ -155,7 +159,7 @@ def _walk(
 def _below(
     folders: Folders, folder: PurePosixPath, suffixes: Collection[str], linked: deque[PurePosixPath]
 ) -> Iterator[ListedVideo]:
-    """The videos below one folder; a class without any is noted, for it would only be missed much later."""
+    """The videos below one folder; a class without any is told, for it would only be missed much later."""
     known = len(folders.unlisted), len(linked)
     videos = _walk(folders, folder, suffixes, linked)
     first = next(videos, None)
@@ -163,7 +167,7 @@ def _below(
         yield first
         yield from videos
     elif len(folder.parts) == 1 and known == (len(folders.unlisted), len(linked)):
-        leave_out(folders, folder, "there is no video in it")
+        _log.warning("There is no video in the folder %s.", folder)
 
 
 def _videos(folder: PurePosixPath, entries: Iterable[Entry]) -> Iterator[ListedVideo]:
