@@ -39,7 +39,16 @@ def key_of(clip: str) -> int:
 
 
 def write_part(entries: Iterable[tuple[str, PacketIndex]], path: Path) -> None:
-    """Writes the indices of clips, given by name, to ``path``."""
+    """Writes the indices of clips, given by name, to ``path``.
+
+    Checksums are not kept: the store is for clips that this project encoded.
+
+    Raises:
+        ValueError: A file is no clip: its packets are wrapped in a transport stream, or it is damaged.
+    """
+    entries = list(entries)
+    if strange := [clip for clip, index in entries if index.transport is not None or index.damage]:
+        raise ValueError(f"the packet store takes clips only; {strange[0]} is none")
     ordered = sorted((key_of(clip), clip, index) for clip, index in entries)
     records = np.zeros(len(ordered), _RECORD)
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _RAGGED}
