@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import ConfigDict, Field
+
 from vidrep_pipelines.common.config import FrozenConfig
 
 
@@ -18,13 +20,15 @@ class FoldersConfig(FrozenConfig):
 class TrackingConfig(FrozenConfig):
     """The MLflow server and experiment (``params:tracking``)."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # an address may hold a password
+
     enabled: bool = True
     """False: no MLflow run is opened; logs and pictures are written to ``data`` all the same."""
 
-    uri: str = "sqlite:///data/mlflow.db"
+    uri: str = Field("sqlite:///data/mlflow.db", repr=False)
     """Tracking server or database."""
 
-    experiment: str = "vidrep"
+    experiment: str = Field("vidrep", min_length=1, max_length=500)
     """Experiment that runs are filed under; created when it does not exist."""
 
     artifacts: Path | None = None
