@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from mlflow import MlflowClient
 from PIL import Image
 
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.tracking import TrackedRun, flatten
+from vidrep_pipelines.tracking import TrackedRun
 
 
 @pytest.fixture(scope="module")
@@ -215,23 +213,3 @@ def test_the_patience_that_a_user_chose_is_kept(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "9")
     TrackedRun.open(config, "x")
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "9"
-
-
-keys = st.text("abc", min_size=1, max_size=3)
-trees = st.dictionaries(
-    keys, st.recursive(st.integers(), lambda inner: st.dictionaries(keys, inner, min_size=1)), max_size=4
-)
-
-
-@given(trees)
-def test_flat_names_lead_to_the_same_values(tree: dict[str, Any]) -> None:
-    def leaves(value: Any) -> int:
-        return sum(map(leaves, value.values())) if isinstance(value, dict) else 1
-
-    flat = flatten(tree)
-    assert len(flat) == leaves(tree)
-    for name, value in flat.items():
-        found: Any = tree
-        for key in name.split("."):
-            found = found[key]
-        assert found == value

@@ -1,7 +1,6 @@
 """Kedro hooks: unknown parameters are refused; runs that train or evaluate are tracked in MLflow."""
 
 import atexit
-import difflib
 import logging
 import os
 import sys
@@ -11,20 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
 
 from vidrep_pipelines.common.digest import plain
-from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.tracking import TrackedRun, flatten
+from vidrep_pipelines.runtime_parameters import (
+    PARAMETER_PREFIX,
+    describe_unread,
+    parameter_names,
+    refuse_interpolation,
+    refuse_unknown,
+    unread,
+)
+from vidrep_pipelines.tracking import TrackedRun
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import CatalogProtocol
-    from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-_PARAMETER_PREFIX = "params:"
 _TRACKING_PARAMETER = "params:tracking"
 _TRACKED_TAGS = {"train", "eval"}
 _PLAIN_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -57,6 +62,15 @@ class ParameterNameHook:
     """
 
     @hook_impl
+    def after_context_created(self, context: "KedroContext") -> None:
+        """Looks at the values before the configuration is read.
+
+        Raises:
+            ConfigurationError: A value would be taken for a reference to another parameter.
+        """
+        refuse_interpolation(context.config_loader.runtime_params or {})
+
+    @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Compares ``--params`` with the parameters of all registered pipelines.
 
@@ -65,13 +79,23 @@ class ParameterNameHook:
         """
         from kedro.framework.project import pipelines
 
-        known = {name for pipeline in pipelines.values() for name in _parameter_names(pipeline)}
-        for name in flatten(run_params.get("runtime_params") or {}):
-            if not any(name == block or name.startswith(f"{block}.") for block in known):
-                close = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
-                raise ConfigurationError(
-                    f"No pipeline has a parameter {name!r} (--params). Parameters are: {', '.join(close)}."
-                )
+        known = (name for pipeline in pipelines.values() for name in parameter_names(pipeline))
+        refuse_unknown(run_params.get("runtime_params") or {}, known)
+
+
+class UnreadParameterHook:
+    """Names runtime parameters that no selected node reads: ``--nodes rsp.train`` does not plan anew."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Compares ``--params`` with the parameters of the nodes that are going to run."""
+        from kedro.framework.project import pipelines
+
+        names = run_params.get("pipeline_names") or ["__default__"]
+        registered = sum((pipelines[name] for name in names), Pipeline([]))
+        ignored = unread(run_params.get("runtime_params") or {}, pipeline, registered)
+        if ignored:
+            _log.warning("%s", describe_unread(ignored))
 
 
 class TrackingHook:
@@ -92,15 +116,15 @@ class TrackingHook:
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "CatalogProtocol[Any, Any]"
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: "CatalogProtocol[Any, Any]"
     ) -> None:
         """Remembers what a tracked run of this pipeline would be called and which parameters it uses."""
         self._close("KILLED")  # Kedro reports no Ctrl-C, so that the run before may still be open
         self._lost = False
         self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
         self._parameters = {
-            name: catalog.load(f"{_PARAMETER_PREFIX}{name}")
-            for name in _parameter_names(pipeline)
+            name: catalog.load(f"{PARAMETER_PREFIX}{name}")
+            for name in parameter_names(pipeline)
             if name != "tracking"  # an address may hold a password
         }
 
@@ -169,9 +193,3 @@ class TrackingHook:
         else:
             for reason in refused:
                 _log.warning("MLflow refused a part: %s", without_secrets_of(self._uri, reason))
-
-
-def _parameter_names(pipeline: "Pipeline") -> list[str]:
-    """Names of the parameter blocks that a pipeline reads, without their prefix."""
-    names = (name for name in pipeline.inputs() if name.startswith(_PARAMETER_PREFIX))
-    return sorted(name.removeprefix(_PARAMETER_PREFIX) for name in names)

@@ -17,6 +17,7 @@ from vidrep_pipelines.common.tracking_server import (
 )
 from vidrep_pipelines.common.uri import without_credentials
 from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.runtime_parameters import flatten
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -147,12 +148,3 @@ def _experiment_id(client: "MlflowClient", name: str, location: str | None) -> s
         if experiment is None:
             raise
         return str(experiment.experiment_id)
-
-
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts to one level with dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        flat.update(flatten(value, f"{name}.") if isinstance(value, dict) else {name: value})
-    return flat
