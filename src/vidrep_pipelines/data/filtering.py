@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.suggestions import warn_of_absent
 from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.config import LabelFilterConfig
 from vidrep_pipelines.data.labels import LabelledClip, class_ids
@@ -84,6 +85,8 @@ def filter_clips(
     counts = _Counts()
     for batch in checked_order(table.batches(), "resized index"):
         counts.add(batch, rules.reasons(batch))
+    warn_of_absent("label_filter.include_classes", config.include_classes, counts.listed_classes)
+    warn_of_absent("label_filter.exclude_classes", config.exclude_classes, counts.listed_classes)
     if not counts.frames:
         raise InputError(
             f"label_filter kept none of {counts.listed} videos. Most frequent reasons: "
@@ -145,11 +148,13 @@ class _Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     classes: Counter[str] = field(default_factory=Counter)
     frames: Counter[int] = field(default_factory=Counter)
+    listed_classes: set[str] = field(default_factory=set)
 
     def add(self, rows: pa.RecordBatch, reasons: pa.Array) -> None:
         """Counts a batch, given the reason per row."""
         kept = rows.filter(reasons.is_null())
         self.listed += len(rows)
+        self.listed_classes.update(name for name in pc.unique(rows["class_name"]).to_pylist() if name)
         self.truncated += int(pc.sum(pc.equal(kept["verdict"], "truncated")).as_py() or 0)
         self.reasons.update(_value_counts(reasons.drop_null()))
         self.classes.update(_value_counts(kept["class_name"]))

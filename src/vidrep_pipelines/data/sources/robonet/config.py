@@ -1,11 +1,10 @@
 """Parameters of the RoboNet source."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, NonNegativeInt
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 JpegColors = Literal["rgb", "bgr", "as_published"]
 
@@ -13,7 +12,7 @@ JpegColors = Literal["rgb", "bgr", "as_published"]
 class RoboNetConfig(FrozenConfig):
     """Which trajectories of RoboNet are read, and how (``params:robonet``)."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """Folder of ``<lab>_<robot>_traj<number>.hdf5`` files."""
 
     robots: tuple[str, ...] = ()
