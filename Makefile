@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.installed-development
 PIPELINE ?= pretrain_rsp
 BENCH ?=
+MINUTES ?= 10
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_DISABLE_TELEMETRY := true
 
@@ -34,13 +35,13 @@ demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
 
 test: install ## Run the tests (slow ones are in test-slow)
-	$(BIN)/python -m pytest -m "not slow and not fuzz"
+	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: install ## Run the slow tests
 	$(BIN)/python -m pytest -m "slow"
 
-fuzz: install ## Run the property tests and the parsers' fuzz tests on new random examples
-	VIDREP_HYPOTHESIS=random $(BIN)/python -m pytest -m "hypothesis or fuzz"
+fuzz: install ## Feed new random examples to the parsers and the property tests for ten minutes, or MINUTES=n
+	VIDREP_HYPOTHESIS=random $(BIN)/python -m pytest -m "hypothesis or fuzz" --fuzz-minutes $(MINUTES)
 
 lint: install ## Check style, formatting and the dependency rules between packages
 	$(BIN)/ruff check .

@@ -68,7 +68,7 @@ def resized(raw: list[Path], folder: Path, profile: ProfileName) -> pd.DataFrame
         facts = resize_video(clip, path, ResizeConfig(profile=profile))
         row = {"id": clip.stem, "path": path.name, "frames": facts["frames"]}
         rows.append(row | {"bytes": path.stat().st_size})
-        indices.append((clip.stem, PacketIndex.build(path)))
+        indices.append((clip.stem, PacketIndex.of_clip(path, int(facts["frames"]))))
     write_part(indices, folder / f"{part_name(0, 1)}{STORE_SUFFIX}")
     return pd.DataFrame(rows)
 
@@ -159,7 +159,7 @@ def _medians(epochs: dict[str, Epoch]) -> dict[str, float]:
 def _result(elapsed: float, reference: float, name: str, size: float, what: str) -> Result:
     ours = OUR_BATCHES * BATCH / elapsed
     profile = "small" if name.endswith("small") else "train"
-    reader = "decord" if name.endswith("decord") else "the packet index"
+    reader = 'reader="decord"' if name.endswith("decord") else "the packet index"
     how = (
         f"{what}; two pairs per sample, 224 crops, DataLoader with {WORKERS} workers that are already "
         f"running, wall time, interleaved, medians of {ROUNDS} rounds; ours: {profile} profile ({size:.2f} "

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.fuzz.schedule import FuzzSchedule
+
 ROOT = Path(__file__).parents[1]
 
 # Tests must behave the same whatever the developer's shell exports.
@@ -28,6 +30,18 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as settings.py does; tests sh
 settings.register_profile("deterministic", derandomize=True, deadline=None)
 settings.register_profile("random", deadline=None, print_blob=True)
 settings.load_profile(os.environ.get("VIDREP_HYPOTHESIS", "deterministic"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For `make fuzz`."""
+    parser.addoption("--fuzz-minutes", type=float, help="repeat fuzz tests for so long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Spends the minutes of `make fuzz`."""
+    minutes = config.getoption("--fuzz-minutes")
+    if minutes is not None:
+        config.pluginmanager.register(FuzzSchedule(minutes))
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,7 @@ def write_video(
     rotation: int = 0,
     faststart: bool = False,
     seed: int = 0,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Encodes frames (or that many barcode frames) to a file; the suffix chooses the container.
 
@@ -83,11 +84,12 @@ def write_video(
         rotation: Display rotation in degrees counterclockwise (a multiple of 90), written to the header.
         faststart: Puts the header of an MP4 file at its front.
         seed: Of the drawn texture.
+        container_options: Options of the container in FFmpeg's names.
     """
     pictures = barcode_frames(frames, width, height, seed) if isinstance(frames, int) else frames
     path.parent.mkdir(parents=True, exist_ok=True)
-    container_options = {"movflags": "faststart"} if faststart else {}
-    with av.open(str(path.absolute()), "w", options=container_options) as container:
+    muxing = (container_options or {}) | ({"movflags": "faststart"} if faststart else {})
+    with av.open(str(path.absolute()), "w", options=muxing) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = pixel_format

@@ -4,6 +4,7 @@ import os
 import pickle
 import random
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ from tests.helpers.videos import (
     truncate,
     write_video,
 )
+from vidrep_pipelines.common.errors import MissingExtraError
 from vidrep_pipelines.data.video import decode
 from vidrep_pipelines.data.video.decode import FrameReader, count_frames, read_frames
-from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
+from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import save_packet_index
 from vidrep_pipelines.data.video.probe import probe
@@ -79,8 +81,6 @@ def test_all_readers_give_identical_bytes(tmp_path, name):
     stored = np.rot90(sequential, -ENCODINGS[name].get("rotation", 0) // 90, axes=(1, 2))
     assert read_barcodes(stored) == list(range(FRAMES))
     for reader in EVERY_READER:
-        if reader == "index" and path.suffix == ".mkv":
-            continue
         frames = read_frames(path, RANKS, reader=reader)
         assert frames.dtype == np.uint8
         np.testing.assert_array_equal(frames, sequential[RANKS], err_msg=reader)
@@ -95,8 +95,7 @@ def test_auto_is_exact_where_decord_is_not(tmp_path, name):
     sequential = read_frames(path, range(FRAMES), reader="pyav")
     assert read_barcodes(sequential) == list(range(FRAMES))
     np.testing.assert_array_equal(read_frames(path, RANKS), sequential[RANKS])
-    if path.suffix == ".mp4":
-        np.testing.assert_array_equal(read_frames(path, RANKS, reader="index"), sequential[RANKS])
+    np.testing.assert_array_equal(read_frames(path, RANKS, reader="index"), sequential[RANKS])
 
 
 @pytest.fixture(scope="module", params=["train", "published"])
@@ -179,19 +178,35 @@ def test_a_file_that_changes_under_a_kept_reader(tmp_path):
     assert read_barcodes(reader.read(path, [3])) == [40]
 
 
-def test_without_decord_pyav_answers(tmp_path, monkeypatch):
+def test_decord_answers_only_those_who_name_it(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mkv", 20)
-    monkeypatch.setattr("vidrep_pipelines.data.video.decord_reader.find_spec", lambda name: None)
+    expected = read_frames(path, [2, 19], reader="decord")
     monkeypatch.setattr(decode, "read_with_decord", None)
+    reader = FrameReader()
+    for _ in range(3):  # in order, then by an index
+        np.testing.assert_array_equal(reader.read(path, [2, 19]), expected)
+
+
+def test_without_decord_those_who_name_it_are_told(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", 20)
+    monkeypatch.setitem(sys.modules, "decord", None)
     assert read_barcodes(read_frames(path, [19, 2])) == [19, 2]
+    with pytest.raises(MissingExtraError, match="decord is not installed here"):
+        read_frames(path, [0], reader="decord")
 
 
-def test_matroska_is_read_by_decord(tmp_path, monkeypatch):
+def test_an_index_is_made_for_a_file_that_is_read_again(tmp_path, monkeypatch):
     path = write_video(tmp_path / "a.mkv", 20)
+    reader, indexed = FrameReader(), []
+    build = PacketIndex.build
+    monkeypatch.setattr(PacketIndex, "build", lambda path: indexed.append(path) or build(path))
+    assert read_barcodes(reader.read(path, [4])) == [4]
+    assert not indexed
+    for _ in range(2):
+        assert read_barcodes(reader.read(path, [17, 3])) == [17, 3]
+    assert indexed == [path]
     monkeypatch.setattr(decode, "read_sequentially", None)
-    assert read_barcodes(read_frames(path, [19, 2])) == [19, 2]
-    with pytest.raises(UnindexableVideoError):
-        read_frames(path, [0], reader="index")
+    assert read_barcodes(reader.read(path, [9])) == [9]
 
 
 @pytest.mark.parametrize("reader", ["index", "pyav", "auto"])

@@ -54,6 +54,7 @@ def sequential(path):
 
 def test_the_store_reads_what_lies_beside_the_clips(resized, tmp_path, monkeypatch):
     monkeypatch.setattr(PacketIndex, "build", None)
+    monkeypatch.setattr(PacketIndex, "of_clip", None)
     facts, table, store = build(store_part_item, resized, tmp_path / "store")
     assert facts == {"clips": 4, "missing": 0, "packets": 240}
     assert table["id"].tolist() == CLIPS

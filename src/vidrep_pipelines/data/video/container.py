@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-from av.stream import Disposition
 
+from vidrep_pipelines.common.foreign_file import disguise_in
+from vidrep_pipelines.data.video.container_formats import OPENING_OPTIONS, list_kind
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.film_stream import film_stream
 from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
 
 DECODE_ERRORS: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueError)
@@ -27,7 +29,7 @@ class OpenedVideo:
     Attributes:
         path: The file.
         container: PyAV's input container.
-        stream: The first stream of moving pictures (cover pictures do not count).
+        stream: The stream of moving pictures that is the film, see :func:`.film_stream.film_stream`.
     """
 
     path: Path
@@ -47,16 +49,16 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
     path = Path(path)
     stored = _located(path)
     with ExitStack() as opening:
-        # The absolute path keeps "a:b.mp4" from being taken for a protocol, and the list keeps a playlist
-        # that is disguised as a video from reaching out to the network.
+        # The absolute path keeps "a:b.mp4" from being taken for a protocol, and the options keep a playlist
+        # that is disguised as a video from reaching other files and the network.
         source: Any = str(path.absolute())
         try:
             if stored.file != path:
                 source = opening.enter_context(stored.open())
-            container = opening.enter_context(av.open(source, options={"protocol_whitelist": "file"}))
+            container = opening.enter_context(av.open(source, options=dict(OPENING_OPTIONS)))
         except _OPEN_ERRORS as error:
-            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}. {_REMEDY}") from error
-        stream = _video_stream(container)
+            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}") from error
+        stream = film_stream(container)
         if stream is None:
             raise UnreadableVideoError(
                 f"{path}: it holds no video stream, only sound or other data. {_REMEDY}"
@@ -69,11 +71,6 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
         stream.codec_context.thread_count = 1
         stream.thread_type = "SLICE"
         yield OpenedVideo(path, container, stream)
-
-
-def _video_stream(container: Any) -> Any:
-    moving = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
-    return next(moving, None)
 
 
 def _located(path: Path) -> StoredVideo:
@@ -99,13 +96,22 @@ def _reason(stored: StoredVideo, error: Exception) -> str:
         with stored.open() as file:
             head = file.read(_HEADER_BYTES)
     except OSError as refusal:
-        return f"it cannot be opened: {refusal.strerror}"
+        return f"it cannot be opened: {refusal.strerror}. {_REMEDY}"
     if head[4:8] == b"ftyp":
-        return "its MP4 header (moov) is missing or damaged, as after an interrupted download"
+        return f"its MP4 header (moov) is missing or damaged, as after an interrupted download. {_REMEDY}"
+    if disguise := disguise_in(head):
+        return str(disguise)
+    if kind := list_kind(head):
+        return f"it is {kind}, which holds no video itself. {_REMEDY}"
     if _is_text(head):
-        return "it is a text file, not a video"
+        return f"it is a text file, not a video. {_REMEDY}"
+    if isinstance(error, av.ArgumentError):  # what FFmpeg says about formats that are not on the list
+        trouble = "it is in a format that holds no film, or that is not among the known container formats"
+        return f"{trouble}. {_REMEDY}"
     message = getattr(error, "strerror", None) or error  # without the file name: equal reasons are counted
-    return f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message})"
+    return (
+        f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message}). {_REMEDY}"
+    )
 
 
 def _is_text(head: bytes) -> bool:

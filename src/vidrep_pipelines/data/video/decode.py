@@ -2,17 +2,17 @@
 
 import logging
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.video.decord_reader import decord_is_exact, read_with_decord
-from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.decord_reader import read_with_decord
+from vidrep_pipelines.data.video.errors import UnreadableVideoError, WrongPictureError
+from vidrep_pipelines.data.video.file_memory import FileMemory
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import load_packet_index
 from vidrep_pipelines.data.video.packet_reader import PacketReader
@@ -23,7 +23,8 @@ ReaderName = Literal["auto", "index", "decord", "pyav"]
 Pictures = dict[int, NDArray[np.uint8]]
 
 _log = logging.getLogger(__name__)
-_REMEMBERED_INDICES = 512
+_REMEMBERED_RESULTS = 1024
+"""Of files: their indices, and that they were read before."""
 
 
 class FrameReader:
@@ -33,8 +34,9 @@ class FrameReader:
     Not to be shared between threads.
 
     Args:
-        reader: ``"index"`` reads byte ranges (MP4 and MOV), ``"decord"`` and ``"pyav"`` (decodes from the
-            start) take any file. ``"auto"`` takes the first of these that is exact for the file.
+        reader: ``"auto"`` reads by packet index where there is one or where it pays to make one, and decodes
+            from the start otherwise. ``"index"`` and ``"pyav"`` always do the one or the other. ``"decord"``
+            uses that library, which returns other frames than were asked for from some files.
     """
 
     _warned: bool
@@ -62,7 +64,8 @@ class FrameReader:
             path: The video; in a tar archive, the path of the archive followed by the name of the member.
             ranks: Frame numbers in presentation order from 0, in any order, with repetitions.
             index: The video's packet index or the file that holds it. Without one, or if it does not describe
-                the file as it is now, an index is built (a few milliseconds) where the format admits it.
+                the file as it is now, the first read decodes from the start up to the last wanted frame. The
+                second makes an index, by decoding the whole file once, which later ones use.
 
         Returns:
             (N, H, W, 3) uint8 RGB, upright, one frame per rank in the given order.
@@ -77,7 +80,7 @@ class FrameReader:
             raise IndexError(f"{path}: frame numbers start at 0, {min(wanted)} was asked for.")
         distinct = sorted(set(wanted)) or [0]
         pictures = self._read_distinct(Path(path), distinct, index)
-        return _stack(pictures, wanted, distinct)
+        return _stack(pictures, wanted, distinct, Path(path))
 
     def count(self, path: Path, index: PacketIndex | Path | None = None) -> int:
         """Number of frames of a video: from the packets where possible, else by decoding all of it.
@@ -87,6 +90,7 @@ class FrameReader:
         """
         self._forget_after_fork()
         found = self._fresh_index(Path(path), index)
+        found = found or self._memory.recall(Path(path), _build_if_possible)
         return count_by_decoding(Path(path)) if found is None else found.frames
 
     def _read_distinct(self, path: Path, ranks: list[int], index: PacketIndex | Path | None) -> Pictures:
@@ -96,35 +100,40 @@ class FrameReader:
             return read_with_decord(path, ranks)
         found = self._fresh_index(path, index)
         if self._choice == "index":
-            return self._read_indexed(path, ranks, found or PacketIndex.build(path))
-        try:
-            if found is not None:
+            return self._read_indexed(path, ranks, found or self._memory.recall(path, _build))
+        if found is None and self._memory.meets_again(path):
+            found = self._memory.recall(path, _build_if_possible)
+        if found is not None:
+            try:
                 return self._read_indexed(path, ranks, found)
-            if self._decord_is_exact(path):
-                return read_with_decord(path, ranks)
-        except UnreadableVideoError as error:
-            # Rare, so slowness does not matter: decoding from the start decides whether it is damaged.
-            _log.info("%s Decoding from the start instead.", error)
+            except UnreadableVideoError as error:
+                # Rare, so slowness does not matter: decoding from the start decides what there is to see.
+                _log.info("%s Decoding from the start instead.", error)
+                if isinstance(error, WrongPictureError):
+                    self._memory.replace(path, _build_if_possible, None)
         return read_sequentially(path, ranks)
 
     def _read_indexed(self, path: Path, ranks: list[int], index: PacketIndex) -> Pictures:
         if ranks[-1] >= index.frames:
+            if index.damage:
+                raise UnreadableVideoError(f"{path}: {index.damage}.")
             raise IndexError(f"{path} has {index.frames} frames, there is no frame {ranks[-1]}.")
         return self._packets.read(path, ranks, index)
 
     def _fresh_index(self, path: Path, index: PacketIndex | Path | None) -> PacketIndex | None:
-        """The given index if it is usable, else one built on demand; None if the file cannot be indexed."""
+        """The given index if it describes the file as it is."""
         given = self._load(index) if isinstance(index, Path) else index
         file = holding_file(path)
-        if given is not None and file.is_file():
-            if given.stamp.matches(file):
-                return given
-            _log.warning("%s has changed since it was indexed; the index is built again in memory.", path)
-        return cast("PacketIndex | None", self._remembered(path, _build_if_possible))
+        if given is None or not file.is_file():
+            return None
+        if given.stamp.matches(file):
+            return given
+        _log.warning("%s has changed since it was indexed; the index is built again in memory.", path)
+        return None
 
     def _load(self, file: Path) -> PacketIndex | None:
         try:
-            return cast(PacketIndex, self._remembered(file, load_packet_index))
+            return self._memory.recall(file, load_packet_index)
         except InputError as error:
             if not self._warned:  # without the indices of a whole folder, one line is enough
                 _log.warning(
@@ -132,23 +141,6 @@ class FrameReader:
                 )
             self._warned = True
             return None
-
-    def _decord_is_exact(self, path: Path) -> bool:
-        return bool(self._remembered(path, decord_is_exact))
-
-    def _remembered(self, path: Path, make: Callable[[Path], object]) -> object:
-        """``make(path)``, unless it was made before for the same state of the file."""
-        try:
-            status = holding_file(path).stat()
-        except OSError:
-            return make(path)  # raises with the reason
-        key = (make.__name__, str(path), status.st_size, status.st_mtime_ns)
-        if key not in self._known:
-            self._known[key] = make(path)
-        self._known.move_to_end(key)
-        if len(self._known) > _REMEMBERED_INDICES:
-            self._known.popitem(last=False)
-        return self._known[key]
 
     def _forget_after_fork(self) -> None:
         """Decoders made before a fork must not be used after it."""
@@ -159,7 +151,7 @@ class FrameReader:
         self._process = os.getpid()
         self._packets = PacketReader()
         self._warned = False
-        self._known: OrderedDict[tuple[str, str, int, int], Any] = OrderedDict()
+        self._memory = FileMemory(_REMEMBERED_RESULTS)
 
 
 def read_frames(
@@ -177,6 +169,10 @@ def count_frames(path: Path) -> int:
     return FrameReader().count(path)
 
 
+def _build(path: Path) -> PacketIndex:
+    return PacketIndex.build(path)
+
+
 def _build_if_possible(path: Path) -> PacketIndex | None:
     try:
         return PacketIndex.build(path)
@@ -184,9 +180,16 @@ def _build_if_possible(path: Path) -> PacketIndex | None:
         return None
 
 
-def _stack(pictures: Pictures, wanted: list[int], distinct: list[int]) -> NDArray[np.uint8]:
+def _stack(pictures: Pictures, wanted: list[int], distinct: list[int], path: Path) -> NDArray[np.uint8]:
     shape = pictures[distinct[0]].shape
     frames = np.empty((len(wanted), *shape), np.uint8)
     for place, rank in enumerate(wanted):
-        frames[place] = pictures[rank]
+        picture = pictures[rank]
+        if picture.shape != shape:
+            first, other = (f"{size[1]} x {size[0]}" for size in (shape, picture.shape))
+            raise UnreadableVideoError(
+                f"{path}: the size of its pictures changes from {first} (frame {distinct[0]}) to {other} "
+                f"(frame {rank}). Resize it first, or read frames of one size at a time."
+            )
+        frames[place] = picture
     return frames

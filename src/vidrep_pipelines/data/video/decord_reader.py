@@ -1,41 +1,21 @@
-"""Frames through decord: random access to files without a packet index."""
+"""Frames through decord, for those who ask for it by name.
+
+It is not exact: from files cut by an edit list it counts hidden frames and repeats others; from files with
+open groups of pictures, or with hidden reference frames, it returns other frames when few are asked for; more
+than 8 bits per sample are converted differently.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.video.container import open_video
+from vidrep_pipelines.common.errors import MissingExtraError
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
-from vidrep_pipelines.data.video.probe import first_frame
 from vidrep_pipelines.data.video.stored_video import locate
-
-_TRUSTED_CONTAINER = "matroska"
-_TRUSTED_CODECS = frozenset({"h264", "hevc"})
-_TRUSTED_PIXELS = frozenset({"yuv420p", "yuvj420p"})
-
-
-def decord_is_exact(path: Path) -> bool:
-    """Whether decord is known to return the frames that sequential decoding returns.
-
-    It is not for edit lists (it counts hidden frames and repeats others), hidden reference frames (VP8, VP9)
-    and more than 8 bits; and it is not installed on every platform.
-
-    Raises:
-        UnreadableVideoError: The file cannot be opened, or not even its first frame can be decoded.
-    """
-    with open_video(path) as opened:
-        pixels = first_frame(opened).format.name
-        return (
-            find_spec("decord") is not None
-            and opened.container.format.name.startswith(_TRUSTED_CONTAINER)
-            and opened.stream.codec_context.name in _TRUSTED_CODECS
-            and pixels in _TRUSTED_PIXELS
-        )
 
 
 def read_with_decord(path: Path, ranks: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
@@ -50,9 +30,13 @@ def read_with_decord(path: Path, ranks: Sequence[int]) -> dict[int, NDArray[np.u
 
     Raises:
         IndexError: The video is shorter.
+        MissingExtraError: decord is not installed, as there is none for this platform.
         UnreadableVideoError: decord cannot read it.
     """
-    import decord  # noqa: PLC0415  (not available on every platform)
+    try:
+        import decord  # noqa: PLC0415  (not available on every platform)
+    except ImportError as error:
+        raise MissingExtraError('decord is not installed here. Use reader="auto".') from error
 
     try:
         with _source(path) as source:

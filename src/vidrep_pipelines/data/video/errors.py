@@ -9,3 +9,7 @@ class UnreadableVideoError(InputError):
 
 class UnindexableVideoError(UnreadableVideoError):
     """A video is readable, but its packets cannot be addressed by byte range; other readers can take it."""
+
+
+class WrongPictureError(UnreadableVideoError):
+    """Decoding from a keyframe gave another picture than decoding from the start does."""

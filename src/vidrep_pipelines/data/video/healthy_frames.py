@@ -1,7 +1,8 @@
 """Sequential decoding that stops at the first sign of damage and says what it was."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Literal
 
 from av.video.frame import PictureType
@@ -17,6 +18,9 @@ _MOST_B_FRAMES = 16
 _MISSING_SECONDS = 1.0
 _MISSING_SHARE = 0.05
 
+_PACKETS_AFTER_DAMAGE = 64
+"""How far to look for what comes after: another recording, if files were joined."""
+
 
 class HealthyFrames:
     """Iterates once over the frames of a video in presentation order, up to the first damaged one.
@@ -25,15 +29,21 @@ class HealthyFrames:
     corrupt, and later frames inherit the damage. Such a frame ends the iteration like an error does.
     When the iteration is over, ``verdict`` and ``detail`` tell whether everything was decoded.
 
+    Args:
+        opened: The video.
+        before_decoding: Called with each packet before it goes to the decoder.
+
     Attributes:
         count: Frames given out so far.
         detail: What was wrong, for a report; empty if nothing was.
     """
 
-    def __init__(self, opened: OpenedVideo) -> None:
+    def __init__(self, opened: OpenedVideo, before_decoding: Callable[[Any], None] | None = None) -> None:
         self._opened = opened
+        self._before_decoding = before_decoding
         self._packets = 0
         self._end = 0
+        self._size: tuple[int, int] | None = None
         self.count = 0
         self.detail = ""
 
@@ -49,6 +59,7 @@ class HealthyFrames:
                 self.detail = f"frame {self.count + len(held)} is damaged"
                 return
             held.append(frame)
+            self._size = frame.width, frame.height
             if frame.pict_type != PictureType.B:
                 yield from self._release(held, keep=0)
             else:
@@ -69,23 +80,52 @@ class HealthyFrames:
         while True:
             try:
                 packet = next(packets, None)
-                frames = [] if packet is None else packet.decode()
             except DECODE_ERRORS as error:
-                self.detail = f"decoding failed after {self.count} frames: {_plain_message(error)}"
+                self.detail = self._failure(error)
                 return
             if packet is None:
                 return
             if packet.is_corrupt:
-                self.detail = f"the file ends, or is damaged, inside frame {self._packets}"
+                cut = f"the file ends, or is damaged, inside frame {self._packets}"
+                self.detail = cut + self._what_follows(packets)
                 return
             if packet.size:
                 self._account(packet)
+                if self._before_decoding is not None:
+                    self._before_decoding(packet)
+            try:
+                frames = packet.decode()
+            except DECODE_ERRORS as error:
+                self.detail = self._failure(error)
+                return
             yield from frames
 
     def _account(self, packet: Any) -> None:
         self._packets += 1
         if packet.pts is not None:
             self._end = max(self._end, packet.pts + (packet.duration or 0))
+
+    def _failure(self, error: Exception) -> str:
+        return f"decoding failed after {self.count} frames: {_plain_message(error)}"
+
+    def _what_follows(self, packets: Iterator[Any]) -> str:
+        """What comes after a broken packet, if it is a recording of another size; else empty.
+
+        Where recordings were joined byte by byte, the last packets of the first one look cut off.
+        """
+        try:
+            for packet in islice(packets, _PACKETS_AFTER_DAMAGE):
+                for frame in packet.decode():
+                    size = frame.width, frame.height
+                    if self._size is not None and size != self._size:
+                        return (
+                            f", and a recording of another size follows ({size[0]} x {size[1]} after "
+                            f"{self._size[0]} x {self._size[1]}), as where files were joined byte by byte: "
+                            "split them"
+                        )
+        except DECODE_ERRORS:
+            pass  # nothing follows that can be decoded
+        return ""
 
     def _shortfall(self) -> str:
         """Compares what was there with what the header promises: cut files often end without an error."""

@@ -5,23 +5,24 @@ of the bytes from the last keyframe to the wanted frame, fed to a decoder that i
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo, open_video
+from vidrep_pipelines.data.video.container import OpenedVideo, open_video
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
-from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
+from vidrep_pipelines.data.video.packet_survey import PacketSurvey
 from vidrep_pipelines.data.video.probe import claimed_rate
 from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
+from vidrep_pipelines.data.video.transport_stream import TransportStream
 
-INDEXABLE_CODECS = frozenset({"h264", "hevc", "vp9", "av1", "libdav1d"})
-"""Decoders that need nothing but the extradata and the packets, one packet per frame."""
+INDEXABLE_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d"})
+"""Decoders that need nothing but the extradata and the packets."""
 
 _FINGERPRINT_BYTES = 1 << 16
 
@@ -75,15 +76,21 @@ class PacketIndex:
         rotation: Degrees counterclockwise by which frames are to be turned.
         time_base: Seconds per unit of ``times``.
         frames_per_second: Average rate.
-        offsets: (P,) int64, first byte of each packet in the file.
-        sizes: (P,) int64, bytes of each packet.
-        times: (P,) int64, presentation times.
+        offsets: (P,) int64, first byte of the range of the file that holds each packet.
+        sizes: (P,) int64, bytes of that range.
+        times: (P,) int64, times at which frames are shown; those of frames that are shown all differ.
         keyframes: (P,) bool, decoding can start here.
         droppable: (P,) bool, no other frame refers to this one.
-        discarded: (P,) bool, an edit list hides this frame.
+        discarded: (P,) bool, no frame is shown for this packet: an edit list hides it, others refer to it
+            without it being shown, it completes the frame of the packet before, or what it refers to is not
+            there.
         source_seconds: (N,) float64, true time of each presented frame when the file was made from one with
             uneven timestamps; None otherwise.
         stamp: The state of the file that is described.
+        checksums: (P,) uint32, checksum of each packet's picture as decoding from the start gives it, see
+            :func:`.picture_checksum.picture_checksum`; None for clips that this project encoded.
+        transport: How packets are wrapped within their ranges; None if they are not.
+        damage: What ended the decoding, if the file is damaged; frames after it are not indexed.
     """
 
     codec: str
@@ -101,6 +108,9 @@ class PacketIndex:
     discarded: NDArray[np.bool_]
     source_seconds: NDArray[np.float64] | None
     stamp: FileStamp
+    checksums: NDArray[np.uint32] | None = None
+    transport: TransportStream | None = None
+    damage: str = ""
 
     @cached_property
     def presented(self) -> NDArray[np.int64]:
@@ -122,94 +132,85 @@ class PacketIndex:
 
     @classmethod
     def build(cls, path: Path, source_seconds: NDArray[np.float64] | None = None) -> "PacketIndex":
-        """Indexes a file by taking its packets apart; only the first frame is decoded.
+        """Indexes any file, by decoding all of it once.
+
+        Containers err about the order of frames and about where decoding can start. So the order is taken
+        from the decoder, and a checksum of every picture lets readers notice when they get another one.
 
         Args:
-            path: An MP4 or MOV file (others rarely store packets as plain byte ranges).
+            path: The video.
             source_seconds: True time of each presented frame, if the file's own times are not.
 
         Raises:
             UnindexableVideoError: The file is a video of a kind that cannot be addressed by byte range.
-            UnreadableVideoError: The file is damaged or no video.
+            UnreadableVideoError: The file is damaged from the start, or no video.
         """
+        return cls._survey(path, source_seconds, PacketSurvey.verify)
+
+    @classmethod
+    def of_clip(
+        cls, path: Path, frames: int | None = None, source_seconds: NDArray[np.float64] | None = None
+    ) -> "PacketIndex":
+        """Indexes a clip that this project has encoded. Nothing is decoded: its container is right.
+
+        Args:
+            path: The clip.
+            frames: How many frames were written, if that is known.
+            source_seconds: True time of each frame, if they were uneven.
+
+        Raises:
+            UnindexableVideoError: It is no such clip: its frames are at uneven distances, or lack times.
+            UnreadableVideoError: The file holds another number of frames, is damaged, or is no video.
+        """
+        index = cls._survey(path, source_seconds, PacketSurvey.trust)
+        if frames not in (None, index.frames):
+            raise UnreadableVideoError(
+                f"{path}: {frames} frames were written, {index.frames} are in the file."
+            )
+        distances = np.diff(index.times[index.presented])
+        if len(distances) and np.ptp(distances) > 1:  # times are rounded to ticks
+            raise UnindexableVideoError(f"{path}: its frames are at uneven distances, unlike those of clips.")
+        return index
+
+    @classmethod
+    def _survey(
+        cls,
+        path: Path,
+        source_seconds: NDArray[np.float64] | None,
+        survey_packets: Callable[[PacketSurvey], None],
+    ) -> "PacketIndex":
         with open_video(path) as opened:
             stored = locate(path)
             stamp = FileStamp.of(stored)  # before the packets, so that a change meanwhile shows
             _require_codec(opened)
-            packets = _Packets.collect(opened, stored)
             stream, context = opened.stream, opened.stream.codec_context
+            # Before decoding, which may change them.
+            size, extradata = (context.width, context.height), bytes(context.extradata or b"")
+            with stored.open() as file:
+                survey = PacketSurvey(opened, file)
+                survey_packets(survey)
             index = cls(
                 codec=context.name,
-                extradata=bytes(context.extradata or b""),
-                width=context.width,
-                height=context.height,
-                rotation=packets.rotation,
+                extradata=extradata,
+                width=size[0],
+                height=size[1],
+                rotation=survey.rotation,
                 time_base=Fraction(stream.time_base),
                 frames_per_second=float(claimed_rate(opened) or 0),
-                offsets=np.array(packets.offsets, np.int64) + stored.start,
-                sizes=np.array(packets.sizes, np.int64),
-                times=np.array(packets.times, np.int64),
-                keyframes=np.array(packets.keyframes, np.bool_),
-                droppable=np.array(packets.droppable, np.bool_),
-                discarded=np.array(packets.discarded, np.bool_),
+                offsets=np.array(survey.offsets, np.int64) + stored.start,
+                sizes=np.array(survey.sizes, np.int64),
+                times=survey.times,
+                keyframes=np.array(survey.keyframes, np.bool_),
+                droppable=np.array(survey.droppable, np.bool_),
+                discarded=survey.discarded,
                 source_seconds=source_seconds,
                 stamp=stamp,
+                checksums=survey.checksums,
+                transport=survey.places.transport,
+                damage=survey.damage,
             )
         _require_consistent(index, path)
         return index
-
-
-class _Packets:
-    """Columns of an index being collected."""
-
-    def __init__(self) -> None:
-        self.offsets: list[int] = []
-        self.sizes: list[int] = []
-        self.times: list[int] = []
-        self.keyframes: list[bool] = []
-        self.droppable: list[bool] = []
-        self.discarded: list[bool] = []
-        self.rotation = 0
-        self._rotation_known = False
-
-    @classmethod
-    def collect(cls, opened: OpenedVideo, stored: StoredVideo) -> "_Packets":
-        packets = cls()
-        context = opened.stream.codec_context
-        unit_size = length_size(bytes(context.extradata or b"")) if context.name == "h264" else None
-        with stored.open() as file:
-            try:
-                for packet in opened.container.demux(opened.stream):
-                    packets._learn_rotation(packet)
-                    if packet.size:
-                        packets._append(packet, file, unit_size, opened.path)
-            except DECODE_ERRORS as error:
-                raise UnreadableVideoError(f"{opened.path}: its packets cannot be read ({error}).") from error
-        return packets
-
-    def _append(self, packet: Any, file: Any, unit_size: int | None, path: Path) -> None:
-        data = bytes(packet)
-        if packet.pts is None or packet.pos is None or packet.has_sidedata("new_extradata"):
-            raise UnindexableVideoError(
-                f"{path}: its packets lack times or positions, or change the decoder."
-            )
-        file.seek(max(packet.pos, 0))
-        if file.read(len(data)) != data:
-            raise UnindexableVideoError(
-                f"{path}: this container does not store packets as plain byte ranges."
-            )
-        self.offsets.append(packet.pos)
-        self.sizes.append(len(data))
-        self.times.append(packet.pts)
-        self.keyframes.append(bool(packet.is_keyframe))
-        self.droppable.append(unit_size is not None and is_droppable(data, unit_size))
-        self.discarded.append(bool(packet.is_discard))
-
-    def _learn_rotation(self, packet: Any) -> None:
-        """Rotation is only exposed on decoded frames, so packets are decoded until the first one comes."""
-        if not self._rotation_known:
-            for frame in packet.decode():
-                self.rotation, self._rotation_known = frame.rotation, True
 
 
 def _require_codec(opened: OpenedVideo) -> None:
@@ -219,15 +220,11 @@ def _require_codec(opened: OpenedVideo) -> None:
 
 
 def _require_consistent(index: PacketIndex, path: Path) -> None:
-    """Every presented frame must have a time of its own and a keyframe before it."""
+    """Every presented frame must have a time of its own."""
     if index.frames == 0:
         raise UnreadableVideoError(f"{path}: it has a video stream without a single frame.")
-    if len(np.unique(index.times)) < len(index.times):
+    if len(np.unique(index.times[index.presented])) < index.frames:
         raise UnindexableVideoError(f"{path}: several of its frames have the same time.")
-    first = index.presented[0]
-    keyframe_times = index.times[: first + 1][index.keyframes[: first + 1]]
-    if not (keyframe_times <= index.times[first]).any():
-        raise UnindexableVideoError(f"{path}: its first frames have no keyframe before them.")
     if index.source_seconds is not None and len(index.source_seconds) != index.frames:
         raise UnreadableVideoError(
             f"{path}: {len(index.source_seconds)} frames were written, {index.frames} are in the file."

@@ -2,7 +2,8 @@
 
 Layout, little-endian: magic bytes, length of the header (uint32), header (JSON), then the columns one after
 another. Whatever follows from the rest is left out: offsets of packets that lie back to back, and flags
-beyond one bit each.
+beyond one bit each. Version 2 adds what indices of videos have that this project did not encode; indices of
+clips are written as version 1, and both are read.
 """
 
 import json
@@ -10,18 +11,46 @@ import struct
 from dataclasses import astuple
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
+from vidrep_pipelines.data.video.transport_stream import TransportStream
 
-_MAGIC = b"VPKTIDX1"
+_MAGIC, _MAGIC_FOREIGN = b"VPKTIDX1", b"VPKTIDX2"
 _HEADER_LENGTH = struct.Struct("<I")
 _FLAGS = ("keyframes", "droppable", "discarded")
+
+_Count = Annotated[int, Field(ge=0, lt=1 << 32)]
+_Number = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+_Place = Annotated[int, Field(ge=0, lt=1 << 62)]
+_Side = Annotated[int, Field(ge=0, lt=1 << 20)]
+
+
+class _Header(BaseModel):
+    """What stands in front of the columns."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    codec: Annotated[str, Field(max_length=32)]
+    extradata: Annotated[str, Field(max_length=1 << 20)]
+    size: Annotated[list[_Side], Field(min_length=2, max_length=2)]
+    rotation: Annotated[int, Field(ge=-360, le=360)]
+    time_base: tuple[_Number, Annotated[int, Field(ge=1, lt=1 << 63)]]
+    frames_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    packets: Annotated[_Count, Field(ge=1)]
+    times_kind: Literal["<i4", "<i8"]
+    first_offset: _Place | None
+    source_seconds: _Count
+    stamp: tuple[_Place, _Number, Annotated[str, Field(max_length=32)], _Place]
+    checksums: bool = False
+    transport: tuple[_Side, Literal[188, 192, 204]] | None = None
+    damage: str = ""
 
 
 def save_packet_index(index: PacketIndex, path: Path) -> None:
@@ -40,9 +69,10 @@ def load_packet_index(path: Path) -> PacketIndex:
         return index_from_bytes(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: the packet index cannot be read: {error.strerror}.") from error
-    except (ValueError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, struct.error) as error:
+        reason = _first_problem(error) if isinstance(error, ValidationError) else error
         raise InputError(
-            f"{path} is no packet index, or it is damaged ({error}). Remove it and run resize again."
+            f"{path} is no packet index, or it is damaged ({reason}). Remove it and run resize again."
         ) from error
 
 
@@ -50,7 +80,7 @@ def index_to_bytes(index: PacketIndex) -> bytes:
     """The index as one byte string, for a file of its own or a place in a larger store."""
     ends = index.offsets + index.sizes
     contiguous = bool((index.offsets[1:] == ends[:-1]).all())
-    header = {
+    header: dict[str, object] = {
         "codec": index.codec,
         "extradata": index.extradata.hex(),
         "size": [index.width, index.height],
@@ -63,51 +93,89 @@ def index_to_bytes(index: PacketIndex) -> bytes:
         "source_seconds": 0 if index.source_seconds is None else len(index.source_seconds),
         "stamp": list(astuple(index.stamp)),
     }
+    foreign = _foreign_fields(index)
+    header |= foreign
     text = json.dumps(header, separators=(",", ":")).encode()
     columns = [] if contiguous else [index.offsets.astype("<i8")]
     columns += [index.sizes.astype("<u4"), index.times.astype(_times_kind(index.times))]
     columns += [np.packbits(getattr(index, name)) for name in _FLAGS]
     if index.source_seconds is not None:
         columns.append(index.source_seconds.astype("<f8"))
-    return b"".join([_MAGIC, _HEADER_LENGTH.pack(len(text)), text, *(column.tobytes() for column in columns)])
+    if index.checksums is not None:
+        columns.append(index.checksums.astype("<u4"))
+    magic = _MAGIC_FOREIGN if foreign else _MAGIC
+    return b"".join([magic, _HEADER_LENGTH.pack(len(text)), text, *(column.tobytes() for column in columns)])
 
 
 def index_from_bytes(data: bytes) -> PacketIndex:
     """Inverse of :func:`index_to_bytes`.
 
     Raises:
-        ValueError: The bytes are no index, or cut short (KeyError, TypeError and struct.error likewise).
+        ValueError: The bytes are no index, or cut short (struct.error likewise).
     """
-    if data[: len(_MAGIC)] != _MAGIC:
+    if data[: len(_MAGIC)] not in (_MAGIC, _MAGIC_FOREIGN):
         raise ValueError("it does not begin like one")
     (length,) = _HEADER_LENGTH.unpack_from(data, len(_MAGIC))
     start = len(_MAGIC) + _HEADER_LENGTH.size
-    header = json.loads(data[start : start + length])
+    header = _Header.model_validate_json(data[start : start + length])
     columns = _Columns(data, start + length)
-    count = int(header["packets"])
-    offsets = None if header["first_offset"] is not None else columns.take("<i8", count)
+    count = header.packets
+    offsets = None if header.first_offset is not None else columns.take("<i8", count)
     sizes = columns.take("<u4", count).astype(np.int64)
-    if offsets is None:
-        offsets = int(header["first_offset"]) + np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(np.int64)
-    times = columns.take(header["times_kind"], count).astype(np.int64)
+    if header.first_offset is not None:
+        offsets = header.first_offset + np.cumsum(sizes) - sizes
+    assert offsets is not None
+    times = columns.take(header.times_kind, count).astype(np.int64)
     flags = {name: columns.take_flags(count) for name in _FLAGS}
-    seconds = columns.take("<f8", header["source_seconds"]) if header["source_seconds"] else None
+    seconds = columns.take("<f8", header.source_seconds) if header.source_seconds else None
+    checksums = columns.take("<u4", count) if header.checksums else None
     columns.require_end()
-    return PacketIndex(
-        codec=header["codec"],
-        extradata=bytes.fromhex(header["extradata"]),
-        width=header["size"][0],
-        height=header["size"][1],
-        rotation=header["rotation"],
-        time_base=Fraction(*header["time_base"]),
-        frames_per_second=header["frames_per_second"],
+    stamp = FileStamp(*header.stamp)
+    _require_within(offsets, sizes, stamp)
+    index = PacketIndex(
+        codec=header.codec,
+        extradata=bytes.fromhex(header.extradata),
+        width=header.size[0],
+        height=header.size[1],
+        rotation=header.rotation,
+        time_base=Fraction(*header.time_base),
+        frames_per_second=header.frames_per_second,
         offsets=offsets,
         sizes=sizes,
         times=times,
         **flags,
         source_seconds=seconds,
-        stamp=FileStamp(*header["stamp"]),
+        stamp=stamp,
+        checksums=checksums,
+        transport=None if header.transport is None else TransportStream(*header.transport),
+        damage=header.damage,
     )
+    if index.frames == 0 or (seconds is not None and len(seconds) != index.frames):
+        raise ValueError("its columns contradict each other")
+    return index
+
+
+def _foreign_fields(index: PacketIndex) -> dict[str, object]:
+    """The fields of the header that indices of clips do not have."""
+    fields: dict[str, object] = {}
+    if index.checksums is not None:
+        fields["checksums"] = True
+    if index.transport is not None:
+        fields["transport"] = [index.transport.pid, index.transport.distance]
+    if index.damage:
+        fields["damage"] = index.damage
+    return fields
+
+
+def _require_within(offsets: NDArray[np.int64], sizes: NDArray[np.int64], stamp: FileStamp) -> None:
+    """Packets lie within the video: nobody reads what lies elsewhere, or more than there is."""
+    if (offsets < stamp.start).any() or (offsets > stamp.start + stamp.bytes - sizes).any():
+        raise ValueError("its packets lie outside of the video")
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, problem['loc'])) or 'header'}: {problem['msg']}"
 
 
 def _times_kind(times: NDArray[np.int64]) -> str:
@@ -123,6 +191,8 @@ class _Columns:
         self._data, self._position = data, position
 
     def take(self, kind: str, count: int) -> NDArray[Any]:
+        if count * np.dtype(kind).itemsize > len(self._data) - self._position:
+            raise ValueError("it is cut short")
         column = np.frombuffer(self._data, kind, count, self._position)
         self._position += column.nbytes
         return column

@@ -10,11 +10,11 @@ from vidrep_pipelines.data.video.packet_index import PacketIndex
 
 @dataclass(frozen=True)
 class DecodingRun:
-    """Packets that are decoded in one go, starting from a keyframe.
+    """Packets that are decoded in one go, starting from a keyframe, or from the first packet of the file.
 
     Attributes:
-        packets: Packet numbers, ascending; the first is a keyframe.
-        targets: Presentation times of the wanted frames among them.
+        packets: Packet numbers, ascending.
+        targets: Which of them hold the wanted frames.
     """
 
     packets: tuple[int, ...]
@@ -44,18 +44,30 @@ def plan_runs(index: PacketIndex, ranks: Sequence[int]) -> list[DecodingRun]:
 
 
 def _keyframe_before(index: PacketIndex, target: int) -> int:
-    """The last keyframe that is stored before the target and also shown before it.
+    """The last keyframe that is stored before the target and also shown before it; else the first packet.
 
-    Frames stored after a keyframe but shown before it refer to the previous group.
+    Frames stored after a keyframe but shown before it refer to the previous group. A file that begins within
+    a group is decoded from its beginning, as reading it in order does.
     """
     candidates = np.flatnonzero(index.keyframes[: target + 1])
-    return int(candidates[index.times[candidates] <= index.times[target]][-1])
+    earlier = candidates[index.times[candidates] <= index.times[target]]
+    return int(earlier[-1]) if len(earlier) else 0
 
 
 def _run(index: PacketIndex, start: int, end: int, targets: Sequence[int]) -> DecodingRun:
+    end = _completed(index, end)
     needed = ~index.droppable[start : end + 1]
-    needed[np.asarray(targets) - start] = True
+    for target in targets:
+        needed[target - start : _completed(index, target) + 1 - start] = True
     return DecodingRun(
         packets=tuple((np.flatnonzero(needed) + start).tolist()),
-        targets=frozenset(int(index.times[target]) for target in targets),
+        targets=frozenset(targets),
     )
+
+
+def _completed(index: PacketIndex, target: int) -> int:
+    """The last packet of a frame: where fields are stored one by one, the second shows no frame itself."""
+    last = target
+    while last + 1 < len(index.discarded) and index.discarded[last + 1] and not index.keyframes[last + 1]:
+        last += 1
+    return last

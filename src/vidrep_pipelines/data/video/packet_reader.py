@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.data.video.container import DECODE_ERRORS
-from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.errors import UnreadableVideoError, WrongPictureError
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_plan import DecodingRun, plan_runs
+from vidrep_pipelines.data.video.picture_checksum import picture_checksum
 from vidrep_pipelines.data.video.picture_converter import PictureConverter
 from vidrep_pipelines.data.video.stored_video import holding_file
 
@@ -26,7 +27,7 @@ class PacketReader:
     """Reads frames of indexed files. Not to be shared between processes or threads."""
 
     def __init__(self) -> None:
-        self._decoders: OrderedDict[tuple[str, bytes], Any] = OrderedDict()
+        self._decoders: OrderedDict[tuple[str, bytes, str], Any] = OrderedDict()
         self._converter = PictureConverter()
 
     def read(self, path: Path, ranks: Sequence[int], index: PacketIndex) -> dict[int, NDArray[np.uint8]]:
@@ -51,18 +52,23 @@ class PacketReader:
             raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
         try:
             for run in plan_runs(index, ranks):
-                for time, frame in _decode(decoder, run, index, descriptor, path):
-                    pictures[time] = self._converter.upright_rgb(frame, index.rotation)
+                for number, frame in _decode(decoder, run, index, descriptor, path):
+                    _require_same(frame, index, number, path)
+                    pictures[number] = self._converter.upright_rgb(frame, index.rotation)
         finally:
             os.close(descriptor)
-        wanted = {rank: int(index.times[index.presented[rank]]) for rank in ranks}
-        if missing := [rank for rank, time in wanted.items() if time not in pictures]:
+        wanted = {rank: int(index.presented[rank]) for rank in ranks}
+        if missing := [rank for rank, number in wanted.items() if number not in pictures]:
             raise UnreadableVideoError(f"{path}: frame {missing[0]} did not come out of the decoder.")
-        return {rank: pictures[time] for rank, time in wanted.items()}
+        return {rank: pictures[number] for rank, number in wanted.items()}
 
     def _decoder(self, index: PacketIndex) -> Any:
-        """One decoder per distinct set-up; resized clips of equal shape share one."""
-        key = (index.codec, index.extradata)
+        """One decoder per distinct set-up; resized clips of equal shape share one.
+
+        Other videos may change the set-up on their way, so each has a decoder of its own.
+        """
+        owner = "" if index.checksums is None else index.stamp.fingerprint
+        key = (index.codec, index.extradata, owner)
         if key not in self._decoders:
             decoder = av.CodecContext.create(index.codec, "r")
             decoder.extradata = index.extradata or None
@@ -77,23 +83,35 @@ class PacketReader:
 def _decode(
     decoder: Any, run: DecodingRun, index: PacketIndex, descriptor: int, path: Path
 ) -> Iterator[tuple[int, Any]]:
-    """Yields the wanted frames of a run with their times."""
+    """Yields the wanted frames of a run with the numbers of their packets."""
     left = set(run.targets)
     start = int(index.times[run.packets[0]])
     try:
         decoder.flush_buffers()
         for frame in _frames(decoder, _packets(run, index, descriptor)):
+            number = frame.pts
+            if number is None:
+                continue
             # Damage spreads to later frames of the run. Frames shown before its first one do not count: what
             # they refer to was not decoded.
-            if frame.is_corrupt and frame.pts >= start:
+            if frame.is_corrupt and index.times[number] >= start:
                 raise UnreadableVideoError(f"{path}: a frame is damaged.")
-            if frame.pts in left:
-                left.remove(frame.pts)
-                yield frame.pts, frame
+            if number in left:
+                left.remove(number)
+                yield number, frame
             if not left:
                 return
     except DECODE_ERRORS as error:
         raise UnreadableVideoError(f"{path}: decoding failed ({error}).") from error
+
+
+def _require_same(frame: Any, index: PacketIndex, number: int, path: Path) -> None:
+    """Compares with what decoding from the start gave, where that is known."""
+    if index.checksums is not None and picture_checksum(frame) != index.checksums[number]:
+        raise WrongPictureError(
+            f"{path}: a frame decoded from the keyframe before it is not what decoding from the start gives. "
+            'Read this video with reader="auto" or "pyav".'
+        )
 
 
 def _frames(decoder: Any, packets: Iterable[Any]) -> Iterator[Any]:
@@ -114,6 +132,6 @@ def _packets(run: DecodingRun, index: PacketIndex, descriptor: int) -> Iterator[
         data = os.pread(descriptor, size, offset) if whole is None else whole[offset - start :][:size]
         if len(data) != size:
             raise EOFError("the file is shorter than its index says")
-        packet = av.Packet(data)
-        packet.pts = int(index.times[number])
+        packet = av.Packet(data if index.transport is None else index.transport.unwrap(data))
+        packet.pts = number  # comes out again with the frame, whatever the file's own times are
         yield packet

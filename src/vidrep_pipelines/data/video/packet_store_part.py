@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
 
 _VERSION = 1
@@ -38,7 +39,16 @@ def key_of(clip: str) -> int:
 
 
 def write_part(entries: Iterable[tuple[str, PacketIndex]], path: Path) -> None:
-    """Writes the indices of clips, given by name, to ``path``."""
+    """Writes the indices of clips, given by name, to ``path``.
+
+    Checksums are not kept: the store is for clips that this project encoded.
+
+    Raises:
+        ValueError: A file is no clip: its packets are wrapped in a transport stream, or it is damaged.
+    """
+    entries = list(entries)
+    if strange := [clip for clip, index in entries if index.transport is not None or index.damage]:
+        raise ValueError(f"the packet store takes clips only; {strange[0]} is none")
     ordered = sorted((key_of(clip), clip, index) for clip, index in entries)
     records = np.zeros(len(ordered), _RECORD)
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _RAGGED}
@@ -49,7 +59,7 @@ def write_part(entries: Iterable[tuple[str, PacketIndex]], path: Path) -> None:
             record[f"{name}_start"], record[f"{name}_count"] = ends[name], len(values)
             ends[name] += len(values)
             columns[name].append(values.astype(_RAGGED[name]))
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         file.attrs["version"] = _VERSION
         file["keys"] = np.array([key for key, _, _ in ordered], "<u8")
         file["records"] = records
@@ -66,7 +76,7 @@ class PacketStorePart:
 
     def __init__(self, path: Path) -> None:
         try:
-            with h5py.File(path, "r", locking=False) as file:
+            with open_hdf5(path) as file:
                 if file.attrs.get("version") != _VERSION:
                     raise InputError(f"{path} is no packet store of this version. Remedy: make it again.")
                 places = {name: _place(file[name]) for name in ("keys", "records", *_RAGGED)}

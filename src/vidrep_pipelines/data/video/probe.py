@@ -7,8 +7,7 @@ from typing import Any
 
 from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo, open_video
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
-
-_MATROSKA_DURATION = "DURATION"
+from vidrep_pipelines.data.video.matroska_tags import tagged_seconds
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,4 @@ def claimed_duration(opened: OpenedVideo) -> float:
     stream = opened.stream
     if stream.duration:
         return float(stream.duration * stream.time_base)
-    if text := stream.metadata.get(_MATROSKA_DURATION):
-        hours, minutes, seconds = text.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
-    return (opened.container.duration or 0) / 1e6
+    return tagged_seconds(stream) or (opened.container.duration or 0) / 1e6

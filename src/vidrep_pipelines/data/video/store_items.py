@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import load_packet_index
@@ -59,7 +59,14 @@ def _fresh_index(clip: Path, sidecar: Path) -> PacketIndex:
             return index
     except (InputError, OSError) as error:
         _log.info("%s The clip is indexed again.", error)
-    return PacketIndex.build(clip)
+    try:
+        return PacketIndex.of_clip(clip)
+    except UnindexableVideoError as error:
+        _log.info("%s It is decoded to be indexed.", error)
+    index = PacketIndex.build(clip)
+    if index.damage:
+        raise UnreadableVideoError(f"{clip}: {index.damage}.")
+    return index
 
 
 def _write(entries: list[tuple[str, str, PacketIndex]], outputs: Mapping[str, Path], missing: int) -> Facts:

@@ -14,6 +14,7 @@ import numpy as np
 
 from vidrep_pipelines.data.video.container import OpenedVideo, open_video
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.frame_times import presentation_times
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import save_packet_index
@@ -56,7 +57,8 @@ def resize_video(
         with open_video(source) as opened:
             facts, seconds = _encode(opened, destination, config)
         if index_destination is not None:
-            save_packet_index(PacketIndex.build(destination, seconds), index_destination)
+            index = PacketIndex.of_clip(destination, int(facts["frames"]), seconds)
+            save_packet_index(index, index_destination)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
@@ -77,7 +79,7 @@ def _encode(
     width, height = target_size(int(facts["source_width"]), int(facts["source_height"]), config.short_side)
     turns = quarter_turns(first.rotation)
     with VideoWriter(destination, width, height, rate, config.encoding, turns) as writer:
-        seconds = _write_all(chain([first], iterator), writer, rate)
+        seconds = _write_all(chain([first], iterator), writer, rate, Fraction(opened.stream.time_base))
     _require_usable(opened.path, frames, config)
     facts |= {
         "width": width,
@@ -113,17 +115,17 @@ def _written_rate(opened: OpenedVideo) -> Fraction:
     return rate.limit_denominator(1001)
 
 
-def _write_all(frames: Iterator[Any], writer: VideoWriter, rate: Fraction) -> np.ndarray | None:
+def _write_all(
+    frames: Iterator[Any], writer: VideoWriter, rate: Fraction, time_base: Fraction
+) -> np.ndarray | None:
     """Writes all frames; returns their true times in seconds from the first one, None if evenly spaced."""
-    times: list[float] = []
-    period = float(1 / rate)
+    ticks: list[int | None] = []
     for frame in frames:
-        time = frame.time
-        if times and (time is None or time <= times[-1]):
-            time = times[-1] + period
-        times.append(0.0 if time is None else float(time))
+        ticks.append(frame.pts)
         writer.write(frame)
-    seconds = np.asarray(times) - times[0]
+    times = presentation_times(ticks, round(1 / (rate * time_base)))
+    seconds = (times - times[0]) * float(time_base)
+    period = float(1 / rate)
     even = np.arange(len(times)) * period
     return None if np.abs(seconds - even).max() < period / 10 else seconds
 

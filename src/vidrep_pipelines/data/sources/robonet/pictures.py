@@ -15,6 +15,7 @@ from vidrep_pipelines.data.frame_store.video_episode import healthy_pictures
 from vidrep_pipelines.data.sources.robonet.config import JpegColors
 from vidrep_pipelines.data.sources.robonet.header import CameraHeader
 from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
+from vidrep_pipelines.data.video.film_stream import film_stream
 
 Picture = NDArray[np.uint8]
 
@@ -58,9 +59,9 @@ def _mp4_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Picture]:
     except _OPEN_ERRORS as error:
         raise DamagedViewError(f"its video cannot be opened ({error})") from error
     with container:
-        if not container.streams.video:
+        stream = film_stream(container)
+        if stream is None:
             raise DamagedViewError("its video holds no pictures")
-        stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
         opened = OpenedVideo(Path(camera.group), container, stream)
         count = 0

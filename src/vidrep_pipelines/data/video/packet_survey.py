@@ -1,0 +1,139 @@
+"""Going once through the packets of a video, and through the frames that come out of them."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
+from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
+from vidrep_pipelines.data.video.frame_times import are_presentation_times, presentation_times
+from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
+from vidrep_pipelines.data.video.healthy_frames import HealthyFrames
+from vidrep_pipelines.data.video.packet_places import PacketPlaces
+from vidrep_pipelines.data.video.picture_checksum import picture_checksum
+from vidrep_pipelines.data.video.probe import claimed_rate
+
+
+class PacketSurvey:
+    """What is known about the packets of a video, as columns in the order of storage.
+
+    Args:
+        opened: The video.
+        file: Its bytes.
+
+    Attributes:
+        places: Where packets lie.
+        offsets: First byte of each.
+        sizes: Bytes of each.
+        keyframes: Whether the container says that decoding can start there.
+        droppable: Whether no other frame refers to the packet's.
+        discarded: Whether no frame is shown for the packet.
+        times: Time of each packet's frame, see :func:`.frame_times.presentation_times`.
+        checksums: Of each packet's picture; None unless the frames were decoded.
+        rotation: Degrees counterclockwise by which frames are to be turned.
+        damage: Why there is nothing after the last packet; empty if the video is whole.
+    """
+
+    def __init__(self, opened: OpenedVideo, file: Any) -> None:
+        context = opened.stream.codec_context
+        self.places = PacketPlaces(opened.path, opened.container, opened.stream, file)
+        self.offsets: list[int] = []
+        self.sizes: list[int] = []
+        self.keyframes: list[bool] = []
+        self.droppable: list[bool] = []
+        self.discarded: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self.times: NDArray[np.int64] = np.empty(0, np.int64)
+        self.checksums: NDArray[np.uint32] | None = None
+        self.rotation = 0
+        self.damage = ""
+        self._opened = opened
+        self._is_h264 = context.name == "h264"
+        self._unit_size = length_size(bytes(context.extradata or b"")) if self._is_h264 else None
+        self._stamps: list[int | None] = []
+        self._hidden: list[bool] = []
+
+    def trust(self) -> None:
+        """Takes the container's word for times and order, as it may be taken for what this project wrote.
+
+        Raises:
+            UnindexableVideoError: The packets cannot be addressed, or lack times.
+            UnreadableVideoError: They cannot be read.
+        """
+        try:
+            for packet in self._opened.container.demux(self._opened.stream):
+                if packet.size:
+                    self._append(packet)
+        except DECODE_ERRORS as error:
+            raise UnreadableVideoError(
+                f"{self._opened.path}: its packets cannot be read ({error})."
+            ) from error
+        if None in self._stamps:
+            raise UnindexableVideoError(f"{self._opened.path}: its packets lack times.")
+        self.times = np.array(self._stamps, np.int64)
+        self.discarded = np.array(self._hidden, np.bool_)
+
+    def verify(self) -> None:
+        """Decodes every frame: their order is the decoder's, and each picture can be recognized later.
+
+        Raises:
+            UnindexableVideoError: The packets cannot be addressed, or frames not be assigned to them.
+            UnreadableVideoError: Not one frame can be decoded.
+        """
+        shown: list[int] = []
+        checksums: list[int] = []
+        frames = HealthyFrames(self._opened, self._take)
+        for frame in frames:
+            if not shown:
+                self.rotation = frame.rotation
+            shown.append(-1 if frame.pts is None else frame.pts)
+            checksums.append(picture_checksum(frame))
+        self.damage = frames.detail
+        if not shown:
+            reason = self.damage or "it has a video stream without a single frame"
+            raise UnreadableVideoError(f"{self._opened.path}: not one frame can be used: {reason}.")
+        if len(set(shown)) < len(shown) or min(shown) < 0 or max(shown) >= len(self.sizes):
+            raise UnindexableVideoError(f"{self._opened.path}: its frames cannot be assigned to packets.")
+        self._arrange(np.array(shown, np.int64), np.array(checksums, np.uint32))
+
+    def _take(self, packet: Any) -> None:
+        """Notes a packet down, and numbers it: its frame comes out of the decoder with the same number."""
+        self._append(packet)
+        packet.pts = len(self.sizes) - 1
+
+    def _append(self, packet: Any) -> None:
+        if packet.has_sidedata("new_extradata"):
+            raise UnindexableVideoError(f"{self._opened.path}: its packets change the decoder's set-up.")
+        data = bytes(packet)
+        offset, size = self.places.find(packet.pos, data)
+        self.offsets.append(offset)
+        self.sizes.append(size)
+        self.keyframes.append(bool(packet.is_keyframe))
+        self.droppable.append(self._is_h264 and is_droppable(data, self._unit_size))
+        self._stamps.append(packet.pts)
+        self._hidden.append(bool(packet.is_discard))
+
+    def _arrange(self, shown: NDArray[np.int64], checksums: NDArray[np.uint32]) -> None:
+        """Brings what is known per frame into the order of packets."""
+        count = len(self.sizes)
+        self.discarded = np.ones(count, np.bool_)
+        self.discarded[shown] = False
+        self.checksums = np.zeros(count, np.uint32)
+        self.checksums[shown] = checksums
+        stamps = [self._stamps[number] for number in shown]
+        times = presentation_times(stamps, self._period())
+        believed = are_presentation_times(stamps)
+        self.times = np.empty(count, np.int64)
+        self.times[shown] = times
+        last = int(times[0]) - 1
+        for number in range(count):
+            if not self.discarded[number]:
+                last = int(self.times[number])
+            else:  # only tells whether the packet comes before or after others
+                stamp = self._stamps[number]
+                self.times[number] = stamp if believed and stamp is not None else last
+
+    def _period(self) -> int:
+        rate = claimed_rate(self._opened)
+        return round(1 / (rate * Fraction(self._opened.stream.time_base))) if rate else 1
