@@ -21,7 +21,6 @@ def copy_packets(
     target: Path,
     *,
     leave_out: int = 0,
-    all_keyframes: bool = False,
     times_as_stored: bool = False,
     hide: Iterable[int] = (),
     options: dict[str, str] | None = None,
@@ -32,7 +31,6 @@ def copy_packets(
         source: Any video.
         target: The file to write; its suffix chooses the container.
         leave_out: Packets at the start that are not copied, as when a recording was tuned in to.
-        all_keyframes: Says of every packet that decoding can start there, which is not true.
         times_as_stored: Gives frames the times of the order in which they are stored, not shown.
         hide: Numbers of VP8 packets whose frames are not to be shown, though others refer to them.
         options: Of the container to write.
@@ -45,8 +43,6 @@ def copy_packets(
             if times_as_stored:
                 packet.pts = packet.dts = number * 40
                 packet.time_base = _MILLISECOND
-            if all_keyframes:
-                packet.is_keyframe = True
             packet.stream = stream
             written.mux(packet)
     return target

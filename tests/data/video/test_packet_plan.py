@@ -8,7 +8,7 @@ from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
 from vidrep_pipelines.data.video.packet_plan import plan_runs
 
 
-def make_index(times, keyframes, droppable=()):
+def make_index(times, keyframes, droppable=(), discarded=()):
     count = len(times)
     return PacketIndex(
         codec="h264",
@@ -23,7 +23,7 @@ def make_index(times, keyframes, droppable=()):
         times=np.array(times),
         keyframes=np.isin(np.arange(count), keyframes),
         droppable=np.isin(np.arange(count), droppable),
-        discarded=np.zeros(count, bool),
+        discarded=np.isin(np.arange(count), discarded),
         source_seconds=None,
         stamp=FileStamp(0, 0, ""),
     )
@@ -58,6 +58,24 @@ def test_leading_frames_start_from_the_group_before():
     assert run.packets == (0, 1, 2, 3, 4, 5)
     (run,) = plan_runs(index, [6])
     assert run.packets == (3, 4, 5, 6)
+
+
+def test_without_a_keyframe_before_it_decoding_starts_at_the_beginning():
+    index = make_index(range(20), keyframes=[10])
+    assert [run.packets for run in plan_runs(index, [2, 11])] == [(0, 1, 2), (10, 11)]
+    index = make_index([3, 1, 2, 4], keyframes=[0])  # 1 and 2 are shown before the only keyframe
+    (run,) = plan_runs(index, [0])
+    assert run.packets == (0, 1)
+
+
+def test_the_second_field_completes_the_frame():
+    """Packets 1, 3 and 5 are second fields: no frame comes out for them alone."""
+    index = make_index([0, 0, 2, 2, 1, 1, 3], [0], droppable=[4, 5], discarded=[1, 3, 5])
+    assert index.presented.tolist() == [0, 4, 2, 6]
+    assert [run.packets for run in plan_runs(index, [0])] == [(0, 1)]
+    assert [run.packets for run in plan_runs(index, [1])] == [(0, 1, 2, 3, 4, 5)]
+    assert [run.packets for run in plan_runs(index, [2])] == [(0, 1, 2, 3)]
+    assert [run.packets for run in plan_runs(index, [3])] == [(0, 1, 2, 3, 6)]
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.data())

@@ -159,6 +159,47 @@ def test_even_times_need_no_table(tmp_path):
     assert index.seconds == pytest.approx(np.arange(8) / 25)
 
 
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("last_is_key", [False, True])
+def test_times_that_avi_does_not_have_are_even(tmp_path, codec, last_is_key):
+    options = {
+        "g": "14" if last_is_key else "30",
+        "bf": "2" if codec == "mpeg4" else "3",
+        "sc_threshold": "0",
+    }
+    source = write_video(tmp_path / "a.avi", 29, codec=codec, options=options)
+    path, facts = resize(source, index_destination=tmp_path / "a.packets")
+    assert (facts["frames"], facts["verdict"]) == (29, "healthy")
+    assert read_barcodes(all_frames(path)) == list(range(29))
+    index = load_packet_index(tmp_path / "a.packets")
+    assert index.source_seconds is None
+    assert index.seconds == pytest.approx(np.arange(29) / 25)
+
+
+def test_equal_times_do_not_delay_what_comes_after(tmp_path):
+    times = [0.0, 0.04, 0.04, 0.5, 0.54]
+    source = write_video(tmp_path / "a.mkv", 5, times=[0.0, 0.04, 0.0401, 0.5, 0.54])
+    resize(source, index_destination=tmp_path / "a.packets")
+    assert load_packet_index(tmp_path / "a.packets").seconds == pytest.approx(times, abs=2e-3)
+
+
+def test_joined_recordings_of_two_sizes_are_called_that(tmp_path):
+    parts = [
+        write_video(tmp_path / f"{width}.ts", 30, width, height, options={"bf": "0"}).read_bytes()
+        for width, height in ((96, 64), (64, 96))
+    ]
+    source = tmp_path / "joined.ts"
+    source.write_bytes(b"".join(parts))
+    path, facts = resize(source)
+    assert facts["verdict"] == "truncated"
+    assert "a recording of another size follows (64 x 96 after 96 x 64)" in facts["verdict_detail"]
+    assert "split them" in facts["verdict_detail"]
+    assert 25 < facts["frames"] <= 30
+    assert read_barcodes(all_frames(path)) == list(range(facts["frames"]))
+    with pytest.raises(UnreadableVideoError, match=r"joined\.ts: .*another size follows"):
+        read_frames(source, [45])
+
+
 def test_frames_hidden_by_an_edit_list_stay_hidden(tmp_path):
     source = cut_by_edit_list(write_video(tmp_path / "a.mp4", 60, options={"g": "20"}), 25)
     path, facts = resize(source)

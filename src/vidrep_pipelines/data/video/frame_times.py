@@ -38,8 +38,8 @@ def presentation_times(ticks: Sequence[int | None], period: int) -> NDArray[np.i
     values = np.array([tick for tick in ticks if tick is not None], np.int64)
     first, last = places[0], places[-1]
     numbers = np.arange(count, dtype=np.int64)
-    # Relative to the first value: interpolation is in floating point, which large times would lose digits in.
     times = values[0] + np.rint(np.interp(numbers, places, values - values[0])).astype(np.int64)
+    times[places] = values  # as they are, not rounded to what floating point can express
     times += np.minimum(numbers - first, 0) * step + np.maximum(numbers - last, 0) * step
     # No time is less than its forerunner's plus one: the running maximum of what exceeds the count.
     return np.asarray(np.maximum.accumulate(times - numbers) + numbers)
