@@ -3,9 +3,11 @@ import io
 import logging
 import os
 import socket
+import socketserver
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +21,7 @@ from kedro.runner import SequentialRunner
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from PIL import Image
+from pydantic import ValidationError
 
 from tests.helpers.project import run_pipeline
 from vidrep_pipelines import hooks
@@ -328,3 +331,82 @@ def test_server_lost_on_the_way(
     assert saved["toy.curves"].size == (6, 5)
     assert "the server is gone" in caplog.text
     assert [(run.info.status, run.data.metrics) for run in runs()] == [("FINISHED", {})]
+
+
+class Hangup(socketserver.BaseRequestHandler):
+    """Closes every connection without a word."""
+
+    def handle(self) -> None:
+        return
+
+
+@pytest.fixture
+def rude_server() -> Iterator[str]:
+    """The place of a server that takes connections and says nothing."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Hangup) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_password_of_the_server_is_not_in_the_log(
+    rude_server: str,
+    tracking: TrackingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    uri = f"http://me:much%2Dsecret@{rude_server}"
+    with caplog.at_level(logging.DEBUG):
+        run_toy(Toy(), tracking.model_copy(update={"uri": uri}))
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == hooks.__name__]
+    assert "this run is not tracked" in warning and f"http://{rude_server}" in warning
+    assert "secret" not in caplog.text
+
+
+def test_configuration_that_is_shown_has_no_password() -> None:
+    uri = "http://me:secret@host"
+    assert "secret" not in repr(TrackingConfig(uri=uri))
+    with pytest.raises(ValidationError) as caught:
+        TrackingConfig.model_validate({"uri": uri, "experimnet": "x"})
+    assert "experimnet" in str(caught.value) and "secret" not in str(caught.value)
+
+
+def test_server_that_does_not_answer_is_asked_once_for_all_nodes(
+    tracking: TrackingConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[str] = []
+
+    def ask(config: TrackingConfig, name: str) -> None:
+        asked.append(name)
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(TrackedRun, "open", ask)
+    nodes = [
+        Node(lambda _: 1, "params:tracking", f"out_{number}", name=f"node_{number}", tags=["eval"])
+        for number in range(3)
+    ]
+    toy, hook = Toy(), TrackingHook()
+    toy.pipeline += Pipeline(nodes)
+    for number in (1, 2):  # a later run of a pipeline asks again
+        with caplog.at_level(logging.WARNING, "vidrep_pipelines"):
+            run_toy(toy, tracking, hook)
+        assert len(asked) == number
+        assert caplog.text.count("nobody answers") == number
+
+
+def test_a_name_that_the_server_refuses_is_told_and_costs_nothing_else(
+    tracking: TrackingConfig,
+    runs: Callable[[], list[Run]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("vidrep_pipelines.tracking.safe_name", lambda name: name.replace("last.kl", "%"))
+    with caplog.at_level(logging.WARNING, "vidrep_pipelines"):
+        run_toy(Toy(), tracking)
+    (run,) = runs()
+    assert run.data.metrics == {"toy.train_metrics/loss": 0.5}
+    (warning,) = [record.getMessage() for record in caplog.records if record.name == hooks.__name__]
+    assert "refused" in warning and "toy.train_metrics/%" in warning

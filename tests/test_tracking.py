@@ -1,16 +1,17 @@
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from mlflow import MlflowClient
 from PIL import Image
 
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.tracking import TrackedRun, flatten
+from vidrep_pipelines.tracking import TrackedRun
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,106 @@ def test_closing(run: TrackedRun, client: MlflowClient, status: str) -> None:
     assert info.end_time >= info.start_time
 
 
+def test_names_that_the_server_refuses_cost_nothing(run: TrackedRun, client: MlflowClient) -> None:
+    assert run.log_parameters({"classes": {"pour (cup) & go": 1, "plain": 2}}) == []
+    assert run.log_metrics("davis.eval_metrics", {"J&F": 0.5, "J": 0.25}) == []
+    assert run.log_picture("strip: 50%?", Image.new("RGB", (2, 2))) == []
+    found = client.get_run(run.run_id).data
+    assert found.params["classes.plain"] == "2"
+    assert [value for name, value in found.params.items() if "pour" in name] == ["1"]
+    assert found.metrics["davis.eval_metrics/J"] == 0.25
+    assert [value for name, value in found.metrics.items() if "J_F" in name] == [0.5]
+    assert [file.path.startswith("strip_ 50") for file in client.list_artifacts(run.run_id)] == [True]
+
+
+def test_what_the_server_refuses_all_the_same_is_told(run: TrackedRun, client: MlflowClient) -> None:
+    run.log_parameters({"a": 1})
+    (refused,) = run.log_parameters({"a": 2, "b": 3})  # a value is never changed
+    assert "Changing param values is not allowed" in refused
+    assert client.get_run(run.run_id).data.params == {"a": "1", "b": "3"}
+
+
+def test_passwords_of_addresses_are_not_logged(run: TrackedRun, client: MlflowClient) -> None:
+    run.log_parameters({"fanout": {"scheduler": "tls://me:secret@host:8786"}})
+    assert client.get_run(run.run_id).data.params == {"fanout.scheduler": "tls://host:8786"}
+
+
+def test_an_experiment_that_another_run_creates_meanwhile_is_used(
+    config: TrackingConfig, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    TrackedRun.open(config, "faster")
+    real, answers = MlflowClient.get_experiment_by_name, iter([True])
+
+    def not_yet(self: MlflowClient, name: str) -> Any:
+        return None if next(answers, False) else real(self, name)
+
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", not_yet)
+    run = TrackedRun.open(config, "slower")
+    assert client.get_run(run.run_id).info.run_name == "slower"
+
+
+def test_a_database_that_another_run_creates_meanwhile_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower of two first runs finds the database of the faster one in the place of its own."""
+    path, real = tmp_path / "mlflow.db", os.link
+    config = TrackingConfig(uri=f"sqlite:///{path}", experiment="toy", artifacts=tmp_path / "pictures")
+
+    def be_overtaken(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "link", real)
+        shutil.copy(source, target)
+        faster.append(TrackedRun.open(config, "faster").run_id)
+        real(source, target)
+
+    faster: list[str] = []
+    monkeypatch.setattr(os, "link", be_overtaken)
+    slower = TrackedRun.open(config, "slower").run_id
+    client = MlflowClient(tracking_uri=config.uri)
+    assert [client.get_run(run).info.run_name for run in (*faster, slower)] == ["faster", "slower"]
+    assert [entry.name for entry in tmp_path.iterdir() if entry.is_file()] == ["mlflow.db"]
+
+
+def test_a_database_comes_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrackingConfig(uri=f"sqlite:///{tmp_path}/mlflow.db", artifacts=tmp_path / "pictures")
+
+    def killed(*_: object) -> None:
+        assert not (tmp_path / "mlflow.db").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlflow.store.db.utils._verify_schema", killed)  # after the tables were made
+    with pytest.raises(KeyboardInterrupt):
+        TrackedRun.open(config, "killed")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_two_first_runs_at_once(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from vidrep_pipelines.pipelines.config import TrackingConfig\n"
+        "from vidrep_pipelines.tracking import TrackedRun\n"
+        "import mlflow.store.tracking.sqlalchemy_store\n"
+        "folder = Path(sys.argv[1])\n"
+        "print(flush=True), sys.stdin.readline()\n"
+        "config = TrackingConfig(uri=f'sqlite:///{folder}/mlflow.db', artifacts=folder / 'pictures')\n"
+        "run = TrackedRun.open(config, 'x')\n"
+        "run.log_parameters({'a': 1})\n"
+        "run.close('FINISHED')\n"
+        "print(run.run_id)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        process.stdout.readline()
+    runs = [process.communicate("go\n")[0].strip() for process in started]
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    assert [client.get_run(run).info.status for run in runs] == ["FINISHED", "FINISHED"]
+
+
 @pytest.fixture
 def without_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An environment that says nothing about MLflow's patience, before and after."""
@@ -112,23 +213,3 @@ def test_the_patience_that_a_user_chose_is_kept(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "9")
     TrackedRun.open(config, "x")
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "9"
-
-
-keys = st.text("abc", min_size=1, max_size=3)
-trees = st.dictionaries(
-    keys, st.recursive(st.integers(), lambda inner: st.dictionaries(keys, inner, min_size=1)), max_size=4
-)
-
-
-@given(trees)
-def test_flat_names_lead_to_the_same_values(tree: dict[str, Any]) -> None:
-    def leaves(value: Any) -> int:
-        return sum(map(leaves, value.values())) if isinstance(value, dict) else 1
-
-    flat = flatten(tree)
-    assert len(flat) == leaves(tree)
-    for name, value in flat.items():
-        found: Any = tree
-        for key in name.split("."):
-            found = found[key]
-        assert found == value

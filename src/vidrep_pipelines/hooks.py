@@ -1,7 +1,6 @@
 """Kedro hooks: unknown parameters are refused; runs that train or evaluate are tracked in MLflow."""
 
 import atexit
-import difflib
 import logging
 import os
 import sys
@@ -11,20 +10,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
 
 from vidrep_pipelines.common.digest import plain
-from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.common.uri import without_credentials
+from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.tracking import TrackedRun, flatten
+from vidrep_pipelines.runtime_parameters import (
+    PARAMETER_PREFIX,
+    describe_unread,
+    parameter_names,
+    refuse_interpolation,
+    refuse_unknown,
+    unread,
+)
+from vidrep_pipelines.tracking import TrackedRun
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from kedro.io import CatalogProtocol
-    from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-_PARAMETER_PREFIX = "params:"
 _TRACKING_PARAMETER = "params:tracking"
 _TRACKED_TAGS = {"train", "eval"}
 _PLAIN_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
@@ -57,6 +62,15 @@ class ParameterNameHook:
     """
 
     @hook_impl
+    def after_context_created(self, context: "KedroContext") -> None:
+        """Looks at the values before the configuration is read.
+
+        Raises:
+            ConfigurationError: A value would be taken for a reference to another parameter.
+        """
+        refuse_interpolation(context.config_loader.runtime_params or {})
+
+    @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Compares ``--params`` with the parameters of all registered pipelines.
 
@@ -65,13 +79,23 @@ class ParameterNameHook:
         """
         from kedro.framework.project import pipelines
 
-        known = {name for pipeline in pipelines.values() for name in _parameter_names(pipeline)}
-        for name in flatten(run_params.get("runtime_params") or {}):
-            if not any(name == block or name.startswith(f"{block}.") for block in known):
-                close = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
-                raise ConfigurationError(
-                    f"No pipeline has a parameter {name!r} (--params). Parameters are: {', '.join(close)}."
-                )
+        known = (name for pipeline in pipelines.values() for name in parameter_names(pipeline))
+        refuse_unknown(run_params.get("runtime_params") or {}, known)
+
+
+class UnreadParameterHook:
+    """Names runtime parameters that no selected node reads: ``--nodes rsp.train`` does not plan anew."""
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Compares ``--params`` with the parameters of the nodes that are going to run."""
+        from kedro.framework.project import pipelines
+
+        names = run_params.get("pipeline_names") or ["__default__"]
+        registered = sum((pipelines[name] for name in names), Pipeline([]))
+        ignored = unread(run_params.get("runtime_params") or {}, pipeline, registered)
+        if ignored:
+            _log.warning("%s", describe_unread(ignored))
 
 
 class TrackingHook:
@@ -80,24 +104,27 @@ class TrackingHook:
     The run's address reaches such a node through its ``params:tracking`` input, so that training curves are
     logged by the training process itself, wherever that runs. Everything else is read off the node's outputs:
     numbers of ``*_metrics`` datasets become metrics, pictures become artifacts. A tracking server that cannot
-    be reached is reported and never stops a run.
+    be reached is reported once, is not asked again in this run of the pipeline, and never stops it. A name
+    that the server refuses is reported and costs nothing else.
     """
 
     def __init__(self) -> None:
         self._run: TrackedRun | None = None
+        self._uri, self._lost = "", False
         self._name = ""
         self._parameters: dict[str, Any] = {}
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: "Pipeline", catalog: "CatalogProtocol[Any, Any]"
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: "CatalogProtocol[Any, Any]"
     ) -> None:
         """Remembers what a tracked run of this pipeline would be called and which parameters it uses."""
         self._close("KILLED")  # Kedro reports no Ctrl-C, so that the run before may still be open
+        self._lost = False
         self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
         self._parameters = {
-            name: catalog.load(f"{_PARAMETER_PREFIX}{name}")
-            for name in _parameter_names(pipeline)
+            name: catalog.load(f"{PARAMETER_PREFIX}{name}")
+            for name in parameter_names(pipeline)
             if name != "tracking"  # an address may hold a password
         }
 
@@ -109,7 +136,7 @@ class TrackingHook:
             return None
         if self._run is None:
             self._attempt(lambda: self._open(config))
-        if self._run is None:
+        if self._run is None or self._lost:
             return None
         return {_TRACKING_PARAMETER: config.model_copy(update={"run_id": self._run.run_id})}
 
@@ -129,35 +156,40 @@ class TrackingHook:
         """Marks the run as failed, or as killed when somebody asked it to stop."""
         self._close("KILLED" if type(error).__name__ == "TrainingInterrupted" else "FAILED")
 
-    def _open(self, config: TrackingConfig) -> None:
+    def _open(self, config: TrackingConfig) -> list[str]:
+        self._uri = config.uri
         self._run = TrackedRun.open(config, self._name)
         atexit.register(self._close, "KILLED")  # does nothing once the pipeline has come to its own end
-        self._run.log_parameters(plain(self._parameters))
         address = without_credentials(config.uri)
         _log.info("MLflow run %s in experiment %r at %s", self._run.run_id, config.experiment, address)
+        return self._run.log_parameters(plain(self._parameters))
 
-    def _log_output(self, name: str, value: Any) -> None:
+    def _log_output(self, name: str, value: Any) -> list[str]:
         if self._run is None:
-            return
+            return []
         if name.endswith("_metrics") and isinstance(value, dict):
-            self._run.log_metrics(name, value)
-        elif hasattr(value, "getpixel"):  # a PIL image, without importing PIL here
-            self._run.log_picture(name, value)
+            return self._run.log_metrics(name, value)
+        if hasattr(value, "getpixel"):  # a PIL image, without importing PIL here
+            return self._run.log_picture(name, value)
+        return []
 
     def _close(self, status: str) -> None:
         run, self._run = self._run, None
         if run is not None:
-            self._attempt(lambda: run.close(status))
+            self._lost = False  # a run that stays open looks as if it were still going on: worth asking again
+            self._attempt(partial(run.close, status))
 
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """A tracking fault must not cost a training run."""
+    def _attempt(self, action: Callable[[], list[str] | None]) -> None:
+        """A tracking fault must not cost a training run, nor a silent server a wait at every node."""
+        if self._lost:
+            return
         try:
-            action()
+            refused = action() or []
         except Exception as error:
-            _log.warning("MLflow failed, this run is tracked only in part: %s", error)
-
-
-def _parameter_names(pipeline: "Pipeline") -> list[str]:
-    """Names of the parameter blocks that a pipeline reads, without their prefix."""
-    names = (name for name in pipeline.inputs() if name.startswith(_PARAMETER_PREFIX))
-    return sorted(name.removeprefix(_PARAMETER_PREFIX) for name in names)
+            self._lost = True
+            message = without_secrets_of(self._uri, str(error))
+            extent = "not tracked" if self._run is None else "tracked only in part"
+            _log.warning("MLflow failed, this run is %s: %s", extent, message)
+        else:
+            for reason in refused:
+                _log.warning("MLflow refused a part: %s", without_secrets_of(self._uri, reason))

@@ -4,14 +4,15 @@ import os
 
 from omegaconf.resolvers import oc
 
-from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook
+from vidrep_pipelines.common.config import at_home
+from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook, UnreadParameterHook
 
 # Arithmetic threads that spin for long while they wait slow each other down several times as soon as
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
 # machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-HOOKS = (LoggingHook(), ParameterNameHook(), TrackingHook())
+HOOKS = (LoggingHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook())
 
 # An installed kedro-mlflow would register itself and start a second run (spelt with an underscore).
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
@@ -21,5 +22,5 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "laptop",
     # Without the soft merge an environment that sets one key of a block would delete the rest of the block.
     "merge_strategy": {"parameters": "soft"},
-    "custom_resolvers": {"oc.env": oc.env},
+    "custom_resolvers": {"oc.env": oc.env, "at_home": at_home},  # at_home: ~ at the beginning of a path
 }

@@ -1,78 +1,150 @@
 """One MLflow run, addressed explicitly: no active-run global, so threads and child processes are safe."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from vidrep_pipelines.common.atomic import temporary_path
+from vidrep_pipelines.common.tracking_server import (
+    be_impatient,
+    database_path,
+    is_refusal,
+    require_answer,
+    safe_name,
+    safe_text,
+    send_all,
+)
+from vidrep_pipelines.common.uri import without_credentials
 from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.runtime_parameters import flatten
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from PIL.Image import Image
 
 _LONGEST_PARAMETER = 500
-_PARAMETERS_PER_CALL = 100  # the server's limit
-# MLflow's own defaults keep a run waiting for many minutes when the server does not answer.
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+_PARAMETERS_PER_CALL, _METRICS_PER_CALL = 100, 1000  # the server's limits
 
 
 class TrackedRun:
-    """An open run: parameters, metrics and pictures go in, then it is closed with a status."""
+    """An open run: parameters, metrics and pictures go in, then it is closed with a status.
 
-    def __init__(self, client: "MlflowClient", run_id: str) -> None:
-        self._client = client
+    What is logged returns the reasons why MLflow refused parts of it; the rest is logged all the same.
+    """
+
+    def __init__(self, client: "MlflowClient", run_id: str, uri: str) -> None:
+        self._client, self._uri = client, uri
         self.run_id = run_id
 
     @classmethod
     def open(cls, config: TrackingConfig, name: str) -> Self:
-        """Creates a run in the configured experiment, and the experiment when it is new."""
-        client = _client(config.uri)
-        experiment = client.get_experiment_by_name(config.experiment)
-        if experiment is None:
-            location = None if config.artifacts is None else config.artifacts.resolve().as_uri()
-            experiment_id = client.create_experiment(config.experiment, artifact_location=location)
-        else:
-            experiment_id = experiment.experiment_id
-        return cls(client, client.create_run(experiment_id, run_name=name).info.run_id)
+        """Creates a run in the configured experiment, and the experiment when it is new.
 
-    def log_parameters(self, parameters: dict[str, Any]) -> None:
-        """Logs nested parameters under dotted names."""
+        Raises:
+            OSError: The server does not answer.
+            Exception: What MLflow raises.
+        """
+        be_impatient()
+        require_answer(config.uri)
+        location = None if config.artifacts is None else config.artifacts.resolve().as_uri()
+        _ensure_database(config.uri, location)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(tracking_uri=config.uri)
+        experiment_id = _experiment_id(client, config.experiment, location)
+        return cls(client, client.create_run(experiment_id, run_name=name).info.run_id, config.uri)
+
+    def log_parameters(self, parameters: dict[str, Any]) -> list[str]:
+        """Logs nested parameters under dotted names, without the passwords of addresses."""
         from mlflow.entities import Param
 
-        flat = [Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in flatten(parameters).items()]
-        for start in range(0, len(flat), _PARAMETERS_PER_CALL):
-            self._client.log_batch(self.run_id, params=flat[start : start + _PARAMETERS_PER_CALL])
+        flat = [
+            Param(safe_name(name), safe_text(without_credentials(str(value)), _LONGEST_PARAMETER))
+            for name, value in flatten(parameters).items()
+        ]
+        return send_all(self._send_parameters, flat, _PARAMETERS_PER_CALL)
 
-    def log_metrics(self, prefix: str, metrics: dict[str, Any]) -> None:
+    def log_metrics(self, prefix: str, metrics: dict[str, Any]) -> list[str]:
         """Logs the numbers among ``metrics`` as ``prefix/name``."""
-        for name, value in flatten(metrics).items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                self._client.log_metric(self.run_id, f"{prefix}/{name}", float(value))
+        from mlflow.entities import Metric
+        from mlflow.utils.time import get_current_time_millis
 
-    def log_picture(self, name: str, picture: "Image") -> None:
+        now = get_current_time_millis()
+        found = [
+            Metric(safe_name(f"{prefix}/{name}"), float(value), now, 0)
+            for name, value in flatten(metrics).items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        ]
+        return send_all(self._send_metrics, found, _METRICS_PER_CALL)
+
+    def log_picture(self, name: str, picture: "Image") -> list[str]:
         """Uploads a picture as ``name.png``."""
-        self._client.log_image(self.run_id, picture.convert("RGB"), f"{name}.png")
+        try:
+            self._client.log_image(self.run_id, picture.convert("RGB"), f"{safe_name(name)}.png")
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            return [str(error)]
+        return []
 
     def close(self, status: str) -> None:
-        """Ends the run: FINISHED, FAILED or KILLED."""
+        """Ends the run: FINISHED, FAILED or KILLED.
+
+        Raises:
+            OSError: The server does not answer any more.
+        """
+        require_answer(self._uri)
         self._client.set_terminated(self.run_id, status)
 
+    def _send_parameters(self, batch: Sequence[Any]) -> None:
+        self._client.log_batch(self.run_id, params=batch)
 
-def _client(uri: str) -> "MlflowClient":
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # must be set before the first import of mlflow
-    for variable, value in _PATIENCE.items():
-        os.environ.setdefault(variable, value)
-    from mlflow import MlflowClient
-
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    return MlflowClient(tracking_uri=uri)
+    def _send_metrics(self, batch: Sequence[Any]) -> None:
+        self._client.log_batch(self.run_id, metrics=batch)
 
 
-def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dicts to one level with dotted names."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        flat.update(flatten(value, f"{name}.") if isinstance(value, dict) else {name: value})
-    return flat
+def _ensure_database(uri: str, artifacts: str | None) -> None:
+    """Creates an SQLite database under another name and gives it its own when it is whole.
+
+    MLflow changes the tables of a new database dozens of times without a lock: of two runs that begin at once
+    each would do it, one would fail, and a killed one would leave half of it.
+    """
+    path = database_path(uri)
+    if path is None or path.exists():
+        return
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    temporary = temporary_path(path)
+    try:
+        SqlAlchemyStore(f"sqlite:///{temporary}", artifacts or "./mlruns").engine.dispose()
+        _publish(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Gives the file its name unless another run was faster, whose database then is the one."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        if not path.exists():
+            temporary.rename(path)
+
+
+def _experiment_id(client: "MlflowClient", name: str, location: str | None) -> str:
+    """The experiment, which another run may create at this very moment."""
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise
+        return str(experiment.experiment_id)

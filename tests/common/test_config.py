@@ -1,7 +1,12 @@
-import pytest
-from pydantic import ValidationError
+from importlib import import_module
+from pathlib import Path
+from typing import get_args, get_type_hints
 
-from vidrep_pipelines.common.config import FrozenConfig
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+import vidrep_pipelines
+from vidrep_pipelines.common.config import FrozenConfig, UserLocation, UserPath, at_home
 
 
 class Config(FrozenConfig):
@@ -26,3 +31,49 @@ def test_values_never_change() -> None:
 
 def test_docstrings_describe_fields() -> None:
     assert Config.model_fields["model_size"].description == "How large."
+
+
+def configurations() -> list[type[FrozenConfig]]:
+    """What users fill in: every class of a module of configuration, and the tasks."""
+    root = Path(vidrep_pipelines.__file__).parent
+    files = [*root.rglob("*config*.py"), *root.glob("models/rsp/task.py")]
+    names = [".".join(("vidrep_pipelines", *file.relative_to(root).with_suffix("").parts)) for file in files]
+    modules = [import_module(name) for name in sorted(names)]
+    found = {entry for module in modules for entry in vars(module).values() if isinstance(entry, type)}
+    return sorted(
+        (entry for entry in found if issubclass(entry, FrozenConfig) and entry.__name__ != "TrainSpec"),
+        key=lambda entry: entry.__qualname__,
+    )
+
+
+def fields_with_paths(config: type[FrozenConfig]) -> dict[str, TypeAdapter[object]]:
+    """The fields that hold a path, or one or None, by name."""
+    kinds = get_type_hints(config, include_extras=True)
+    paths = {
+        name: kind
+        for name, kind in kinds.items()
+        if name in config.model_fields and {kind, *get_args(kind)} & {Path, UserPath}
+    }
+    return {f"{config.__name__}.{name}": TypeAdapter(kind) for name, kind in paths.items()}
+
+
+# What the pipelines fill in themselves.
+OWN = {"RspTask.clip_table", "RspTask.videos", "RspTask.packet_store"}
+
+
+def test_every_path_of_a_user_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    fields = {name: kind for config in configurations() for name, kind in fields_with_paths(config).items()}
+    assert len(fields) > 25 and {"IngestConfig.annotations", "VqvaeRunConfig.initialize_from"} <= set(fields)
+    unexpanded = {name for name, kind in fields.items() if kind.validate_python("~/x") != Path("/home/me/x")}
+    assert unexpanded == OWN
+
+
+def test_places_and_what_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    kind = TypeAdapter(UserLocation)
+    assert kind.validate_python("~/v, 2") == "/home/me/v, 2"
+    assert kind.validate_python(Path("~/v")) == "/home/me/v"
+    assert kind.validate_python("s3://bucket/~/v") == "s3://bucket/~/v"
+    assert TypeAdapter(UserPath).validate_python("~no_such_user/v") == Path("~no_such_user/v")
+    assert at_home(None) is None

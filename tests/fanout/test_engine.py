@@ -5,9 +5,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pebble import ProcessPool
 
 from tests.fanout import item_functions
 from tests.fanout.jobs import LOCAL, SERIAL, executions, faulty_job, products, value_job
+from tests.fanout.processes import wait_for
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.engine import LocalEngine, SerialEngine, engine_for, usable_processors
 from vidrep_pipelines.fanout.errors import FanOutError
@@ -131,3 +133,24 @@ def test_workers_that_cannot_start_end_the_job_and_blame_no_item(
         with pytest.raises(FanOutError, match="die as soon as they start"):
             run_job(job, tmp_path)
     assert len(run_job(job, tmp_path).ids) == 10
+
+
+@pytest.mark.parametrize("scheduled", [True, False], ids=["just after its look", "just before its look"])
+def test_process_that_dies_before_its_pool_has_seen_the_task(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduled: bool
+) -> None:
+    """The pool then either never ends the task, or refuses it."""
+    look = ProcessPool._check_pool_status
+
+    def look_at_dying_pool(pool: ProcessPool) -> None:
+        assert pool.active  # asking starts it
+        if scheduled:
+            look(pool)
+        wait_for(lambda: not pool.active, "the pool does not notice that its process dies")
+        if not scheduled:
+            look(pool)
+
+    monkeypatch.setattr(ProcessPool, "_check_pool_status", look_at_dying_pool)
+    monkeypatch.setattr("vidrep_pipelines.fanout.slot.prepare_process", item_functions.die_at_start)
+    with pytest.raises(FanOutError, match="die as soon as they start"):
+        run_job(value_job(range(2), LOCAL), tmp_path)

@@ -1,8 +1,6 @@
 import logging
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,31 +13,19 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training import launch as module
 from vidrep_pipelines.training.checkpoint import list_checkpoints
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
-from vidrep_pipelines.training.errors import TrainingFailedError, TrainingInterrupted
+from vidrep_pipelines.training.errors import CheckpointWriteError, TrainingFailedError, TrainingInterrupted
+from vidrep_pipelines.training.failure import Failure
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.loop import run_training
+from vidrep_pipelines.training.processes import Death
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
-from vidrep_pipelines.training.worker import Failure
 
-from .toy_task import TOY_TRAIN, ToyTask, losses, toy_spec
+from .toy_task import TOY_TRAIN, ToyTask, launched, losses, toy_spec
 
+PATIENCE_SECONDS = 60
 _TWO = LaunchConfig(device="cpu", processes=2, loader_workers=0, device_batch_size=2)
 _EMA = TOY_TRAIN.model_copy(update={"ema_decay": 0.9})
-
-_LAUNCHER = """
-import sys
-from pathlib import Path
-from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.launch import launch
-from vidrep_pipelines.training.loop import run_training
-from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
-from vidrep_pipelines.training.worker import Failure
-
-if __name__ == "__main__":
-    launch(TrainSpec.model_validate_json(Path(sys.argv[1]).read_text()))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +38,16 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.ddp
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_two_processes_equal_one(alone: Path, tmp_path: Path, strategy: str) -> None:
+def test_two_processes_equal_one(
+    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    foreign = {"WORLD_SIZE": "7", "LOCAL_RANK": "6", "MASTER_ADDR": "nowhere", "MASTER_PORT": "1"}
+    for name, value in {**foreign, "RANK": "6", "LOCAL_WORLD_SIZE": "7"}.items():  # of another launcher
+        monkeypatch.setenv(name, value)
     two = _TWO.model_copy(update={"strategy": strategy})
     handler = signal.getsignal(signal.SIGTERM)
-    result = launch(toy_spec(tmp_path, train=_EMA, launch=two))
+    task = ToyTask(listening=tmp_path / "listening")
+    result = launch(toy_spec(tmp_path, task, train=_EMA, launch=two))
     assert result.status == "trained"
     assert len(result.reports) == 3
     assert losses(tmp_path) == pytest.approx(losses(alone), abs=1e-5)
@@ -66,6 +58,8 @@ def test_two_processes_equal_one(alone: Path, tmp_path: Path, strategy: str) -> 
         for name, value in theirs.items():
             torch.testing.assert_close(ours[name], value, atol=1e-5, rtol=1e-4)
     assert signal.getsignal(signal.SIGTERM) is handler
+    addresses = [address for file in tmp_path.glob("listening-*") for address in file.read_text().split()]
+    assert addresses and all(address.startswith("127.") for address in addresses)
     assert launch(toy_spec(tmp_path, train=_EMA)).status == "up to date"
 
 
@@ -130,10 +124,10 @@ def test_our_own_errors_come_through_as_they_are() -> None:
         trace="",
         worth_retrying=False,
     )
-    error = module._as_exception(report)
+    error = report.as_exception()
     assert isinstance(error, ConfigurationError)
     assert str(error) == "text"
-    foreign = module._as_exception(report.model_copy(update={"error": "os:system", "trace": "a trace"}))
+    foreign = report.model_copy(update={"error": "os:system", "trace": "a trace"}).as_exception()
     assert isinstance(foreign, TrainingFailedError)
     assert "a trace" in str(foreign)
 
@@ -141,19 +135,13 @@ def test_our_own_errors_come_through_as_they_are() -> None:
 @pytest.mark.ddp
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_nothing_outlives_the_launcher(tmp_path: Path, number: signal.Signals) -> None:
-    endless = TrainConfig.model_validate({**TOY_TRAIN.model_dump(), "steps": 10**8})
-    (tmp_path / "spec.json").write_text(toy_spec(tmp_path, train=endless, launch=_TWO).model_dump_json())
-    (tmp_path / "launcher.py").write_text(_LAUNCHER)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(tmp_path / "launcher.py"), str(tmp_path / "spec.json")]
-    launcher = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    log = tmp_path / "run" / "train_log.jsonl"
-    _wait_until(lambda: log.is_file() and log.stat().st_size > 0)
-    children = _children(launcher.pid)
-    assert len(children) >= 2
-    launcher.send_signal(number)
-    _, message = launcher.communicate()
-    _wait_until(lambda: not any(_is_running(child) for child in children))
+    with launched(_endless(tmp_path, _TWO), tmp_path) as launcher:
+        _wait_for_an_update(tmp_path)
+        children = _children(launcher.pid)
+        assert len(children) >= 2
+        launcher.send_signal(number)
+        _, message = launcher.communicate(timeout=PATIENCE_SECONDS)
+        _wait_until(lambda: not any(_is_running(child) for child in children))
     if number == signal.SIGTERM:
         assert "TrainingInterrupted: Training was stopped by SIGTERM" in message
         assert (
@@ -161,8 +149,100 @@ def test_nothing_outlives_the_launcher(tmp_path: Path, number: signal.Signals) -
         )
 
 
+def _endless(folder: Path, launch: LaunchConfig) -> TrainSpec:
+    train = TrainConfig.model_validate({**TOY_TRAIN.model_dump(), "steps": 10**8})
+    return toy_spec(folder, train=train, launch=launch)
+
+
+def _wait_for_an_update(folder: Path) -> None:
+    log = folder / "run" / "train_log.jsonl"
+    _wait_until(lambda: log.is_file() and log.stat().st_size > 0)
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.ddp)])
+def test_the_first_ctrl_c_saves_and_says_where_it_continues(tmp_path: Path, processes: int) -> None:
+    launch = LaunchConfig(device="cpu", processes=processes, loader_workers=2, device_batch_size=2)
+    with launched(_endless(tmp_path, launch), tmp_path) as launcher:
+        _wait_for_an_update(tmp_path)
+        os.killpg(launcher.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+        _, message = launcher.communicate(timeout=PATIENCE_SECONDS)
+    done = len(losses(tmp_path))
+    newest = list_checkpoints(tmp_path / "run" / "checkpoints")[0]
+    assert newest.name == f"step-{done:08d}"
+    assert f"Training was stopped by SIGINT after update {done}; {newest} is saved." in message
+    assert "Ctrl-C again stops at once" in message
+    assert message.count("Traceback") == 1, message
+
+
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=[pytest.mark.ddp, pytest.mark.slow])])
+def test_the_second_ctrl_c_stops_at_once(tmp_path: Path, processes: int) -> None:
+    launch = LaunchConfig(device="cpu", processes=processes, loader_workers=2, device_batch_size=2)
+    task = ToyTask(hang_at=3, kill_marker=tmp_path / "hangs")
+    with launched(toy_spec(tmp_path, task, launch=launch), tmp_path) as launcher:
+        _wait_until((tmp_path / "hangs").exists)
+        children = _children(launcher.pid)
+        os.killpg(launcher.pid, signal.SIGINT)
+        assert launcher.stderr is not None
+        while "Ctrl-C again stops at once" not in launcher.stderr.readline():
+            assert launcher.poll() is None
+        os.killpg(launcher.pid, signal.SIGINT)
+        _, message = launcher.communicate(timeout=PATIENCE_SECONDS)
+        _wait_until(lambda: not any(_is_running(child) for child in children))
+    assert "\nKeyboardInterrupt\n" in message
+
+
+def test_an_error_in_a_loader_worker_does_not_hang_the_process(tmp_path: Path) -> None:
+    launch = LaunchConfig(device="cpu", loader_workers=4)
+    with launched(toy_spec(tmp_path, ToyTask(broken_item=17), launch=launch), tmp_path) as launcher:
+        _, message = launcher.communicate(timeout=PATIENCE_SECONDS)
+    assert launcher.returncode == 1
+    assert "InputError: clip_017 cannot be read." in message
+
+
+def test_copies_under_torchrun_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    with pytest.raises(
+        ConfigurationError, match=r"torchrun started this pipeline 4 times.*launch\.processes"
+    ):
+        launch(toy_spec(tmp_path))
+
+
+def _report(rank: int, at: float, error: Exception) -> Failure:
+    return Failure.of(error, rank).model_copy(update={"at": at})
+
+
+def test_the_first_error_wins() -> None:
+    lost, own = RuntimeError("Connection closed by peer"), OSError("The disk is gone")
+    late, early = _report(0, 2.0, lost), _report(1, 1.0, own)
+    death = module._reason(Death(0, 1), [early, late], "")
+    assert str(death) == "Training process 1 failed (OSError: The disk is gone)."
+    killed = module._reason(Death(1, -9), [late], "")
+    assert str(killed) == "Training process 1 was killed by SIGKILL."
+    final = module._reason(Death(0, 1), [late, _report(1, 3.0, ConfigurationError("too small"))], "")
+    assert isinstance(final, ConfigurationError) and str(final) == "too small"
+
+
+def test_a_requested_stop_is_no_death() -> None:
+    stopped = _report(0, 1.0, TrainingInterrupted("Training was stopped by SIGTERM after update 3"))
+    for failures in ([], [stopped], [_report(1, 1.0, RuntimeError("Connection closed by peer"))]):
+        reason = module._reason(Death(0, -15), failures, "SIGINT")
+        assert isinstance(reason, module._StoppedError) and str(reason) == "SIGINT"
+    full = _report(0, 1.0, CheckpointWriteError("No space"))
+    assert isinstance(module._reason(Death(0, 1), [full], "SIGINT"), CheckpointWriteError)
+
+
+def test_a_stop_before_anything_is_saved_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(spec: TrainSpec) -> TrainResult:
+        raise module._StoppedError("SIGINT")
+
+    monkeypatch.setattr(module, "_launch_once", stopped)
+    with pytest.raises(TrainingInterrupted, match="stopped by SIGINT; nothing was saved yet"):
+        launch(toy_spec(tmp_path, launch=_TWO))
+
+
 def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -1,4 +1,5 @@
 import logging
+import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig
 from vidrep_pipelines.training.errors import NonFiniteLossError, TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
@@ -180,6 +181,20 @@ def test_clipping_limits_the_first_step(tmp_path: Path) -> None:
     )
     free, clipped = ((weights - start["first.weight"]).abs().max() for weights in moved)
     assert 0 < clipped < 1e-3 < free
+
+
+def test_variables_of_another_launcher_mean_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = {"WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4", "MASTER_ADDR": "nowhere", "MASTER_PORT": "1"}
+    for name, value in {**foreign, "RANK": "3", "LOCAL_RANK": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert run_training(toy_spec(tmp_path)).status == "trained"
+
+
+def test_an_error_in_a_loader_worker_comes_through(tmp_path: Path) -> None:
+    launch = LaunchConfig(device="cpu", loader_workers=2)
+    with pytest.raises(InputError, match=r"^clip_017 cannot be read\.$"):
+        run_training(toy_spec(tmp_path, ToyTask(broken_item=17), launch=launch))
+    assert not multiprocessing.active_children()
 
 
 def test_small_data_set_is_refused(tmp_path: Path) -> None:

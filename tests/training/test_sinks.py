@@ -61,6 +61,45 @@ def test_mlflow_sends_many_metrics_in_permitted_batches(target: TrackingTarget) 
     assert len(client.get_metric_history(target.run_id, "many")) == 1101
 
 
+def test_a_metric_that_the_server_would_refuse_costs_no_other(target: TrackingTarget) -> None:
+    sink = MlflowSink(target)
+    sink.log({"step": 1, "time": 1.0, "eval/top-1 (%)": 0.5, "eval/plain": 0.25})
+    sink.close()
+    found = mlflow.MlflowClient(tracking_uri=target.uri).get_run(target.run_id).data.metrics
+    assert found["eval/plain"] == 0.25
+    assert [value for name, value in found.items() if name.startswith("eval/top-1 ___-")] == [0.5]
+
+
+def test_password_of_the_server_is_in_no_message(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "http://me:much-secret@127.0.0.1:9/"
+
+    def repeat(_: str) -> None:
+        raise OSError(f"API request to {address}api failed for me with much-secret")
+
+    monkeypatch.setattr("vidrep_pipelines.training.sinks.require_answer", repeat)
+    sink = MlflowSink(TrackingTarget(uri=address, run_id="none"))
+    sink.log({"step": 1, "time": 1.0, "loss": 2.0})
+    with caplog.at_level(logging.WARNING, logger="vidrep_pipelines"):
+        sink.close()
+    assert "API request to http://127.0.0.1:9/api failed for me with ***" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_deleted_run_warns_once(target: TrackingTarget, caplog: pytest.LogCaptureFixture) -> None:
+    client = mlflow.MlflowClient(tracking_uri=target.uri)
+    experiment = client.get_run(target.run_id).info.experiment_id
+    deleted = client.create_run(experiment).info.run_id
+    client.delete_run(deleted)
+    sink = MlflowSink(target.model_copy(update={"run_id": deleted}))
+    with caplog.at_level(logging.WARNING, logger="vidrep_pipelines"):
+        for step in (1, 2):
+            sink.log({"step": step, "time": 1.0, "a": 1.0, "b": 2.0})
+            sink.close()
+    assert [record.name for record in caplog.records] == ["vidrep_pipelines.training.sinks"]
+
+
 def test_failing_server_warns_once_and_training_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

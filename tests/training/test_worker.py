@@ -46,6 +46,15 @@ def test_bad_input_ends_with_a_message(tmp_path: Path, caplog: pytest.LogCapture
     assert "is no training spec" in caplog.text
 
 
+def test_half_a_launcher_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    assert _main(tmp_path) == 1
+    assert "MASTER_ADDR" in caplog.text and "unset WORLD_SIZE" in caplog.text
+
+
 def test_restart_by_torchrun_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = toy_spec(tmp_path)
     never = spec.model_copy(update={"train": spec.train.model_copy(update={"resume": "never"})})

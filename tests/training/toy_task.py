@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import generator_for
+from vidrep_pipelines.training import distributed
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.sinks import read_rows
@@ -26,14 +30,16 @@ _FEATURES = 6
 class ToyDataset(Dataset[dict[str, Any]]):
     """Noisy observations of a fixed linear map; the noise is new in every epoch."""
 
-    def __init__(self, items: int, bad_item: int | None = None) -> None:
-        self._items, self._bad_item = items, bad_item
+    def __init__(self, items: int, bad_item: int | None = None, broken_item: int | None = None) -> None:
+        self._items, self._bad_item, self._broken_item = items, bad_item, broken_item
 
     def __len__(self) -> int:
         return self._items
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         epoch, index = key
+        if index == self._broken_item:
+            raise InputError(f"clip_{index:03d} cannot be read.")
         generator = generator_for("toy", epoch, index)
         inputs = generator.standard_normal(_FEATURES).astype(np.float32)
         target = np.float32(inputs.sum() + 0.1 * generator.standard_normal())
@@ -72,8 +78,14 @@ class ToyTask(FrozenConfig):
     kill_step: int = 0
     kill_signal: int = signal.SIGKILL
     kill_marker: Path | None = None
+    hang_at: int | None = None
+    """Before this update the first process leaves ``kill_marker`` and computes for a very long time."""
+    listening: Path | None = None
+    """Every process notes the addresses at which it and its parent listen, in ``<listening>-<rank>``."""
     fault: str = ""
     """Text of an error that the loss raises."""
+    broken_item: int | None = None
+    """Reading it raises our own error."""
 
     @property
     def name(self) -> str:
@@ -86,7 +98,7 @@ class ToyTask(FrozenConfig):
         return ToyModel(self.width, self.dropout)
 
     def build_dataset(self) -> Dataset[Any]:
-        return ToyDataset(self.items, self.bad_item)
+        return ToyDataset(self.items, self.bad_item, self.broken_item)
 
     def item_names(self, indices: Sequence[int]) -> list[str]:
         return [f"clip_{index:03d}" for index in indices]
@@ -115,11 +127,37 @@ class ToyTask(FrozenConfig):
     def _misbehave(self, step: StepInfo) -> None:
         if self.fault:
             raise TypeError(self.fault)
-        rank = int(os.environ.get("RANK", "0"))
-        due = rank == self.kill_rank and step.step == self.kill_step
+        if self.listening is not None:
+            note = self.listening.with_name(f"{self.listening.name}-{distributed.rank()}")
+            note.write_text("\n".join(listening_addresses(os.getpid()) + listening_addresses(os.getppid())))
+        if self.hang_at == step.step and distributed.is_main() and self.kill_marker is not None:
+            self.kill_marker.touch()
+            while True:
+                time.sleep(0.01)
+        due = distributed.rank() == self.kill_rank and step.step == self.kill_step
         if due and self.kill_marker is not None and not self.kill_marker.exists():
             self.kill_marker.touch()
             os.kill(os.getpid(), self.kill_signal)
+
+
+def listening_addresses(process: int) -> list[str]:
+    """IP addresses at which a process (Linux) accepts connections; any address at all is ``0.0.0.0``."""
+    sockets = set[str]()
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        try:
+            target = str(descriptor.readlink())
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        if target.startswith("socket:["):
+            sockets.add(target[8:-1])
+    found = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in sockets:
+                packed = bytes.fromhex(fields[1].partition(":")[0])
+                found.append(".".join(map(str, packed[::-1])) if table == "tcp" else f"[{packed.hex()}]")
+    return found
 
 
 TOY_TRAIN = TrainConfig(
@@ -158,10 +196,50 @@ def losses(folder: Path) -> list[float]:
     return [row["train/loss"] for row in rows]
 
 
-def run_worker(spec: TrainSpec, folder: Path, *prefix: str) -> subprocess.CompletedProcess[str]:
+def run_worker(
+    spec: TrainSpec, folder: Path, *prefix: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Runs ``python [prefix] -m vidrep_pipelines.training.worker`` on ``spec`` in a new process."""
     path = folder / "spec.json"
     path.write_text(spec.model_dump_json())
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *prefix, "-m", "vidrep_pipelines.training.worker", str(path)]
+    environment = {**_environment(), **variables}
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+_LAUNCHER = """
+import logging
+import sys
+import time
+from pathlib import Path
+from vidrep_pipelines.training.config import TrainSpec
+from vidrep_pipelines.training.launch import launch
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    launch(TrainSpec.model_validate_json(Path(sys.argv[1]).read_text()))
+"""
+
+
+@contextmanager
+def launched(spec: TrainSpec, folder: Path, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    """Launches ``spec`` in a new process, which leads a process group of its own as in a terminal."""
+    (folder / "spec.json").write_text(spec.model_dump_json())
+    (folder / "launcher.py").write_text(_LAUNCHER)
+    launcher = subprocess.Popen(
+        [sys.executable, str(folder / "launcher.py"), str(folder / "spec.json")],
+        env={**_environment(), **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield launcher
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(launcher.pid, signal.SIGKILL)
+        launcher.communicate()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}

@@ -1,29 +1,24 @@
 """Parameters of the data stages: where videos come from and which clips are kept."""
 
-from pathlib import Path
-from typing import Annotated
+from pydantic import Field
 
-from pydantic import BeforeValidator, Field
-
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserLocation, UserPath
 from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
-
-Location = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, Path) else value)]
-"""A local path, or an address such as ``s3://bucket/folder``."""
 
 
 class IngestConfig(FrozenConfig):
     """Where the raw videos are (``params:ingest``)."""
 
-    root: Location | None = None
+    root: UserLocation | None = None
     """Folder of videos, flat or in class folders of any nesting: a local path, or the address of a store that
     fsspec knows (``s3://bucket/folder``; extra ``remote``). None: the sample world is used."""
 
     suffixes: tuple[str, ...] = tuple(sorted(VIDEO_SUFFIXES))
     """File endings that count as video, in lower case."""
 
-    annotations: Path | None = None
-    """Kinetics' official CSV (label, youtube_id, ...): gives classes to the clips of a flat folder."""
+    annotations: UserPath | None = None
+    """Kinetics' official CSV (label, youtube_id, ...): gives classes to the clips of a flat folder. Lists of
+    names and labels (Kinetics-600's .txt), ActivityNet's JSON and test lists without labels are read, too."""
 
     split: str | None = None
     """With ``annotations``: keep only the rows of this split, for example ``train``."""
@@ -32,15 +27,16 @@ class IngestConfig(FrozenConfig):
 class KineticsConfig(FrozenConfig):
     """Kinetics as it is published (``params:kinetics``): archives of clips, and tables of their classes."""
 
-    archives: Path
+    archives: UserPath
     """The archives as downloaded: their folder, or a text file that names one archive per line (a path, or
     the address it was fetched from; the archive itself lies beside the text file)."""
 
-    clips: Path
+    clips: UserPath
     """Folder to unpack to, one folder for each archive."""
 
-    annotations: Path
-    """The official CSV: label, youtube_id, time_start, time_end, split, is_cc."""
+    annotations: UserPath
+    """The official CSV: label, youtube_id, time_start, time_end, split, is_cc; or another form of it, see
+    ``ingest.annotations``."""
 
     split: str | None = None
     """Keep only the rows of this split, for example ``train``."""
@@ -64,7 +60,7 @@ class LabelFilterConfig(FrozenConfig):
     exclude_classes: tuple[str, ...] = ()
     """Drop these classes."""
 
-    label_list: Path | None = None
+    label_list: UserPath | None = None
     """An official ``label_full_1.0.pickle``, or the folder of one: keep only the clips that it names."""
 
 

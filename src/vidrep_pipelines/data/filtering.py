@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.suggestions import warn_of_absent
+from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.config import LabelFilterConfig
 from vidrep_pipelines.data.labels import LabelledClip, class_ids
 from vidrep_pipelines.data.table import (
@@ -83,6 +85,8 @@ def filter_clips(
     counts = _Counts()
     for batch in checked_order(table.batches(), "resized index"):
         counts.add(batch, rules.reasons(batch))
+    warn_of_absent("label_filter.include_classes", config.include_classes, counts.listed_classes)
+    warn_of_absent("label_filter.exclude_classes", config.exclude_classes, counts.listed_classes)
     if not counts.frames:
         raise InputError(
             f"label_filter kept none of {counts.listed} videos. Most frequent reasons: "
@@ -123,13 +127,13 @@ class _Rules:
         )
         if config.drop_truncated:
             yield pc.equal(rows["verdict"], "truncated"), _text("truncated")
-        names = rows["class_name"].cast(pa.large_string())
+        names = _composed(rows["class_name"].cast(pa.large_string()))
         if config.include_classes:
             yield pc.invert(_among(names, config.include_classes)), _text("class not included")
         if config.exclude_classes:
             yield _among(names, config.exclude_classes), _text("class excluded")
         if self.named is not None:
-            ids = rows["id"].cast(pa.large_string())
+            ids = _composed(rows["id"].cast(pa.large_string()))
             keys = joined_text(names, "/", pc.replace_substring_regex(ids, "^(?s:.*)/", ""))
             known = pc.or_(pc.is_in(keys, value_set=self.named), pc.is_in(ids, value_set=self.named))
             yield pc.invert(known), _text("not in the label list")
@@ -144,11 +148,13 @@ class _Counts:
     reasons: Counter[str] = field(default_factory=Counter)
     classes: Counter[str] = field(default_factory=Counter)
     frames: Counter[int] = field(default_factory=Counter)
+    listed_classes: set[str] = field(default_factory=set)
 
     def add(self, rows: pa.RecordBatch, reasons: pa.Array) -> None:
         """Counts a batch, given the reason per row."""
         kept = rows.filter(reasons.is_null())
         self.listed += len(rows)
+        self.listed_classes.update(name for name in pc.unique(rows["class_name"]).to_pylist() if name)
         self.truncated += int(pc.sum(pc.equal(kept["verdict"], "truncated")).as_py() or 0)
         self.reasons.update(_value_counts(reasons.drop_null()))
         self.classes.update(_value_counts(kept["class_name"]))
@@ -200,7 +206,7 @@ def _named_clips(label_list: Iterable[LabelledClip]) -> pa.Array:
     ``class/clip`` serves lists of other preparations: what comes before differs between them. The path below
     the data folder equals the id in lists that this project wrote, also where folders are flat or nested.
     """
-    paths = [PurePosixPath(clip.path) for clip in label_list]
+    paths = [PurePosixPath(composed(clip.path)) for clip in label_list]
     below_data_folder = {
         str(PurePosixPath(*path.parts[1:]).with_suffix("")) for path in paths if path.parts[1:]
     }
@@ -209,7 +215,14 @@ def _named_clips(label_list: Iterable[LabelledClip]) -> pa.Array:
 
 
 def _among(names: pa.Array, chosen: Iterable[str]) -> pa.Array:
-    return pc.is_in(names, value_set=pa.array(list(chosen), pa.large_string()))
+    return pc.is_in(names, value_set=pa.array([composed(name) for name in chosen], pa.large_string()))
+
+
+def _composed(names: pa.Array) -> pa.Array:
+    """See ``text.composed``. Arrow's ``utf8_normalize`` leaves letters and their accents apart."""
+    foreign = pc.fill_null(pc.invert(pc.string_is_ascii(names)), False)
+    spelled = [composed(name) for name in names.filter(foreign).to_pylist()]
+    return pc.replace_with_mask(names, foreign, pa.array(spelled, names.type))
 
 
 def _text(reason: str) -> pa.Scalar:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserLocation
 from vidrep_pipelines.fanout.shard import Shard
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", re.IGNORECASE)
@@ -22,7 +22,7 @@ class FanOutConfig(FrozenConfig):
     """Worker processes; none means one per processor that this process may use. A Dask cluster that was
     started elsewhere has its own number."""
 
-    scheduler: str | None = None
+    scheduler: UserLocation | None = None
     """The Dask scheduler: an address such as ``tcp://10.0.0.1:8786`` or the path of a scheduler file. None
     starts a cluster of ``workers`` processes on this machine."""
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.journal import JournalWriter
 from vidrep_pipelines.fanout.settlement import Settlement, pack_all, pickled
-from vidrep_pipelines.fanout.slot import Slot, Task
+from vidrep_pipelines.fanout.slot import LOOK_SECONDS, Slot, Task
 from vidrep_pipelines.fanout.worker import Recipe, Status
 
 
@@ -59,8 +59,18 @@ def _work(
             slot.start(task.packed)
         if not busy:
             return
-        slot = finished.get()
+        slot = _next(finished, busy)
         status = settlement.settle(busy.pop(slot), slot.outcome())
         idle.append(slot)
         if status is not None:
             yield status
+
+
+def _next(finished: "SimpleQueue[Slot]", busy: dict[Slot, Task]) -> Slot:
+    """The slot whose task ended next; makes those whose pool has broken say so."""
+    while True:
+        try:
+            return finished.get(timeout=LOOK_SECONDS)
+        except Empty:
+            for slot in busy:
+                slot.ended(0)

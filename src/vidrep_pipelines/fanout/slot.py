@@ -3,8 +3,9 @@
 import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,9 @@ from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.memory import MemoryWatch
 from vidrep_pipelines.fanout.worker import Status, describe, prepare_process, run_task
+
+LOOK_SECONDS = 0.5
+"""How often one looks whether a task can still end by itself."""
 
 End = Literal["ok", "failed", "error", "fatal", "late", "died", "memory", "crowded", "not started"]
 
@@ -88,20 +92,37 @@ class Slot:
             self._watch.exceeded = False
         self._tasks_of_process += 1
         limit = self._config.deadline_seconds
-        self._future = self._pool.schedule(run_task, args=(self._recipe, packed), timeout=limit)
+        try:
+            self._future = self._pool.schedule(run_task, args=(self._recipe, packed), timeout=limit)
+        except RuntimeError:  # the process died before it was given anything
+            self._future = Future()
+            self._future.set_exception(BrokenProcessPool())
         if self._on_finish is not None:
             on_finish = self._on_finish
             self._future.add_done_callback(lambda _: on_finish(self))
 
     def outcome(self) -> Outcome:
         """How the task ended; waits for it. A process that may be harmed does not get another task."""
-        error = self._future.exception()
-        outcome = self._outcome(error)
+        while not self.ended(LOOK_SECONDS):
+            pass
+        outcome = self._outcome(self._future.exception())
         if outcome.end in ("died", "memory", "crowded", "not started"):
             self.stop()
         elif outcome.end == "late":  # killed already, and replaced with the next task
             self._tasks_of_process = 0
         return outcome
+
+    def ended(self, seconds: float) -> bool:
+        """Whether the task has ended, in whatever way; waits at most so long for it.
+
+        A pool whose process dies before the pool has seen its task never ends that task: it is ended here.
+        """
+        wait([self._future], seconds)
+        broken = self._pool is not None and not self._pool.active
+        if broken and not wait([self._future], LOOK_SECONDS).done:
+            with suppress(InvalidStateError):
+                self._future.set_exception(BrokenProcessPool())
+        return self._future.done()
 
     def stop(self) -> None:
         """Kills the process; the next task starts a new one."""

@@ -4,25 +4,22 @@ Imported first thing in every worker process, so it imports nothing heavy: numer
 of threads from the environment when they load, which has to be set before.
 """
 
-import fcntl
 import functools
 import math
 import os
 import pickle
 import secrets
-import signal
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import connection, parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
 from vidrep_pipelines.common.atomic import publish_file
 from vidrep_pipelines.common.errors import VidrepError
+from vidrep_pipelines.common.lifeline import die_with_parent
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.errors import DiskFullError, FanOutError, is_disk_full
 from vidrep_pipelines.fanout.job import Item, ItemFunction, Job, Scalar
@@ -131,26 +128,9 @@ def prepare_process(announce: Connection | None = None) -> None:
     """
     for name in _THREAD_VARIABLES:
         os.environ[name] = "1"
-    _die_with_parent()
+    die_with_parent()
     if announce is not None:
         announce.send(os.getpid())
-
-
-def _die_with_parent() -> None:
-    """A killed driver closes its end of this pipe; then nobody waits for this process any more."""
-    parent = parent_process()
-    if parent is None:
-        return
-    if hasattr(fcntl, "F_SETSIG"):  # Linux: the kernel does it, also when an item never frees the interpreter
-        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
-        fcntl.fcntl(parent.sentinel, fcntl.F_SETSIG, signal.SIGKILL)
-        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, os.O_ASYNC)
-    threading.Thread(target=_watch, args=(parent.sentinel,), daemon=True).start()
-
-
-def _watch(sentinel: int) -> None:
-    connection.wait([sentinel])
-    os._exit(1)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,33 +1,35 @@
 """Parameters that belong to the pipelines themselves: where training writes and where runs are tracked."""
 
-from pathlib import Path
+from pydantic import ConfigDict, Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 
 class FoldersConfig(FrozenConfig):
     """Where training writes (``params:folders``)."""
 
-    models: Path
+    models: UserPath
     """Parent of the run folders: training states, logs."""
 
-    reporting: Path
+    reporting: UserPath
     """Parent of the pictures that training draws at checkpoints."""
 
 
 class TrackingConfig(FrozenConfig):
     """The MLflow server and experiment (``params:tracking``)."""
 
+    model_config = ConfigDict(hide_input_in_errors=True)  # an address may hold a password
+
     enabled: bool = True
     """False: no MLflow run is opened; logs and pictures are written to ``data`` all the same."""
 
-    uri: str = "sqlite:///data/mlflow.db"
+    uri: str = Field("sqlite:///data/mlflow.db", repr=False)
     """Tracking server or database."""
 
-    experiment: str = "vidrep"
+    experiment: str = Field("vidrep", min_length=1, max_length=500)
     """Experiment that runs are filed under; created when it does not exist."""
 
-    artifacts: Path | None = None
+    artifacts: UserPath | None = None
     """Folder for pictures of a newly created experiment. None: the server's own default."""
 
     run_id: str | None = None

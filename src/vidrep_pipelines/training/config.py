@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 
@@ -145,7 +145,9 @@ class LaunchConfig(FrozenConfig):
 class TrackingTarget(FrozenConfig):
     """The MLflow run that receives the curves."""
 
-    uri: str
+    model_config = ConfigDict(hide_input_in_errors=True)  # an address may hold a password
+
+    uri: str = Field(repr=False)
     """Tracking server or database, for example ``sqlite:///data/mlflow.db``."""
 
     run_id: str

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training.config import LaunchConfig
+from vidrep_pipelines.training.place import Place
 
 
 def rank() -> int:
@@ -70,8 +71,12 @@ def from_main(value: Any) -> Any:
     return gather_objects(value)[0]
 
 
-def choose_device(launch: LaunchConfig) -> torch.device:
+def choose_device(launch: LaunchConfig, local_rank: int = 0) -> torch.device:
     """The device of this process.
+
+    Args:
+        launch: The kind of device that is wanted.
+        local_rank: Number of this process among those of this machine.
 
     Raises:
         ConfigurationError: CUDA was asked for and is missing, or has fewer devices than processes.
@@ -83,7 +88,6 @@ def choose_device(launch: LaunchConfig) -> torch.device:
         raise ConfigurationError(
             "launch.device is cuda, but torch finds no CUDA device. Set it to auto or cpu."
         )
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if local_rank >= torch.cuda.device_count():
         raise ConfigurationError(
             "launch.processes asks for more processes than there are CUDA devices "
@@ -103,23 +107,27 @@ def device_of_item(device: str, number: int) -> str:
 
 
 @contextmanager
-def process_group(device: torch.device) -> Iterator[None]:
-    """Joins the processes that a launcher announces in the environment; a lone process joins nothing."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
+def process_group(device: torch.device, place: Place) -> Iterator[None]:
+    """Joins the other processes of the run; a lone process joins nothing."""
+    if place.world_size == 1 or dist.is_initialized():
         yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
+        init_method=place.meeting_point,
+        rank=place.rank,
+        world_size=place.world_size,
+    )
     yield
     dist.destroy_process_group()  # not after an error: a peer may be gone, and this would wait for it
 
 
 @contextmanager
-def arithmetic_threads(launch: LaunchConfig) -> Iterator[None]:
+def arithmetic_threads(launch: LaunchConfig, local_processes: int = 1) -> Iterator[None]:
     """Sets torch's threads to this process's share of the cores, and back afterwards."""
     before = torch.get_num_threads()
-    local_processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     threads = launch.threads_per_process
     if threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

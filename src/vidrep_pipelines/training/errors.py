@@ -8,11 +8,15 @@ class NonFiniteLossError(VidrepError):
 
 
 class TrainingInterrupted(VidrepError):  # noqa: N818 - nothing went wrong: somebody asked for it
-    """The run was asked to stop (SIGTERM, SIGUSR1); it saved a checkpoint first."""
+    """The run was asked to stop (Ctrl-C, SIGTERM, SIGUSR1); it saved a checkpoint first."""
 
 
 class LauncherLostError(VidrepError):
     """The process that started this training process is gone, so nobody waits for the result."""
+
+
+class LoaderWorkerLostError(VidrepError):
+    """A process that reads data for the training process died."""
 
 
 class CheckpointWriteError(VidrepError):

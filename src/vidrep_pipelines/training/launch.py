@@ -3,30 +3,22 @@
 import logging
 import os
 import shutil
-import signal
 import tempfile
-import threading
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
-from torch.distributed.elastic.multiprocessing.api import SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig as ElasticConfig
-from torch.distributed.launcher.api import elastic_launch
-
-from vidrep_pipelines.common.errors import VidrepError
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.training.checkpoint import checkpoint_path
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.errors import TrainingFailedError, TrainingInterrupted
+from vidrep_pipelines.training.failure import Failure
+from vidrep_pipelines.training.interruption import Interruption, interrupted
 from vidrep_pipelines.training.loop import run_training
+from vidrep_pipelines.training.processes import Death, LocalProcesses
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
 from vidrep_pipelines.training.task import load_task
-from vidrep_pipelines.training.worker import Failure, run_rank
+from vidrep_pipelines.training.worker import FAILURE_FILE, RESULT_FILE
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _log = logging.getLogger(__name__)
 
 
@@ -37,10 +29,12 @@ def launch(spec: TrainSpec) -> TrainResult:
     them, waits, and restarts them from the last checkpoint when one dies.
 
     Raises:
-        TrainingInterrupted: SIGTERM; a checkpoint is saved.
+        TrainingInterrupted: Ctrl-C, SIGTERM or SIGUSR1; a checkpoint is saved.
         TrainingFailedError: Processes died more often in a row than ``launch.retries`` permits.
+        ConfigurationError: Another launcher started this process several times.
         VidrepError: What any training process raised.
     """
+    _refuse_copies()
     if spec.launch.processes == 1:
         return run_training(spec)
     directory, record = RunDirectory(spec.run_directory), RunRecord.of(spec, load_task(spec))
@@ -54,11 +48,26 @@ def launch(spec: TrainSpec) -> TrainResult:
     return result.model_copy(update={"resumed_from": start, "status": "resumed" if start else "trained"})
 
 
+def _refuse_copies() -> None:
+    """Copies of one pipeline would do the same work side by side and wait for each other's locks."""
+    copies = os.environ.get("WORLD_SIZE", "1")
+    if "TORCHELASTIC_RUN_ID" in os.environ and copies != "1":
+        raise ConfigurationError(
+            f"torchrun started this pipeline {copies} times. Start it once and set launch.processes to the "
+            "number of devices, or let torchrun start vidrep_pipelines.training.worker (docs/scale.md)."
+        )
+
+
 def _with_retries(spec: TrainSpec, directory: RunDirectory, record: RunRecord) -> TrainResult:
     attempts_left, reached = spec.launch.retries, -1
     while True:
         try:
             return _launch_once(spec)
+        except _StoppedError as stop:
+            step = directory.latest_step(record)
+            if step == 0:
+                raise TrainingInterrupted(f"Training was stopped by {stop}; nothing was saved yet.") from None
+            raise interrupted(str(stop), step, checkpoint_path(directory.checkpoints, step)) from None
         except _ProcessDiedError as death:
             step = directory.latest_step(record)
             attempts_left = spec.launch.retries if step > reached >= 0 else attempts_left
@@ -86,94 +95,45 @@ class _ProcessDiedError(Exception):
         self.traces = traces
 
 
+class _StoppedError(Exception):
+    """This process was asked to stop, by the signal that the text names, and the others did."""
+
+
 def _launch_once(spec: TrainSpec) -> TrainResult:
-    """Starts all processes once.
+    """Starts all processes once, and waits for their result."""
+    folder = Path(tempfile.mkdtemp(prefix="vidrep-training-"))
+    try:
+        with Interruption() as interruption, LocalProcesses(spec, folder) as processes:
+            death = processes.wait(lambda: interruption.requested)
+        if death is not None:
+            raise _reason(death, _failures(folder), interruption.received)
+        return TrainResult.model_validate_json((folder / RESULT_FILE).read_text())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
-    Torch's own restarts stay off: restarted ranks may dial a dead rank's address and wait for ever.
+
+def _failures(folder: Path) -> list[Failure]:
+    """What the processes reported, the first one first: the others' may be its consequences."""
+    reports = [
+        Failure.model_validate_json(path.read_text()) for path in folder.glob(FAILURE_FILE.format("*"))
+    ]
+    return sorted(reports, key=lambda report: report.at)
+
+
+def _reason(death: Death, failures: list[Failure], stopped_by: str) -> Exception:
+    """The first final report; if there is none, a process was killed or lost another one.
+
+    Args:
+        death: The first process that died.
+        failures: All reports in the order of their time.
+        stopped_by: The signal by which this process was asked to stop the others, if it was.
     """
-    failures = Path(tempfile.mkdtemp(prefix="vidrep-training-"))
-    config = ElasticConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=spec.launch.processes,
-        run_id=uuid.uuid4().hex,
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        start_method="spawn",
-        max_restarts=0,
-    )
-    try:
-        with _quiet_launcher(), _restored_handlers():
-            results = elastic_launch(config, run_rank)(spec.model_dump_json(), os.getpid(), str(failures))
-        result: TrainResult = results[0]
-        return result
-    except ChildFailedError as error:
-        raise _reason(error, failures) from None
-    except SignalException as error:
-        if error.sigval == signal.SIGINT:
-            raise KeyboardInterrupt from None
-        raise TrainingInterrupted(
-            f"Training was stopped by {signal.Signals(error.sigval).name}. The same command continues "
-            f"from the last checkpoint in {spec.run_directory}."
-        ) from None
-    finally:
-        shutil.rmtree(failures, ignore_errors=True)
-
-
-def _reason(error: ChildFailedError, folder: Path) -> Exception:
-    """What the processes reported; if none reported anything final, one of them was killed."""
-    reports = [Failure.model_validate_json(path.read_text()) for path in sorted(folder.glob("rank-*.json"))]
-    for report in reports:
-        if not report.worth_retrying:
-            return _as_exception(report)
-    rank, failure = error.get_first_failure()
-    how = (
-        f"was killed by {failure.signal_name()}"
-        if failure.exitcode < 0
-        else f"ended with code {failure.exitcode}"
-    )
-    if failure.exitcode >= 0 and reports:
-        how += f" ({reports[0].error.partition(':')[2]}: {reports[0].message.splitlines()[0]})"
-    return _ProcessDiedError(
-        f"Training process {rank} {how}.", "".join(f"\n{report.trace}" for report in reports)
-    )
-
-
-def _as_exception(report: Failure) -> Exception:
-    """Our own errors come back as they were; anything else is a fault in code, shown with its traceback."""
-    module, _, name = report.error.partition(":")
-    error_class = (
-        getattr(import_module(module), name, None) if module.startswith("vidrep_pipelines") else None
-    )
-    if isinstance(error_class, type) and issubclass(error_class, VidrepError):
-        return error_class(report.message)
-    return TrainingFailedError(f"A training process failed:\n{report.trace}")
-
-
-@contextmanager
-def _quiet_launcher() -> Iterator[None]:
-    """Torch's launcher reports every death at length; we report it ourselves, in one line."""
-    reports, events = (
-        logging.getLogger("torch.distributed.elastic"),
-        logging.getLogger("torchelastic-events-null"),
-    )
-    before = reports.level, events.propagate
-    reports.setLevel(logging.CRITICAL)
-    events.propagate = False
-    try:
-        yield
-    finally:
-        reports.setLevel(before[0])
-        events.propagate = before[1]
-
-
-@contextmanager
-def _restored_handlers() -> Iterator[None]:
-    """Torch's launcher installs signal handlers and leaves them behind."""
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    former = {number: signal.getsignal(number) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in former.items() if in_main_thread else ():
-            signal.signal(number, handler)
+    final = next((report.as_exception() for report in failures if not report.worth_retrying), None)
+    if stopped_by and (final is None or isinstance(final, TrainingInterrupted)):
+        return _StoppedError(stopped_by)
+    if final is not None:
+        return final
+    if death.exit_code < 0 or not failures:
+        return _ProcessDiedError(f"{death}.")
+    first = failures[0]
+    return _ProcessDiedError(f"Training process {first.rank} failed ({first.summary()}).", f"\n{first.trace}")

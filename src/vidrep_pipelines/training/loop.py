@@ -1,15 +1,13 @@
 """The one training loop, for every system."""
 
 import logging
-import platform
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch.utils.data import DataLoader
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.progress import Progress
@@ -22,12 +20,13 @@ from vidrep_pipelines.training.checkpoint import (
     save_checkpoint,
 )
 from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.inspection import evaluation_mode, own_random_state, whole_model
-from vidrep_pipelines.training.interruption import Interruption, ignore_stop_signals
+from vidrep_pipelines.training.interruption import Interruption, interrupted
+from vidrep_pipelines.training.loading import loaded_batches
 from vidrep_pipelines.training.meters import SpeedMeter, peak_memory_gibibytes
 from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
 from vidrep_pipelines.training.parts import build_parts
+from vidrep_pipelines.training.place import ALONE, Place
 from vidrep_pipelines.training.probe import Probing
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
@@ -40,11 +39,12 @@ _LEAST_STEPS_BETWEEN_CHECKPOINTS = 100
 _log = logging.getLogger(__name__)
 
 
-def run_training(spec: TrainSpec, launcher_pid: int | None = None) -> TrainResult:
+def run_training(spec: TrainSpec, place: Place = ALONE, launcher_pid: int | None = None) -> TrainResult:
     """Trains in this process, which may be one of several that a launcher started.
 
     Args:
         spec: What to train.
+        place: Which of the processes this one is.
         launcher_pid: Stop when this is no longer the parent process.
 
     Returns:
@@ -54,11 +54,11 @@ def run_training(spec: TrainSpec, launcher_pid: int | None = None) -> TrainResul
         VidrepError: A parameter, a file or the data is at fault; see the subclasses.
     """
     task = load_task(spec)
-    device = distributed.choose_device(spec.launch)
+    device = distributed.choose_device(spec.launch, place.local_rank)
     directory, record = RunDirectory(spec.run_directory), RunRecord.of(spec, task)
     with ExitStack() as stack:
-        stack.enter_context(distributed.arithmetic_threads(spec.launch))
-        stack.enter_context(distributed.process_group(device))
+        stack.enter_context(distributed.arithmetic_threads(spec.launch, place.local_world_size))
+        stack.enter_context(distributed.process_group(device, place))
         stack.enter_context(own_random_state(device))
         stack.enter_context(directory.locked() if distributed.is_main() else nullcontext())
         finished = _prepare(spec, directory, record) if distributed.is_main() else None
@@ -119,10 +119,8 @@ class _TrainingRun:
 
     def _train(self, interruption: Interruption, sinks: list[MetricSink]) -> None:
         train, steps = self._spec.train, self._schedule.steps
-        # Closing ends the data-loader's workers also when an exception, which would keep them alive, passes:
-        # they ignore SIGTERM, so that the interpreter would wait for them for ever at its exit.
-        with closing(self._batches()) as loaded, self._progress() as progress:
-            batches = self._speed.timed(loaded)
+        with self._batches() as loaded, self._progress() as progress:
+            batches = self._speed.timed(self._counted(loaded))
             self._speed.read()
             for step in range(self._start, steps):
                 interruption.check_launcher()
@@ -136,24 +134,18 @@ class _TrainingRun:
                 if last or outcome.stop or done % self._checkpoint_interval() == 0:
                     path = self._save(done)
                     if outcome.stop and not last:
-                        raise _interrupted(interruption, done, path)
+                        raise interrupted(interruption.received or "a signal to another process", done, path)
                     self._make_pictures(done, sinks)
 
-    def _batches(self) -> Generator[Mapping[str, Any], None, None]:
+    def _batches(self) -> AbstractContextManager[Iterator[Mapping[str, Any]]]:
         """This process's micro-batches from the first remaining update to the last one."""
-        launch = self._spec.launch
         sampler = RankBatches(self._order, self._plan, distributed.rank(), self._start, self._schedule.steps)
-        loader: DataLoader[Any] = DataLoader(
-            self._dataset,
-            batch_sampler=sampler,
-            num_workers=launch.loader_workers,
-            prefetch_factor=launch.prefetch_factor if launch.loader_workers else None,
-            multiprocessing_context=_loader_start_method() if launch.loader_workers else None,
-            worker_init_fn=ignore_stop_signals,
-            pin_memory=self._parts.device.type == "cuda",
-            generator=torch.Generator().manual_seed(seed_for("loader", self._spec.train.seed)),
-        )
-        for batch in loader:
+        seed, pin = seed_for("loader", self._spec.train.seed), self._parts.device.type == "cuda"
+        return loaded_batches(self._dataset, sampler, self._spec.launch, seed, pin=pin)
+
+    def _counted(self, batches: Iterator[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Passes ``batches`` on and counts the items that others had to stand in for."""
+        for batch in batches:
             self._replaced += int(torch.as_tensor(batch.get("replaced", 0)).sum())
             yield batch
 
@@ -247,16 +239,3 @@ class _TrainingRun:
             checkpoint=checkpoint_path(self._directory.checkpoints, self._schedule.steps),
             log=self._directory.log,
         )
-
-
-def _interrupted(interruption: Interruption, step: int, path: Path) -> TrainingInterrupted:
-    cause = interruption.received or "a signal to another process"
-    return TrainingInterrupted(
-        f"Training was stopped by {cause} after update {step}; {path} is saved. "
-        "The same command continues from it."
-    )
-
-
-def _loader_start_method() -> str | None:
-    """Forked workers start at once. A spawned training process would otherwise spawn its workers, too."""
-    return "fork" if platform.system() == "Linux" else None

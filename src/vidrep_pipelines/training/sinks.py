@@ -2,22 +2,27 @@
 
 import json
 import logging
-import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
 
 from vidrep_pipelines.common.atomic import atomic_file
-from vidrep_pipelines.common.uri import without_credentials
+from vidrep_pipelines.common.tracking_server import be_impatient, require_answer, safe_name, send_all
+from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.training.config import TrackingTarget
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
 
 Row = Mapping[str, float]
 """One row of the log: ``step``, ``epoch``, ``time`` (Unix seconds) and metrics named ``group/name``."""
 
 _SECONDS_BETWEEN_SENDS = 5.0
+_METRICS_PER_CALL = 1000  # the protocol's limit
 _NOT_METRICS = {"step", "time"}
 _log = logging.getLogger(__name__)
 
@@ -77,7 +82,7 @@ class MlflowSink:
 
     def __init__(self, target: TrackingTarget, history: Sequence[Row] = ()) -> None:
         self._target, self._rows = target, list[Row](history)
-        self._client: Any = None
+        self._client: MlflowClient | None = None
         self._failed, self._sent = False, time.monotonic()
 
     def log(self, row: Row) -> None:
@@ -89,7 +94,9 @@ class MlflowSink:
     def log_files(self, files: Sequence[Path]) -> None:
         """Uploads the files as artifacts."""
         for file in files:
-            self._try("log_artifact", str(file), "pictures")
+            self._try(
+                lambda client, file=file: client.log_artifact(self._target.run_id, str(file), "pictures")
+            )
 
     def close(self) -> None:
         """Sends the kept rows."""
@@ -98,38 +105,54 @@ class MlflowSink:
     def _send(self) -> None:
         rows, self._rows, self._sent = self._rows, [], time.monotonic()
         if rows and not self._failed:
-            metrics = [metric for row in rows for metric in _mlflow_metrics(row)]
-            for start in range(0, len(metrics), 1000):  # the protocol's limit
-                self._try("log_batch", metrics[start : start + 1000])
+            self._try(lambda client: self._send_metrics(client, rows))
 
-    def _try(self, method: str, *arguments: Any) -> None:
+    def _upload(self, client: "MlflowClient", files: Sequence[Path]) -> None:
+        for file in files:
+            client.log_artifact(self._target.run_id, str(file), "pictures")
+
+    def _send_metrics(self, client: "MlflowClient", rows: Sequence[Row]) -> None:
+        def send(batch: Sequence["Metric"]) -> None:
+            client.log_batch(self._target.run_id, batch)
+
+        metrics = [metric for row in rows for metric in _mlflow_metrics(row)]
+        refused = send_all(send, metrics, _METRICS_PER_CALL)
+        if refused and len(refused) == len(metrics):  # the run was deleted, perhaps
+            raise ConnectionError(refused[0])
+        for reason in refused:
+            _log.warning("MLflow refused a part: %s", without_secrets_of(self._target.uri, reason))
+
+    def _try(self, action: Callable[["MlflowClient"], None]) -> None:
         if self._failed:
             return
         try:
-            getattr(self._connected(), method)(self._target.run_id, *arguments)
+            action(self._connected())
         except Exception as error:  # whatever it is, it must not stop training
             self._failed = True
             _log.warning(
                 "MLflow at %s failed (%s); curves go on in the log file only.",
                 without_credentials(self._target.uri),
-                error,
+                without_secrets_of(self._target.uri, str(error)),
             )
 
-    def _connected(self) -> Any:
+    def _connected(self) -> "MlflowClient":
         if self._client is None:
-            os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+            be_impatient()
+            require_answer(self._target.uri)
             from mlflow import MlflowClient  # noqa: PLC0415 - takes seconds, and only some runs want it
 
             self._client = MlflowClient(tracking_uri=self._target.uri)
         return self._client
 
 
-def _mlflow_metrics(row: Row) -> list[Any]:
+def _mlflow_metrics(row: Row) -> list["Metric"]:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     milliseconds, step = int(row["time"] * 1000), int(row["step"])
     return [
-        Metric(name, value, milliseconds, step) for name, value in row.items() if name not in _NOT_METRICS
+        Metric(safe_name(name), value, milliseconds, step)
+        for name, value in row.items()
+        if name not in _NOT_METRICS
     ]
 
 

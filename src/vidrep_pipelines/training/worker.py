@@ -13,7 +13,6 @@ import logging
 import multiprocessing
 import os
 import time
-import traceback
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,10 +21,12 @@ from pydantic import ValidationError
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
+from vidrep_pipelines.common.lifeline import die_with_parent
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.errors import LauncherLostError, TrainingInterrupted
+from vidrep_pipelines.training.failure import Failure
 from vidrep_pipelines.training.loop import run_training
-from vidrep_pipelines.training.result import TrainResult
+from vidrep_pipelines.training.place import ALONE, Place
 
 INTERRUPTED_EXIT_CODE = 143
 """128 + SIGTERM, what a shell reports for a process that ended by SIGTERM."""
@@ -34,40 +35,41 @@ _SECONDS_FOR_THE_FIRST_DEATH = 0.5
 """A process that ends because another one died lets the launcher see that one first."""
 
 
-class Failure(FrozenConfig):
-    """Why a training process ended, for the launcher to read."""
+RESULT_FILE = "result.json"
+"""In the launcher's folder: what the main process returned."""
 
-    error: str
-    """``module:Class`` of the exception."""
-
-    message: str
-    """Its text."""
-
-    trace: str
-    """Where it came from."""
-
-    worth_retrying: bool
-    """Whether it looks like the consequence of another process's death."""
+FAILURE_FILE = "failure-{}.json"
+"""In the launcher's folder: why the process of that rank failed."""
 
 
-def run_rank(spec_json: str, launcher_pid: int, failures: str) -> TrainResult:
+def run_rank(spec_json: str, place: Place, folder: str) -> None:
     """Entry point of a process started by :func:`vidrep_pipelines.training.launch.launch`.
 
     Args:
         spec_json: The spec.
-        launcher_pid: The launching process.
-        failures: Folder to report a failure in.
+        place: Which of the processes this one is.
+        folder: Receives the main process's result, or why this process failed.
     """
-    _configure_logging()
+    die_with_parent()
+    place.take()
+    _configure_logging(place)
     try:
-        return run_training(TrainSpec.model_validate_json(spec_json), launcher_pid)
+        result = run_training(TrainSpec.model_validate_json(spec_json), place, os.getppid())
     except (KeyboardInterrupt, LauncherLostError):
         _leave(1)
     except Exception as error:
-        report = _report(error, Path(failures) / f"rank-{os.environ.get('RANK', '0')}.json")
-        if report.worth_retrying:
+        failure = Failure.of(error, place.rank)
+        _write(Path(folder) / FAILURE_FILE.format(place.rank), failure)
+        if failure.worth_retrying:
             time.sleep(_SECONDS_FOR_THE_FIRST_DEATH)
         _leave(INTERRUPTED_EXIT_CODE if isinstance(error, TrainingInterrupted) else 1)
+    if place.rank == 0:
+        _write(Path(folder) / RESULT_FILE, result)
+
+
+def _write(path: Path, report: FrozenConfig) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_text(report.model_dump_json())
 
 
 def _leave(code: int) -> NoReturn:
@@ -81,27 +83,17 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _report(error: Exception, path: Path) -> Failure:
-    failure = Failure(
-        error=f"{type(error).__module__}:{type(error).__qualname__}",
-        message=str(error),
-        trace="".join(traceback.format_exception(error)),
-        # Torch's backends report a lost peer as a plain RuntimeError or a subclass of it.
-        worth_retrying=isinstance(error, RuntimeError | OSError),
-    )
-    with atomic_file(path) as temporary:
-        temporary.write_text(failure.model_dump_json())
-    return failure
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Entry point under ``torchrun``; returns the exit code, 143 after a requested stop."""
     parser = argparse.ArgumentParser(prog="python -m vidrep_pipelines.training.worker", description=__doc__)
     parser.add_argument("spec", type=Path, help="TrainSpec as JSON")
-    _configure_logging()
+    path = parser.parse_args(arguments).spec
     log = logging.getLogger("vidrep_pipelines.training.worker")  # __name__ is "__main__" under torchrun
+    _configure_logging(ALONE)
     try:
-        result = run_training(_read_spec(parser.parse_args(arguments).spec), _launcher_pid())
+        place = Place.from_environment(os.environ)
+        _configure_logging(place)
+        result = run_training(_read_spec(path), place, _launcher_pid())
     except TrainingInterrupted as error:
         log.warning("%s", error)
         return INTERRUPTED_EXIT_CODE
@@ -131,9 +123,9 @@ def _launcher_pid() -> int | None:
     return os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
 
 
-def _configure_logging() -> None:
+def _configure_logging(place: Place) -> None:
     """The main process's messages; the others only warn."""
-    level = logging.INFO if os.environ.get("RANK", "0") == "0" else logging.WARNING
+    level = logging.INFO if place.rank == 0 else logging.WARNING
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("vidrep_pipelines").setLevel(level)
 

@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 
 
 class DavisConfig(FrozenConfig):
     """DAVIS-2017: objects in videos (``params:davis``)."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """Folder `DAVIS` of DAVIS-2017-trainval-480p.zip, with JPEGImages, Annotations and ImageSets. None: a
     miniature of it from the sample world."""
 
@@ -24,20 +24,20 @@ class DavisConfig(FrozenConfig):
     authors did: slightly degraded frames, a boundary tolerance of 9 instead of 8 pixels, and other aspects
     distorted. `native`: the files as they are."""
 
-    prepared: Path = Path("data/03_primary/davis_880x480")
+    prepared: UserPath = Path("data/03_primary/davis_880x480")
     """Where the resized release is written, in DAVIS' own layout."""
 
 
 class JhmdbConfig(FrozenConfig):
     """JHMDB: joints of people (``params:jhmdb``)."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """Folder with Rename_Images (or Frames), joint_positions and splits. None: a miniature of it."""
 
     split: Literal[1, 2, 3] = 1
     """Which of the three published splits; results are reported on the test list of the first."""
 
-    list: Path | None = None
+    list: UserPath | None = None
     """A list of clips with two columns, folder of images and .mat file in either order, as published with
     other evaluations. None: the test clips of `splits/*_test_split<n>.txt`."""
 
@@ -45,10 +45,10 @@ class JhmdbConfig(FrozenConfig):
 class VipConfig(FrozenConfig):
     """VIP: parts of people (``params:vip``)."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """Folder `VIP_Fine` with Images, Annotations/Category_ids and lists. None: a miniature of it."""
 
-    list: Path | None = None
+    list: UserPath | None = None
     """Names of the videos, one in a line (or folder of images and of annotations). None:
     `lists/val_videos.txt`."""
 

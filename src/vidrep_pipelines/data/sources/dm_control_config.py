@@ -1,11 +1,10 @@
 """Parameters of episodes of the DeepMind Control Suite."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 
 class ControlBehavior(FrozenConfig):
@@ -15,7 +14,7 @@ class ControlBehavior(FrozenConfig):
     """``uniform``: independent uniform actions. ``smooth``: random actions that last a few steps.
     ``scripted``: a gait, joints that swing in a fixed rhythm. ``trained``: a policy of states."""
 
-    actor: Path | None = None
+    actor: UserPath | None = None
     """A trained policy's ``.safetensors`` file, see ``dm_control_actor``. None: the one that the pipeline
     trains by ``training``."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 
+from vidrep_pipelines.common.foreign_file import disguise_in
 from vidrep_pipelines.data.video.container_formats import OPENING_OPTIONS, list_kind
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.film_stream import film_stream
@@ -56,7 +57,7 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
                 source = opening.enter_context(stored.open())
             container = opening.enter_context(av.open(source, options=dict(OPENING_OPTIONS)))
         except _OPEN_ERRORS as error:
-            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}. {_REMEDY}") from error
+            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}") from error
         stream = film_stream(container)
         if stream is None:
             raise UnreadableVideoError(
@@ -95,17 +96,22 @@ def _reason(stored: StoredVideo, error: Exception) -> str:
         with stored.open() as file:
             head = file.read(_HEADER_BYTES)
     except OSError as refusal:
-        return f"it cannot be opened: {refusal.strerror}"
+        return f"it cannot be opened: {refusal.strerror}. {_REMEDY}"
     if head[4:8] == b"ftyp":
-        return "its MP4 header (moov) is missing or damaged, as after an interrupted download"
+        return f"its MP4 header (moov) is missing or damaged, as after an interrupted download. {_REMEDY}"
+    if disguise := disguise_in(head):
+        return str(disguise)
     if kind := list_kind(head):
-        return f"it is {kind}, which holds no video itself"
+        return f"it is {kind}, which holds no video itself. {_REMEDY}"
     if _is_text(head):
-        return "it is a text file, not a video"
+        return f"it is a text file, not a video. {_REMEDY}"
     if isinstance(error, av.ArgumentError):  # what FFmpeg says about formats that are not on the list
-        return "it is in a format that holds no film, or that is not among the known container formats"
+        trouble = "it is in a format that holds no film, or that is not among the known container formats"
+        return f"{trouble}. {_REMEDY}"
     message = getattr(error, "strerror", None) or error  # without the file name: equal reasons are counted
-    return f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message})"
+    return (
+        f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message}). {_REMEDY}"
+    )
 
 
 def _is_text(head: bytes) -> bool:

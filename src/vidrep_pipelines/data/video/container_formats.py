@@ -47,10 +47,7 @@ _LISTS = (
     (b"<?xml", "an XML text, as playlists are (DASH)"),
     (b"<MPD", "a playlist (DASH)"),
     (b"<ASX", "a playlist (ASX)"),
-    (b"<!DOCTYPE", "a web page (HTML)"),
-    (b"<html", "a web page (HTML)"),
     (b"v=0", "a session description (SDP)"),
-    (b"version https://git-lfs", "a pointer of Git LFS: its content was not fetched"),
 )
 
 

@@ -1,12 +1,11 @@
 """Which encoders are evaluated: one small config per kind."""
 
 from collections.abc import Container, Mapping
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 Triple = tuple[float, float, float]
 PositionRule = Literal["dino", "timm"]
@@ -44,7 +43,7 @@ class OriginalEncoderConfig(_TransformerOptions):
     kind: Literal["original"] = "original"
     """Which kind."""
 
-    path: Path
+    path: UserPath
     """The file: `.pth` or `.safetensors`."""
 
     entry: str | None = None
@@ -70,7 +69,7 @@ class TimmEncoderConfig(_TransformerOptions):
     model: str
     """timm's name, such as `vit_small_patch16_224` or `resnet50`."""
 
-    weights: Path
+    weights: UserPath
     """State dict under timm's names, `.safetensors` or `.pth`; nothing is downloaded."""
 
     entry: str | None = None

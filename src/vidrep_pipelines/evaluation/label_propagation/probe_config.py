@@ -1,10 +1,8 @@
 """When a representation is measured while it is trained, and on what."""
 
-from pathlib import Path
-
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 
 from .config import FrameSize, PropagationConfig
@@ -17,7 +15,7 @@ class ProbeConfig(FrozenConfig):
     every: int | None = Field(None, ge=1)
     """Passes over the data between two measurements; the end is always measured. None: never."""
 
-    davis: Path | None = None
+    davis: UserPath | None = None
     """Folder `DAVIS` of DAVIS-2017 to take sequences of the validation list from. None: clips of the sample
     world that no training sees, rendered in memory."""
 

@@ -1,11 +1,10 @@
 """Parameters of the evaluation of reconstructions."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 PixelRange = Literal["clamped", "rounded", "as_published"]
 
@@ -26,14 +25,14 @@ class ReconstructionEvaluationConfig(FrozenConfig):
     seed: int = 0
     """Of the bootstrap."""
 
-    vgg16: Path | None = None
+    vgg16: UserPath | None = None
     """torchvision's ImageNet weights ``vgg16-397923af.pth``, for LPIPS."""
 
-    perceptual_heads: Path | None = None
+    perceptual_heads: UserPath | None = None
     """The linear layers of LPIPS 0.1 on VGG, ``vgg.pth`` (7 KB), for LPIPS."""
 
-    action_features: Path | None = None
+    action_features: UserPath | None = None
     """TorchScript I3D trained on Kinetics-400, ``i3d_torchscript.pt``, for the Frechet video distance."""
 
-    frame_features: Path | None = None
+    frame_features: UserPath | None = None
     """TorchScript Inception-v3, ``inception-2015-12-05.pt``, for the Frechet distance of single frames."""

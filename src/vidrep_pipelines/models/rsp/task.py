@@ -8,7 +8,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
@@ -49,7 +49,7 @@ class RspTask(FrozenConfig):
     objective: RspObjectiveConfig
     """The loss."""
 
-    initialize_from: Path | None = None
+    initialize_from: UserPath | None = None
     """Weights to start from, a checkpoint in the original layout. None: random initialization."""
 
     seed: int = 0

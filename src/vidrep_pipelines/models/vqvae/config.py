@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
 from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
 
@@ -152,13 +152,13 @@ class VqvaePreset(FrozenConfig):
 class LossFiles(FrozenConfig):
     """Files of networks that losses need; the user supplies them."""
 
-    perceptual_trunk: Path | None = None
+    perceptual_trunk: UserPath | None = None
     """VGG16 of torchvision, ``vgg16-397923af.pth``."""
 
-    perceptual_heads: Path | None = None
+    perceptual_heads: UserPath | None = None
     """LPIPS heads, ``vgg.pth``."""
 
-    action_features: Path | None = None
+    action_features: UserPath | None = None
     """I3D as TorchScript, ``i3d_torchscript.pt``."""
 
     def paths(self) -> dict[str, Path | None]:

@@ -1,11 +1,10 @@
 """Parameters of the episodes that occupancy models are trained on."""
 
-from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
 from vidrep_pipelines.data.sources.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sources.dm_control_config import ControlConfig
@@ -14,7 +13,7 @@ from vidrep_pipelines.data.sources.dm_control_config import ControlConfig
 class DmcConfig(FrozenConfig):
     """Where episodes come from (``params:dmc``): what is set of the first two, else the sample world."""
 
-    replay_buffer: Path | None = None
+    replay_buffer: UserPath | None = None
     """Folder of replay buffers in the layout of V-D4RL, ``.hdf5`` or ``.npz``, at any depth."""
 
     control: ControlConfig | None = None

@@ -1,11 +1,10 @@
 """Parameters of a training run of CARL that are not the model's own."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.carl.config import BackboneOrigin
 from vidrep_pipelines.models.carl.presets import PresetName, Release, camera_ready_name
 
@@ -33,10 +32,10 @@ class CarlRunConfig(FrozenConfig):
     backbone_origin: BackboneOrigin = "byol"
     """What the ResNet starts from. Published: ``byol`` by name, ``supervised`` in the first release."""
 
-    backbone_weights: Path | None = None
+    backbone_weights: UserPath | None = None
     """File of these weights, in torchvision's or timm's layout for ``supervised``."""
 
-    initialize_from: Path | None = None
+    initialize_from: UserPath | None = None
     """A checkpoint of the whole model in the original layout to start from, in place of
     ``backbone_weights``."""
 

@@ -1,9 +1,8 @@
 """Parameters of the training runs of Video Occupancy Models that are not the models' own."""
 
-from pathlib import Path
 from typing import Literal
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.voc.config import TokenizerName
 
 
@@ -14,11 +13,11 @@ class VocTokenizerRunConfig(FrozenConfig):
     """``published``: units of pixels, resizing and the weights of losses as released, slips included, see
     :mod:`vidrep_pipelines.models.voc.tokenizers.presets`; sizes stay. None: the parameters as they are."""
 
-    published: Path | None = None
+    published: UserPath | None = None
     """A finished tokenizer in the published layout. It is used as it is and nothing is trained; its sizes are
     read off the file, units of pixels are those of ``model.pixels``."""
 
-    initialize_from: Path | None = None
+    initialize_from: UserPath | None = None
     """Weights in the published layout (taming-transformers, BEiT v2, MUSIK) to fine-tune, of the sizes in
     ``model``. None: random initialization."""
 
@@ -38,10 +37,10 @@ class VocRunConfig(FrozenConfig):
     """Take vocabulary, grid and codebook dimension from the tokens, in place of the model's. False: the
     parameters must agree with the tokens, or the run stops."""
 
-    initialize_from: Path | None = None
+    initialize_from: UserPath | None = None
     """Weights of the GPT to start from, in the published layout."""
 
-    initialize_reward_from: Path | None = None
+    initialize_reward_from: UserPath | None = None
     """Weights of the reward head to start from, in the published layout."""
 
 
@@ -51,5 +50,5 @@ class VocJointRunConfig(FrozenConfig):
     preset: Literal["published"] | None = None
     """As in :class:`VocTokenizerRunConfig` and :class:`VocRunConfig`, for both."""
 
-    initialize_from: Path | None = None
+    initialize_from: UserPath | None = None
     """Weights of the tokenizer to start from, in the published layout. None: random initialization."""

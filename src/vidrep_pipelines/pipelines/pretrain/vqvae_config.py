@@ -1,10 +1,8 @@
 """Parameters of a training run of VQ-VAE that are not the model's own."""
 
-from pathlib import Path
-
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.vqvae.config import PresetName
 
 
@@ -22,5 +20,5 @@ class VqvaeRunConfig(FrozenConfig):
     """Standardize pixels by the statistics of the frame store's training split, in place of ``data.mean`` and
     ``data.std``."""
 
-    initialize_from: Path | None = None
+    initialize_from: UserPath | None = None
     """A checkpoint in the original layout to start from."""

@@ -1,11 +1,10 @@
 """Where long videos come from and how their frames are stored."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.video.profiles import ProfileName
@@ -16,7 +15,7 @@ FRAMES = FramesConfig(height=224, width=224, min_frames=2)
 class LongVideosConfig(FrozenConfig):
     """What all three releases have in common."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """Folder of the release. None: the sample world stands in."""
 
     world: SampleWorldConfig = SampleWorldConfig(seed=2, activities=("pour",), frames_max=160)
@@ -51,7 +50,7 @@ class PennActionConfig(LongVideosConfig):
     """Read the converted release, ``train.pkl`` and ``val.pkl`` with ``videos/*.mp4``, instead of the frames
     and label files."""
 
-    phase_labels: Path | None = None
+    phase_labels: UserPath | None = None
     """Folder with ``train`` and ``val`` of the phases (.npy). None: ``penn_action_labels`` in the root."""
 
 
@@ -65,11 +64,12 @@ class FineGymConfig(LongVideosConfig):
     """Read the published lists (``gym99_train_v1.0.pkl``, ...) with ``processed_videos/*.mp4``, instead of
     cutting the events out of the raw videos."""
 
-    raw_videos: Path | None = None
+    raw_videos: UserPath | None = None
     """Folder of ``<youtube id>.{mp4,mkv,webm}``. None: ``videos`` in the root."""
 
-    annotation: str = "finegym_annotation_info_v1.0.json"
-    """File in the root; version 1.1 has the same layout."""
+    annotation: str | None = None
+    """File in the root. None: ``finegym_annotation_info_v1.0.json``, or that of version 1.1 if it is the only
+    one."""
 
     classes: Literal[99, 288] = 99
     """Which element lists, and how many classes."""

@@ -1,11 +1,10 @@
 """Parameters of the RoboNet source."""
 
-from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 JpegColors = Literal["rgb", "bgr", "as_published"]
 
@@ -13,13 +12,13 @@ JpegColors = Literal["rgb", "bgr", "as_published"]
 class RoboNetConfig(FrozenConfig):
     """Which trajectories of RoboNet are read, and how (``params:robonet``)."""
 
-    root: Path | None = None
+    root: UserPath | None = None
     """Folder of ``<lab>_<robot>_traj<number>.hdf5`` files."""
 
     robots: tuple[str, ...] = ()
     """Read only trajectories of these robots. Empty: all."""
 
-    cameras: tuple[int, ...] = ()
+    cameras: tuple[NonNegativeInt, ...] = ()
     """Read only these cameras. Empty: all."""
 
     trajectories: int | None = Field(default=None, ge=1)

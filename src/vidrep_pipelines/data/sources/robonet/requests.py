@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.suggestions import warn_of_absent
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
 from vidrep_pipelines.data.frame_store.split import subsample
@@ -33,6 +34,7 @@ def trajectory_requests(
     """
     readable = metadata[metadata["status"] == "ok"]
     if config.robots:
+        warn_of_absent("robonet.robots", config.robots, set(readable["robot"]))
         readable = readable[readable["robot"].isin(config.robots)]
     chosen = listing[listing["id"].isin(readable["id"])]
     if chosen.empty:

@@ -1,11 +1,10 @@
 """Sizes and loss of the tokenizer ``vae``. Every size is the published value unless said."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
 from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
@@ -43,10 +42,10 @@ class VaeObjectiveConfig(FrozenConfig):
     perceptual_input: Literal["unit", "normalized"] = "unit"
     """Pixels that LPIPS is given: in 0..1 as it is defined, or as the network sees them (published)."""
 
-    perceptual_trunk: Path | None = None
+    perceptual_trunk: UserPath | None = None
     """VGG16 of torchvision, ``vgg16-397923af.pth``."""
 
-    perceptual_heads: Path | None = None
+    perceptual_heads: UserPath | None = None
     """LPIPS heads, ``vgg.pth``."""
 
     quantization: QuantizationConfig = QuantizationConfig()

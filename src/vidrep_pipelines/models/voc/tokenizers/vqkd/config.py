@@ -1,11 +1,10 @@
 """Sizes and training of the tokenizer ``dino``, which is VQ-KD. Every size is the published value."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 
 
@@ -75,7 +74,7 @@ class VqkdConfig(FrozenConfig):
 class TeacherConfig(FrozenConfig):
     """The network whose features the codes must explain."""
 
-    weights: Path | None = None
+    weights: UserPath | None = None
     """DINO ViT-B/16, ``dino_vitbase16_pretrain.pth``, or another ViT in timm's layout."""
 
     kind: Literal["file", "random"] = "file"

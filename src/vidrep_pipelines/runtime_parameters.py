@@ -1,0 +1,97 @@
+"""Checks of what was given with ``--params``: a value that nobody reads would silently do nothing."""
+
+import difflib
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from vidrep_pipelines.common.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kedro.pipeline import Pipeline
+
+PARAMETER_PREFIX = "params:"
+_INTERPOLATION = re.compile(r"\$\{(?!(?:globals|runtime_params|oc\.[a-z.]+):)[^}]*\}?")
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dicts to one level with dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat.update(flatten(value, f"{name}.") if isinstance(value, dict) else {name: value})
+    return flat
+
+
+def parameter_names(pipeline: "Pipeline") -> list[str]:
+    """Names of the parameter blocks that a pipeline reads, without their prefix."""
+    names = (name for name in pipeline.inputs() if name.startswith(PARAMETER_PREFIX))
+    return sorted(name.removeprefix(PARAMETER_PREFIX) for name in names)
+
+
+def refuse_interpolation(given: Mapping[str, Any]) -> None:
+    """Says what is wrong with a path that has ``${`` in it, before OmegaConf looks for what it names.
+
+    Raises:
+        ConfigurationError: A value refers to something by ``${...}``, other than by a resolver.
+    """
+    for name, value in flatten(given).items():
+        found = _INTERPOLATION.search(value) if isinstance(value, str) else None
+        if found is not None:
+            raise ConfigurationError(
+                f"{name} (--params): {found.group()!r} in {value!r} would be read as a reference to another "
+                "parameter. Remedy: a variable of the shell must not stand in single quotes; a path that "
+                "really contains '${' is given by an environment variable (VIDREP_VIDEOS, ...)."
+            )
+
+
+def refuse_unknown(given: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Compares what was given with the parameters of all registered pipelines.
+
+    Raises:
+        ConfigurationError: A parameter is unknown; the message names it and the closest known ones.
+    """
+    blocks = set(known)
+    for name in flatten(given):
+        if not _is_read(name, blocks):
+            close = difflib.get_close_matches(name, blocks, n=3, cutoff=0.4) or sorted(blocks)
+            raise ConfigurationError(
+                f"No pipeline has a parameter {name!r} (--params). Parameters are: {', '.join(close)}."
+            )
+
+
+def unread(given: Mapping[str, Any], selected: "Pipeline", registered: "Pipeline") -> dict[str, list[str]]:
+    """Parameters that were given and that no selected node reads, each with the nodes that would read it.
+
+    Args:
+        given: What ``--params`` says.
+        selected: The nodes that are going to run.
+        registered: The pipeline that they were selected from.
+    """
+    blocks = set(parameter_names(selected))
+    readers: dict[str, list[str]] = defaultdict(list)
+    for node in registered.nodes:
+        for block in (name.removeprefix(PARAMETER_PREFIX) for name in node.inputs):
+            readers[block].append(node.name)
+    return {
+        name: [node for block in readers if _is_read(name, {block}) for node in readers[block]]
+        for name in flatten(given)
+        if not _is_read(name, blocks)
+    }
+
+
+def describe_unread(names: Mapping[str, list[str]]) -> str:
+    """One sentence per parameter, with the remedy."""
+    told = [
+        f"{name} (read by {', '.join(nodes)}, which is not selected)" if nodes else name
+        for name, nodes in names.items()
+    ]
+    return (
+        f"These parameters (--params) are read by no node of this run, so that they change nothing: "
+        f"{'; '.join(told)}. Remedy: select a node that reads them, too, for example with --from-nodes."
+    )
+
+
+def _is_read(name: str, blocks: Iterable[str]) -> bool:
+    return any(name == block or name.startswith(f"{block}.") for block in blocks)
