@@ -19,8 +19,6 @@ LISTS = {
     "a playlist (HLS, M3U)": HLS,
     "an XML text, as playlists are (DASH)": "<?xml version='1.0'?><MPD><Period/></MPD>",
     "a session description (SDP)": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n",
-    "a pointer of Git LFS": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
-    "a web page (HTML)": "<!DOCTYPE html>\n<html><body>Not found</body></html>\n",
 }
 
 

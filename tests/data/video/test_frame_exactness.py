@@ -149,7 +149,8 @@ def encodings(draw, codecs):
     start = draw(st.sampled_from([0, 0, -37, 100])) if suffix in (".mp4", ".mkv", ".ts") else 0
     is_mp4, is_matroska = suffix == ".mp4", suffix in (".mkv", ".webm")
     cuttable = is_mp4 and codec == "libx264" and gaps is None
-    copied = suffix in (".mkv", ".mp4") and frames > 8 and codec.startswith("libx26") and draw(st.booleans())
+    copyable = suffix in (".mkv", ".mp4") and codec.startswith("libx26") and gaps is None and frames > 8
+    copied = copyable and draw(st.booleans())
     return Encoding(
         frames,
         width,
