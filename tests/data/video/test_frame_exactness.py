@@ -148,9 +148,9 @@ def encodings(draw, codecs):
         gaps = draw(st.none() | st.lists(st.integers(1, 5), min_size=frames, max_size=frames))
     start = draw(st.sampled_from([0, 0, -37, 100])) if suffix in (".mp4", ".mkv", ".ts") else 0
     is_mp4, is_matroska = suffix == ".mp4", suffix in (".mkv", ".webm")
-    cuttable = is_mp4 and codec == "libx264" and gaps is None
     copyable = suffix in (".mkv", ".mp4") and codec.startswith("libx26") and gaps is None and frames > 8
     copied = copyable and draw(st.booleans())
+    cuttable = is_mp4 and codec == "libx264" and gaps is None and not copied
     return Encoding(
         frames,
         width,
