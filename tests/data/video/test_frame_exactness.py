@@ -150,7 +150,8 @@ def encodings(draw, codecs):
     is_mp4, is_matroska = suffix == ".mp4", suffix in (".mkv", ".webm")
     copyable = suffix in (".mkv", ".mp4") and codec.startswith("libx26") and gaps is None and frames > 8
     copied = copyable and draw(st.booleans())
-    cuttable = is_mp4 and codec == "libx264" and gaps is None and not copied
+    refreshed = "intra-refresh=1" in options.get("x264-params", "")
+    cuttable = is_mp4 and codec == "libx264" and gaps is None and not copied and not refreshed
     return Encoding(
         frames,
         width,
