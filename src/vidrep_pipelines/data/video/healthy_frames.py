@@ -102,8 +102,9 @@ class HealthyFrames:
 
     def _account(self, packet: Any) -> None:
         self._packets += 1
-        if packet.pts is not None:
-            self._end = max(self._end, packet.pts + (packet.duration or 0))
+        # Where packets have no times, their durations are all that there is.
+        start = next((stamp for stamp in (packet.pts, packet.dts) if stamp is not None), self._end)
+        self._end = max(self._end, start + (packet.duration or 0))
 
     def _failure(self, error: Exception) -> str:
         return f"decoding failed after {self.count} frames: {_plain_message(error)}"
