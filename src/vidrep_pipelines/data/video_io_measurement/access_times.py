@@ -45,13 +45,27 @@ class EncodedClip:
     frames: int
 
 
+class ClipReader:
+    """Reads clips by packet index, as training does: the index is there before the first read."""
+
+    def __init__(self) -> None:
+        self._reader = FrameReader("index")
+        self._indices: dict[Path, PacketIndex] = {}
+
+    def read(self, path: Path, ranks: Sequence[int]) -> NDArray[np.uint8]:
+        """Reads frames of a clip that this project encoded, see :meth:`.decode.FrameReader.read`."""
+        if path not in self._indices:
+            self._indices[path] = PacketIndex.of_clip(path)
+        return self._reader.read(path, ranks, self._indices[path])
+
+
 def pair_readers() -> dict[str, PairReader]:
     """The readers that this platform has, by name: ``decord``, ``pyav`` and ``index``.
 
     The first two open the file for every pair, as data loaders do; ``index`` remembers the packets of the
     files and keeps its decoders.
     """
-    readers: dict[str, PairReader] = {"pyav": read_by_seeking, "index": FrameReader("index").read}
+    readers: dict[str, PairReader] = {"pyav": read_by_seeking, "index": ClipReader().read}
     if find_spec("decord") is not None:
         readers = {"decord": FrameReader("decord").read, **readers}
     return readers
@@ -76,7 +90,7 @@ def measure_access(
         frames have to be decoded for it).
     """
     readers = pair_readers()
-    indices = {clip.path: PacketIndex.build(clip.path) for clip in clips}
+    indices = {clip.path: PacketIndex.of_clip(clip.path, clip.frames) for clip in clips}
     for reader in readers.values():
         for clip in clips:
             reader(clip.path, [0, clip.frames - 1])
