@@ -109,8 +109,8 @@ def _video(root: Path, split: str, entry: IndexedVideo, form: IndexForm) -> Long
         raise InputError(f"it names {entry.file}, but there is no such file in {root}. Restore it.")
     if len(entry.labels) != entry.frames:
         raise InputError(
-            f"it has {len(entry.labels)} labels for {entry.frames} frames of {entry.file}. Remedy: take the list "
-            "that was published with the videos."
+            f"it has {len(entry.labels)} labels for {entry.frames} frames of {entry.file}. Remedy: take the "
+            "list that was published with the videos."
         )
     if form.actions and not 0 <= entry.action_label < len(form.actions):
         raise InputError(
