@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 
 EMBEDDINGS_SUFFIX = ".h5"
 _ARRAY = "embeddings"
@@ -45,7 +45,7 @@ class FrameEmbeddings:
 
 def write_embeddings(path: Path, embeddings: NDArray[np.float32]) -> None:
     """Writes (L, D) float32 embeddings of one video."""
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         file[_ARRAY] = embeddings
 
 
@@ -56,7 +56,7 @@ def read_embeddings(path: Path) -> NDArray[np.float32]:
         InputError: The file is missing or damaged.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with open_hdf5(path) as file:
             embeddings: NDArray[np.float32] = file[_ARRAY][:]
     except (OSError, KeyError) as error:
         raise InputError(

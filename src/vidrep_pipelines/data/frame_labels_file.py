@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,6 +9,7 @@ import pyarrow as pa
 from vidrep_pipelines.common.atomic import atomic_directory
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 
 TABLE, LABELS = "videos.parquet", "frame_labels.h5"
 _OFFSETS, _VALUES = "offset", "label"
@@ -20,7 +20,7 @@ def write_labelled_videos(folder: Path, videos: LabelledVideos) -> None:
     lengths = [len(values) for values in videos.labels]
     with atomic_directory(folder) as temporary:
         videos.table.to_parquet(temporary / TABLE, index=False, compression="zstd")
-        with h5py.File(temporary / LABELS, "w") as file:
+        with create_hdf5(temporary / LABELS) as file:
             file[_OFFSETS] = np.cumsum([0, *lengths], dtype=np.int64)
             file[_VALUES] = np.concatenate([np.zeros(0, np.int16), *videos.labels])
 
@@ -33,7 +33,7 @@ def read_labelled_videos(folder: Path) -> LabelledVideos:
     """
     try:
         table = pd.read_parquet(folder / TABLE)
-        with h5py.File(folder / LABELS, "r", locking=False) as file:
+        with open_hdf5(folder / LABELS) as file:
             offsets, values = file[_OFFSETS][:], file[_VALUES][:]
     except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(

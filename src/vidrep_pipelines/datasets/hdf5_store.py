@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError, files_to_keep_open
 from vidrep_pipelines.datasets.item_folder import ItemFolder
 from vidrep_pipelines.fanout.parts import Parts
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _OPEN_FILES = 64
+_STORES = 4
+"""A process has about so many."""
 
 Selection = slice | int | list[int] | tuple[slice | int | list[int], ...]
 
@@ -22,7 +25,7 @@ class ArrayStore:
     """Handle on a folder of HDF5 files. Opens a file when something of it is first asked for.
 
     Picklable; open files stay behind and are opened again in the other process, because processes must not
-    share them. The files used last are kept open, at most 64.
+    share them. The files used last are kept open, at most 64 and fewer where the system allows few.
 
     Args:
         folder: Where the files are.
@@ -90,8 +93,7 @@ class ArrayStore:
 
     def close(self) -> None:
         """Closes all files."""
-        while self._files:
-            self._files.popitem()[1].close()
+        self._close_oldest(down_to=0)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "ids": self.ids, "suffix": self.suffix}
@@ -100,8 +102,6 @@ class ArrayStore:
         self.__init__(**state)  # type: ignore[misc]
 
     def _file(self, item_id: str) -> "h5py.File":
-        import h5py
-
         if (
             self._process != os.getpid()
         ):  # a forked child must not touch its parent's files, not even close them
@@ -109,16 +109,33 @@ class ArrayStore:
         if item_id in self._files:
             self._files.move_to_end(item_id)
             return self._files[item_id]
+        self._close_oldest(down_to=files_to_keep_open(_OPEN_FILES, _STORES) - 1)
+        file = self._files[item_id] = self._opened_with_room(item_id)
+        return file
+
+    def _opened_with_room(self, item_id: str) -> "h5py.File":
+        """Opens a file; gives up files of its own when the process has no descriptor left."""
+        while True:
+            try:
+                return self._opened(item_id)
+            except TooManyOpenFilesError:
+                if not self._files:
+                    raise
+                self._close_oldest(down_to=len(self._files) // 2)
+
+    def _opened(self, item_id: str) -> "h5py.File":
+        from vidrep_pipelines.data.hdf5 import open_hdf5
+
         try:
-            file = h5py.File(self.path(item_id), "r", locking=False)
+            return open_hdf5(self.path(item_id))
         except FileNotFoundError as error:
             raise InputError(f"{self.path(item_id)} does not exist.") from error
         except OSError as error:
             raise self._damaged(item_id, error) from error
-        self._files[item_id] = file
-        if len(self._files) > _OPEN_FILES:
+
+    def _close_oldest(self, down_to: int) -> None:
+        while len(self._files) > down_to:
             self._files.popitem(last=False)[1].close()
-        return file
 
     def _damaged(self, item_id: str, error: OSError) -> InputError:
         return InputError(

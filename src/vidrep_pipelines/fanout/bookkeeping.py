@@ -1,6 +1,5 @@
 """Where a job's folder keeps its own records, and the locks that keep two runs apart."""
 
-import fcntl
 import os
 import shutil
 import socket
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.item_id import BOOKKEEPING
+from vidrep_pipelines.common.locks import Locking, try_lock
 from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.shard import Shard
 
@@ -102,12 +102,12 @@ class Bookkeeping:
         """
         whole = Bookkeeping(self.folder)
         if self.shard is None:
-            with _locked(self.root / "lock", fcntl.LOCK_EX):
+            with _locked(self.root / "lock"):
                 yield [*self.shards(), self]
             return
         with (
-            _locked(whole.root / "lock", fcntl.LOCK_SH),
-            _locked(self.root / "lock", fcntl.LOCK_EX),
+            _locked(whole.root / "lock", shared=True),
+            _locked(self.root / "lock"),
             ExitStack() as others,
         ):
             yield [whole, *self._idle(others), self]
@@ -117,24 +117,20 @@ class Bookkeeping:
         for other in self.shards():
             if other.shard is not None and self.shard is not None and other.shard.count != self.shard.count:
                 with suppress(FanOutError):
-                    locks.enter_context(_locked(other.root / "lock", fcntl.LOCK_SH))
+                    locks.enter_context(_locked(other.root / "lock", shared=True))
                     yield other
 
 
 @contextmanager
-def _locked(path: Path, kind: int) -> Iterator[None]:
+def _locked(path: Path, *, shared: bool = False) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if try_lock(file.fileno(), path, shared=shared) is Locking.TAKEN:
             file.seek(0)
             raise FanOutError(
                 f"Another run is working in {path.parent} ({file.read().strip()}). "
                 "Remedy: wait until it ends, or stop it."
-            ) from None
-        except OSError:  # a file system without locks: nothing can be promised there, nothing needs to stop
-            pass
+            )
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()

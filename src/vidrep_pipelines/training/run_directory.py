@@ -1,6 +1,5 @@
 """The folder of a training run: what was asked for, what is finished, what has to move aside."""
 
-import fcntl
 import json
 import logging
 import shutil
@@ -16,6 +15,7 @@ from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import differences, digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.locks import Locking, try_process_lock
 from vidrep_pipelines.training.checkpoint import list_checkpoints, read_state
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.result import TrainResult
@@ -123,9 +123,10 @@ class RunDirectory:
             InputError: Another process is still training here after a minute.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path.parent / f".{self.path.name}.lock").open("w") as file:
+        path = self.path.parent / f".{self.path.name}.lock"
+        with path.open("w") as file:
             deadline = time.monotonic() + _LOCK_SECONDS
-            while not _lock(file.fileno()):
+            while try_process_lock(file.fileno(), path) is Locking.TAKEN:
                 if time.monotonic() > deadline:
                     raise InputError(f"Another process is training in {self.path}. Wait for it, or stop it.")
                 time.sleep(0.2)
@@ -150,15 +151,6 @@ class RunDirectory:
             if part.exists():
                 shutil.move(part, target / part.name)
         _log.info("The former run is kept in %s", target)
-
-
-def _lock(descriptor: int) -> bool:
-    """A POSIX record lock: unlike flock it is not inherited by data-loader workers."""
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def _summary(log: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:

@@ -1,4 +1,8 @@
+import errno
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.videos import truncate
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
 
 VALUES = np.random.default_rng(0).integers(-(2**15), 2**15, (20, 3, 2), dtype=np.int16)
@@ -95,3 +100,38 @@ def test_empty_arrays_have_no_rows(tmp_path: Path) -> None:
     array = ContiguousArray(tmp_path / "a.h5", "states")
     assert array.read(0, 0).shape == (0, 5) and array.read_rows(np.array([], np.int64)).shape == (0, 5)
     array.close()
+
+
+def test_more_files_than_the_system_allows_to_be_open(tmp_path: Path) -> None:
+    names = [f"{number}.h5" for number in range(150)]
+    for name in names:
+        with h5py.File(tmp_path / name, "w") as handle:
+            handle["values"] = np.full((2, 2), int(name.split(".")[0]))
+            handle.attrs["version"] = ""
+    code = (
+        "import resource, sys; from pathlib import Path; import numpy as np\n"
+        "from vidrep_pipelines.data.frame_store.contiguous import OpenArrays\n"
+        "from vidrep_pipelines.datasets.hdf5_store import ArrayStore\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "names = [f'{number}.h5' for number in range(150)]\n"
+        "folder, versions = Path(sys.argv[1]), dict.fromkeys(names, '')\n"
+        "stores = [OpenArrays(folder, 'values', 'version', versions) for _ in range(6)]\n"
+        "others = [ArrayStore(folder, [n[:-3] for n in names]) for _ in range(2)]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))\n"
+        "got = {(int(s[n].read(0, 1)[0, 0]), int(o.read(n[:-3], 'values')[0, 0]))\n"
+        "       for n in names for s in stores for o in others}\n"
+        "assert got == {(n, n) for n in range(150)}, got\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def test_without_any_descriptor_the_message_names_the_limit(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    arrays = OpenArrays(file.parent, "values", "version", {"a.h5": "one"})
+    monkeypatch.setattr(os, "open", full)
+    with pytest.raises(TooManyOpenFilesError, match="ulimit -n"):
+        arrays["a.h5"]

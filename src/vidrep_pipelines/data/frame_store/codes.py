@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.contiguous import OpenArrays
 from vidrep_pipelines.data.frame_store.store import FrameStore, Selection, read_selection
+from vidrep_pipelines.data.hdf5 import create_hdf5
 
 CODES = "codes"
 LATENTS = "latents"
@@ -74,7 +75,7 @@ def code_shard(
     Raises:
         InputError: Not all frames were appended.
     """
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         file.attrs.update({_FRAMES_VERSION: frames_digest, "grid": grid})
         codes = file.create_dataset(CODES, (frames, *grid), np.int16, fill_time="never")
         latents = None

@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.open_files import (
+    TooManyOpenFilesError,
+    files_to_keep_open,
+    is_out_of_descriptors,
+)
+from vidrep_pipelines.data.hdf5 import open_hdf5
 
 _OPEN_FILES = 128
+_CACHES = 16
+"""A process has about so many: four to six arrays of each of a few stores."""
 
 
 class ContiguousArray:
@@ -27,19 +34,34 @@ class ContiguousArray:
 
     Raises:
         InputError: There is no such file or array, it is cut off, or its rows are not in one block.
+        TooManyOpenFilesError: The process has no descriptor left for it.
     """
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
         try:
-            with h5py.File(path, "r", locking=False) as file:
+            self._file = os.open(path, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise InputError(f"{path} does not exist. Remedy: run the pipeline that makes it.") from error
+        except OSError as error:
+            if is_out_of_descriptors(error):
+                raise TooManyOpenFilesError from error
+            raise InputError(f"{path} cannot be opened ({error.strerror}).") from error
+        try:
+            self._find(name)
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _find(self, name: str) -> None:
+        path = self.path
+        try:
+            with open_hdf5(path) as file:
                 array = file[name]
                 self.shape: tuple[int, ...] = array.shape
                 self.dtype: np.dtype[Any] = array.dtype
                 self.attributes: dict[str, Any] = dict(file.attrs)
                 offset = array.id.get_offset() if array.size else 0  # nothing is stored of an empty array
-        except FileNotFoundError as error:
-            raise InputError(f"{path} does not exist. Remedy: run the pipeline that makes it.") from error
         except (OSError, KeyError) as error:
             raise InputError(f"{path}: no array {name!r} can be read ({error}). Make it again.") from error
         if offset is None:
@@ -50,7 +72,6 @@ class ContiguousArray:
         self._offset = int(offset)
         self._row_shape = self.shape[1:]
         self._row_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
-        self._file = os.open(path, os.O_RDONLY)
 
     def read_into(self, rows: NDArray[Any], start: int) -> None:
         """Fills ``rows`` (n, ...), of this dtype and contiguous, with the rows from ``start`` on."""
@@ -84,7 +105,9 @@ class ContiguousArray:
 
 
 class OpenArrays:
-    """Arrays of the files opened last, at most 128 at a time. Picklable: files stay behind.
+    """Arrays of the files used last, at most 128 at a time and fewer where the system allows few open files.
+
+    Picklable: files stay behind.
 
     Args:
         folder: Where the files are.
@@ -102,13 +125,29 @@ class OpenArrays:
 
         Raises:
             InputError: The file cannot be read, or is of another version.
+            TooManyOpenFilesError: Others have all descriptors of this process.
         """
         found = self._open.get(file)
         if found is None:
-            found = self._open[file] = self._opened(file)
-            if len(self._open) > _OPEN_FILES:
-                self._open.popitem(last=False)[1].close()
+            self._close_oldest(down_to=files_to_keep_open(_OPEN_FILES, _CACHES) - 1)
+            found = self._open[file] = self._opened_with_room(file)
+        else:
+            self._open.move_to_end(file)
         return found
+
+    def _opened_with_room(self, file: str) -> ContiguousArray:
+        """Opens a file; gives up files of its own when the process has no descriptor left."""
+        while True:
+            try:
+                return self._opened(file)
+            except TooManyOpenFilesError:
+                if not self._open:
+                    raise
+                self._close_oldest(down_to=len(self._open) // 2)
+
+    def _close_oldest(self, down_to: int) -> None:
+        while len(self._open) > down_to:
+            self._open.popitem(last=False)[1].close()
 
     def _opened(self, file: str) -> ContiguousArray:
         array = ContiguousArray(self.folder / file, self.name)
@@ -122,8 +161,7 @@ class OpenArrays:
 
     def close(self) -> None:
         """Closes all files."""
-        while self._open:
-            self._open.popitem()[1].close()
+        self._close_oldest(down_to=0)
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("folder", "name", "stamp", "versions")

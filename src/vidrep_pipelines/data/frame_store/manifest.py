@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +14,7 @@ from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX, VERSION_STAMP, read_views
+from vidrep_pipelines.data.hdf5 import open_hdf5
 
 MANIFEST = "manifest.parquet"
 _FACTS = b"vidrep_pipelines.frame_store"
@@ -126,7 +126,7 @@ def _starts(counts: "pd.Series[int]") -> "np.ndarray[tuple[int], np.dtype[np.int
 def _facts(folder: Path, files: Sequence[str]) -> StoreFacts:
     versions: dict[str, str] = {}
     for name in files:
-        with h5py.File(folder / name, "r", locking=False) as file:
+        with open_hdf5(folder / name) as file:
             attributes = dict(file.attrs)
         versions[name] = str(attributes[VERSION_STAMP])
     return StoreFacts(

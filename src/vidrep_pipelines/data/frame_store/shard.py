@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.episode import view_name, without_outcomes
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 
 FORMAT_VERSION = 2
 FRAMES = "frames"
@@ -77,7 +78,7 @@ def write_shard(
     Raises:
         InputError: The views have states or actions of different sizes.
     """
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         file.attrs.update(
             format_version=FORMAT_VERSION,
             height=size[0],
@@ -109,7 +110,7 @@ def read_views(path: Path) -> list[View]:
         InputError: The file is damaged or no shard.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with open_hdf5(path) as file:
             return _views(file)
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path} is no whole shard of frames ({error}). Remedy: make it again.") from error

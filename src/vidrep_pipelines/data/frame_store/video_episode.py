@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from vidrep_pipelines.data.frame_store.episode import (
     EpisodeView,
     without_controls,
 )
+from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 from vidrep_pipelines.data.video.container import OpenedVideo, open_video
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames
 from vidrep_pipelines.data.video.picture_converter import PictureConverter
@@ -78,10 +78,10 @@ def read_controls(path: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]
     """Reads (T, S) states and (T, A) actions.
 
     Raises:
-        InputError: The file is no HDF5 file or lacks one of them.
+        InputError: The file is no HDF5 file, lacks one of them, or takes them from other files.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with open_foreign_hdf5(path) as file:
             return file["states"][:].astype(np.float32), file["actions"][:].astype(np.float32)
     except (OSError, KeyError) as error:
         raise InputError(f"{path}: states and actions cannot be read ({error}).") from error

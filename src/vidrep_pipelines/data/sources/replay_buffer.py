@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
+from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
 _READING = 1
 _PICTURES = ("observation", "image")
@@ -136,7 +136,7 @@ def opened_columns(path: Path) -> Iterator[Columns]:
             _check(columns, path)
             yield columns
             return
-        with h5py.File(path, "r", locking=False) as file:
+        with open_foreign_hdf5(path) as file:
             _check(file, path)
             yield file
     except (OSError, ValueError, BadZipFile) as error:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
 
 _VERSION = 1
@@ -49,7 +50,7 @@ def write_part(entries: Iterable[tuple[str, PacketIndex]], path: Path) -> None:
             record[f"{name}_start"], record[f"{name}_count"] = ends[name], len(values)
             ends[name] += len(values)
             columns[name].append(values.astype(_RAGGED[name]))
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         file.attrs["version"] = _VERSION
         file["keys"] = np.array([key for key, _, _ in ordered], "<u8")
         file["records"] = records
@@ -66,7 +67,7 @@ class PacketStorePart:
 
     def __init__(self, path: Path) -> None:
         try:
-            with h5py.File(path, "r", locking=False) as file:
+            with open_hdf5(path) as file:
                 if file.attrs.get("version") != _VERSION:
                     raise InputError(f"{path} is no packet store of this version. Remedy: make it again.")
                 places = {name: _place(file[name]) for name in ("keys", "records", *_RAGGED)}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 
 from .preprocessing import Pixels
 
@@ -20,7 +21,7 @@ _LABELS, _JOINTS, _GRID = "labels", "joints", "grid"
 def write_label_maps(path: Path, maps: Iterable[Pixels]) -> int:
     """Writes label maps (H, W) as they come and returns how many there were; each is compressed by itself."""
     count = 0
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         stored: h5py.Dataset | None = None
         for labels in maps:
             if stored is None:
@@ -51,7 +52,7 @@ def read_label_maps(path: Path) -> Pixels:
 
 def write_joints(path: Path, tracks: "JointTracks") -> None:
     """Writes positions and the grid that they are on."""
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         stored = file.create_dataset(_JOINTS, data=tracks.positions, compression="gzip")
         stored.attrs[_GRID] = tracks.grid
 
@@ -73,14 +74,14 @@ def read_joints(path: Path) -> JointTracks:
         InputError: The file is gone or damaged.
     """
     positions: NDArray[np.float32] = _read(path, _JOINTS)
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         rows, columns = (int(side) for side in file[_JOINTS].attrs[_GRID])
     return JointTracks(positions, (rows, columns))
 
 
 def _read(path: Path, name: str) -> Any:
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             content = file[name][...]
     except (OSError, KeyError) as error:
         raise InputError(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 from vidrep_pipelines.models.voc.token_episodes import ARRAYS, LARGEST_VOCABULARY, TokenEpisodes
 
 FORMAT_VERSION = 1
@@ -20,7 +21,7 @@ _FIRST, _LAST = 0, 2
 def write_token_episodes(path: Path, episodes: TokenEpisodes) -> None:
     """Writes episodes to one file, whole or not at all. Equal episodes give equal bytes."""
     text = h5py.string_dtype()
-    with atomic_file(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic_file(path) as temporary, create_hdf5(temporary) as file:
         file.attrs.update(format_version=FORMAT_VERSION, grid=episodes.grid, vocabulary=episodes.vocabulary)
         for name in ARRAYS:
             file[name] = getattr(episodes, name)
@@ -37,7 +38,7 @@ def read_token_episodes(path: Path) -> TokenEpisodes:
         InputError: The file is absent, damaged or of another kind, or its content is faulty.
     """
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with open_hdf5(path) as file:
             if file.attrs.get("format_version") != FORMAT_VERSION:
                 raise KeyError(f"format version {FORMAT_VERSION}")
             arrays = {name: file[name][:] for name in ARRAYS}
@@ -82,7 +83,7 @@ def read_published_latents(
     """
     needed = ("step_type", "action", "reward", "discount", latents)
     try:
-        with h5py.File(path, "r", locking=False) as file:
+        with open_hdf5(path) as file:
             missing = [name for name in needed if name not in file]
             if missing:
                 raise InputError(f"{path} lacks {', '.join(missing)}; it has {', '.join(file)}.")

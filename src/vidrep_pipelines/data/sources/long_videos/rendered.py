@@ -11,6 +11,7 @@ import numpy as np
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
+from vidrep_pipelines.data.hdf5 import open_hdf5
 from vidrep_pipelines.data.sources.long_videos.video import Labels, LongVideo, LongVideos
 
 RenderedClip = tuple[str, Path, Path, str]
@@ -68,7 +69,7 @@ def _labels(truth: Path, offset: int, frames: int) -> Labels:
 
 def _opened(truth: Path) -> h5py.File:
     try:
-        return h5py.File(truth, "r", locking=False)
+        return open_hdf5(truth)
     except OSError as error:
         raise InputError(
             f"{truth} is no truth file of the sample world ({error}); render it again."

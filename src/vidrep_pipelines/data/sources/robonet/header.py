@@ -14,6 +14,7 @@ import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.text import is_utf8
+from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
 _LONGEST_LIST = 64
 _TAKEN = {"id", "status", "error", "seconds", "bytes", "digest", "attempts"}
@@ -46,7 +47,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         InputError: There is no such file, or it is cut off or no HDF5 file.
     """
     with reading(path):
-        file = h5py.File(path, "r", locking=False)
+        file = open_foreign_hdf5(path)
     with file:
         yield file
 

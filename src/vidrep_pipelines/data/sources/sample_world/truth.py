@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 from vidrep_pipelines.data.sources.sample_world import arm
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sources.sample_world.episode import Episode
@@ -107,7 +107,7 @@ def write_truth(path: Path, truth: Truth) -> None:
 
     Label maps are compressed frame by frame, so that one frame is read without the others.
     """
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         for name in _ARRAYS:
             array = getattr(truth, name)
             if array.ndim == 3 and array.dtype == np.uint8:
@@ -129,7 +129,7 @@ def read_truth(path: Path) -> Truth:
         InputError: The file is not one, is damaged or is missing.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             fields: dict[str, Any] = {name: file[name][...] for name in _ARRAYS}
             fields |= {name: str(file.attrs[name]) for name in _TEXTS}
             fields |= {name: tuple(str(item) for item in file.attrs[name]) for name in _NAMES}
