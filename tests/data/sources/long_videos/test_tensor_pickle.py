@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle, whole_numbers
 
@@ -73,3 +74,20 @@ def test_whole_numbers() -> None:
     for wrong in ([0.5], ["a"], [[1]], None):
         with pytest.raises(ValueError, match="whole numbers"):
             whole_numbers(wrong)
+
+
+class Expanded:
+    """One number that claims to be very many."""
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        storage = torch.storage.TypedStorage([0.0], dtype=torch.float32, _internal=True)
+        return torch._utils._rebuild_tensor_v2, (storage, 0, (1 << 30,), (0,), False, {})
+
+
+def test_tensors_without_memory_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(Expanded()))
+    with (
+        within_limits(),
+        pytest.raises(InputError, match=r"a tensor of shape \(1073741824,\) is made of 1 num"),
+    ):
+        load_tensor_pickle(tmp_path / "a.pkl")
