@@ -108,3 +108,13 @@ def test_replacing_keeps_what_readers_have_open(tmp_path: Path) -> None:
             temporary.write_text("new")
         assert reader.read() == "old"
     assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208
+
+
+@pytest.mark.parametrize("letter", ["a", "ü", "影"])
+def test_the_longest_name_that_a_file_system_takes(letter: str, tmp_path: Path) -> None:
+    name = letter * (251 // len(letter.encode())) + ".mp4"
+    with atomic_file(tmp_path / name) as temporary:
+        temporary.write_text("content")
+        assert temporary.name.startswith(f".{letter * 50}")
+        assert temporary.suffix == ".mp4"
+    assert [path.name for path in tmp_path.iterdir()] == [name]

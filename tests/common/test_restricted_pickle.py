@@ -64,3 +64,9 @@ def test_pointers_are_called_that(tmp_path: Path) -> None:
     (tmp_path / "rows.pkl").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
     with pytest.raises(InputError, match=r"rows\.pkl was not read: it is a Git-LFS pointer"):
         load_plain_pickle(tmp_path / "rows.pkl")
+
+
+def test_a_page_in_place_of_a_list(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("<!DOCTYPE html><html>sign in</html>")
+    with pytest.raises(InputError, match=r"rows was not read: it is a web page.*open it in a browser"):
+        load_plain_pickle(tmp_path / "rows")

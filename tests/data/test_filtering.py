@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -292,3 +293,16 @@ def test_an_index_on_disk_that_is_out_of_order_is_refused(tmp_path: Path) -> Non
     table = write_table(resized_index(video("b/x"), video("a/x")), tmp_path / "index")
     with pytest.raises(InputError, match=r"resized index: the id 'a/x' comes twice or out of order"):
         filter_clips(table, LabelFilterConfig())
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_classes_are_named_in_either_spelling_of_their_letters(form: str) -> None:
+    class_name = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "Übung")
+    spelled = unicodedata.normalize(form, "Übung")
+    index = resized_index(video("other/a"), video(f"{class_name}/b"))
+    kept = filtered(index, LabelFilterConfig(include_classes=(spelled,))).clips
+    assert kept["id"].tolist() == [f"{class_name}/b"]
+    kept = filtered(index, LabelFilterConfig(exclude_classes=(spelled,))).clips
+    assert kept["id"].tolist() == ["other/a"]
+    listed = [LabelledClip(0, f"clips/{spelled}/b.mp4")]
+    assert filtered(index, LabelFilterConfig(), listed).clips["id"].tolist() == [f"{class_name}/b"]

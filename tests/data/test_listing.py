@@ -1,4 +1,5 @@
 import os
+import unicodedata
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +30,26 @@ def test_rows(tmp_path):
     assert table["class_name"].tolist() == ["", "train", "train"]
     assert table["bytes"].tolist() == [8, 30, len("train/ü/日本.mkv")]
     assert table["mtime_ns"].tolist() == [(tmp_path / path).stat().st_mtime_ns for path in table["path"]]
+
+
+def test_one_class_in_two_spellings_of_its_letters(tmp_path):
+    for form, name in (("NFD", "a"), ("NFC", "b")):
+        path = tmp_path / unicodedata.normalize(form, "Übung") / f"{name}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    videos = list_videos(tmp_path).videos.to_pandas()
+    assert set(videos["class_name"]) == {"Übung"}
+    assert sorted(videos["path"].str[-5:]) == ["a.mp4", "b.mp4"]
+    assert all((tmp_path / path).is_file() for path in videos["path"])
+
+
+def test_a_class_without_videos_is_noted(tmp_path, caplog):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/a.mp4").touch()
+    (tmp_path / "full/empty").mkdir()
+    (tmp_path / "empty/below").mkdir(parents=True)
+    assert list_videos(tmp_path).unlisted == [("empty", "there is no video in it")]
+    assert "empty is left out: there is no video in it" in caplog.text
 
 
 def test_class_is_the_first_folder(tmp_path):
@@ -148,3 +169,8 @@ def test_a_root_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"ingest\.root: .* cannot be listed: Permission denied"):
         list_videos(tmp_path)
+
+
+def test_what_systems_leave_behind_is_no_class(tmp_path):
+    make(tmp_path, "a/x.mp4", "a/._x.mp4", "__MACOSX/a/x.mp4", "@eaDir/x.mp4")
+    assert listed(tmp_path)["id"].tolist() == ["a/x"]

@@ -1,5 +1,6 @@
 """Index PNGs in the toolkit's layout."""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -67,3 +68,11 @@ def test_what_is_no_longer_there_is_removed_and_what_was_deleted_is_made_again(t
     dataset.save(export(sequence(tmp_path, "bear")))
     assert [path.name for path in folder.iterdir()] == ["bear"]
     assert len(list((folder / "bear").iterdir())) == 3
+
+
+def test_a_first_map_without_an_annotation_to_copy_is_written(tmp_path: Path) -> None:
+    dataset = LabelResults(filepath=tmp_path / "out")
+    dataset.save(export(replace(sequence(tmp_path, "bear"), first=None)))
+    with Image.open(dataset.load() / "rsp/results/bear/00000.png") as image:
+        assert image.mode == "P"
+        np.testing.assert_array_equal(np.array(image), MAPS[0])

@@ -32,3 +32,12 @@ def test_damaged_record_is_named(tmp_path: Path) -> None:
     with pytest.raises((InputError, DatasetError), match=r"a1\.json is damaged"):
         records.load()
     assert records.preview() == {}
+
+
+def test_hidden_files_are_no_records(tmp_path: Path) -> None:
+    records = RunRecords(filepath=tmp_path / "runs")
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/._a1.json").write_bytes(b"\x00\x05\x16\x07left by a Mac")
+    assert not records.exists()
+    records.save({"run": "a1"})
+    assert records.load()["run"].tolist() == ["a1"]

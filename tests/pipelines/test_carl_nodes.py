@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from tests.models.carl.tiny import SIZES, make_config
 from tests.models.carl.videos import label_index
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
 from vidrep_pipelines.models.carl.presets import CarlPreset, PresetName, Release
@@ -67,6 +68,17 @@ def test_published_configurations_as_they_are(name: str, release: str, tmp_path:
     assert (task.model, task.objective, task.data) == (expected.model, expected.objective, expected.data)
     assert spec.train == expected.train.model_copy(update={"seed": 5})
     assert (task.labels is not None) == (name.startswith(("tcc", "classification")))
+
+
+def test_classification_needs_labels_and_the_others_do_not(tmp_path: Path) -> None:
+    unlabelled = label_index(("train/a", "pouring", [-1, -1, -1]), ("train/b", "pouring", [-1, -1]))
+    store: Any = SimpleNamespace(folder=tmp_path / "store", content_digest="frames")
+    for preset in ("scl", "tcc"):
+        run = CarlRunConfig(preset=preset, backbone_origin="random")
+        assert plan_carl(store, unlabelled, **arguments(tmp_path, run=run))
+    run = CarlRunConfig(preset="classification_transformer", backbone_origin="random")
+    with pytest.raises(InputError, match=r"no frame of the splits \['train'\] has a label"):
+        plan_carl(store, unlabelled, **arguments(tmp_path, run=run))
 
 
 def test_names_of_the_first_release() -> None:

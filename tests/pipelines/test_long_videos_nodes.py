@@ -119,6 +119,36 @@ def test_file_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert "cannot be read: Is a directory" in reasons(release)["pouring_train-0-of-2"]
 
 
+def test_pouring_without_labels_is_prepared_for_training(tmp_path: Path) -> None:
+    payloads = [pouring_payload(name, 5, []) for name in "ab"]
+    path = write_tfrecords(tmp_path / "release/pouring_train-0-of-1.tfrecord", payloads)
+    config = PouringConfig(root=path.parent, frames=FRAMES)
+    release = pouring(config, tmp_path)
+    assert release[0].ids == ["train/a", "train/b"]
+    assert release[0].table["labelled_frames"].tolist() == [0, 0]
+    assert release[0].of("train/a").tolist() == [-1] * 5
+    assert release[1].empty
+    assert read_barcodes(stored(release, config, tmp_path).frames("train/b")) == list(range(5))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\nsize 9\n",
+            "it is a Git-LFS pointer to a file of 9 bytes",
+        ),
+        (b"<!DOCTYPE html><html>Quota exceeded</html>", "it is a web page"),
+    ],
+)
+def test_a_file_of_pouring_that_was_not_downloaded(tmp_path: Path, content: bytes, reason: str) -> None:
+    root = write_pouring(tmp_path / "release")
+    (root / "pouring_train-0-of-2.tfrecord").write_bytes(content)
+    release = pouring(PouringConfig(root=root, frames=FRAMES), tmp_path)
+    assert release[0].ids == ["train/c", "validation/d"]
+    assert reason in reasons(release)["pouring_train-0-of-2"]
+
+
 def test_converted_pouring_with_missing_files(tmp_path: Path) -> None:
     root = tmp_path / "release"
     write_video(root / "videos/a.mp4", 4)
@@ -221,3 +251,14 @@ def test_pipelines_end_in_frames_and_labels() -> None:
     names = ("pouring", "penn_action", "finegym")
     ends = {f"{name}.{end}" for name in names for end in ("video_frames", "left_out_videos")}
     assert together.outputs() == ends
+
+
+def test_finegym_1_1_with_doubled_suffixes(tmp_path: Path) -> None:
+    old, new = write_finegym(tmp_path / "old"), write_finegym(tmp_path / "new")
+    for name in ("finegym_annotation_info_v1.{}.json", "gym99_train_element_v1.{}.txt"):
+        (new / name.format(0)).rename(new / name.format(1))
+    (new / "videos/vid-A_1.mp4").rename(new / "videos/vid-A_1.mp4.webm")
+    (new / "videos/vidB.mkv").rename(new / "videos/vidB.mp4.MKV")
+    found = [finegym(FineGymConfig(root=root, frames=FRAMES), root / "work")[0] for root in (old, new)]
+    assert len(found[0]) == 3
+    assert found[0].digest == found[1].digest

@@ -7,12 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vidrep_pipelines.common.text import LONGEST_NAME
+
 TEMPORARY_MARK = ".partial-"
 
 
 def temporary_path(path: Path) -> Path:
-    """A hidden name beside ``path`` with the same suffix (libraries choose formats by it)."""
-    return path.with_name(f".{path.stem}{TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    """A hidden name beside ``path`` with the same suffix (libraries choose formats by it).
+
+    It is cut to what file systems take: names of downloaded videos often are as long as can be.
+    """
+    mark = f"{TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
+    stem = os.fsencode(path.stem)[: LONGEST_NAME - len(os.fsencode(mark)) - 1].decode(errors="ignore")
+    return path.with_name(f".{stem}{mark}")
 
 
 def publish_file(temporary: Path, path: Path) -> None:

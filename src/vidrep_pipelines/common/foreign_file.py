@@ -48,13 +48,13 @@ def disguise_of(path: Path) -> Disguise | None:
         path: A file of any format. A missing or unreadable one has no disguise: its reader says so.
     """
     head = file_head(path)
-    return None if head is None else _stand_in(head)
+    return None if head is None else disguise_in(head)
 
 
-def text_disguise_of(path: Path) -> Disguise | None:
-    """As :func:`disguise_of`, and also a compressed file: for formats that are plain text."""
+def plain_disguise_of(path: Path) -> Disguise | None:
+    """As :func:`disguise_of`, for text and other formats that are never compressed and may hold nothing."""
     head = file_head(path)
-    return None if head is None else _stand_in(head) or _packed(head)
+    return disguise_in(head) or _packed(head) if head else None
 
 
 def file_head(path: Path) -> bytes | None:
@@ -66,7 +66,8 @@ def file_head(path: Path) -> bytes | None:
         return None
 
 
-def _stand_in(head: bytes) -> Disguise | None:
+def disguise_in(head: bytes) -> Disguise | None:
+    """As :func:`disguise_of`, told by a file's first kilobyte."""
     if not head:
         return Disguise("empty", "Remedy: download it again.")
     if head.startswith(_LFS_POINTER):

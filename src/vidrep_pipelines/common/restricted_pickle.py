@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.foreign_file import text_disguise_of
+from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
 from vidrep_pipelines.common.pickle_bounds import check_pickle
 
 StandIns = Mapping[tuple[str, str], Callable[..., Any]]
@@ -58,7 +58,7 @@ def load_restricted_pickle(path: Path, stand_ins: StandIns, accepted: str) -> An
         InputError: The file is damaged, asks for anything else, or would grow without bounds (then nothing
             was executed).
     """
-    if disguise := text_disguise_of(path):
+    if disguise := disguise_of(path) or plain_disguise_of(path):
         raise InputError(f"{path} was not read: {disguise}")
     try:
         return loads_restricted(path.read_bytes(), stand_ins)

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-_LONGEST_NAME = 255
+LONGEST_NAME = 255
 """Bytes of a file's or folder's name on every common file system."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -38,9 +38,5 @@ def folder_name(name: str) -> str:
 
 
 def fits_file_system(name: str, suffix: str = "") -> bool:
-    """Whether a file or folder can be called so, with room for the mark of an unfinished file."""
-    return is_utf8(name) and 0 < len(f"{name}{suffix}".encode()) <= _LONGEST_NAME - _ROOM
-
-
-_ROOM = 40
-"""Bytes that ``common.atomic`` adds to the name of a file that is being written."""
+    """Whether a file or folder can be called so."""
+    return is_utf8(name) and 0 < len(f"{name}{suffix}".encode()) <= LONGEST_NAME

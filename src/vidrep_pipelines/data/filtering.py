@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.config import LabelFilterConfig
 from vidrep_pipelines.data.labels import LabelledClip, class_ids
 from vidrep_pipelines.data.table import (
@@ -123,13 +124,13 @@ class _Rules:
         )
         if config.drop_truncated:
             yield pc.equal(rows["verdict"], "truncated"), _text("truncated")
-        names = rows["class_name"].cast(pa.large_string())
+        names = _composed(rows["class_name"].cast(pa.large_string()))
         if config.include_classes:
             yield pc.invert(_among(names, config.include_classes)), _text("class not included")
         if config.exclude_classes:
             yield _among(names, config.exclude_classes), _text("class excluded")
         if self.named is not None:
-            ids = rows["id"].cast(pa.large_string())
+            ids = _composed(rows["id"].cast(pa.large_string()))
             keys = joined_text(names, "/", pc.replace_substring_regex(ids, "^(?s:.*)/", ""))
             known = pc.or_(pc.is_in(keys, value_set=self.named), pc.is_in(ids, value_set=self.named))
             yield pc.invert(known), _text("not in the label list")
@@ -200,7 +201,7 @@ def _named_clips(label_list: Iterable[LabelledClip]) -> pa.Array:
     ``class/clip`` serves lists of other preparations: what comes before differs between them. The path below
     the data folder equals the id in lists that this project wrote, also where folders are flat or nested.
     """
-    paths = [PurePosixPath(clip.path) for clip in label_list]
+    paths = [PurePosixPath(composed(clip.path)) for clip in label_list]
     below_data_folder = {
         str(PurePosixPath(*path.parts[1:]).with_suffix("")) for path in paths if path.parts[1:]
     }
@@ -209,7 +210,14 @@ def _named_clips(label_list: Iterable[LabelledClip]) -> pa.Array:
 
 
 def _among(names: pa.Array, chosen: Iterable[str]) -> pa.Array:
-    return pc.is_in(names, value_set=pa.array(list(chosen), pa.large_string()))
+    return pc.is_in(names, value_set=pa.array([composed(name) for name in chosen], pa.large_string()))
+
+
+def _composed(names: pa.Array) -> pa.Array:
+    """See ``text.composed``. Arrow's ``utf8_normalize`` leaves letters and their accents apart."""
+    foreign = pc.fill_null(pc.invert(pc.string_is_ascii(names)), False)
+    spelled = [composed(name) for name in names.filter(foreign).to_pylist()]
+    return pc.replace_with_mask(names, foreign, pa.array(spelled, names.type))
 
 
 def _text(reason: str) -> pa.Scalar:

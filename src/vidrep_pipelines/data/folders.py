@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.text import is_utf8
+from vidrep_pipelines.data.foreign_listing import is_hidden
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class LocalFolders:
                 return []
             self._visited.add((status.st_dev, status.st_ino))
             with os.scandir(self._root / folder) as scan:
-                found = [entry for entry in scan if not entry.name.startswith(".")]
+                found = [entry for entry in scan if not is_hidden(entry.name)]
         except OSError as error:
             leave_out(self, folder, f"the folder cannot be read: {error.strerror}")
             return []

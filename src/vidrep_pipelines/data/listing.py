@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.item_id import is_usable
+from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.folders import Entry, Folders, LocalFolders, Unlisted, leave_out
 from vidrep_pipelines.data.table import ROWS_PER_BATCH, LazyTable, Rows, as_table, joined_text, schema_of
 
@@ -38,7 +39,8 @@ class ListedVideo(NamedTuple):
     Attributes:
         id: Name of the clip in every later step: the relative path without its suffix. Files of one folder
             that differ by suffix only keep it.
-        class_name: First folder below the root; empty for files in the root itself.
+        class_name: First folder below the root, in composed letters: folders whose names only differ in how
+            accents are stored are one class. Empty for files in the root itself.
         path: Path relative to the root, with ``/``.
         bytes: Size; 0 for a broken link.
         mtime_ns: Time of the last change in nanoseconds; 0 for a broken link, and where it is not known.
@@ -142,12 +144,26 @@ def _walk(
     ]
     for key, video in sorted(ordered, key=lambda pair: pair[0]):
         if video is None:
-            yield from _walk(folders, PurePosixPath(key), suffixes, linked)
+            yield from _below(folders, PurePosixPath(key), suffixes, linked)
         elif is_usable(video.id):
             yield video
         else:
             leave_out(folders, PurePosixPath(video.path), "files cannot be named after it; rename it")
     linked.extend(folder / entry.name for entry in entries if entry.kind == "link")
+
+
+def _below(
+    folders: Folders, folder: PurePosixPath, suffixes: Collection[str], linked: deque[PurePosixPath]
+) -> Iterator[ListedVideo]:
+    """The videos below one folder; a class without any is noted, for it would only be missed much later."""
+    known = len(folders.unlisted), len(linked)
+    videos = _walk(folders, folder, suffixes, linked)
+    first = next(videos, None)
+    if first is not None:
+        yield first
+        yield from videos
+    elif len(folder.parts) == 1 and known == (len(folders.unlisted), len(linked)):
+        leave_out(folders, folder, "there is no video in it")
 
 
 def _videos(folder: PurePosixPath, entries: Iterable[Entry]) -> Iterator[ListedVideo]:
@@ -160,7 +176,7 @@ def _videos(folder: PurePosixPath, entries: Iterable[Entry]) -> Iterator[ListedV
         unique = stems[stem] == 1 and stem not in names
         yield ListedVideo(
             id=str(folder / (stem if unique else entry.name)),
-            class_name=folder.parts[0] if folder.parts else "",
+            class_name=composed(folder.parts[0]) if folder.parts else "",
             path=str(folder / entry.name),
             bytes=entry.bytes,
             mtime_ns=entry.mtime_ns,

@@ -10,6 +10,7 @@ import fsspec
 from vidrep_pipelines.common.errors import InputError, MissingExtraError
 from vidrep_pipelines.common.uri import without_credentials
 from vidrep_pipelines.data.folders import Entry, Unlisted, leave_out
+from vidrep_pipelines.data.foreign_listing import is_hidden
 
 _TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
 _ETAGS = ("ETag", "etag")
@@ -81,7 +82,7 @@ def file_system(address: str) -> tuple[Any, str]:
 
 def _described(info: dict[str, Any], wanted: Callable[[str], bool]) -> Entry | None:
     name = info["name"].rstrip("/").rpartition("/")[2]
-    if name.startswith("."):
+    if is_hidden(name):
         return None
     if info["type"] == "directory":
         return Entry(name, "folder")

@@ -31,7 +31,7 @@ class PredictedSequence:
         encoder: Folder that it goes to.
         name: Of the sequence.
         frame_names: (T) names of the files without suffix.
-        first: The annotation of the first frame, which is copied as it is.
+        first: The annotation of the first frame, which is copied as it is; None: the first map is written.
         maps: Gives the label maps (T, H, W).
         digest: Changes with them.
     """
@@ -39,7 +39,7 @@ class PredictedSequence:
     encoder: str
     name: str
     frame_names: tuple[str, ...]
-    first: Path
+    first: Path | None
     maps: "Callable[[], NDArray[np.uint8]]"
     digest: str
 
@@ -97,10 +97,11 @@ class LabelResults(LocalDataset[ResultExport, Path]):
         from vidrep_pipelines.data.label_sequences.images import write_labels
 
         with atomic_directory(path) as folder:
-            shutil.copyfile(sequence.first, folder / f"{sequence.frame_names[0]}.png")
-            named = list(zip(sequence.frame_names, sequence.maps(), strict=True))
-            for name, labels in named[1:]:
-                write_labels(folder / f"{name}.png", labels)
+            for name, labels in zip(sequence.frame_names, sequence.maps(), strict=True):
+                if name == sequence.frame_names[0] and sequence.first is not None:
+                    shutil.copyfile(sequence.first, folder / f"{name}.png")
+                else:
+                    write_labels(folder / f"{name}.png", labels)
 
     def _stamps(self) -> dict[str, str]:
         try:

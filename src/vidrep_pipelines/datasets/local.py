@@ -12,6 +12,7 @@ from kedro.io.core import get_protocol_and_path
 from kedro_datasets._typing import JSONPreview, TablePreview
 
 from vidrep_pipelines.common.item_id import BOOKKEEPING
+from vidrep_pipelines.data.foreign_listing import is_hidden
 from vidrep_pipelines.fanout.runner import is_complete, load_parts
 
 Saved = TypeVar("Saved")
@@ -69,12 +70,12 @@ def item_ids(folder: Path, suffix: str) -> list[str]:
         return load_parts(folder).ids
     found: list[str] = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(name)]
         relative = Path(parent).relative_to(folder)
         found += [
             (relative / name.removesuffix(suffix)).as_posix()
             for name in files
-            if name.endswith(suffix) and not name.startswith(".")
+            if name.endswith(suffix) and not is_hidden(name)
         ]
     return sorted(found)
 

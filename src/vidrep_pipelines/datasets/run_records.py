@@ -11,9 +11,11 @@ from kedro_datasets._typing import TablePreview
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import plain
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import list_files
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 
 RUN = "run"
+_SUFFIX = ".json"
 
 
 class RunRecords(LocalDataset[dict[str, Any], pd.DataFrame]):
@@ -27,12 +29,12 @@ class RunRecords(LocalDataset[dict[str, Any], pd.DataFrame]):
         name = str(data.get(RUN, ""))
         if not name.replace("-", "").replace("_", "").isalnum():
             raise DatasetError(f"{self._path}: a record needs the name of its run, not {name!r}.")
-        with atomic_file(self._path / f"{name}.json") as temporary:
+        with atomic_file(self._path / f"{name}{_SUFFIX}") as temporary:
             temporary.write_text(json.dumps(plain(data), indent=2) + "\n", encoding="utf-8")
 
     def load(self) -> pd.DataFrame:
         """One row per run, sorted by name."""
-        return pd.DataFrame([self._read(path) for path in sorted(self._require().glob("*.json"))])
+        return pd.DataFrame([self._read(path) for path in list_files(self._require(), (_SUFFIX,))])
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
@@ -42,7 +44,7 @@ class RunRecords(LocalDataset[dict[str, Any], pd.DataFrame]):
         return record
 
     def _exists(self) -> bool:
-        return self._path.is_dir() and any(self._path.glob("*.json"))
+        return bool(list_files(self._path, (_SUFFIX,)))
 
     def preview(self, rows: int = 20) -> TablePreview:
         """The first runs."""

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.foreign_file import disguise_of, text_disguise_of
+from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
 from vidrep_pipelines.models.torch_file import Inert, load_torch_file, refusal
 
 WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
@@ -134,7 +134,7 @@ def check_weight_file(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"There is no file {path}. Download the weights or correct the parameter.")
     may_be_zip = path.suffix != ".safetensors" and zipfile.is_zipfile(path)  # as PyTorch's files are
-    if disguise := disguise_of(path) if may_be_zip else text_disguise_of(path):
+    if disguise := disguise_of(path) or (None if may_be_zip else plain_disguise_of(path)):
         raise InputError(f"{path} holds no weights: {disguise}")
 
 

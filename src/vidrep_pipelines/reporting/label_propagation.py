@@ -90,6 +90,11 @@ def comparison_sheet(
     return image_grid(rows, heading=heading, cell_height=132)
 
 
+def note(text: str) -> Image.Image:
+    """A line of text, in place of a picture that there is nothing for."""
+    return Image.fromarray(text_band(text, 640))
+
+
 def interval_bars(summary: pd.DataFrame, measures: Sequence[str], title: str) -> Image.Image:
     """A panel for each measure with a bar and an interval for each encoder.
 

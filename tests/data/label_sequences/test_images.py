@@ -9,9 +9,11 @@ from PIL import Image
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.images import (
     DAVIS_PALETTE,
+    is_two_tone,
     read_frame,
     read_header,
     read_labels,
+    read_two_tone,
     write_labels,
 )
 
@@ -69,3 +71,36 @@ def test_cut_off_file(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match=r"a\.png is no readable image"):
         read_frame(path)
+
+
+@pytest.mark.parametrize("mode", ["L", "1"])
+def test_black_and_white_masks_hold_one_object(tmp_path: Path, mode: str) -> None:
+    inside = np.zeros((7, 11), bool)
+    inside[2:5, 3:] = True
+    path = tmp_path / "a.png"
+    Image.fromarray(np.where(inside, 255, 0).astype(np.uint8)).convert(mode).save(path)
+    assert is_two_tone(path)
+    np.testing.assert_array_equal(read_two_tone(path), inside)
+
+
+@pytest.mark.parametrize(
+    ("labels", "mode"), [([0, 1], "L"), ([0, 0], "L"), ([0, 255], "P"), ([0, 128, 255], "L")]
+)
+def test_other_masks_are_not_black_and_white(tmp_path: Path, labels: list[int], mode: str) -> None:
+    image = Image.fromarray(np.array([labels], dtype=np.uint8))
+    if mode == "P":
+        image.putpalette(DAVIS_PALETTE)
+    image.save(tmp_path / "a.png")
+    assert not is_two_tone(tmp_path / "a.png")
+
+
+def test_black_and_white_masks_with_anything_else_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png holds colors of mode RGB, but .* black and white"):
+        read_two_tone(tmp_path / "a.png")
+
+
+def test_a_page_in_place_of_a_picture_is_called_that(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_text("<!DOCTYPE html><html>Quota exceeded</html>")
+    with pytest.raises(InputError, match=r"a\.jpg is no readable image: it is a web page"):
+        read_frame(tmp_path / "a.jpg")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.foreign_files import add_hidden_files, take_zeros_off
 from tests.helpers.label_sequences import tiny_clips, write_release
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
@@ -165,3 +166,92 @@ def test_empty_list(root: Path) -> None:
     (root / "ImageSets/2017/val.txt").write_text("\n")
     with pytest.raises(InputError, match="is empty"):
         davis_sequences(root, NATIVE)
+
+
+def handle_of(root: Path, config: DavisConfig = NATIVE) -> MaskSequence:
+    return MaskSequence.of({**inspect_davis(first(root, config), {}), "id": "push_000"})
+
+
+def test_frames_without_zeros_are_in_the_order_of_their_numbers(root: Path) -> None:
+    expected = handle_of(root)
+    frames = [expected.frame(index) for index in range(len(expected))]
+    labels = [expected.labels(index) for index in range(len(expected))]
+    found = handle_of(take_zeros_off(root))
+    assert [path.name for path in found.frame_paths] == [f"{n}.jpg" for n in range(len(frames))]
+    np.testing.assert_array_equal([found.frame(index) for index in range(len(found))], frames)
+    np.testing.assert_array_equal([found.labels(index) for index in range(len(found))], labels)
+
+
+def test_hidden_files_change_nothing(root: Path) -> None:
+    digest = first(root).digest
+    assert first(add_hidden_files(root)).digest == digest
+    assert inspect_davis(first(root), {})["frames"] >= 16
+
+
+def test_black_and_white_masks_are_one_object(root: Path, tmp_path: Path) -> None:
+    """DAVIS-2016: 255 is the object, not void."""
+    expected = handle_of(root)
+    truth = [np.asarray(expected.labels(index)) > 0 for index in range(len(expected))]
+    for path, inside in zip(sorted((root / LABELS).iterdir()), truth, strict=True):
+        Image.fromarray(np.where(inside, 255, 0).astype(np.uint8)).save(path)
+    assert inspect_davis(first(root), {})["objects"] == 1
+    found = handle_of(root)
+    np.testing.assert_array_equal([found.labels(index) for index in range(len(found))], truth)
+    resized = handle_of(root, DavisConfig(prepared=tmp_path / "prepared"))
+    labels = resized.labels(0)
+    assert labels is not None
+    assert set(labels.flat) == {0, 1}
+    with Image.open(resized.label_paths[0] or "") as image:
+        assert image.mode == "P"
+
+
+def test_masks_with_shades_are_not_black_and_white(root: Path) -> None:
+    for path in (root / LABELS).iterdir():
+        Image.fromarray(np.where(read_labels(path) > 0, 255, 0).astype(np.uint8)).save(path)
+    shaded = np.zeros((48, 64), np.uint8)
+    shaded[:3] = 38
+    Image.fromarray(shaded).save(root / LABELS / "00004.png")
+    with pytest.raises(InputError, match=r"00004\.png holds the shade 38"):
+        inspect_davis(first(root), {})
+
+
+def test_only_the_first_mask_is_enough_and_keeps_its_size(root: Path, tmp_path: Path) -> None:
+    for path in (root / LABELS).iterdir():
+        if path.stem != "00000":
+            path.unlink()
+    facts = inspect_davis(first(root, DavisConfig(prepared=tmp_path / "prepared")), {})
+    assert (facts["width"], facts["height"], facts["objects"]) == (64, 48, 4)
+    assert facts["frame_folder"] == str(root / FRAMES)
+    handle = MaskSequence.of({**facts, "id": "push_000"})
+    assert handle.labels(0) is not None
+    assert handle.labels(1) is None
+
+
+def test_first_mask_with_nothing_but_void(root: Path) -> None:
+    path = root / LABELS / "00000.png"
+    write_labels(path, np.full((48, 64), 255, np.uint8))
+    with pytest.raises(InputError, match=r"00000\.png labels nothing but void \(255\)"):
+        inspect_davis(first(root), {})
+
+
+def test_palettes_of_two_bits(root: Path) -> None:
+    expected = handle_of(root)
+    truth = [np.minimum(np.asarray(expected.labels(index)), 3) for index in range(len(expected))]
+    for path, labels in zip(sorted((root / LABELS).iterdir()), truth, strict=True):
+        image = Image.fromarray(labels)
+        image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0])
+        image.save(path, bits=2)
+    found = handle_of(root)
+    np.testing.assert_array_equal([found.labels(index) for index in range(len(found))], truth)
+
+
+def test_lists_of_davis_2016_name_frames(root: Path) -> None:
+    lists = root / "ImageSets/480p"
+    (root / "ImageSets/2017").rename(lists)
+    lines = [
+        f"/JPEGImages/480p/{name}/{n:05d}.jpg /Annotations/480p/{name}/{n:05d}.png"
+        for name in ("stack_000", "push_000")
+        for n in range(3)
+    ]
+    (lists / "val.txt").write_text("\n".join(lines))
+    assert [each.files.id for each in davis_sequences(root, NATIVE)] == ["stack_000", "push_000"]

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.foreign_files import add_hidden_files, take_zeros_off
 from tests.helpers.label_sequences import tiny_clips, write_release
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
-from vidrep_pipelines.data.label_sequences.joint_file import write_joints
+from vidrep_pipelines.data.label_sequences.joint_file import read_joints, write_joints
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.data.sources.jhmdb import inspect_jhmdb, jhmdb_sequences
 from vidrep_pipelines.data.sources.sample_world.truth import read_truth
@@ -103,3 +104,41 @@ def test_missing_release_names_the_remedy(root: Path, missing: str) -> None:
     shutil.rmtree(root / missing)
     with pytest.raises(InputError, match=r"joint_positions\.zip and splits\.zip"):
         jhmdb_sequences(root, CONFIG)
+
+
+def test_frames_without_zeros_are_in_the_order_of_their_numbers(root: Path) -> None:
+    expected = KeypointSequence.of({**inspect_jhmdb(jhmdb_sequences(root, CONFIG)[0], {}), "id": "x"})
+    pixels = [expected.frame(index) for index in range(len(expected))]
+    files = jhmdb_sequences(take_zeros_off(root), CONFIG)[0]
+    found = KeypointSequence.of({**inspect_jhmdb(files, {}), "id": "x"})
+    assert [path.name for path in found.frame_paths] == [f"{n + 1}.png" for n in range(len(pixels))]
+    np.testing.assert_array_equal([found.frame(index) for index in range(len(found))], pixels)
+
+
+def test_hidden_files_are_neither_lists_nor_frames(root: Path) -> None:
+    files = jhmdb_sequences(add_hidden_files(root), CONFIG)
+    assert [each.id for each in files] == CLIPS
+    for each in files:
+        assert inspect_jhmdb(each, {})["frames"] >= 16
+
+
+def test_frames_in_the_folder_of_the_other_release(root: Path) -> None:
+    (root / "Rename_Images").rename(root / "Frames")
+    files = jhmdb_sequences(root, CONFIG)
+    assert files[0].frame_folder == root / "Frames" / CLIPS[0]
+    assert inspect_jhmdb(files[0], {})["frames"] >= 16
+
+
+def test_joints_that_nobody_could_see(root: Path) -> None:
+    positions = read_joints(root / JOINTS)
+    positions[0, 3, 5:] = np.nan
+    write_joints(root / JOINTS, positions)
+    files = jhmdb_sequences(root, CONFIG)[0]
+    facts = inspect_jhmdb(files, {})
+    found = KeypointSequence.of({**facts, "id": "x"}).joints()
+    assert np.isnan(found[:, 3, 5:]).all(), "a joint without x has no y either"
+    assert np.isfinite(found[:, 3, :5]).all()
+    positions[:, :, 0] = np.nan
+    write_joints(root / JOINTS, positions)
+    with pytest.raises(InputError, match=r"no joint in the first frame \(all are NaN\)"):
+        inspect_jhmdb(files, {})

@@ -77,6 +77,20 @@ def test_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a", "evil.tar.gz", "victim.mp4"]
 
 
+def test_archives_from_a_mac_with_names_that_look_like_options(tmp_path: Path) -> None:
+    path = tmp_path / "mountain climber (exercise).tar.gz"
+    names = ["--HHKLZPagg_000029_000039.mp4", "_vzHWdv5F1U_000143_000153.mp4"]
+    with tarfile.open(path, "w:gz") as tar:
+        for name in names:
+            add(tar, f"mountain climber (exercise)/._{name}", b"\x00\x05\x16\x07")
+            add(tar, f"mountain climber (exercise)/{name}", content(name))
+    (tmp_path / f"._{path.name}").write_bytes(b"\x00\x05\x16\x07")
+    (found,) = find_archives(tmp_path)
+    assert found.id == "mountain climber (exercise)"
+    assert unpack(found.path, tmp_path / "out") == {"clips": 2, "clip_bytes": 6000, "left_out": 2}
+    assert unpacked(tmp_path / "out") == {name: content(name) for name in names}
+
+
 def test_clips_of_an_earlier_attempt_stay(tmp_path: Path) -> None:
     path = archive(tmp_path / "part_0.tar.gz")
     out = tmp_path / "out"
@@ -198,3 +212,11 @@ def test_what_makes_an_archive_be_unpacked_again(tmp_path: Path) -> None:
     assert found.digest(tmp_path / "out") != digest
     path.unlink()
     assert found.digest(tmp_path / "out") != digest
+
+
+def test_hidden_archives_are_none(tmp_path: Path) -> None:
+    archive(tmp_path / "train/part_0.tar.gz")
+    (tmp_path / "train/._part_0.tar.gz").write_bytes(b"left by a Mac")
+    (tmp_path / "__MACOSX/train").mkdir(parents=True)
+    (tmp_path / "__MACOSX/train/part_1.tar.gz").touch()
+    assert [each.id for each in find_archives(tmp_path)] == ["part_0"]

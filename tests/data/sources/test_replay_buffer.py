@@ -121,6 +121,36 @@ def test_numbers_that_are_not_finite_are_found(column: str, what: str, tmp_path:
         prepare_episode(request, {".h5": tmp_path / "episode.h5"})
 
 
+@pytest.mark.parametrize("value", [-0.5, 1.5])
+def test_discounts_lie_between_0_and_1(value: float, tmp_path: Path) -> None:
+    columns = make_columns()
+    columns["discount"][LENGTHS[0] + 2] = value
+    write_buffer(tmp_path / "raw/buffer.hdf5", columns)
+    request = requests_for(tmp_path / "raw")[1]
+    with pytest.raises(InputError, match=rf"row {LENGTHS[0] + 2}: the discount is {value}, where"):
+        prepare_episode(request, {".h5": tmp_path / "episode.h5"})
+
+
+@pytest.mark.parametrize("suffix", [".hdf5", ".npz"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "empty"),
+        (b"<html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git-LFS"),
+    ],
+)
+def test_what_lies_in_place_of_a_buffer_is_named(
+    suffix: str, content: bytes, what: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"buffer{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match=rf"buffer{suffix} is no readable replay buffer: it is {what}.*Remedy"
+    ):
+        buffer_facts(path)
+
+
 def test_episodes_are_grouped_by_folder_else_by_file(tmp_path: Path) -> None:
     for name in ("expert/one.hdf5", "random/84px/two.hdf5", "three.hdf5"):
         write_buffer(tmp_path / name, make_columns())

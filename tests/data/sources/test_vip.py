@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.foreign_files import add_hidden_files, take_zeros_off
 from tests.helpers.label_sequences import tiny_clips, write_release
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import VipConfig
-from vidrep_pipelines.data.label_sequences.images import read_labels
+from vidrep_pipelines.data.label_sequences.images import read_labels, write_labels
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
 from vidrep_pipelines.data.sources.sample_world.truth import read_truth
 from vidrep_pipelines.data.sources.vip import CLASS_NAMES, inspect_vip, vip_sequences
@@ -87,3 +88,31 @@ def test_missing_release_names_the_remedy(root: Path, missing: str) -> None:
     shutil.rmtree(root / missing)
     with pytest.raises(InputError, match="Unpack VIP_Fine"):
         vip_sequences(root, CONFIG)
+
+
+def test_frames_without_zeros_are_in_the_order_of_their_numbers(root: Path) -> None:
+    take_zeros_off(root)
+    files = vip_sequences(root, CONFIG)[0]
+    handle = MaskSequence.of({**inspect_vip(files, {}), "id": "videos1"})
+    assert [int(path.stem) for path in handle.frame_paths] == [1 + 25 * n for n in range(len(handle))]
+    truth = read_truth(tiny_clips()[0].truth)
+    for index in range(len(handle)):
+        np.testing.assert_array_equal(handle.labels(index), truth.parts[index])
+
+
+def test_hidden_files_are_no_frames(root: Path) -> None:
+    files = vip_sequences(add_hidden_files(root), CONFIG)
+    assert [inspect_vip(each, {})["frames"] >= 16 for each in files] == [True, True]
+
+
+def test_labels_that_are_no_classes_are_refused(root: Path) -> None:
+    """Instances or people in place of classes: their numbers go on where the classes end."""
+    path = root / LABELS / "000000000001.png"
+    labels = read_labels(path).copy()
+    labels[:2] = 20
+    write_labels(path, labels)
+    with pytest.raises(InputError, match=r"000000000001\.png holds label 20, but labels end at 19"):
+        inspect_vip(vip_sequences(root, CONFIG)[0], {})
+    labels[:2] = 255
+    write_labels(path, labels)
+    assert inspect_vip(vip_sequences(root, CONFIG)[0], {})["objects"] == len(set(labels.flat) - {0, 255})

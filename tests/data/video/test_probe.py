@@ -126,3 +126,20 @@ def test_a_playlist_in_disguise_cannot_fetch_anything(tmp_path):
 @pytest.mark.parametrize(("degrees", "rotation"), [(0, 0), (90, -90), (180, -180), (270, 90)])
 def test_real_rotated_clips(degrees, rotation):
     assert probe(real_clip(f"video_{degrees}.mov")).rotation == rotation
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n",
+            "a Git-LFS pointer to a file of 9",
+        ),
+        ("<!DOCTYPE html>\n<html><body>Video unavailable</body></html>", "a web page"),
+    ],
+)
+def test_what_lies_in_place_of_a_video_is_named(tmp_path, content, what):
+    path = tmp_path / "a.mp4"
+    path.write_text(content)
+    with pytest.raises(UnreadableVideoError, match=rf"a\.mp4: it is {what}.*Remedy: "):
+        probe(path)

@@ -100,3 +100,27 @@ def test_headline_of_nothing_is_none() -> None:
     lost = {"distance": np.ones((15, 4)), "counted": np.zeros((15, 4), bool)}
     assert headline("jhmdb", lost) is None
     assert headline("vip", {"without_given": np.zeros((20, 20), int)}) is None
+
+
+def test_excluded_joints_are_a_share_of_the_annotated_ones() -> None:
+    distance = np.full((15, 4), 0.05)
+    distance[0, 2:] = np.nan
+    counted = ~np.isnan(distance)
+    counted[1] = False
+    arrays = {"v": {"distance": distance, "counted": counted}}
+    table = Comparison.of("jhmdb", {"rsp": arrays}).summary().set_index("measure")["value"]
+    assert table["excluded joints"] == pytest.approx(100 * 4 / 58)
+    assert table["PCK@0.1"] == 100
+
+
+def test_objects_keep_their_numbers_in_tables() -> None:
+    arrays = {**davis_arrays(2, 5), "objects": np.array([38, 75])}
+    members = Comparison.of("davis", {"rsp": {"a": arrays}}).members()
+    assert members["name"].tolist() == ["a_38", "a_75"]
+
+
+def test_where_nothing_has_an_annotation_there_are_no_numbers() -> None:
+    nothing = Comparison.of_nothing("davis", {"rsp": {}, "pixels": {}})
+    assert nothing.summary().empty and nothing.members().empty
+    assert list(nothing.headlines().columns) == ["rsp", "pixels"]
+    assert nothing.headlines().empty

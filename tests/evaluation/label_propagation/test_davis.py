@@ -155,3 +155,46 @@ def test_tables_are_laid_out_as_the_toolkits(tmp_path):
     assert list(objects.columns) == ["Sequence", "J-Mean", "F-Mean"]
     assert list(objects["Sequence"]) == ["blocks_1", "blocks_2"]
     assert math.isclose(objects["J-Mean"].mean(), score.totals()["J-Mean"], abs_tol=1e-3)
+
+
+def test_objects_are_those_of_the_first_mask_whatever_their_numbers_are():
+    """Numbers in between are no objects: they would agree in every frame by being absent."""
+    maps = moving_blocks()
+    results = np.roll(maps, 5, axis=2)
+    numbers = np.array([0, 38, 75], dtype=np.uint8)
+    expected, found = (
+        score_sequence("blocks", maps, results),
+        score_sequence("gaps", numbers[maps], numbers[results]),
+    )
+    np.testing.assert_array_equal(found.region, expected.region)
+    np.testing.assert_array_equal(found.contour, expected.contour)
+    assert expected.object_names() == ["blocks_1", "blocks_2"]
+    assert found.object_names() == ["gaps_38", "gaps_75"]
+    assert DavisScore.of([found]).totals() == DavisScore.of([expected]).totals()
+
+
+def test_a_result_with_a_number_in_between_is_an_error():
+    maps = np.array([0, 38, 75], dtype=np.uint8)[moving_blocks()]
+    results = maps.copy()
+    results[2, 0, 0] = 50
+    with pytest.raises(
+        ResultMismatchError, match=r"object 50, but the first annotation has 2 objects: 38, 75"
+    ):
+        score_sequence("gaps", maps, results)
+
+
+def test_objects_that_appear_later_do_not_count():
+    maps = moving_blocks()
+    later = maps.copy()
+    later[3:, :4, :4] = 5
+    found = score_sequence("later", later, maps)
+    assert found.object_names() == ["later_1", "later_2"]
+    assert (found.region == 1).all()
+
+
+def test_frames_without_zeros_are_in_the_order_of_their_numbers(tmp_path):
+    folder = save(tmp_path / "padded", moving_blocks(12))
+    for path in list(folder.iterdir()):
+        path.rename(folder / f"{int(path.stem)}.png")
+    (folder / "._3.png").write_bytes(b"left by a Mac")
+    np.testing.assert_array_equal(list(LabelFolder.of(folder)), moving_blocks(12))

@@ -72,3 +72,29 @@ def test_nothing_tracked_and_unequal_lengths_are_errors():
         joint_distances(truth, predicted[:, :, :5], IMAGE, GRID, "wave/clip 7")
     with pytest.raises(ResultMismatchError, match="no joint"):
         pck([joint_distances(truth, np.full_like(truth, -1), IMAGE, GRID)])
+
+
+def test_joints_without_annotation_neither_count_nor_widen_the_body():
+    rng = np.random.default_rng(1)
+    truth, predicted = video(rng, 7, lost_share=0.1)
+    without = truth.copy()
+    without[:, 4, 3:] = np.nan
+    found = joint_distances(without, predicted, IMAGE, GRID)
+    expected = joint_distances(truth, np.where(np.isnan(without), -1, predicted), IMAGE, GRID)
+    kept = ~np.isnan(without[0, :, 1:])
+    np.testing.assert_array_equal(found.counted, expected.counted)
+    np.testing.assert_array_equal(found.distance[kept], expected.distance[kept])
+    assert np.isnan(found.distance[~kept]).all()
+    score, as_if_lost = pck([found]), pck([expected])
+    np.testing.assert_array_equal(score.per_joint, as_if_lost.per_joint)
+    lost = int((predicted[0, :, 1:] < 0)[kept].sum())
+    assert score.excluded_share == pytest.approx(lost / kept.sum()), "of the annotated ones"
+
+
+def test_joints_out_of_the_picture_that_were_never_found_cost_nothing():
+    truth, predicted = video(np.random.default_rng(2), 6, lost_share=0)
+    predicted = abs(predicted)
+    truth[:, 3], predicted[:, 3] = -1, -1
+    score = pck([joint_distances(truth, predicted, IMAGE, GRID)])
+    assert np.isnan(score.per_joint[:, 3]).all()
+    assert score.excluded_share == pytest.approx(1 / 15)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from tests.helpers.label_sequences import write_release
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.data.label_sequences.joint_file import read_joints as read_joint_file
+from vidrep_pipelines.data.label_sequences.joint_file import write_joints as write_joint_file
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PixelEncoderConfig
 from vidrep_pipelines.evaluation.encoders.pixels import PixelEncoder
@@ -204,3 +206,41 @@ def test_gpu_finds_the_same() -> None:
     found = np.stack(list(on_gpu.label_maps(frames, maps[0])))
     PIXELS.to("cpu")
     assert (found != expected).mean() < 1e-3
+
+
+@pytest.mark.parametrize("preset", ["rsp", "videowalk"])
+def test_numbers_of_objects_have_no_influence(preset: str) -> None:
+    frames, maps = moving_square()
+    first = maps[0].copy()
+    first[32:48, 36:60] = 2
+    for frame in frames:
+        frame[32:48, 36:60] = (20, 20, 250)
+    numbers = np.array([0, 38, 254], dtype=np.uint8)
+    expected = np.stack(list(runner(preset=preset).label_maps(frames, first)))
+    found = np.stack(list(runner(preset=preset).label_maps(frames, numbers[first])))
+    assert set(expected[-1].flat) == {0, 1, 2}
+    np.testing.assert_array_equal(found, numbers[expected])
+
+
+@pytest.mark.parametrize("preset", ["videowalk", "cropmae"])
+def test_joints_without_a_first_position_are_lost_and_do_not_touch_the_others(
+    preset: str, tmp_path: Path
+) -> None:
+    root = write_release("jhmdb", tmp_path / "JHMDB")
+    clip = "push/push_000"
+    path = root / "joint_positions" / clip / "joint_positions.mat"
+    positions = read_joint_file(path)
+    row = {"id": clip, "frame_folder": root / "Rename_Images" / clip, "label_path": path}
+    changes: dict[str, Any] = {
+        "task": "jhmdb",
+        "preset": preset,
+        "frame_size": {"rule": "exact", "sides": (48, 64)},
+    }
+    expected = runner(**changes).joints(KeypointSequence.of(row))
+    positions[:, 3] = np.nan
+    write_joint_file(path, positions)
+    found = runner(**changes).joints(KeypointSequence.of(row))
+    assert (expected[0, 3] >= 0).any()
+    assert (found[:, 3] == -1).all()
+    others = np.arange(positions.shape[1]) != 3
+    np.testing.assert_allclose(found[:, others, 0], expected[:, others, 0], atol=1e-6)

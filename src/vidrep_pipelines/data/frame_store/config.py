@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 
@@ -49,7 +49,7 @@ class SelectionConfig(FrozenConfig):
     robots: tuple[str, ...] = ()
     """Keep only these robots. Empty: all."""
 
-    cameras: tuple[int, ...] = ()
+    cameras: tuple[NonNegativeInt, ...] = ()
     """Keep only the views of these cameras. Empty: all."""
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.frame_store.config import SPLITS, FramesConfig, FrameStoreConfig, SelectionConfig
 from vidrep_pipelines.data.frame_store.episode import view_name
 from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX
@@ -118,7 +119,7 @@ def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFram
     """
     chosen = np.ones(len(views), bool)
     if selection.robots:
-        chosen &= views["robot"].isin(selection.robots).to_numpy()
+        chosen &= views["robot"].isin([composed(robot) for robot in selection.robots]).to_numpy()
     if selection.cameras:
         chosen &= views["camera"].isin(selection.cameras).to_numpy()
     if not chosen.any():

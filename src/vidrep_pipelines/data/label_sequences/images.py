@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) RGB, or (H, W) labels."""
@@ -16,6 +17,7 @@ Pixels = NDArray[np.uint8]
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 LABEL_SUFFIX = ".png"
 
+_GREY_MODES = ("L", "1")
 _COLORED = 22
 
 
@@ -55,6 +57,37 @@ def read_labels(path: Path) -> Pixels:
         return np.asarray(image)
 
 
+def is_two_tone(path: Path) -> bool:
+    """Whether a mask is black and white, grey 0 and 255, with an object in it (DAVIS-2016).
+
+    In a palette image 255 is void instead.
+
+    Raises:
+        InputError: The file is missing, damaged or no image.
+    """
+    with _opened(path) as image:
+        return image.mode in _GREY_MODES and {255} <= set(image.convert("L").tobytes()) <= {0, 255}
+
+
+def read_two_tone(path: Path) -> Pixels:
+    """A black and white mask as a label map (H, W): 0, and 1 for the object.
+
+    Raises:
+        InputError: The file is missing, damaged, or has colors or shades of grey.
+    """
+    with _opened(path) as image:
+        mode, pixels = image.mode, np.asarray(image.convert("L"))
+    shades = sorted(set(pixels.flat) - {0, 255})
+    if mode not in _GREY_MODES or shades:
+        what = f"the shade {shades[0]}" if mode in _GREY_MODES else f"colors of mode {mode}"
+        raise InputError(
+            f"{path} holds {what}, but the sequence's first mask is black and white (0 and 255). Remedy: "
+            "unpack the original annotations again; scaling with smoothing makes shades."
+        )
+    labels: Pixels = (pixels == 255).astype(np.uint8)
+    return labels
+
+
 def colors_instead(mode: str) -> str:
     """What is wrong with a label image of Pillow's ``mode``, as the rest of a sentence about the file."""
     return (
@@ -89,5 +122,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:  # Pillow raises all of these
+        if disguise := disguise_of(path):
+            raise InputError(f"{path} is no readable image: {disguise}") from error
         reason = str(error).removesuffix(f" {str(path)!r}")
         raise InputError(f"{path} is no readable image ({reason}). Unpack or copy it again.") from error

@@ -1,19 +1,23 @@
 """Opens the files of a labelled sequence, far enough to know whether it can be evaluated."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import files_by_stem, require_no_gap
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
     colors_instead,
+    is_two_tone,
     read_header,
     read_labels,
+    read_two_tone,
 )
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints
-from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles, files_by_stem
+from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
 VOID = 255
 """Index of pixels that nobody labelled."""
@@ -40,24 +44,41 @@ class SequenceFacts:
     label_path: str
 
 
-def inspect_masks(
-    files: SequenceFiles, *, consecutive: bool, every_frame: bool, modes: tuple[str, ...]
-) -> SequenceFacts:
+@dataclass(frozen=True)
+class MaskRules:
+    """What a release's label maps are like.
+
+    Attributes:
+        consecutive: The frames' names are numbers without gaps.
+        every_frame: Every frame has a label map, or only the first (a test set); else any but the first may
+            have none.
+        modes: Color modes of Pillow that a label map may have.
+        two_tone: Masks may be black and white instead, with one object.
+        largest: The largest label; None: any below void.
+    """
+
+    consecutive: bool
+    every_frame: bool
+    modes: tuple[str, ...]
+    two_tone: bool = False
+    largest: int | None = None
+
+
+def inspect_masks(files: SequenceFiles, rules: MaskRules) -> SequenceFacts:
     """Opens the headers of all frames and label maps, and the first label map.
 
     Args:
         files: The sequence.
-        consecutive: The frames' names are numbers without gaps.
-        every_frame: Every frame has a label map; else only the first must.
-        modes: Color modes of Pillow that a label map may have.
+        rules: What its label maps should be like.
 
     Raises:
         InputError: Frames or label maps are missing, differ in size, are damaged or hold no indices, or the
-            first one labels nothing; the message names the file.
+            first one labels nothing, or what is no label; the message names the file.
     """
-    frames = _frames(files, consecutive)
+    frames = _frames(files, rules.consecutive)
     labels = files_by_stem(files.label_path, (LABEL_SUFFIX,))
-    wanted = list(frames) if every_frame else list(frames)[:1]
+    first = next(iter(frames))
+    wanted = list(frames) if rules.every_frame and list(labels) != [first] else [first]
     missing = [stem for stem in wanted if stem not in labels]
     if missing:
         raise InputError(f"{files.label_path / missing[0]}{LABEL_SUFFIX} is missing (in all {len(missing)}).")
@@ -67,32 +88,60 @@ def inspect_masks(
             f"{files.frame_folder} lacks frame {orphans[0]}, which has labels (in all {len(orphans)})."
         )
     width, height = _common_size([*frames.values(), *labels.values()])
-    for path in labels.values():
-        mode = read_header(path)[2]
-        if mode not in modes:
-            raise InputError(f"{path} {colors_instead(mode)}")
-    first = read_labels(labels[next(iter(frames))])
-    classes = set(first.flat) - {0, VOID}
-    if not classes:
-        raise InputError(f"{labels[next(iter(frames))]} labels nothing, so there is nothing to follow.")
-    return _facts(files, len(frames), width, height, len(classes))
+    objects = _objects(labels[first], list(labels.values()), rules)
+    return _facts(files, len(frames), width, height, objects)
+
+
+def has_truth(files: SequenceFiles) -> bool:
+    """Whether a later frame than the first has a label map, so that results can be scored."""
+    frames = files_by_stem(files.frame_folder, FRAME_SUFFIXES)
+    labels = files_by_stem(files.label_path, (LABEL_SUFFIX,))
+    return any(stem in labels for stem in list(frames)[1:])
 
 
 def inspect_joints(files: SequenceFiles) -> SequenceFacts:
     """Opens the headers of all frames, and the joint positions.
 
     Raises:
-        InputError: Frames or the .mat file are missing, differ in size or number, or are damaged.
+        InputError: Frames or the .mat file are missing, differ in size or number, or are damaged, or the
+            first frame has no joint.
     """
     frames = _frames(files, consecutive=True)
     positions = read_joints(files.label_path)
     if positions.shape[2] != len(frames):
         raise InputError(
             f"{files.label_path} is of {positions.shape[2]} frames, but {files.frame_folder} has "
-            f"{len(frames)}."
+            f"{len(frames)}. Remedy: unpack both again."
+        )
+    if np.isnan(positions[:, :, 0]).all():
+        raise InputError(
+            f"{files.label_path} has no joint in the first frame (all are NaN): there is nothing to follow."
         )
     width, height = _common_size(list(frames.values()))
     return _facts(files, len(frames), width, height, positions.shape[1])
+
+
+def _objects(first: Path, paths: list[Path], rules: MaskRules) -> int:
+    """How many objects the first label map has, after a look at the colors of all."""
+    if rules.two_tone and is_two_tone(first):
+        for path in paths:
+            read_two_tone(path)
+        return 1
+    for path in paths:
+        mode = read_header(path)[2]
+        if mode not in rules.modes:
+            raise InputError(f"{path} {colors_instead(mode)}")
+    found = {int(label) for label in np.unique(read_labels(first))}
+    labels = found - {0, VOID}
+    if not labels:
+        void = " but void (255)" if VOID in found else ""
+        raise InputError(f"{first} labels nothing{void}, so there is nothing to follow.")
+    if rules.largest is not None and max(labels) > rules.largest:
+        raise InputError(
+            f"{first} holds label {max(labels)}, but labels end at {rules.largest}. Remedy: unpack the "
+            "original annotations again, and see that they are of this kind and not, for example, instances."
+        )
+    return len(labels)
 
 
 def _frames(files: SequenceFiles, consecutive: bool) -> dict[str, Path]:
@@ -104,14 +153,8 @@ def _frames(files: SequenceFiles, consecutive: bool) -> dict[str, Path]:
     if len(frames) == 1:
         raise InputError(f"{files.frame_folder} holds a single frame: there is nothing to propagate to.")
     if consecutive:
-        _require_no_gap(files.frame_folder, list(frames))
+        require_no_gap(files.frame_folder, list(frames), "Remedy: unpack the images again.")
     return frames
-
-
-def _require_no_gap(folder: Path, stems: list[str]) -> None:
-    for before, after in pairwise(stems):
-        if before.isdigit() and after.isdigit() and int(after) != int(before) + 1:
-            raise InputError(f"{folder} has frame {before} and then {after}: those between are missing.")
 
 
 def _common_size(paths: list[Path]) -> tuple[int, int]:

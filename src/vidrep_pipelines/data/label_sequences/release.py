@@ -3,6 +3,8 @@
 from pathlib import Path, PurePosixPath
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_text import read_foreign_lines
+from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES
 
 
 def require_root(parameter: str, root: Path, folders: tuple[str, ...], remedy: str) -> None:
@@ -29,10 +31,9 @@ def read_rows(path: Path, remedy: str) -> list[list[str]]:
         InputError: The file is missing, no text, or empty.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list {path} cannot be read ({error}). {remedy}") from error
-    rows = [line.split() for line in lines if line.strip()]
+        rows = [line.text.split() for line in read_foreign_lines(path, remedy)]
+    except InputError as error:
+        raise InputError(f"The list {error}") from error
     if not rows:
         raise InputError(f"The list {path} is empty. {remedy}")
     return rows
@@ -41,8 +42,11 @@ def read_rows(path: Path, remedy: str) -> list[list[str]]:
 def read_names(path: Path, remedy: str) -> tuple[str, ...]:
     """The last part of the first path or name in each line, without repetitions.
 
+    Where frames are listed, that is the folder that they are in.
+
     Raises:
         InputError: The file is missing, no text, or empty.
     """
-    names = (PurePosixPath(row[0]).name for row in read_rows(path, remedy))
+    paths = (PurePosixPath(row[0]) for row in read_rows(path, remedy))
+    names = (one.parent.name if one.suffix.lower() in FRAME_SUFFIXES else one.name for one in paths)
     return tuple(dict.fromkeys(name for name in names if name))

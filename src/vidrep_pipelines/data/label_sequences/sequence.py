@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
     Pixels,
+    is_two_tone,
     read_frame,
     read_labels,
+    read_two_tone,
 )
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints
 
@@ -36,13 +40,16 @@ SEQUENCE_COLUMNS = {
 then the numbers and paths are empty."""
 
 
+_SEQUENCE_SUFFIXES = (*FRAME_SUFFIXES, LABEL_SUFFIX)
+
+
 @dataclass(frozen=True)
 class SequenceFiles:
     """Where a sequence lies; opens nothing.
 
     Attributes:
         id: Its name in reports and folders.
-        frame_folder: Folder of its frames; their order is that of their names.
+        frame_folder: Folder of its frames; their order is that of the numbers in their names.
         label_path: Folder of its label maps, or file of its joints.
     """
 
@@ -54,14 +61,6 @@ class SequenceFiles:
     def digest(self) -> str:
         """Changes when a file is added, removed, replaced or touched."""
         return digest_of(*(_stamps(path) for path in (self.frame_folder, self.label_path)))
-
-
-def files_by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    """Files of a folder by name without suffix, in the order of the names; empty if there is no folder."""
-    if not folder.is_dir():
-        return {}
-    files = (path for path in folder.iterdir() if path.suffix.lower() in suffixes)
-    return {path.stem: path for path in sorted(files) if not path.name.startswith(".")}
 
 
 def build_sequence_table(outcome: pd.DataFrame, inspection: Path) -> pd.DataFrame:
@@ -120,7 +119,15 @@ class MaskSequence:
             InputError: The file is gone, damaged, or holds no indices.
         """
         path = self.label_paths[index]
-        return None if path is None else read_labels(path)
+        if path is None:
+            return None
+        return read_two_tone(path) if self.two_tone else read_labels(path)
+
+    @cached_property
+    def two_tone(self) -> bool:
+        """Whether the first mask, and so all, is black and white (DAVIS-2016): then the object is 1."""
+        first = self.label_paths[0]
+        return first is not None and is_two_tone(first)
 
 
 @dataclass(frozen=True)
@@ -157,6 +164,8 @@ class KeypointSequence:
     def joints(self) -> NDArray[np.float64]:
         """Joint positions (2, K, T): x and y as stored, pixels counted from 1, also outside the image.
 
+        NaN where a joint is missing.
+
         Raises:
             InputError: The file is gone or damaged.
         """
@@ -177,9 +186,17 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:
-    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.exists() else []
-    stats = [(file.name, file.stat()) for file in files]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []
+    return [(file.name, *_stamp(file)) for file in files]
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Size and time; a broken link has none and is reported when it is opened."""
+    try:
+        status = file.stat()
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def _lost(row: Mapping[Hashable, Any], inspection: Path) -> str | None:

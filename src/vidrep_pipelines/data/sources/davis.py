@@ -12,20 +12,22 @@ from PIL import Image
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.data.foreign_listing import folder_among, stem_of
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
     Pixels,
-    read_frame,
-    read_labels,
     write_labels,
 )
-from vidrep_pipelines.data.label_sequences.inspection import inspect_masks
+from vidrep_pipelines.data.label_sequences.inspection import MaskRules, has_truth, inspect_masks
 from vidrep_pipelines.data.label_sequences.release import read_names, require_root
-from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles, files_by_stem
+from vidrep_pipelines.data.label_sequences.sequence import MaskSequence, SequenceFiles
 
 FRAMES, LABELS, LISTS = "JPEGImages/480p", "Annotations/480p", "ImageSets/2017"
+_LIST_FOLDERS = (LISTS, "ImageSets/480p")
+"""Of DAVIS-2017, and of DAVIS-2016, which lists frames instead of sequences."""
+_RULES = MaskRules(consecutive=True, every_frame=True, modes=("P",), two_tone=True)
 PREPARED_SIZE = (880, 480)
 """Width and height of every frame and annotation in RSP's protocol."""
 
@@ -65,7 +67,7 @@ def davis_sequences(root: Path, config: DavisConfig) -> list[DavisSequence]:
         InputError: The root or the list is missing.
     """
     require_root("davis.root", root, (FRAMES, LABELS), _REMEDY)
-    names = read_names(root / LISTS / f"{config.split}.txt", _REMEDY)
+    names = read_names(folder_among(root, _LIST_FOLDERS) / f"{config.split}.txt", _REMEDY)
     prepared = config.prepared.absolute() if config.protocol == "rsp" else None
     return [
         DavisSequence(
@@ -78,13 +80,16 @@ def davis_sequences(root: Path, config: DavisConfig) -> list[DavisSequence]:
 def inspect_davis(sequence: DavisSequence, outputs: Mapping[str, Path]) -> dict[str, str | int]:
     """The facts of a sequence; in RSP's protocol those of its resized copy, which is written here.
 
+    A sequence of which only the first mask is published stays as it is: whoever scores it elsewhere has masks
+    of the published size.
+
     Raises:
         InputError: The sequence cannot be evaluated.
     """
     del outputs
     files = sequence.files
-    facts = asdict(inspect_masks(files, consecutive=True, every_frame=True, modes=("P",)))
-    if sequence.prepared is None:
+    facts = asdict(inspect_masks(files, _RULES))
+    if sequence.prepared is None or not has_truth(files):
         return facts
     frames, labels = (sequence.prepared / part / files.id for part in (FRAMES, LABELS))
     _resize(files, frames, labels)
@@ -102,12 +107,16 @@ def inspect_davis(sequence: DavisSequence, outputs: Mapping[str, Path]) -> dict[
 
 def _resize(source: SequenceFiles, frames: Path, labels: Path) -> None:
     """Nearest for frames as well as for annotations, as published."""
+    row = {"id": source.id, "frame_folder": source.frame_folder, "label_path": source.label_path}
+    sequence = MaskSequence.of(row)
     with atomic_directory(frames) as frame_folder, atomic_directory(labels) as label_folder:
-        for path in files_by_stem(source.frame_folder, FRAME_SUFFIXES).values():
-            frame = Image.fromarray(_nearest(read_frame(path)))
-            frame.save(frame_folder / f"{path.stem}.jpg", quality=_JPEG_QUALITY)
-            label_map = f"{path.stem}{LABEL_SUFFIX}"
-            write_labels(label_folder / label_map, _nearest(read_labels(source.label_path / label_map)))
+        for index, path in enumerate(sequence.frame_paths):
+            stem = stem_of(path.name, FRAME_SUFFIXES)
+            frame = Image.fromarray(_nearest(sequence.frame(index)))
+            frame.save(frame_folder / f"{stem}.jpg", quality=_JPEG_QUALITY)
+            label_map = sequence.labels(index)
+            assert label_map is not None  # the inspection has found one for every frame
+            write_labels(label_folder / f"{stem}{LABEL_SUFFIX}", _nearest(label_map))
 
 
 def _nearest(pixels: Pixels) -> Pixels:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import folder_among, list_files
 from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
 from vidrep_pipelines.data.label_sequences.inspection import inspect_joints
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE
@@ -15,12 +16,14 @@ from vidrep_pipelines.data.label_sequences.release import read_rows, require_roo
 from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
 FRAMES, LABELS, LISTS = "Rename_Images", "joint_positions", "splits"
+FRAME_FOLDERS = (FRAMES, "Frames")
+"""Names under which the frames are published."""
 
 _TEST = "2"  # in the lists of a split: 1 is training, 2 testing
 _JOINT_STEM = PurePosixPath(JOINT_FILE).stem
 _REMEDY = (
-    "Unpack Rename_Images, joint_positions.zip and splits.zip of JHMDB (jhmdb.is.tue.mpg.de) into one folder "
-    "and set jhmdb.root to it, or to null for a miniature; jhmdb.list names another list."
+    "Unpack Rename_Images (or Frames), joint_positions.zip and splits.zip of JHMDB (jhmdb.is.tue.mpg.de) "
+    "into one folder and set jhmdb.root to it, or to null for a miniature; jhmdb.list names another list."
 )
 
 
@@ -30,11 +33,11 @@ def jhmdb_sequences(root: Path, config: JhmdbConfig) -> list[SequenceFiles]:
     Raises:
         InputError: The root or a list is missing, or a line of it makes no sense.
     """
-    require_root("jhmdb.root", root, (FRAMES, LABELS), _REMEDY)
+    frames = folder_among(root, FRAME_FOLDERS)
+    require_root("jhmdb.root", root, (frames.name, LABELS), _REMEDY)
     clips = _of_split(root / LISTS, config.split) if config.list is None else _of_list(config.list)
     return [
-        SequenceFiles(clip, root / FRAMES / clip, root / LABELS / clip / JOINT_FILE)
-        for clip in dict.fromkeys(clips)
+        SequenceFiles(clip, frames / clip, root / LABELS / clip / JOINT_FILE) for clip in dict.fromkeys(clips)
     ]
 
 
@@ -51,7 +54,7 @@ def inspect_jhmdb(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str
 def _of_split(folder: Path, split: int) -> Iterator[str]:
     """From the published lists, one per class: ``<clip>.avi 2``."""
     ending = f"_test_split{split}.txt"
-    lists = sorted(folder.glob(f"*{ending}"))
+    lists = list_files(folder, (ending,))
     if not lists:
         raise InputError(f"There is no list *{ending} in {folder}. {_REMEDY}")
     for path in lists:

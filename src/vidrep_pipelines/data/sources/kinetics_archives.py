@@ -19,7 +19,9 @@ from typing import IO, cast
 from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_text import read_foreign_lines
 from vidrep_pipelines.common.text import is_utf8
+from vidrep_pipelines.data.foreign_listing import is_hidden, list_files_below
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 CLIP_SUFFIX = ".mp4"
@@ -156,7 +158,7 @@ def _opened(archive: Path) -> Iterator[IO[bytes]]:
 
 def _is_clip(member: tarfile.TarInfo) -> bool:
     name = PurePosixPath(member.name).name
-    return member.isreg() and name.endswith(CLIP_SUFFIX) and not name.startswith(".") and is_utf8(name)
+    return member.isreg() and name.endswith(CLIP_SUFFIX) and not is_hidden(name) and is_utf8(name)
 
 
 def _write(content: IO[bytes], path: Path, size: int) -> None:
@@ -169,15 +171,15 @@ def _write(content: IO[bytes], path: Path, size: int) -> None:
 
 
 def _below(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and _is_archive(path.name)]
+    return list_files_below(folder, ARCHIVE_SUFFIXES)
 
 
 def _listed(source: Path) -> list[Path]:
     try:
-        lines = [line.strip() for line in source.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"kinetics.archives: {source} is neither a folder nor a list ({error}).") from error
-    named = [line for line in lines if line and not line.startswith("#")]
+        lines = read_foreign_lines(source, "Name a folder of archives, or a list of them.")
+    except InputError as error:
+        raise InputError(f"kinetics.archives: {source} is neither a folder nor a list: {error}") from error
+    named = [line.text for line in lines if not line.text.startswith("#")]
     strange = [line for line in named if not _is_archive(line)]
     if strange:
         raise InputError(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
 from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
@@ -59,7 +60,8 @@ class ReplayBufferEpisode:
         """Reads the rows.
 
         Raises:
-            InputError: The file cannot be read, lacks a column, or has numbers that are not finite.
+            InputError: The file cannot be read, lacks a column, or has numbers that are not finite
+                or discounts out of [0, 1].
         """
         rows = slice(self.start, self.stop)
         with opened_columns(self.path) as columns:
@@ -76,6 +78,13 @@ class ReplayBufferEpisode:
                     f"{self.path}, row {self.start + 1 + int(bad.argmax())}: the {what} is not a finite "
                     "number. Remedy: leave out the episode, or collect it again."
                 )
+        beyond = (outcomes[1:, 1] < 0) | (outcomes[1:, 1] > 1)
+        if beyond.any():
+            row = self.start + 1 + int(beyond.argmax())
+            raise InputError(
+                f"{self.path}, row {row}: the discount is {outcomes[row - self.start, 1]}, where a number "
+                "from 0 (the end) to 1 is expected. Remedy: correct the column, or leave it out."
+            )
         nothing = np.zeros((0, 0), np.float32)
         views = [EpisodeView(NO_CAMERA, len(frames), iter(frames))]
         yield Episode(self.robot, views, nothing, actions[1:], outcomes[1:])
@@ -129,6 +138,8 @@ def _episodes(kinds: NDArray[np.integer[Any]], rows: int, path: Path) -> list[tu
 @contextmanager
 def opened_columns(path: Path) -> Iterator[Columns]:
     """The columns of a file, after a check of their names and lengths."""
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} is no readable replay buffer: {disguise}")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as archive:
@@ -139,7 +150,7 @@ def opened_columns(path: Path) -> Iterator[Columns]:
         with open_foreign_hdf5(path) as file:
             _check(file, path)
             yield file
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{path} is no readable replay buffer ({error}). Remedy: download it again."
         ) from error

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from vidrep_pipelines.data.label_sequences.config import VipConfig
-from vidrep_pipelines.data.label_sequences.inspection import inspect_masks
+from vidrep_pipelines.data.label_sequences.inspection import MaskRules, inspect_masks
 from vidrep_pipelines.data.label_sequences.release import read_names, require_root
 from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
@@ -37,6 +37,7 @@ CLASS_NAMES = (
     "left-shoe",
 )
 
+_RULES = MaskRules(consecutive=False, every_frame=False, modes=("P", "L"), largest=len(CLASS_NAMES) - 1)
 _REMEDY = (
     "Unpack VIP_Fine (VIP data set, sysu-hcp.net/lip) and set vip.root to its folder, or to null for a "
     "miniature; vip.list names another list."
@@ -61,4 +62,4 @@ def inspect_vip(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str, 
         InputError: The video cannot be evaluated.
     """
     del outputs
-    return asdict(inspect_masks(files, consecutive=False, every_frame=False, modes=("P", "L")))
+    return asdict(inspect_masks(files, _RULES))

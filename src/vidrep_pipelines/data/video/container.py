@@ -9,6 +9,7 @@ from typing import Any
 import av
 from av.stream import Disposition
 
+from vidrep_pipelines.common.foreign_file import disguise_in
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
 
@@ -55,7 +56,7 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
                 source = opening.enter_context(stored.open())
             container = opening.enter_context(av.open(source, options={"protocol_whitelist": "file"}))
         except _OPEN_ERRORS as error:
-            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}. {_REMEDY}") from error
+            raise UnreadableVideoError(f"{path}: {_reason(stored, error)}") from error
         stream = _video_stream(container)
         if stream is None:
             raise UnreadableVideoError(
@@ -99,13 +100,17 @@ def _reason(stored: StoredVideo, error: Exception) -> str:
         with stored.open() as file:
             head = file.read(_HEADER_BYTES)
     except OSError as refusal:
-        return f"it cannot be opened: {refusal.strerror}"
+        return f"it cannot be opened: {refusal.strerror}. {_REMEDY}"
     if head[4:8] == b"ftyp":
-        return "its MP4 header (moov) is missing or damaged, as after an interrupted download"
+        return f"its MP4 header (moov) is missing or damaged, as after an interrupted download. {_REMEDY}"
+    if disguise := disguise_in(head):
+        return str(disguise)
     if _is_text(head):
-        return "it is a text file, not a video"
+        return f"it is a text file, not a video. {_REMEDY}"
     message = getattr(error, "strerror", None) or error  # without the file name: equal reasons are counted
-    return f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message})"
+    return (
+        f"it is in no video format that FFmpeg knows, or it is damaged from the start ({message}). {_REMEDY}"
+    )
 
 
 def _is_text(head: bytes) -> bool:

@@ -66,8 +66,20 @@ class Comparison:
             tuple(name for name in scores if name not in with_result),
         )
 
+    @classmethod
+    def of_nothing(cls, task: TaskName, scores: Mapping[str, Mapping[str, Arrays]]) -> "Comparison":
+        """What there is to say where no sequence has an annotation: no numbers.
+
+        Args:
+            task: Which task.
+            scores: As for :meth:`of`; only the names of the encoders count.
+        """
+        return cls(task, (), dict.fromkeys(scores, ()), ())
+
     def summary(self) -> pd.DataFrame:
         """One row per measure and encoder, see ``SUMMARY_COLUMNS``; measures in their order."""
+        if not self.sequences:
+            return pd.DataFrame(columns=list(SUMMARY_COLUMNS))
         by_encoder = {encoder: self._measures(encoder) for encoder in self.scores}
         first = next(iter(by_encoder.values()))
         rows = [
@@ -79,6 +91,8 @@ class Comparison:
 
     def members(self) -> pd.DataFrame:
         """One row per encoder and object, joint or class."""
+        if not self.sequences:
+            return pd.DataFrame(columns=["encoder", "name"])
         tables = [
             member_table(self.task, self._named(encoder)).assign(encoder=encoder) for encoder in self.scores
         ]

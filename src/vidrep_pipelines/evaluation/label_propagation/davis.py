@@ -12,7 +12,7 @@ from vidrep_pipelines.common.atomic import atomic_file
 
 from .errors import ResultMismatchError
 from .frame_statistics import FrameStatistics, frame_statistics
-from .label_maps import without_void
+from .label_maps import labels_of, without_void
 from .mask_agreement import BOUNDARY_TOLERANCE, agreement, boundary_tolerance
 
 GLOBAL_COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
@@ -31,6 +31,8 @@ class SequenceScore:
     """(objects, T - 2) J."""
     contour: NDArray[np.float64]
     """(objects, T - 2) F."""
+    objects: tuple[int, ...]
+    """The objects' numbers in the label maps, ascending."""
 
     @property
     def evaluated(self) -> bool:
@@ -38,8 +40,8 @@ class SequenceScore:
         return self.region.size > 0
 
     def object_names(self) -> list[str]:
-        """``<sequence>_<k>``, k from 1, as in the toolkit's tables."""
-        return [f"{self.name}_{number}" for number in range(1, len(self.region) + 1)]
+        """``<sequence>_<k>`` with the number of each object, as in the toolkit's tables."""
+        return [f"{self.name}_{number}" for number in self.objects]
 
     def region_statistics(self) -> list[FrameStatistics]:
         """Of J, per object."""
@@ -57,8 +59,9 @@ def score_sequence(
 
     Args:
         name: Of the sequence, for errors and tables.
-        annotations: Label map (H, W) of each of the T frames; void (255) counts as background. The first one
-            decides how many objects there are.
+        annotations: Label map (H, W) of each of the T frames; void (255) counts as background. The objects
+            are those that the first one holds, whatever their numbers are. (The toolkit takes all numbers up
+            to the largest; those in between, which are nowhere, would agree in every frame.)
         results: Label map (H, W) of each of the T frames; the first and the last one are not looked at.
         boundary_share: Tolerance of F as a share of the image's diagonal.
 
@@ -75,27 +78,31 @@ def score_sequence(
             "every frame needs one."
         )
     first = without_void(annotations[0])
-    objects, (height, width) = int(first.max()), first.shape
-    tolerance = boundary_tolerance(height, width, boundary_share)
-    values = np.empty((objects, max(0, len(annotations) - 2), 2))
+    objects = tuple(label for label in labels_of(first) if label)
+    tolerance = boundary_tolerance(first.shape[0], first.shape[1], boundary_share)
+    values = np.empty((len(objects), max(0, len(annotations) - 2), 2))
     for frame in range(1, len(annotations) - 1):
         annotation, result = without_void(annotations[frame]), results[frame]
         _check_frame(f"Sequence {name}, frame {frame}", annotation, result, objects)
-        for index in range(objects):
-            values[index, frame - 1] = agreement(annotation == index + 1, result == index + 1, tolerance)
-    return SequenceScore(name, values[:, :, 0], values[:, :, 1])
+        for index, label in enumerate(objects):
+            values[index, frame - 1] = agreement(annotation == label, result == label, tolerance)
+    return SequenceScore(name, values[:, :, 0], values[:, :, 1], objects)
 
 
-def _check_frame(where: str, annotation: NDArray[np.uint8], result: NDArray[np.uint8], objects: int) -> None:
+def _check_frame(
+    where: str, annotation: NDArray[np.uint8], result: NDArray[np.uint8], objects: tuple[int, ...]
+) -> None:
     if annotation.shape != result.shape:
         raise ResultMismatchError(
             f"{where}: the result is {result.shape[1]}x{result.shape[0]} pixels, the annotation "
             f"{annotation.shape[1]}x{annotation.shape[0]}; save results in the size of the annotations."
         )
-    if result.max() > objects:
+    strange = set(labels_of(result)) - {0, *objects}
+    if strange:
         raise ResultMismatchError(
-            f"{where}: the result has object {result.max()}, but the first annotation has {objects} objects; "
-            "results must keep the first annotation's numbers."
+            f"{where}: the result has object {max(strange)}, but the first annotation has {len(objects)} "
+            f"objects: {', '.join(map(str, objects)) or 'none'}; results must keep the first annotation's "
+            "numbers."
         )
 
 

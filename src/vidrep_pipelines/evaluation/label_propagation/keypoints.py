@@ -12,6 +12,7 @@ from vidrep_pipelines.common.errors import InputError
 JOINTS = 15
 LOST = -1.0
 DECODED_CELLS = 3
+NARROWEST_STAMP = 0.5
 
 
 def to_grid(
@@ -42,7 +43,7 @@ def _per_axis(size: tuple[int, int], dimensions: int) -> NDArray[np.int64]:
 
 def stamp_width(points: NDArray[np.float64]) -> float:
     """Width of the stamps by the extent of the joints (2, K) in cells, the rule of UVC and CropMAE."""
-    return max(0.5, 0.015 * float(np.ptp(points, axis=1).max()))
+    return max(NARROWEST_STAMP, 0.015 * float(np.ptp(points, axis=1).max()))
 
 
 def stamp_joints(points: NDArray[np.float64], height: int, width: int, sigma: float = 0.5) -> Tensor:
@@ -67,6 +68,26 @@ def stamp_joints(points: NDArray[np.float64], height: int, width: int, sigma: fl
         _stamp(channel, float(x), float(y), sigma)
     background = (joints == 0).all(axis=0, keepdims=True).astype(np.float32)
     return torch.from_numpy(np.concatenate([background, joints]))
+
+
+def stamp_known_joints(points: NDArray[np.float64], height: int, width: int, extent: bool) -> Tensor:
+    """Label maps of the joints that have a position; the others have none anywhere.
+
+    Args:
+        points: (2, K) as (x, y) in cells; NaN: the joint has no position.
+        height: Rows of the grid.
+        width: Columns of the grid.
+        extent: The width of the stamps follows the extent of the joints; else it is half a cell.
+
+    Returns:
+        (1 + K, height, width) float32, see :func:`stamp_joints`.
+    """
+    known = np.flatnonzero(np.isfinite(points).all(axis=0))
+    positions = points[:, known]
+    stamped = torch.zeros(1 + points.shape[1], height, width)
+    sigma = stamp_width(positions) if extent else NARROWEST_STAMP
+    stamped[[0, *(1 + known)]] = stamp_joints(positions, height, width, sigma)
+    return stamped
 
 
 def _stamp(channel: NDArray[np.float32], x: float, y: float, sigma: float) -> None:

@@ -7,12 +7,15 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.data.foreign_listing import list_files
+from vidrep_pipelines.data.label_sequences.images import LABEL_SUFFIX
+
 from .errors import LabelImageError, ResultMismatchError
 from .palette import read_label_image
 
 
 class LabelFolder(Sequence[NDArray[np.uint8]]):
-    """Label maps (H, W) by number, read when asked for. Frames are in the order of their names."""
+    """Label maps (H, W) by number, read when asked for. Frames are in the order of their numbers."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = list(paths)
@@ -24,7 +27,7 @@ class LabelFolder(Sequence[NDArray[np.uint8]]):
         Raises:
             LabelImageError: There are none.
         """
-        paths = sorted(folder.glob("*.png"))
+        paths = list_files(folder, (LABEL_SUFFIX,))
         if not paths:
             raise LabelImageError(f"{folder} holds no label images (*.png).")
         return cls(paths)

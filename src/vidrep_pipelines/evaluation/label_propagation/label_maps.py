@@ -18,6 +18,26 @@ def without_void(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.where(labels == VOID, np.uint8(0), labels) if labels.max() == VOID else labels
 
 
+def labels_of(labels: NDArray[np.uint8]) -> list[int]:
+    """The labels that a map holds, ascending."""
+    # Counting is much faster than sorting all pixels.
+    found: list[int] = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
+    return found
+
+
+def renumbered(labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A first label map (H, W) with its labels renumbered from 0, without void.
+
+    Labels with gaps, such as 38 and 75, would make as many channels as the largest one.
+
+    Returns:
+        The map (H, W), and (C,) the former label of each new one; the first one is background.
+    """
+    clean = without_void(labels)
+    former = np.array(sorted({0, *labels_of(clean)}), dtype=np.uint8)
+    return np.searchsorted(former, clean).astype(np.uint8), former
+
+
 def first_labels(labels: NDArray[np.uint8], height: int, width: int, variant: Variant) -> Tensor:
     """What the first frame's label map (H, W) says on a grid: (C, height, width) float32 in [0, 1].
 

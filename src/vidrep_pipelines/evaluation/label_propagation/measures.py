@@ -13,7 +13,7 @@ from .config import TaskName
 from .davis import GLOBAL_COLUMNS
 from .frame_statistics import FrameStatistics
 from .part_segmentation import VIP_CLASSES, SegmentationScore, segmentation_score
-from .pck import THRESHOLDS
+from .pck import THRESHOLDS, annotated_joints
 from .task_scores import Arrays, davis_score
 
 Measures = dict[str, Statistic]
@@ -90,7 +90,7 @@ def _field(objects: list[FrameStatistics], field: str) -> NDArray[np.float64]:
 
 def _jhmdb(videos: list[Arrays]) -> Measures:
     hits, counted = _hits(videos)
-    total = np.array([video["counted"].size for video in videos], dtype=np.float64)
+    total = np.array([annotated_joints(video["distance"]) for video in videos], dtype=np.float64)
 
     def at(place: int) -> Statistic:
         def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,9 +18,10 @@ class JointDistances:
     """One video's errors."""
 
     distance: NDArray[np.float64]
-    """(K, T - 1) error relative to the size of the body; infinite where the joints have no extent."""
+    """(K, T - 1) error relative to the size of the body; infinite where the joints have no extent, NaN where
+    the joint has no annotation."""
     counted: NDArray[np.bool_]
-    """(K, T - 1): the tracker has not lost the joint."""
+    """(K, T - 1): the joint is annotated, and the tracker has not lost it."""
 
 
 def joint_distances(
@@ -33,7 +34,7 @@ def joint_distances(
     """Errors in all frames but the first, which is given.
 
     Args:
-        truth: (2, K, T) as (x, y) in 1-based pixels, as in JHMDB's files.
+        truth: (2, K, T) as (x, y) in 1-based pixels, as in JHMDB's files; NaN: not annotated.
         predicted: (2, K, T) in cells of the grid; negative x: lost.
         image: Height and width in pixels.
         grid: Rows and columns of the feature grid.
@@ -47,13 +48,21 @@ def joint_distances(
             f"{name}: positions (2, joints, frames) of shape {predicted.shape} were predicted, the "
             f"annotation has {truth.shape}; evaluate all of its frames and joints."
         )
-    actual, found, visible = truth - 1, to_pixels(predicted, image, grid), predicted[0] >= 0
-    boxes = _box_sizes(actual, visible)
+    actual, found = truth - 1, to_pixels(predicted, image, grid)
+    annotated = np.isfinite(actual).all(axis=0)
+    counted = (predicted[0] >= 0) & annotated
+    boxes = _box_sizes(actual, counted)
     error = np.linalg.norm(actual - found, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = error / boxes
     distance[error == 0] = 0
-    return JointDistances(distance[:, 1:], visible[:, 1:])
+    distance[~annotated] = np.nan
+    return JointDistances(distance[:, 1:], counted[:, 1:])
+
+
+def annotated_joints(distance: NDArray[np.float64]) -> int:
+    """How many of the joints (K, T - 1) have an annotation."""
+    return int(np.count_nonzero(~np.isnan(distance)))
 
 
 def _box_sizes(actual: NDArray[np.float64], visible: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -72,7 +81,8 @@ class PckScore:
     per_joint: NDArray[np.float64]
     """(thresholds, K) percent; NaN for a joint that was lost in every frame."""
     excluded_share: float
-    """Share of joints that do not count because the tracker had lost them: losing a joint costs nothing."""
+    """Share of annotated joints that do not count because the tracker had lost them: losing a joint costs
+    nothing."""
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -88,7 +98,7 @@ def pck(videos: Sequence[JointDistances], thresholds: Sequence[float] = THRESHOL
         ResultMismatchError: No joint is left to be counted.
     """
     counted = sum(video.counted.sum(axis=1) for video in videos)
-    total = sum(video.counted.size for video in videos)
+    total = sum(annotated_joints(video.distance) for video in videos)
     if not np.any(counted):
         raise ResultMismatchError(
             "PCK: no joint was tracked in any frame after the first; there is nothing to score."

@@ -11,8 +11,8 @@ from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
 
 from .frame_features import frame_features
-from .keypoints import decode_joints, stamp_joints, stamp_width, to_grid
-from .label_maps import first_labels, hard_labels, vanished_objects
+from .keypoints import decode_joints, stamp_known_joints, to_grid
+from .label_maps import first_labels, hard_labels, renumbered, vanished_objects
 from .preprocessing import Pixels, network_size
 from .propagate import propagate
 from .settings import RunSettings
@@ -54,25 +54,27 @@ class SequenceRunner:
 
         Raises:
             FeatureError: Features that are not numbers.
-            LabelImageError: More labels than a label map can hold.
         """
         height, width = first.shape
         size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
         config = self.settings.propagation
-        on_grid = first_labels(first, *self.grid(height, width), config.variant)
+        labels, former = renumbered(first)
+        on_grid = first_labels(labels, *self.grid(height, width), config.variant)
         soft_maps = propagate(self._features(frames, size), on_grid.to(self.device), config)
         for number, soft in enumerate(soft_maps):
-            yield hard_labels(soft, size, (height, width), config.variant) if number else first
+            yield former[hard_labels(soft, size, (height, width), config.variant)] if number else first
 
     @torch.no_grad()
     def joints(self, sequence: KeypointSequence) -> NDArray[np.float32]:
-        """Positions (2, K, T) as (x, y) in cells of the grid; -1, -1 where a joint was lost."""
+        """Positions (2, K, T) as (x, y) in cells of the grid.
+
+        They are -1, -1 where a joint was lost, or has no position in the first frame.
+        """
         height, width = sequence.frame(0).shape[:2]
         size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
         rows, columns = self.grid(height, width)
         points = to_grid(sequence.joints()[:, :, 0], (height, width), (rows, columns))
-        sigma = stamp_width(points) if self.settings.stamp == "extent" else 0.5
-        stamped = stamp_joints(points, rows, columns, sigma).to(self.device)
+        stamped = stamp_known_joints(points, rows, columns, self.settings.stamp == "extent").to(self.device)
         frames = (sequence.frame(index) for index in range(len(sequence)))
         soft_maps = propagate(self._features(frames, size), stamped, self.settings.propagation)
         return np.stack([decode_joints(soft) for soft in soft_maps], axis=-1)

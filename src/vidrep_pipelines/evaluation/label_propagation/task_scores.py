@@ -20,8 +20,9 @@ from .preprocessing import Pixels
 
 SCORE_SUFFIX = ".npz"
 Arrays = Mapping[str, NDArray[Any]]
-"""``davis``: region, contour (objects, T - 2). ``jhmdb``: distance, counted (joints, T - 1). ``vip``:
-with_given, without_given, confusion matrices (classes, classes)."""
+"""``davis``: region, contour (objects, T - 2), and objects, their numbers (absent: from 1). ``jhmdb``:
+distance (NaN where nobody annotated the joint), counted (joints, T - 1). ``vip``: with_given, without_given,
+confusion matrices (classes, classes)."""
 
 
 class Annotations(Sequence[Pixels]):
@@ -62,7 +63,7 @@ def score_prediction(task: TaskName, row: Mapping[str, Any], prediction: Path) -
         case "davis":
             sequence = MaskSequence.of(row)
             score = score_sequence(sequence.id, Annotations(sequence), read_label_maps(prediction))
-            return {"region": score.region, "contour": score.contour}
+            return {"region": score.region, "contour": score.contour, "objects": np.array(score.objects)}
         case "jhmdb":
             return _score_joints(KeypointSequence.of(row), prediction)
         case "vip":
@@ -129,7 +130,8 @@ def read_scores(path: Path) -> Arrays:
 
 def davis_score(name: str, arrays: Arrays) -> SequenceScore:
     """The arrays of a sequence of DAVIS as what they are."""
-    return SequenceScore(name, arrays["region"], arrays["contour"])
+    objects = arrays.get("objects", np.arange(1, len(arrays["region"]) + 1))
+    return SequenceScore(name, arrays["region"], arrays["contour"], tuple(objects.tolist()))
 
 
 def joint_score(arrays: Arrays) -> JointDistances:

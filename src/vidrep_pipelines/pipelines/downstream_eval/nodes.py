@@ -1,12 +1,16 @@
 """Nodes that evaluate encoders by label propagation."""
 
+import logging
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL.Image import Image
 
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.label_results import PredictedSequence, ResultExport
@@ -29,10 +33,11 @@ if TYPE_CHECKING:
     from vidrep_pipelines.evaluation.label_propagation.task_scores import Arrays
     from vidrep_pipelines.evaluation.label_propagation.views import SequenceView
 
-_PROPAGATION, _SCORING = 1, 1
+_PROPAGATION, _SCORING = 1, 2
 """Versions of what equal inputs lead to: raised when the code that computes it changes its results."""
 _SHEET_COLUMNS = 7
 _FRAMES_PER_SECOND = 12
+_log = logging.getLogger(__name__)
 
 
 def list_encoders(encoders: EncodersConfig, *checkpoints: Checkpoint) -> list[dict[str, Any]]:
@@ -68,10 +73,18 @@ def propagate(
 def score(
     sequences: pd.DataFrame, predictions: Parts, config: LabelPropagationConfig, fanout: FanOutConfig
 ) -> Job:
-    """One item per prediction: how well it agrees with the annotation, frame by frame."""
+    """One item per prediction whose sequence has an annotation: how well they agree, frame by frame."""
     from vidrep_pipelines.evaluation.label_propagation.task_scores import SCORE_SUFFIX
 
     rows = _rows(sequences)
+    without = set(_without_truth(rows, config))
+    if without:
+        _log.warning(
+            "%s: %d of %d sequences have labels in the first frame only: results are written, not scored.",
+            config.task,
+            len(without),
+            len(rows),
+        )
     digests = dict(zip(predictions.table["id"], predictions.table["digest"], strict=True))
     items = [
         Item(
@@ -80,6 +93,7 @@ def score(
             digest=digest_of(_SCORING, config.task, digests[item_id]),
         )
         for item_id in predictions.ids
+        if _sequence(item_id) not in without
     ]
     return Job(f"{config.task} scores", score_sequence, items, (SCORE_SUFFIX,), fanout)
 
@@ -91,18 +105,23 @@ def summarize(
     config: LabelPropagationConfig,
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """All measures of all encoders with intervals, per object, per sequence, and as plain numbers."""
+    """All measures of all encoders with intervals, per object, per sequence, and as plain numbers.
+
+    They are empty where no sequence has an annotation (a test set, which others score).
+    """
     from vidrep_pipelines.evaluation.label_propagation.comparison import Comparison
 
     del tracking  # with it the run is opened that the numbers and the pictures after this are logged to
-    found = _scores(scores)
-    comparison = Comparison.of(
-        config.task, {source["name"]: found.get(source["name"], {}) for source in encoders}
-    )
+    found, rows = _scores(scores), _rows(sequences)
+    without = _without_truth(rows, config)
+    by_encoder = {source["name"]: found.get(source["name"], {}) for source in encoders}
+    compare = Comparison.of if len(without) < len(rows) else Comparison.of_nothing
+    comparison = compare(config.task, by_encoder)
     summary = comparison.summary()
     metrics = {
         "sequences": len(comparison.sequences),
-        "sequences_left_out": [name for name in _rows(sequences) if name not in comparison.sequences],
+        "sequences_left_out": [name for name in rows if name not in {*comparison.sequences, *without}],
+        "sequences_without_annotation": without,
         "sequences_with_errors": sequences.loc[sequences["error"].notna(), "id"].tolist(),
         "encoders_without_result": list(comparison.without_result),
         "settings": config.resolve().model_dump(mode="json"),
@@ -114,8 +133,10 @@ def summarize(
 def draw_bars(summary: pd.DataFrame, config: LabelPropagationConfig) -> Image:
     """The main measures of all encoders with their intervals."""
     from vidrep_pipelines.evaluation.label_propagation.measures import MAIN_MEASURES
-    from vidrep_pipelines.reporting.label_propagation import interval_bars
+    from vidrep_pipelines.reporting.label_propagation import interval_bars, note
 
+    if summary.empty:
+        return note(f"{config.task}: no sequence has an annotation, so nothing was scored")
     count = int(summary["sequences"].iloc[0])
     title = f"{config.task}: label propagation in {count} sequences"
     return interval_bars(summary, MAIN_MEASURES[config.task], title)
@@ -129,20 +150,24 @@ def draw_sheet(
     from vidrep_pipelines.reporting.label_propagation import comparison_sheet
 
     shown = []
-    for name, kind in _extremes(per_sequence).items():
+    for name, kind in _extremes(per_sequence, predictions).items():
         view, titles = _view(name, sequences, predictions, per_sequence, config)
         shown.append((f"{kind}: {name}", *sheet_rows(view, titles, _SHEET_COLUMNS)))
     first = per_sequence.columns[1]
-    return comparison_sheet(shown, f"{config.task}: best and worst sequence of {first} (score in %)")
+    scored = f"best and worst sequence of {first} (score in %)"
+    return comparison_sheet(shown, f"{config.task}: {'without annotation' if per_sequence.empty else scored}")
 
 
 def film_extremes(
     sequences: pd.DataFrame, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
 ) -> tuple[Film, Film]:
-    """The best and the worst sequence of the first encoder, annotation and results side by side."""
+    """The best and the worst sequence of the first encoder, annotation and results side by side.
+
+    Where nothing was scored, the first and the last sequence.
+    """
     from vidrep_pipelines.evaluation.label_propagation.views import film
 
-    names = list(_extremes(per_sequence))
+    names = list(_extremes(per_sequence, predictions))
     views = [_view(name, sequences, predictions, per_sequence, config) for name in (names[0], names[-1])]
     best, worst = (Film(film(view, titles), _FRAMES_PER_SECOND) for view, titles in views)
     return best, worst
@@ -151,7 +176,10 @@ def film_extremes(
 def export_davis(
     sequences: pd.DataFrame, predictions: Parts, scores: Parts, davis: DavisConfig
 ) -> ResultExport:
-    """Label maps in the toolkit's layout, and its two tables for each encoder."""
+    """Label maps in the layout of the toolkit and the server, and the toolkit's two tables of each encoder.
+
+    An encoder without any score has no tables.
+    """
     from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore
     from vidrep_pipelines.evaluation.label_propagation.task_scores import davis_score
 
@@ -216,8 +244,39 @@ def _by_encoder(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
     return found
 
 
-def _extremes(per_sequence: pd.DataFrame) -> dict[str, str]:
-    """The best and, if it is another one, the worst sequence of the first encoder."""
+def _without_truth(rows: Mapping[str, Mapping[str, str]], config: LabelPropagationConfig) -> list[str]:
+    """Sequences whose results nobody can score here: only their first frame has labels."""
+    from vidrep_pipelines.data.label_sequences.inspection import has_truth
+    from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
+
+    if config.task == "jhmdb":
+        return []
+    files = {
+        name: SequenceFiles(name, Path(row["frame_folder"]), Path(row["label_path"]))
+        for name, row in rows.items()
+    }
+    return [name for name, one in files.items() if not has_truth(one)]
+
+
+def _encoders_of(predictions: Parts) -> list[str]:
+    """Encoders that have any result."""
+    return list(dict.fromkeys(_encoder(item_id) for item_id in predictions.ids))
+
+
+def _extremes(per_sequence: pd.DataFrame, predictions: Parts) -> dict[str, str]:
+    """The best and, if it is another one, the worst sequence of the first encoder.
+
+    Without scores the first and the last sequence that every encoder has a result for.
+    """
+    if per_sequence.empty:
+        encoders = _encoders_of(predictions)
+        found = Counter(_sequence(item_id) for item_id in predictions.ids)
+        common = [name for name, times in found.items() if times == len(encoders)]
+        if not common:
+            raise InputError(
+                "No sequence has a result of every encoder; the manifest of what was propagated says why."
+            )
+        return {common[0]: "first"} | dict.fromkeys(common[1:][-1:], "last")
     ordered = per_sequence.sort_values(per_sequence.columns[1], ascending=False, kind="stable")["sequence"]
     best, worst = ordered.iloc[0], ordered.iloc[-1]
     return {best: "best"} if best == worst else {best: "best", worst: "worst"}
@@ -233,15 +292,20 @@ def _view(
     """A sequence, and a title with its score for each encoder."""
     from vidrep_pipelines.evaluation.label_propagation.views import view_of
 
-    values = per_sequence.set_index("sequence").loc[name]
-    files = {str(encoder): predictions.path(f"{encoder}/{name}") for encoder in values.index}
-    titles = {str(encoder): f"{encoder} {value:.1f}" for encoder, value in values.items()}
+    if per_sequence.empty:
+        titles = {encoder: encoder for encoder in _encoders_of(predictions)}
+    else:
+        values = per_sequence.set_index("sequence").loc[name]
+        titles = {str(encoder): f"{encoder} {value:.1f}" for encoder, value in values.items()}
+    files = {encoder: predictions.path(f"{encoder}/{name}") for encoder in titles}
     return view_of(config.task, _rows(sequences)[name], files), titles
 
 
 def _label_maps(sequences: pd.DataFrame, predictions: Parts) -> tuple[PredictedSequence, ...]:
     from functools import partial
 
+    from vidrep_pipelines.data.foreign_listing import stem_of
+    from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES
     from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
     from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_label_maps
 
@@ -250,9 +314,9 @@ def _label_maps(sequences: pd.DataFrame, predictions: Parts) -> tuple[PredictedS
     found = []
     for item_id in predictions.ids:
         sequence, path = MaskSequence.of(rows[_sequence(item_id)]), predictions.path(item_id)
-        first = sequence.label_paths[0]
-        assert first is not None
-        names = tuple(frame.stem for frame in sequence.frame_paths)
+        # A black and white annotation says 255 where results say 1.
+        first = None if sequence.two_tone else sequence.label_paths[0]
+        names = tuple(stem_of(frame.name, FRAME_SUFFIXES) for frame in sequence.frame_paths)
         maps = partial(read_label_maps, path)
         found.append(PredictedSequence(_encoder(item_id), sequence.id, names, first, maps, digests[item_id]))
     return tuple(found)

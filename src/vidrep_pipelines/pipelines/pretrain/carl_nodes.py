@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.fanout.parts import Parts
@@ -44,6 +45,8 @@ def plan_carl(
 
     classes = int(labelled.table["classes"].max())
     chosen = _chosen(run, CarlParameters(model, objective, data, train), classes)
+    if chosen.objective.name == "classification":
+        _require_labels(labelled, run)
     needs_labels = chosen.objective.name == "classification" or chosen.data.videos_per_sample > 1
     run_directory = _run_directory(run, folders)
     source = {
@@ -52,6 +55,16 @@ def plan_carl(
         "labels": write_labels(labelled, run_directory) if needs_labels else None,
     }
     return _spec(source, run, chosen, launch, folders, store.content_digest)
+
+
+def _require_labels(labelled: "LabelledVideos", run: CarlRunConfig) -> None:
+    """Refuses to learn labels that nobody gave: the loss would be zero from the first step to the last."""
+    of_splits = labelled.table[labelled.table["split"].isin(run.splits)]
+    if not of_splits["labelled_frames"].sum():
+        raise InputError(
+            f"carl: no frame of the splits {list(run.splits)} has a label, which classification learns from. "
+            "Remedy: a release with labels, or another objective (scl, tcc or tcn need none)."
+        )
 
 
 def plan_carl_on_clips(

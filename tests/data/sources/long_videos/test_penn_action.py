@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.helpers.foreign_files import add_hidden_files, take_zeros_off
 from tests.helpers.long_videos import write_penn_video
 from tests.helpers.videos import read_barcodes
 from vidrep_pipelines.common.errors import InputError
@@ -116,3 +117,52 @@ def test_missing_folders_are_named(tmp_path: Path) -> None:
 def test_published_actions() -> None:
     assert len(ACTIONS) == 13
     assert sum(PHASES.values()) == 42
+
+
+def test_frames_without_zeros_keep_their_labels(tmp_path: Path) -> None:
+    phases = [rank * 4 // 20 for rank in range(20)]
+    write_penn_video(tmp_path, 1, "squat", 20, phases)
+    (video,) = listed(take_zeros_off(tmp_path)).videos
+    assert (tmp_path / "frames/0001/9.jpg").is_file()
+    assert frames_of(video) == list(range(20))
+    assert video.read_labels(20).tolist() == phases
+
+
+def test_hidden_files_are_neither_frames_nor_phases(tmp_path: Path) -> None:
+    write_penn_video(tmp_path, 1, "squat", 5, [0, 1, 2, 3, 3])
+    (tmp_path / "frames/.Trash").mkdir()
+    videos = listed(add_hidden_files(tmp_path))
+    assert [video.id for video in videos.videos] == ["train/0001_squat"]
+    assert not videos.left_out
+    assert frames_of(videos.videos[0]) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("missing", "complaint"),
+    [(3, "has frame 000002 and then 000004: those between are missing"), (1, "begins with frame 2: those")],
+)
+def test_labels_are_not_given_to_other_frames_where_some_are_missing(
+    tmp_path: Path, missing: int, complaint: str
+) -> None:
+    write_penn_video(tmp_path, 1, "bowl", 5, [0, 1, 2, 2, 2])
+    (tmp_path / f"frames/0001/{missing:06d}.jpg").unlink()
+    videos = listed(tmp_path)
+    assert not videos.videos
+    assert complaint in videos.left_out[0].reason
+
+
+@pytest.mark.parametrize(("dtype", "phase"), [(np.uint64, 2**64 - 1), (np.int64, -2), (np.int16, 6)])
+def test_numbers_that_cannot_be_phases_leave_the_video_out(tmp_path: Path, dtype: type, phase: int) -> None:
+    """The largest number of 64 bits would become -1 in a signed one, which says that there is no label."""
+    write_penn_video(tmp_path, 1, "bowl", 3, [0, 1, 2])
+    np.save(tmp_path / "penn_action_labels/train/bowl/0001_phases.npy", np.array([0, phase, 2], dtype))
+    videos = listed(tmp_path)
+    assert not videos.videos
+    assert f"0001_phases.npy: a phase: number 1 of 3 is {phase}" in videos.left_out[0].reason
+
+
+def test_a_page_in_place_of_phases_is_called_that(tmp_path: Path) -> None:
+    write_penn_video(tmp_path, 1, "bowl", 3, [0, 1, 2])
+    page = tmp_path / "penn_action_labels/train/bowl/0001_phases.npy"
+    page.write_text("<!DOCTYPE html><html>Sign in</html>")
+    assert "it is a web page" in listed(tmp_path).left_out[0].reason

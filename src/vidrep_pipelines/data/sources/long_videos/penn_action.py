@@ -18,6 +18,9 @@ from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.foreign_number import whole_numbers
+from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, list_folders, require_no_gap
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,
@@ -25,7 +28,14 @@ from vidrep_pipelines.data.frame_store.episode import (
     EpisodeView,
     without_controls,
 )
-from vidrep_pipelines.data.sources.long_videos.video import SPLIT_OF, Labels, LeftOut, LongVideo, LongVideos
+from vidrep_pipelines.data.sources.long_videos.video import (
+    SPLIT_OF,
+    UNLABELLED,
+    Labels,
+    LeftOut,
+    LongVideo,
+    LongVideos,
+)
 
 PHASES = MappingProxyType(
     {
@@ -105,8 +115,7 @@ def penn_action_videos(root: Path, labels: Path) -> LongVideos:
             raise InputError(f"penn_action: there is no folder {folder}. {remedy}")
     videos, left_out, labelled = [], [], set()
     for published, split in SPLIT_OF.items():
-        files = sorted(labels.glob(f"{published}/*/*.npy"), key=lambda path: (path.name[:_DIGITS], str(path)))
-        for path in files:
+        for path in _label_files(labels / published):
             number = path.name[:_DIGITS]
             labelled.add(number)
             try:
@@ -117,8 +126,11 @@ def penn_action_videos(root: Path, labels: Path) -> LongVideos:
         raise InputError(
             f"penn_action: there is no file train/*/*.npy or val/*/*.npy in {labels}. {_LABELS_REMEDY}"
         )
-    without = sorted({folder.name for folder in (root / "frames").iterdir() if folder.is_dir()} - labelled)
-    left_out += [LeftOut(number, "", f"there is no file of phases for it in {labels}") for number in without]
+    left_out += [
+        LeftOut(folder.name, "", f"there is no file of phases for it in {labels}")
+        for folder in list_folders(root / "frames")
+        if folder.name not in labelled
+    ]
     return LongVideos(videos, left_out)
 
 
@@ -133,39 +145,48 @@ def read_action(path: Path) -> str:
     try:
         return str(np.ravel(loadmat(path, variable_names=("action",))["action"])[0])
     except Exception as error:  # a damaged .mat file can raise nearly anything
-        raise InputError(f"{path} names no action ({type(error).__name__}: {error}). {_REMEDY}") from error
+        reason = disguise_of(path) or f"{type(error).__name__}: {error}"
+        raise InputError(f"{path} names no action ({reason}). {_REMEDY}") from error
 
 
 def read_phases(path: Path) -> Labels:
     """(M,) phases of a video; M need not be the number of its frames.
 
     Raises:
-        InputError: The file is no array of whole numbers.
+        InputError: The file is no array of whole numbers, or one of them cannot be a phase.
     """
     try:
         phases: NDArray[Any] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as phases ({error}). {_LABELS_REMEDY}") from error
+        reason = disguise_of(path) or error
+        raise InputError(f"{path} cannot be read as phases ({reason}). {_LABELS_REMEDY}") from error
     if phases.ndim != 1 or phases.dtype.kind not in "iu":
         raise InputError(f"{path} holds {phases.shape} {phases.dtype} where whole numbers (M,) are expected.")
-    return phases.astype(np.int64)
+    return whole_numbers(phases, f"{path}: a phase", UNLABELLED, max(PHASES.values()) - 1)
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """The frames of a video in order.
+    """The frames of a video in the order of their numbers, whether or not these are padded with zeros.
 
     Raises:
-        InputError: There are none.
+        InputError: There are none, or some are missing, so that labels would be given to other frames.
     """
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in _FRAME_SUFFIXES)
+    files = files_by_stem(folder, _FRAME_SUFFIXES)
     if not files:
         raise InputError(f"There are no frames in {folder}. {_REMEDY}")
-    return files
+    require_no_gap(folder, list(files), _REMEDY, begins_by=1)
+    return list(files.values())
 
 
 def evenly(longer: int, shorter: int) -> list[int]:
     """(shorter,) positions among ``longer`` ones: the published rule where frames and labels differ."""
     return [position * longer // shorter for position in range(shorter)]
+
+
+def _label_files(split: Path) -> list[Path]:
+    """Of all actions, by the numbers of their videos."""
+    files = [path for action in list_folders(split) for path in list_files(action, (".npy",))]
+    return sorted(files, key=lambda path: (path.name[:_DIGITS], str(path)))
 
 
 def _video(root: Path, labels: Path, split: str) -> LongVideo:
@@ -203,4 +224,4 @@ def _pictures(files: list[Path]) -> Iterator[NDArray[np.uint8]]:
             with Image.open(path) as image:
                 yield np.asarray(image.convert("RGB"))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DamagedViewError(f"{path} is no whole picture ({error})") from error
+            raise DamagedViewError(f"{path} is no whole picture ({disguise_of(path) or error})") from error

@@ -19,6 +19,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import list_files, list_folders
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,
@@ -33,7 +34,14 @@ from vidrep_pipelines.data.sources.long_videos.tfrecord import (
     read_record,
     scan_records,
 )
-from vidrep_pipelines.data.sources.long_videos.video import SPLIT_OF, Labels, LeftOut, LongVideo, LongVideos
+from vidrep_pipelines.data.sources.long_videos.video import (
+    SPLIT_OF,
+    UNLABELLED,
+    Labels,
+    LeftOut,
+    LongVideo,
+    LongVideos,
+)
 
 PHASES = 5
 """Until the hand is at the bottle, until liquid flows, while it flows, until the bottle is back, after."""
@@ -79,7 +87,9 @@ def tfrecord_files(root: Path) -> list[Path]:
     Raises:
         InputError: There are none, or one of them is of no known split.
     """
-    files = sorted(root.glob("*.tfrecord"))
+    # A folder of that name is listed, too: reading it says what it is.
+    folders = [path for path in list_folders(root) if path.suffix == ".tfrecord"]
+    files = sorted([*list_files(root, (".tfrecord",)), *folders])
     if not files:
         raise InputError(
             f"There is no *.tfrecord file in {root}. Remedy: download pouring_train-0-of-2.tfrecord, "
@@ -111,8 +121,13 @@ def list_records(path: Path, outputs: Mapping[str, Path]) -> dict[str, int]:
 
     Returns:
         One row: records, corrupt.
+
+    Raises:
+        InputError: The file cannot be read, or holds nothing.
     """
     rows = [_row(place, payload) for place, payload in scan_records(path)]
+    if not rows:
+        raise InputError(f"{path} holds no record. Remedy: download it again.")
     outputs[".json"].write_text(json.dumps(rows))
     return {"records": len(rows), "corrupt": sum(bool(row["error"]) for row in rows)}
 
@@ -142,13 +157,16 @@ def record_name(example: SequenceExample) -> str:
     """The name of the video.
 
     Raises:
-        CorruptRecordError: It has none.
+        CorruptRecordError: It has none, or it is no text.
     """
     values = example.context.get("name", [])
     name = values[0] if values else b""
     if not isinstance(name, bytes) or not name:
         raise CorruptRecordError("it holds no name of a video")
-    return name.decode()
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptRecordError(f"the name of its video is no UTF-8: {name!r}") from error
 
 
 def record_frames(example: SequenceExample) -> list[bytes]:
@@ -164,10 +182,19 @@ def record_frames(example: SequenceExample) -> list[bytes]:
     return frames
 
 
-def record_labels(example: SequenceExample) -> Labels:
-    """(T,) label of every frame."""
+def record_labels(example: SequenceExample, frames: int) -> Labels:
+    """(T,) label of every frame; T = ``frames`` times ``UNLABELLED`` if the record came without labels.
+
+    Raises:
+        CorruptRecordError: Some steps have no label, or several.
+    """
     steps = example.lists.get("frame_labels", [])
-    return np.array([value for values in steps for value in values if isinstance(value, int)], np.int64)
+    if not any(steps):
+        return np.full(frames, UNLABELLED, np.int64)
+    labels = [values[0] for values in steps if len(values) == 1 and isinstance(values[0], int)]
+    if len(labels) != len(steps):
+        raise CorruptRecordError(f"of {len(steps)} steps, {len(labels)} hold one label")
+    return np.array(labels, np.int64)
 
 
 def decoded(pictures: list[bytes]) -> Iterator[NDArray[np.uint8]]:
@@ -199,5 +226,4 @@ def _example(record: PouringRecord) -> SequenceExample:
 
 
 def _labels(record: PouringRecord, frames: int) -> Labels:
-    del frames
-    return record_labels(_example(record))
+    return record_labels(_example(record), frames)

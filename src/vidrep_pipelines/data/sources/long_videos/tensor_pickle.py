@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch._utils import _rebuild_tensor_v2
@@ -57,20 +56,9 @@ def load_tensor_pickle(path: Path) -> Any:
     """Reads a pickle of plain data and CPU tensors, which become arrays.
 
     Raises:
-        InputError: The file is damaged, or asks for anything else (then nothing was executed).
+        InputError: The file is damaged or something else in its place, or asks for anything else (then
+            nothing was executed).
     """
     return load_restricted_pickle(
         path, _STAND_INS, "Only containers, strings, numbers and tensors are accepted."
     )
-
-
-def whole_numbers(values: object) -> NDArray[np.int64]:
-    """(T,) labels of any type of number as whole ones.
-
-    Raises:
-        ValueError: They are no list of whole numbers.
-    """
-    labels = np.asarray(values)
-    if labels.ndim != 1 or labels.dtype.kind not in "iuf" or (labels != np.round(labels)).any():
-        raise ValueError(f"labels must be whole numbers (T,), not {labels.dtype} {labels.shape}")
-    return labels.astype(np.int64)

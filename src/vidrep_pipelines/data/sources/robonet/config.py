@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from vidrep_pipelines.common.config import FrozenConfig
 
@@ -19,7 +19,7 @@ class RoboNetConfig(FrozenConfig):
     robots: tuple[str, ...] = ()
     """Read only trajectories of these robots. Empty: all."""
 
-    cameras: tuple[int, ...] = ()
+    cameras: tuple[NonNegativeInt, ...] = ()
     """Read only these cameras. Empty: all."""
 
     trajectories: int | None = Field(default=None, ge=1)

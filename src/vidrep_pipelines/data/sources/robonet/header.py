@@ -13,10 +13,13 @@ import numpy as np
 import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_number import whole_number
 from vidrep_pipelines.common.text import is_utf8
 from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
 _LONGEST_LIST = 64
+_MOST_CAMERAS, _MOST_FRAMES = 1000, 10**7
+"""Far more than any file has: a damaged header must not be counted up to."""
 _TAKEN = {"id", "status", "error", "seconds", "bytes", "digest", "attempts"}
 
 
@@ -67,8 +70,12 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def camera_count(file: h5py.File) -> int:
-    """How many cameras a file has; 0 if it has no pictures."""
-    return int(file["env"].attrs.get("n_cams", 0))
+    """How many cameras a file has; 0 if it has no pictures.
+
+    Raises:
+        ValueError: It claims an impossible number.
+    """
+    return _count(file["env"].attrs.get("n_cams", 0), "n_cams", _MOST_CAMERAS)
 
 
 def read_camera(file: h5py.File, number: int) -> CameraHeader:
@@ -76,16 +83,25 @@ def read_camera(file: h5py.File, number: int) -> CameraHeader:
 
     Raises:
         KeyError: The file has no such camera.
+        ValueError: It claims an impossible number of frames.
     """
     group = f"env/cam{number}_video"
     if file["env"].attrs["cam_encoding"] == "mp4":
         video = file[f"{group}/frames"]
-        encoding, frames = "mp4", int(video.attrs["T"])
+        encoding, frames = "mp4", _count(video.attrs["T"], "T", _MOST_FRAMES)
     else:  # "jpg" and "jpeg" occur, and everything else is read alike
         video = file[f"{group}/frame0"]
         encoding, frames = "jpg", sum(name.startswith("frame") for name in file[group])
     height, width = (int(side) for side in video.attrs["shape"][:2])
     return CameraHeader(group, encoding, frames, (height, width), _text(video.attrs["image_format"]))
+
+
+def _count(value: object, what: str, most: int) -> int:
+    """A number of things; ``reading`` adds the name of the file to the error."""
+    try:
+        return whole_number(value, what, most=most)
+    except InputError as error:
+        raise ValueError(str(error)) from error
 
 
 def read_metadata_item(payload: tuple[str, bool], outputs: Mapping[str, Path]) -> dict[str, Any]:
