@@ -115,7 +115,7 @@ def replay(folder: Path) -> Replay:
     with TemporaryDirectory() as temporary:
         networks = LossNetworks(
             perceptual=perceptual(seeds["vgg"], seeds["lins"], Path(temporary)),
-            action_features=action_features(seeds["i3d"], Path(temporary)),
+            action_features=action_features(seeds["i3d"]),
         )
     return Replay(folder, config, arrays, networks)
 

@@ -122,7 +122,9 @@ def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFram
     warn_of_absent("selection.robots", selection.robots, set(views["robot"]))
     warn_of_absent("selection.cameras", selection.cameras, set(views["camera"]))
     if selection.robots:
-        chosen &= views["robot"].isin([composed(robot) for robot in selection.robots]).to_numpy()
+        chosen &= (
+            views["robot"].map(composed).isin([composed(robot) for robot in selection.robots]).to_numpy()
+        )
     if selection.cameras:
         chosen &= views["camera"].isin(selection.cameras).to_numpy()
     if not chosen.any():
