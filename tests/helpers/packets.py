@@ -12,6 +12,7 @@ import numpy as np
 from tests.helpers.videos import barcode_frames
 
 _MILLISECOND = Fraction(1, 1000)
+_MOST_DELAYED = 16
 _SHOWN = 0b10000
 """The bit of a VP8 frame that is not a keyframe which says that it is shown (RFC 6386, 9.1)."""
 
@@ -43,6 +44,8 @@ def copy_packets(
             if times_as_stored:
                 packet.pts = packet.dts = number * 40
                 packet.time_base = _MILLISECOND
+            if packet.dts is None:  # Matroska has none for frames that come before others are shown
+                packet.dts = (number - _MOST_DELAYED) * (packet.duration or 1)
             packet.stream = stream
             written.mux(packet)
     return target

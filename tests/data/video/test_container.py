@@ -1,10 +1,12 @@
 """What counts as a video when it is opened: playlists and the like do not, whatever they are called."""
 
+import re
 import socket
 
 import pytest
 from PIL import Image
 
+from tests.fuzz.limits import within_limits
 from tests.helpers.videos import write_video
 from vidrep_pipelines.data.video.container import open_video
 from vidrep_pipelines.data.video.container_formats import FORMATS
@@ -19,8 +21,6 @@ LISTS = {
     "a playlist (HLS, M3U)": HLS,
     "an XML text, as playlists are (DASH)": "<?xml version='1.0'?><MPD><Period/></MPD>",
     "a session description (SDP)": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nm=video 5004 RTP/AVP 96\n",
-    "a pointer of Git LFS": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
-    "a web page (HTML)": "<!DOCTYPE html>\n<html><body>Not found</body></html>\n",
 }
 
 
@@ -49,6 +49,41 @@ def test_devices_of_ffmpeg_are_not_opened(tmp_path):
     path = tmp_path / "clip.avs"
     path.write_text('Version().Subtitle("x")\n')
     with pytest.raises(UnreadableVideoError, match=r"clip\.avs"):
+        probe(path)
+
+
+def grown(path, frames):
+    """A VP8 file whose keyframes from one on say that they are 15000 x 15000 (RFC 6386, 9.1)."""
+    data = bytearray(path.read_bytes())
+    marks = [match.start() for match in re.finditer(rb"\x9d\x01\x2a", data)]
+    assert len(marks) > 1
+    for mark in marks[frames:]:
+        data[mark + 3 : mark + 7] = (15_000).to_bytes(2, "little") * 2
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_few_bytes_do_not_fill_the_memory(tmp_path, first):
+    path = grown(write_video(tmp_path / "a.webm", 10, codec="libvpx", options={"g": "5"}), first)
+    with within_limits():
+        if first == 0:
+            with pytest.raises(UnreadableVideoError, match=r"a\.webm: its first frame cannot be decoded"):
+                probe(path)
+        else:  # some of it can be seen
+            assert (probe(path).width, PacketIndex.build(path).frames) == (96, 5)
+            with pytest.raises(UnreadableVideoError, match=r"a\.webm"):
+                read_frames(path, [7])
+
+
+def test_headers_that_promise_too_much_are_refused(tmp_path):
+    path = write_video(tmp_path / "a.avi", 3, codec="rawvideo")
+    data = bytearray(path.read_bytes())
+    size = data.index(b"strf") + 12  # after the name and length of the header, and the length again
+    assert data[size : size + 8] == (96).to_bytes(4, "little") + (64).to_bytes(4, "little")
+    data[size : size + 8] = (15_000).to_bytes(4, "little") * 2
+    path.write_bytes(data)
+    with within_limits(), pytest.raises(UnreadableVideoError, match=r"a\.avi: .*15000 x 15000 pixels, more"):
         probe(path)
 
 

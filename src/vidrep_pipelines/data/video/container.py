@@ -17,6 +17,12 @@ from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
 DECODE_ERRORS: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueError)
 """What PyAV raises for damaged data; its errors are also OSErrors or ValueErrors of the matching kind."""
 
+MOST_PIXELS = 1 << 25
+"""Of one picture: those of 8192 x 4096. A few bytes that promise more would fill the memory with nothing."""
+
+DECODING_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
+"""What every decoder is told, for pictures that grow on the way."""
+
 _OPEN_ERRORS: tuple[type[Exception], ...] = (*DECODE_ERRORS, OSError)
 _HEADER_BYTES = 512
 _REMEDY = "Replace the file or remove it from the folder."
@@ -68,9 +74,19 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
                 f"{path}: FFmpeg has no decoder for its video stream: the codec is unknown, or its name in "
                 f"the header is damaged. {_REMEDY}"
             )
+        _require_reasonable_size(path, stream.codec_context)
+        stream.codec_context.options = dict(DECODING_OPTIONS)
         stream.codec_context.thread_count = 1
         stream.thread_type = "SLICE"
         yield OpenedVideo(path, container, stream)
+
+
+def _require_reasonable_size(path: Path, context: Any) -> None:
+    if context.width * context.height > MOST_PIXELS:
+        raise UnreadableVideoError(
+            f"{path}: its header promises {context.width} x {context.height} pixels, more than the "
+            f"{MOST_PIXELS} that are read: it is damaged, or meant to fill the memory. {_REMEDY}"
+        )
 
 
 def _located(path: Path) -> StoredVideo:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
+from vidrep_pipelines.data.video.packet_index import INDEXABLE_CODECS, FileStamp, PacketIndex
 from vidrep_pipelines.data.video.transport_stream import TransportStream
 
 _MAGIC, _MAGIC_FOREIGN = b"VPKTIDX1", b"VPKTIDX2"
@@ -28,6 +28,7 @@ _FLAGS = ("keyframes", "droppable", "discarded")
 
 _Count = Annotated[int, Field(ge=0, lt=1 << 32)]
 _Number = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+_Positive = Annotated[int, Field(ge=1, lt=1 << 63)]
 _Place = Annotated[int, Field(ge=0, lt=1 << 62)]
 _Side = Annotated[int, Field(ge=0, lt=1 << 20)]
 
@@ -41,7 +42,7 @@ class _Header(BaseModel):
     extradata: Annotated[str, Field(max_length=1 << 20)]
     size: Annotated[list[_Side], Field(min_length=2, max_length=2)]
     rotation: Annotated[int, Field(ge=-360, le=360)]
-    time_base: tuple[_Number, Annotated[int, Field(ge=1, lt=1 << 63)]]
+    time_base: tuple[_Positive, _Positive]
     frames_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     packets: Annotated[_Count, Field(ge=1)]
     times_kind: Literal["<i4", "<i8"]
@@ -130,6 +131,8 @@ def index_from_bytes(data: bytes) -> PacketIndex:
     seconds = columns.take("<f8", header.source_seconds) if header.source_seconds else None
     checksums = columns.take("<u4", count) if header.checksums else None
     columns.require_end()
+    if header.codec not in INDEXABLE_CODECS:
+        raise ValueError(f"there are no indices of the codec {header.codec}")
     stamp = FileStamp(*header.stamp)
     _require_within(offsets, sizes, stamp)
     index = PacketIndex(

@@ -10,7 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.video.container import DECODE_ERRORS
+from vidrep_pipelines.data.video.container import DECODE_ERRORS, DECODING_OPTIONS
 from vidrep_pipelines.data.video.errors import UnreadableVideoError, WrongPictureError
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_plan import DecodingRun, plan_runs
@@ -72,6 +72,7 @@ class PacketReader:
         if key not in self._decoders:
             decoder = av.CodecContext.create(index.codec, "r")
             decoder.extradata = index.extradata or None
+            decoder.options = dict(DECODING_OPTIONS)
             decoder.thread_count, decoder.thread_type = 1, "SLICE"
             self._decoders[key] = decoder
         self._decoders.move_to_end(key)
