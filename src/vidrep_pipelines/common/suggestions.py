@@ -13,8 +13,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
-def warn_of_absent(parameter: str, names: Iterable[str], present: Collection[str]) -> None:
+def warn_of_absent(parameter: str, names: Iterable[str | int], present: Collection[str | int]) -> None:
     """Warns of chosen names that nothing has: a misspelt one would silently choose or leave out less."""
     for name in names:
         if name not in present:
-            _log.warning("%s: nothing here is called %r.%s", parameter, name, did_you_mean(name, present))
+            _log.warning(
+                "%s: nothing here is called %r.%s",
+                parameter,
+                name,
+                did_you_mean(str(name), map(str, present)),
+            )
