@@ -1,18 +1,19 @@
 """How close computed values must be to recorded ones, on any processor.
 
-The recordings were made in single precision, and so is what users compute. How far two such computations of
-the same network lie apart follows from the order in which a processor's vectors, threads and kernels add numbers
-up, not from what the network is: a tolerance that fits one machine fails on another.
+The recordings were made in single precision, and so is what users compute. How far two such computations
+of the same network lie apart follows from the order in which a processor's vectors, threads and kernels
+add numbers up, not from what the network is: a tolerance that fits one machine fails on another.
 
 So every recorded network is computed twice here.
 
 * In double precision the rounding of this machine is some 1e-9 of what is permitted; what remains is the
   rounding of the recording, which never changes. There the tolerances are those of the fixtures' README.
-* In single precision, which is what runs in practice, they are ``SPREAD`` times as wide: both sides are rounded,
-  by different processors. Measured on one of them: up to 0.6 of a README's tolerance with its full instruction
-  set on one thread (CARL's training loss; losses of VQ-VAE after updates). On another one, with AVX2 only: 1.02
-  times (VQ-VAE's reconstruction) and 2.5 times (CARL's training loss). A wrong formula, mask or order shows in
-  double precision; here only what breaks single precision itself must show.
+* In single precision, which is what runs in practice, they are ``SPREAD`` times as wide: both sides are
+  rounded, by different processors. Measured on one of them: up to 0.6 of a README's tolerance with its
+  full instruction set on one thread (CARL's training loss; losses of VQ-VAE after updates). On another
+  one, with AVX2 only: 1.02 times (VQ-VAE's reconstruction) and 2.5 times (CARL's training loss). A wrong
+  formula, mask or order shows in double precision; here only what breaks single precision itself must
+  show.
 """
 
 from collections.abc import Container, Iterable, Iterator

@@ -94,10 +94,7 @@ class MlflowSink:
 
     def log_files(self, files: Sequence[Path]) -> None:
         """Uploads the files as artifacts."""
-        for file in files:
-            self._try(
-                lambda client, file=file: client.log_artifact(self._target.run_id, str(file), "pictures")
-            )
+        self._try(partial(self._upload, files))
 
     def close(self) -> None:
         """Sends the kept rows."""

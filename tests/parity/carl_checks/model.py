@@ -26,8 +26,8 @@ from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
 
 Arrays = Mapping[str, NDArray[Any]]
 
-# As the fixtures' README states them: evaluation outputs; the contrastive loss; losses after steps; the losses
-# of TCC and TCN; norms of gradients.
+# As the fixtures' README states them: evaluation outputs; the contrastive loss; losses after steps; losses of
+# TCC and TCN; norms of gradients.
 VALUE_TOLERANCE, LOSS_TOLERANCE, STEP_TOLERANCE, PAIR_TOLERANCE = 1e-5, 2e-6, 1e-5, 1e-4
 NORM_TOLERANCE, NORM_FLOOR = 1e-3, 1e-4
 

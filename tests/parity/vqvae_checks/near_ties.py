@@ -18,8 +18,8 @@ def undecided(model: VqvaeModel, images: Tensor, moved: float) -> int:
         model: A model, perhaps after some updates.
         images: Its input.
         moved: How far an entry of a weight can have moved, which is the learning rate times the updates. Adam
-            divides a gradient by its own size, so that an entry whose gradient is nothing but rounding moves as
-            far as any other, in a direction that rounding chooses: two trajectories differ by so much.
+            divides a gradient by its own size, so that an entry whose gradient is nothing but rounding moves
+            as far as any other, in a direction that rounding chooses: two trajectories differ by so much.
     """
     vectors = model.latents(images).movedim(-3, -1).flatten(0, -2)
     distances = torch.cdist(vectors.double(), model.quantizer.codebook.double())
