@@ -15,7 +15,7 @@ from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunRecord
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.task import load_described, load_task
 
 TRAIN = TrainConfig(steps=6, batch_size=4, seed=9)

@@ -19,7 +19,8 @@ from vidrep_pipelines.training.errors import TrainingFailedError, TrainingInterr
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.worker import Failure
 
 from .toy_task import TOY_TRAIN, ToyTask, losses, toy_spec
@@ -34,7 +35,8 @@ from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.worker import Failure
 
 if __name__ == "__main__":
@@ -101,7 +103,7 @@ def _dies(*steps: int) -> Callable[[TrainSpec], TrainResult]:
     remaining = list(steps)
 
     def launch_once(spec: TrainSpec) -> TrainResult:
-        folder = RunDirectory(spec.run_directory)
+        folder = RunDirectory.of(spec)
         if not remaining:
             return run_training(spec)
         folder.prepare(RunRecord.of(spec, ToyTask()))

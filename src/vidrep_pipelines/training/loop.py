@@ -30,7 +30,8 @@ from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
 from vidrep_pipelines.training.parts import build_parts
 from vidrep_pipelines.training.probe import Probing
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.schedule import plan_schedule
 from vidrep_pipelines.training.sinks import JsonLinesSink, MetricSink, MlflowSink, read_rows
 from vidrep_pipelines.training.task import Task, load_task
@@ -55,13 +56,12 @@ def run_training(spec: TrainSpec, launcher_pid: int | None = None) -> TrainResul
     """
     task = load_task(spec)
     device = distributed.choose_device(spec.launch)
-    directory, record = RunDirectory(spec.run_directory), RunRecord.of(spec, task)
+    directory, record = RunDirectory.of(spec), RunRecord.of(spec, task)
     with ExitStack() as stack:
         stack.enter_context(distributed.arithmetic_threads(spec.launch))
         stack.enter_context(distributed.process_group(device))
         stack.enter_context(own_random_state(device))
-        stack.enter_context(directory.locked() if distributed.is_main() else nullcontext())
-        finished = _prepare(spec, directory, record) if distributed.is_main() else None
+        finished = _find_finished(spec, directory, record, stack) if distributed.is_main() else None
         finished = distributed.from_main(finished)
         if finished is not None:
             return cast(TrainResult, finished)
@@ -74,12 +74,19 @@ def run_training(spec: TrainSpec, launcher_pid: int | None = None) -> TrainResul
             ) from error
 
 
-def _prepare(spec: TrainSpec, directory: RunDirectory, record: RunRecord) -> TrainResult | None:
+def _find_finished(
+    spec: TrainSpec, directory: RunDirectory, record: RunRecord, stack: ExitStack
+) -> TrainResult | None:
+    """The run's result if it is finished; else this process holds the folder's lock, until ``stack`` ends.
+
+    A finished run is found without the lock, so that nothing needs to be written where nothing can be.
+    """
     afresh = spec.train.resume == "never"
     finished = None if afresh else directory.finished(record)
     if finished is None:
-        directory.prepare(record, afresh=afresh)
-    else:
+        stack.enter_context(directory.locked())
+        finished = None if afresh else directory.restore(record)
+    if finished is not None:
         _log.info("%s: training is up to date (%d updates)", finished.task, finished.step)
     return finished
 
@@ -97,10 +104,14 @@ class _TrainingRun:
         self._order = DataOrder(items, spec.train.batch_size, spec.train.seed)
         self._plan = plan_batches(spec.train, spec.launch, distributed.world_size())
         self._parts = build_parts(spec, task, device)
-        state = load_latest(directory.checkpoints, self._parts, record.digest)
-        self._start = 0 if state is None else state.step
         self._updater = Updater(task, spec.train, self._parts, self._schedule, self._plan)
         self._probing = Probing(spec.probe, task, self._schedule)
+        # Only now, when all processes found that this run is possible, may another run make place for it.
+        distributed.barrier()
+        if distributed.is_main():
+            directory.prepare(record, afresh=spec.train.resume == "never")
+        state = load_latest(directory.checkpoints, self._parts, record.digest)
+        self._start = 0 if state is None else state.step
         self._speed = SpeedMeter()
         self._replaced = 0
 
