@@ -98,7 +98,7 @@ def test_probe_is_described_and_makes_no_other_run(
     probed = plan(clips, videos, tmp_path, probe=ProbeConfig(every=5, sequences=2))
     spec = TrainSpec.model_validate(probed).probe
     assert spec is not None and spec.every == 5
-    probe = load_described(spec.probe, spec.config, "probe")
+    probe = load_described(spec.probe, spec.config, "probe", has="measure")
     assert probe.sequences == 2
     assert digest_of_run(probed) == digest_of_run(without)
 

@@ -70,7 +70,8 @@ class TrainConfig(FrozenConfig):
     """Optimizer and learning-rate schedule."""
 
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the forward pass: float32, or autocast to bfloat16 or float16 (with loss scaling)."""
+    """Arithmetic of the forward pass: float32, or autocast to bfloat16 or float16 (with loss scaling). On a
+    device without instructions for bfloat16, ``bf16`` computes in float32; the result says so."""
 
     clip_gradient_norm: float | None = Field(None, gt=0)
     """Longest gradient, in its Euclidean norm over all parameters. None: not clipped."""

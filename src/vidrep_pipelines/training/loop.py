@@ -28,6 +28,7 @@ from vidrep_pipelines.training.interruption import Interruption, ignore_stop_sig
 from vidrep_pipelines.training.meters import SpeedMeter, peak_memory_gibibytes
 from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
 from vidrep_pipelines.training.parts import build_parts
+from vidrep_pipelines.training.precision import usable_precision
 from vidrep_pipelines.training.probe import Probing
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory
@@ -104,7 +105,9 @@ class _TrainingRun:
         self._order = DataOrder(items, spec.train.batch_size, spec.train.seed)
         self._plan = plan_batches(spec.train, spec.launch, distributed.world_size())
         self._parts = build_parts(spec, task, device)
-        self._updater = Updater(task, spec.train, self._parts, self._schedule, self._plan)
+        self._precision = usable_precision(device, spec.train.precision)
+        train = spec.train.model_copy(update={"precision": self._precision})
+        self._updater = Updater(task, train, self._parts, self._schedule, self._plan)
         self._probing = Probing(spec.probe, task, self._schedule)
         # Only now, when all processes found that this run is possible, may another run make place for it.
         distributed.barrier()
@@ -239,6 +242,12 @@ class _TrainingRun:
 
     def _announce(self) -> None:
         if distributed.is_main():
+            if self._precision != self._spec.train.precision:
+                _log.warning(
+                    "train.precision is %s, which this %s has no instructions for: computing in %s, as "
+                    "emulating it would take several times as long.",
+                    *(self._spec.train.precision, self._parts.device.type, self._precision),
+                )
             plan = self._plan
             split = f"{plan.device_batch_size} per device x {plan.world_size} devices"
             _log.info(
@@ -257,6 +266,8 @@ class _TrainingRun:
             run_directory=self._directory.path,
             checkpoint=checkpoint_path(self._directory.checkpoints, self._schedule.steps),
             log=self._directory.log,
+            epoch=self._schedule.epoch(self._schedule.steps),
+            precision=self._precision,
         )
 
 

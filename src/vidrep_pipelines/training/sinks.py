@@ -128,7 +128,7 @@ class MlflowSink:
 def _mlflow_metrics(row: Row) -> list[Any]:
     from mlflow.entities import Metric  # noqa: PLC0415
 
-    milliseconds, step = int(row["time"] * 1000), int(row["step"])
+    milliseconds, step = int(row.get("time", 0) * 1000), int(row["step"])
     return [
         Metric(name, value, milliseconds, step) for name, value in row.items() if name not in _NOT_METRICS
     ]
@@ -160,10 +160,10 @@ def _row(line: bytes) -> dict[str, float] | None:
         row = json.loads(line)
     except (ValueError, RecursionError):  # neither JSON nor text
         return None
-    if not isinstance(row, dict) or not {"step", "time"} <= row.keys():
+    if not isinstance(row, dict) or "step" not in row:
         return None
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in row.values())
-    return row if numbers and math.isfinite(row["step"]) and math.isfinite(row["time"]) else None
+    return row if numbers and math.isfinite(row["step"]) and math.isfinite(row.get("time", 0)) else None
 
 
 def read_log(path: Path) -> pd.DataFrame:
