@@ -106,6 +106,18 @@ def test_a_folder_is_removed_whole(tmp_path: Path) -> None:
     assert not target.exists()
 
 
+def test_a_linked_folder_is_replaced_and_its_content_left_alone(tmp_path: Path) -> None:
+    _write(tmp_path / "elsewhere", "old")
+    (tmp_path / "folder").symlink_to(tmp_path / "elsewhere")
+    _write(tmp_path / "folder", "new")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["new"]
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["old"]
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    remove_directory(tmp_path / "link")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "folder"]
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["old"]
+
+
 def test_contents_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a power cut, a file must not have its final name and no content."""
     flushed: list[Path] = []

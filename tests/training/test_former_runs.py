@@ -130,6 +130,14 @@ def test_the_layout_of_earlier_versions_is_restored(tmp_path: Path) -> None:
     assert again.reports == first.reports
 
 
+def test_folders_of_others_beside_the_former_runs_are_left_alone(tmp_path: Path) -> None:
+    run_training(toy_spec(tmp_path))
+    (tmp_path / "previous" / "notes").mkdir(parents=True)
+    (tmp_path / "previous" / "notes" / "a.txt").touch()
+    run_training(toy_spec(tmp_path, train=_changed(seed=4)))
+    assert (tmp_path / "previous" / "notes" / "a.txt").is_file()
+
+
 def test_files_of_the_planner_stay(tmp_path: Path) -> None:
     run_training(toy_spec(tmp_path))
     (tmp_path / "run" / "clips.arrow").write_text("the new run's")

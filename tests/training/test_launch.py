@@ -125,6 +125,16 @@ def test_progress_resets_the_count(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         launch(toy_spec(tmp_path, launch=_TWO))
 
 
+def test_a_former_run_that_is_brought_back_is_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_training(toy_spec(tmp_path))
+    run_training(toy_spec(tmp_path, train=TOY_TRAIN.model_copy(update={"seed": 4})))
+    monkeypatch.setattr(module, "_launch_once", run_training)
+    again = launch(toy_spec(tmp_path, launch=_TWO))
+    assert again == first.model_copy(update={"status": "up to date", "resumed_from": 12})
+
+
 def test_our_own_errors_come_through_as_they_are() -> None:
     report = Failure(
         error="vidrep_pipelines.common.errors:ConfigurationError",

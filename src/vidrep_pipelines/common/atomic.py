@@ -63,7 +63,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         else:
             temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
 def recover_directory(path: Path) -> None:
@@ -74,7 +74,7 @@ def recover_directory(path: Path) -> None:
     replaced = _replaced(path)
     if replaced.is_dir():
         if path.exists():
-            shutil.rmtree(replaced, ignore_errors=True)
+            _remove(replaced)
         else:
             replaced.rename(path)
 
@@ -83,7 +83,7 @@ def remove_directory(path: Path) -> None:
     """Removes a folder so that nobody ever sees a part of it under its name."""
     doomed = temporary_path(path)
     path.rename(doomed)
-    shutil.rmtree(doomed)
+    _remove(doomed)
 
 
 def _replaced(path: Path) -> Path:
@@ -103,8 +103,13 @@ def remove_leftovers(directory: Path) -> int:
         recover_directory(replaced.with_name(name))
     found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*"))
     for leftover in found:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        _remove(leftover)
     return len(found)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there; of a link only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -119,7 +119,6 @@ class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
         return checkpoint
 
     def _handle(self) -> Checkpoint:
-        recover_directory(self._path)
         folder = self._require()
         if not (folder / WEIGHTS).is_file():
             raise InputError(

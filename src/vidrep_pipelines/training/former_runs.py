@@ -17,6 +17,7 @@ from vidrep_pipelines.training.run_record import (
     was_trained,
 )
 
+_UNKNOWN, _MOVING = "unknown", "moving"
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +36,7 @@ class FormerRuns:
 
     def paths(self) -> list[Path]:
         """Folders of the former runs, those to keep longest first: finished ones, then by age."""
-        folders = [path for path in self.folder.glob("[!.]*") if path.is_dir()]
+        folders = [path for path in self.folder.glob("[!.]*") if path.is_dir() and _is_ours(path)]
         return sorted(folders, key=lambda path: (is_finished(path), path.stat().st_mtime), reverse=True)
 
     def find(self, digest: str) -> Path | None:
@@ -70,7 +71,7 @@ class FormerRuns:
         Returns:
             The folder in which the run that was current is kept.
         """
-        slot = self._free_name("unknown" if here is None else here.digest)
+        slot = self._free_name(_UNKNOWN if here is None else here.digest)
         if isinstance(wanted, Path):
             wanted.rename(slot)
         else:
@@ -78,7 +79,7 @@ class FormerRuns:
             write_record(slot, wanted)
         self._run.mkdir(parents=True, exist_ok=True)
         _carry_over(self._run, slot)
-        exchange(self._run, slot, aside=self._free_name("moving"))
+        exchange(self._run, slot, aside=self._free_name(_MOVING))
         os.utime(slot)
         return slot
 
@@ -102,6 +103,10 @@ class FormerRuns:
             number += 1
             path = self.folder / f"{name}-{number}"
         return path
+
+
+def _is_ours(folder: Path) -> bool:
+    return was_trained(folder) or (folder / RECORD).exists() or folder.name.startswith((_UNKNOWN, _MOVING))
 
 
 def write_record(run: Path, record: RunRecord) -> None:
