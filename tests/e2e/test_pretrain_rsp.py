@@ -4,6 +4,7 @@ import json
 import logging
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -128,3 +129,22 @@ def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:
     run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"initialize_from": str(path)}}))
     log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
     assert len(log) == 6
+
+
+def test_a_copied_data_root_is_gone_on_from(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last step of docs/scale.md, and then everything, with the original out of reach."""
+    copy = shutil.copytree(data, tmp_path / "copy", copy_function=shutil.copy2)
+    hidden = data.rename(tmp_path / "hidden")
+    try:
+        with caplog.at_level(logging.INFO):
+            run_pipeline("pretrain_rsp", copy, TINY, from_nodes=["rsp.train"])
+            run_pipeline("pretrain_rsp", copy, TINY)
+        assert not data.exists()
+    finally:
+        hidden.rename(data)
+    assert caplog.text.count("training is up to date") == 2
+    assert "resize: up to date (6 items)" in caplog.text
+    texts = [path.read_text() for path in copy.rglob("*.json*") if path.is_file()]
+    assert not any(str(data) in text for text in texts)

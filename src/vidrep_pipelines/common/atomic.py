@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vidrep_pipelines.common.exchange import exchange
 from vidrep_pipelines.common.text import LONGEST_NAME
 
 TEMPORARY_MARK = ".partial-"
+_REPLACED_MARK = ".replaced"
 
 
 def temporary_path(path: Path) -> Path:
@@ -49,9 +51,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Gives a temporary folder to fill; on success it becomes ``path``, on error it is removed.
 
-    An existing folder at ``path`` is replaced; the moment without either is a single rename.
+    An existing folder at ``path`` is replaced, in one step where the system can exchange two names. Where it
+    cannot, a kill between two renames leaves the old folder under a hidden name; :func:`recover_directory`
+    and the next call put it back.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover_directory(path)
     temporary = temporary_path(path)
     temporary.mkdir()
     try:
@@ -59,31 +64,58 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush(file)
-        _replace_directory(temporary, path)
+        if path.exists():
+            exchange(path, temporary, aside=_replaced(path))  # what was there is now the temporary folder
+        else:
+            temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
-def _replace_directory(temporary: Path, path: Path) -> None:
-    """Renames the folder into place. The old one steps aside first, because a rename cannot replace it."""
-    if path.exists():
-        aside = temporary_path(path)
-        path.rename(aside)
-        temporary.rename(path)
-        shutil.rmtree(aside)
-    else:
-        temporary.rename(path)
+def recover_directory(path: Path) -> None:
+    """Gives a folder its name back that :func:`atomic_directory` was replacing when it was killed.
+
+    Does nothing where there is nothing to put back.
+    """
+    replaced = _replaced(path)
+    if replaced.is_dir():
+        if path.exists():
+            _remove(replaced)
+        else:
+            replaced.rename(path)
+
+
+def remove_directory(path: Path) -> None:
+    """Removes a folder so that nobody ever sees a part of it under its name."""
+    doomed = temporary_path(path)
+    path.rename(doomed)
+    _remove(doomed)
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_REPLACED_MARK}")
 
 
 def remove_leftovers(directory: Path) -> int:
     """Removes what killed writers left anywhere under ``directory``; returns how many entries there were.
 
-    Only call it when nobody writes there: a live writer's temporary file looks the same.
+    A folder that was being replaced gets its name back. Only call it when nobody writes there: a live
+    writer's temporary file looks the same.
     """
-    found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*")) if directory.is_dir() else []
+    if not directory.is_dir():
+        return 0
+    for replaced in sorted(directory.rglob(f".*{_REPLACED_MARK}")):
+        name = replaced.name.removeprefix(".").removesuffix(_REPLACED_MARK)
+        recover_directory(replaced.with_name(name))
+    found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*"))
     for leftover in found:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        _remove(leftover)
     return len(found)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there; of a link only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
