@@ -16,6 +16,7 @@ ROW: Row = {
     "bytes": 0,
     "digest": "d",
     "attempts": 1,
+    "checksums": None,
     "facts": {},
 }
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -30,6 +31,7 @@ ROWS = st.lists(
             "bytes": st.integers(0, 2**62),
             "digest": TEXT,
             "attempts": st.integers(1, 9),
+            "checksums": st.none() | st.just("0123456789abcdef"),
             "facts": st.fixed_dictionaries(
                 {},
                 optional={

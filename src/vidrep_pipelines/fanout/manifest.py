@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
@@ -23,6 +25,7 @@ FIXED = pa.schema(
         ("bytes", pa.int64()),
         ("digest", pa.string()),
         ("attempts", pa.int64()),
+        ("checksums", pa.string()),
     ]
 )
 """Columns that every manifest has; the facts follow."""
@@ -130,6 +133,26 @@ def read_manifest(path: Path) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
+def failed_rows(path: Path) -> pd.DataFrame:
+    """``id`` and ``error`` of the failed items, read file by file."""
+    return _rows_with_errors(path, "failed")
+
+
+def partial_rows(path: Path) -> pd.DataFrame:
+    """``id`` and ``error`` of the items whose products lack something."""
+    return _rows_with_errors(path, "ok")
+
+
+def _rows_with_errors(path: Path, status: str) -> pd.DataFrame:
+    tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
+    for part in manifest_files(path):
+        rows = pq.read_table(part, columns=["id", "error", "status"], partitioning=None)
+        chosen = pc.and_(pc.equal(rows["status"], status), pc.is_valid(rows["error"]))
+        tables.append(rows.filter(chosen).select(["id", "error"]))
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame
+
+
 def damaged(path: Path, error: Exception) -> FanOutError:
     """The error for a file that cannot be read."""
     return FanOutError(
@@ -140,7 +163,7 @@ def damaged(path: Path, error: Exception) -> FanOutError:
 def rows_to_table(rows: Iterable[Row], schema: pa.Schema | None = None) -> pa.Table:
     """Journal rows as a table: of this schema, or of the types and the order in which the facts come."""
     rows = list(rows)
-    fixed = {field.name: pa.array([row[field.name] for row in rows], field.type) for field in FIXED}
+    fixed = {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in FIXED}
     if schema is None:
         names = dict.fromkeys(name for row in rows for name in row["facts"])
         return pa.table(

@@ -7,11 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.engine import engine_for
@@ -21,7 +16,8 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.manifest import (
     Stamp,
     check_manifest,
-    manifest_files,
+    failed_rows,
+    partial_rows,
     read_manifest,
     read_stamp,
     recover_manifest,
@@ -134,14 +130,14 @@ class _Run:
         """
         recover_manifest(self._books.manifest)
         self._books.clear_temporary()
-        records, before = self._look(known, self._job.config.retry_failed)
+        records, before = self._look(known, at_start=True)
         self._announce(before)
         plan = before
         if len(before.pending):
             del records  # there is room for one set of them only, when there are millions
             self._mark_incomplete()
             self._work(before)
-            records, plan = self._look(known, retry_failed=False)
+            records, plan = self._look(known, at_start=False)
             self._check_products(plan)
         few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
         self._stamp = replace(self._stamp, complete=few_failed or self._books.shard is not None)
@@ -150,16 +146,17 @@ class _Run:
         if not self._stamp.complete:
             raise self._too_many_failed(plan)
 
-    def _look(self, known: Sequence[Bookkeeping], retry_failed: bool) -> tuple[Records, Plan]:
-        """What the records and the disk say now."""
+    def _look(self, known: Sequence[Bookkeeping], *, at_start: bool) -> tuple[Records, Plan]:
+        """What the records and the disk say now. What was tried in this run is not tried again."""
         records = read_records(known, self._hash_key)
         plan = make_plan(
             self._items,
             records,
             self._books.folder,
             self._job.suffixes,
-            retry_failed=retry_failed,
+            retry_failed=at_start and self._job.config.retry_failed,
             hash_key=self._hash_key,
+            redo_partial=at_start,
         )
         return records, plan
 
@@ -212,7 +209,7 @@ class _Run:
         in_place = {source.path.parent for source in records.sources} <= {books.manifest}
         if plan.dropped or not in_place or read_stamp(books.manifest) != self._stamp:
             write_manifest(books.manifest, records.tables(plan.rows, _ROWS_PER_FILE), self._stamp)
-            write_failures(_failed_rows(books), books.failures)
+            write_failures(failed_rows(books.manifest), books.failures)
         books.clear_journals()
         for other in merged:
             shutil.rmtree(other.root)
@@ -230,9 +227,18 @@ class _Run:
             remembered = f", {plan.failed} {again}" if plan.failed else ""
             _log.info("%s: up to date (%d items%s)", name, total, remembered)
         if plan.failed:
-            text, listed = failure_table(_failed_rows(self._books)), self._books.failures
+            text, listed = failure_table(failed_rows(self._books.manifest)), self._books.failures
             _log.warning(
                 "%s: %d of %d items failed, listed in %s\n%s", name, plan.failed, total, listed, text
+            )
+        if plan.partial:
+            text = failure_table(partial_rows(self._books.manifest))
+            _log.warning(
+                "%s: %d of %d items lack something; the next run makes them again\n%s",
+                name,
+                plan.partial,
+                total,
+                text,
             )
 
     def _too_many_failed(self, plan: Plan) -> FanOutError:
@@ -241,13 +247,3 @@ class _Run:
             f"allows {self._job.config.max_failed_fraction:.3g} of them. The table above says why, "
             f"{self._books.failures} lists them all. Remedy: mend the inputs, or raise the limit."
         )
-
-
-def _failed_rows(books: Bookkeeping) -> pd.DataFrame:
-    """Id and error of the failed items of a manifest, read file by file."""
-    tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
-    for path in manifest_files(books.manifest):
-        rows = pq.read_table(path, columns=["id", "error", "status"], partitioning=None)
-        tables.append(rows.filter(pc.equal(rows["status"], "failed")).select(["id", "error"]))
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return frame
