@@ -73,6 +73,7 @@ def test_public_names() -> None:
         "label_filter",
         "prepare_clips",
         "pack_clips",
+        "verify",
         "measure_video_io",
         "pretrain_rsp",
         "export_rsp",
@@ -170,6 +171,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in ("davis", "jhmdb", "vip")),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
+        "params:verify",
         *(
             f"params:{model}.{name}"
             for model in (*CARL, "carl_kinetics")

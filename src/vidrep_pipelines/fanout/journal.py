@@ -1,6 +1,7 @@
 """Append-only records of finished items: one file per worker process, one JSON line per item."""
 
 import errno
+import functools
 import json
 import logging
 import os
@@ -91,7 +92,13 @@ def read_journal(path: Path) -> Iterator[tuple[int, Row]]:
                 damaged += line.endswith(b"\n")
             start += len(line)
     if damaged:
-        _log.warning("%s: %d lines are damaged and left out; their items are done again.", path, damaged)
+        _warn_once(path, damaged)
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_once(path: Path, lines: int) -> None:
+    """A run reads its journals at its start and at its end."""
+    _log.warning("%s: %d lines are damaged and left out; their items are done again.", path, lines)
 
 
 def parse_line(line: bytes) -> Row | None:
