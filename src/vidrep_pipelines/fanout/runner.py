@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from vidrep_pipelines.common.atomic import ReadOnlyError, is_read_only
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.engine import engine_for
@@ -62,6 +63,7 @@ def complete_job(job: Job, folder: Path) -> bool:
     Raises:
         FanOutError: Bad ids, a full disk, another run in the same folder, or more failures than
             ``max_failed_fraction``. Finished items are kept in every case.
+        ReadOnlyError: Something is to be done in a folder that cannot be written to.
     """
     items, shard = ItemTable.wrap(job.items), _shard_of(job)
     hash_key = check_ids(job.name, items)
@@ -73,9 +75,17 @@ def complete_job(job: Job, folder: Path) -> bool:
         total = len(items)
         items, books = items.of_shard(shard), replace(books, shard=shard)
         _log.info("%s: shard %s has %d of %d items", job.name, shard, len(items), total)
+    run = _Run(job, items, books, hash_key)
+    if run.is_up_to_date():
+        return shard is None
+    if is_read_only(books.folder):
+        raise ReadOnlyError(
+            f"{job.name}: there is something left to do, and {folder} cannot be written to. Remedy: run it "
+            "where the data folder may be written, or copy it and set VIDREP_DATA to the copy."
+        )
     try:
         with books.lock() as known, termination_as_exit():
-            _Run(job, items, books, hash_key).complete(known)
+            run.complete(known)
     except OSError as error:
         if is_disk_full(error):
             raise DiskFullError.at(folder) from error
@@ -121,6 +131,20 @@ class _Run:
         self._job, self._items, self._books, self._hash_key = job, items, books, hash_key
         digest = items.digest(job.suffixes)
         self._stamp = Stamp(job.name, job.suffixes, digest, len(items), complete=False)
+
+    def is_up_to_date(self) -> bool:
+        """Whether nothing is left to do, which is then said. Writes nothing, not even a lock."""
+        books, finished = self._books, replace(self._stamp, complete=True)
+        if books.shard is not None or books.shards() or books.journals.exists():
+            return False
+        if read_stamp(books.manifest) != finished:
+            return False
+        _, plan = self._look([books], at_start=True)
+        few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
+        if len(plan.pending) or plan.dropped or not few_failed:
+            return False
+        self._report(plan, plan)
+        return True
 
     def complete(self, known: Sequence[Bookkeeping]) -> None:
         """Does what the records of ``known`` do not show as finished.
