@@ -67,3 +67,16 @@ def test_what_is_no_longer_there_is_removed_and_what_was_deleted_is_made_again(t
     dataset.save(export(sequence(tmp_path, "bear")))
     assert [path.name for path in folder.iterdir()] == ["bear"]
     assert len(list((folder / "bear").iterdir())) == 3
+
+
+@pytest.mark.parametrize("stamps", ["{", "[1]", '"text"', '{"rsp/results/bear": 7}'])
+def test_a_damaged_record_of_what_was_written_costs_only_writing_it_again(
+    tmp_path: Path, stamps: str
+) -> None:
+    dataset = LabelResults(filepath=tmp_path / "out")
+    dataset.save(export(sequence(tmp_path, "bear")))
+    stamp = tmp_path / "out/exported.json"
+    content = stamp.read_bytes()
+    stamp.write_text(stamps)
+    dataset.save(export(sequence(tmp_path, "bear")))
+    assert stamp.read_bytes() == content

@@ -5,6 +5,7 @@ one, which exists and is then taken for the result.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,14 @@ from kedro_datasets._typing import JSONPreview, TablePreview
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview, table_preview
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} is damaged ({error}). Remedy: delete it and run the pipeline that makes it again."
+    )
 
 
 class AtomicParquet(LocalDataset[pd.DataFrame, pd.DataFrame]):
@@ -27,8 +35,16 @@ class AtomicParquet(LocalDataset[pd.DataFrame, pd.DataFrame]):
             data.to_parquet(temporary, index=data.index.name is not None, compression="zstd")
 
     def load(self) -> pd.DataFrame:
-        """Reads the table."""
-        return pd.read_parquet(self._require())
+        """Reads the table.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        path = self._require()
+        try:
+            return pd.read_parquet(path)
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged(path, error) from error
 
     def preview(self, rows: int = 20) -> TablePreview:
         """The first rows; reads no more than these."""
@@ -50,12 +66,20 @@ class AtomicJson(LocalDataset[Any, Any]):
             )
 
     def load(self) -> Any:
-        """Reads the data."""
-        return json.loads(self._require().read_text(encoding="utf-8"))
+        """Reads the data.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        path = self._require()
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise _damaged(path, error) from error
 
     def preview(self) -> JSONPreview:
         """All of it."""
         try:
             return json_preview(self.load())
-        except DatasetError:
+        except (DatasetError, InputError):
             return JSONPreview("{}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.errors import FanOutError
-from vidrep_pipelines.fanout.manifest import Stamp, failed_rows, read_stamp
+from vidrep_pipelines.fanout.manifest import Stamp, failed_rows, find_stamp
 from vidrep_pipelines.fanout.report import failure_table
 
 _REMEDY = "Remedy: mend what the reasons name, then run it again with fanout.retry_failed=true."
@@ -47,7 +47,7 @@ def has_some(folder: Path) -> bool:
 
 
 def _complete_stamp(folder: Path) -> Stamp | None:
-    stamp = read_stamp(Bookkeeping(folder).manifest)
+    stamp = find_stamp(Bookkeeping(folder).manifest)
     return stamp if stamp is not None and stamp.complete else None
 
 

@@ -1,6 +1,7 @@
 """The manifest: one row per item, as a folder of parquet files with a stamp that says which job it is of."""
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ FIXED = pa.schema(
 
 _STAMP = "_stamp.json"  # tools that read folders of parquet files pass over names with an underscore
 _ROW_GROUP = 100_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,26 @@ def read_stamp(path: Path) -> Stamp | None:
     """
     try:
         fields = json.loads((path / _STAMP).read_text())
-        return Stamp(**{**fields, "suffixes": tuple(fields["suffixes"])})
+        stamp = Stamp(**{**fields, "suffixes": tuple(fields["suffixes"])})
+        if not isinstance(stamp.items, int) or not isinstance(stamp.complete, bool):
+            raise TypeError("fields of another kind")
+        return stamp
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise damaged(path / _STAMP, error) from error
+
+
+def find_stamp(path: Path) -> Stamp | None:
+    """The stamp; none when there is no manifest, and with a warning when the stamp is damaged.
+
+    The rows do not depend on it: a run that finds it damaged redoes nothing and writes it anew.
+    """
+    try:
+        return read_stamp(path)
+    except FanOutError as error:
+        _log.warning("%s", error)
+        return None
 
 
 def manifest_files(path: Path) -> list[Path]:

@@ -18,6 +18,7 @@ from vidrep_pipelines.fanout.manifest import (
     Stamp,
     check_manifest,
     failed_rows,
+    find_stamp,
     partial_rows,
     read_manifest,
     read_stamp,
@@ -110,7 +111,7 @@ def load_parts(folder: Path) -> Parts:
 
 def is_complete(folder: Path) -> bool:
     """Whether the last job in this folder ran to its end."""
-    stamp = read_stamp(Bookkeeping(folder).manifest)
+    stamp = find_stamp(Bookkeeping(folder).manifest)
     return stamp is not None and stamp.complete
 
 
@@ -120,7 +121,7 @@ def _shard_of(job: Job) -> Shard | None:
 
 def _is_merged(job: Job, items: ItemTable, books: Bookkeeping) -> bool:
     """Whether the manifest of the whole job is there, so that a shard has nothing to add."""
-    stamp = read_stamp(books.manifest)
+    stamp = find_stamp(books.manifest)
     return stamp == Stamp(job.name, job.suffixes, items.digest(job.suffixes), len(items), complete=True)
 
 
@@ -137,7 +138,7 @@ class _Run:
         books, finished = self._books, replace(self._stamp, complete=True)
         if books.shard is not None or books.shards() or books.journals.exists():
             return False
-        if read_stamp(books.manifest) != finished:
+        if find_stamp(books.manifest) != finished:
             return False
         _, plan = self._look([books], at_start=True)
         few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
@@ -231,7 +232,7 @@ class _Run:
         books = self._books
         merged = [] if books.shard is not None else [other for other in known if other != books]
         in_place = {source.path.parent for source in records.sources} <= {books.manifest}
-        if plan.dropped or not in_place or read_stamp(books.manifest) != self._stamp:
+        if plan.dropped or not in_place or find_stamp(books.manifest) != self._stamp:
             write_manifest(books.manifest, records.tables(plan.rows, _ROWS_PER_FILE), self._stamp)
             write_failures(failed_rows(books.manifest), books.failures)
         books.clear_journals()
