@@ -5,12 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from kedro.io import DatasetError
 
 from tests.fanout.jobs import SERIAL, faulty_job, value_job
 from tests.helpers.project import ROOT
 from tests.helpers.read_only import contents, obey_permissions, read_only
 from vidrep_pipelines.common import atomic
 from vidrep_pipelines.common.atomic import ReadOnlyError, atomic_directory, atomic_file
+from vidrep_pipelines.datasets.tables import AtomicJson
 from vidrep_pipelines.fanout.runner import run_job
 
 PROGRAM = """
@@ -20,6 +22,7 @@ import pandas as pd
 from tests.fanout.jobs import SERIAL, faulty_job, value_job
 from vidrep_pipelines.common.atomic import ReadOnlyError
 from vidrep_pipelines.datasets.tables import AtomicJson, AtomicParquet
+from vidrep_pipelines.datasets.tables import AtomicJson
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.training.run_directory import RunDirectory
 
@@ -107,3 +110,18 @@ def test_files_and_folders_without_a_change(tmp_path: Path, monkeypatch: pytest.
     ):
         file.write_text("new")
     assert contents(tmp_path) == before
+
+
+def test_how_a_run_went_is_only_a_warning_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = AtomicJson(filepath=tmp_path / "metrics.json", of_run=True)
+    dataset.save({"status": "trained"})
+    monkeypatch.setattr(atomic, "is_read_only", lambda _: True)
+    dataset.save({"status": "up to date"})
+    assert dataset.load() == {"status": "trained"}
+    assert "metrics.json is not up to date" in caplog.text
+    with pytest.raises(DatasetError, match="not up to date"):
+        AtomicJson(filepath=tmp_path / "metrics.json").save({"status": "up to date"})
+    with pytest.raises(DatasetError, match="not up to date"):
+        AtomicJson(filepath=tmp_path / "new.json", of_run=True).save({})

@@ -59,7 +59,10 @@ def _table(path: Path, root: Path) -> list[dict[str, Any]]:
 
 
 def _json(path: Path, root: Path) -> Any:
-    return _plain(json.loads(path.read_text()), root)
+    content = _plain(json.loads(path.read_text()), root)
+    if path.name == "train_metrics.json":  # trained, or resumed
+        del content["status"]
+    return content
 
 
 def _lines(path: Path, root: Path) -> list[Any]:

@@ -175,7 +175,7 @@ def _request(
     known = views[["trajectory", "checksum"]].dropna().itertuples(index=False, name=None)
     checksums: dict[str, str] = dict(known)
     members = tuple(
-        Member(folder / f"{trajectory}{SHARD_SUFFIX}", rows, checksums.get(trajectory))
+        Member(folder / f"{trajectory}{SHARD_SUFFIX}", rows, checksums.get(str(trajectory)))
         for trajectory, rows, _ in taken
     )
     return ShardRequest(
