@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
+from vidrep_pipelines.common.atomic import atomic_file, is_read_only, remove_leftovers
 from vidrep_pipelines.common.digest import differences
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.locks import Locking, try_process_lock
@@ -157,6 +157,9 @@ class RunDirectory:
         Raises:
             InputError: Another process is still training here after a minute.
         """
+        if is_read_only(self.path):  # nobody trains there; a finished run can be used all the same
+            yield
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path.parent / f".{self.path.name}.lock"
         with path.open("w") as file:
