@@ -23,6 +23,7 @@ for name in (
 ):
     os.environ.pop(name, None)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ["VIDREP_TASK_PACKAGES"] = "tests"  # their tasks are toys of their own
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as settings.py does; tests share their cores
 
 # `make test` draws the same examples on every machine; `make fuzz` draws new ones. What that finds becomes an

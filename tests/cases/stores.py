@@ -66,9 +66,8 @@ def robonet_pointer(root: Path, work: Path) -> None:
     ):
         assert reason in left_out[f"berkeley_sawyer_{name}"]
     store = load("frame_store", work)
-    assert {f"berkeley_sawyer_traj{n}" for n in range(6)} <= {name.split("/")[0] for name in store.ids} | set(
-        store.ids
-    )
+    views = {f"berkeley_sawyer_traj{n}_0" for n in range(6)}
+    assert set(store.ids) == views | {"google_r3_traj0_0", "google_r3_traj0_1", "stanford_fetch_traj0_0"}
     for name in store.ids:
         assert np.asarray(store.frames(name)).shape[0] >= 12
 

@@ -2,15 +2,19 @@ import os
 import re
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from vidrep_pipelines.common import atomic
+from tests.helpers.kill_points import killed_before_event
+from vidrep_pipelines.common import atomic, exchange
 from vidrep_pipelines.common.atomic import (
     atomic_directory,
     atomic_file,
     publish_file,
+    recover_directory,
+    remove_directory,
     remove_leftovers,
     temporary_path,
 )
@@ -60,6 +64,58 @@ def test_directory_stays_as_it_was_after_an_error(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert [path.name for path in target.iterdir()] == ["old"]
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def _write(target: Path, name: str) -> None:
+    with atomic_directory(target) as temporary:
+        (temporary / name).touch()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_kill_at_any_step_of_replacing_leaves_one_whole_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    """The steps are renames; a kill before each of them is an error that nothing may clean up after."""
+    if not at_once:
+        monkeypatch.setattr(exchange, "_exchanged_at_once", lambda first, second: False)
+    heals = [recover_directory, lambda path: remove_leftovers(path.parent), lambda path: _write(path, "new")]
+    for number, heal in enumerate(heals):
+        for step in count():
+            target = tmp_path / f"{number}-{step}" / "folder"
+            _write(target, "old")
+            killed = killed_before_event(step, lambda target=target: _write(target, "new"))
+            heal(target)
+            assert [path.name for path in target.iterdir()] in (["old"], ["new"])
+            remove_leftovers(target.parent)
+            assert [path.name for path in target.parent.iterdir()] == ["folder"]
+            if not killed:
+                break
+        assert step > 3
+
+
+def test_a_folder_is_removed_whole(tmp_path: Path) -> None:
+    for step in count():
+        target = tmp_path / str(step) / "folder"
+        _write(target, "a")
+        (target / "b").touch()
+        killed = killed_before_event(step, lambda target=target: remove_directory(target))
+        assert not target.exists() or len(list(target.iterdir())) == 2
+        if not killed:
+            break
+    assert step > 3
+    assert not target.exists()
+
+
+def test_a_linked_folder_is_replaced_and_its_content_left_alone(tmp_path: Path) -> None:
+    _write(tmp_path / "elsewhere", "old")
+    (tmp_path / "folder").symlink_to(tmp_path / "elsewhere")
+    _write(tmp_path / "folder", "new")
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["new"]
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["old"]
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    remove_directory(tmp_path / "link")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "folder"]
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["old"]
 
 
 def test_contents_are_on_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
 
@@ -48,6 +49,21 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         load_plain_pickle(tmp_path / "nowhere")
+
+
+def test_small_files_that_never_end(tmp_path: Path) -> None:
+    rows: list[object] = []
+    for _ in range(40):
+        rows = [rows, rows]
+    (tmp_path / "bomb").write_bytes(pickle.dumps(rows))
+    with within_limits(), pytest.raises(InputError, match="bomb was not read: it would grow to more than"):
+        load_plain_pickle(tmp_path / "bomb")
+
+
+def test_pointers_are_called_that(tmp_path: Path) -> None:
+    (tmp_path / "rows.pkl").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(InputError, match=r"rows\.pkl was not read: it is a Git-LFS pointer"):
+        load_plain_pickle(tmp_path / "rows.pkl")
 
 
 def test_a_page_in_place_of_a_list(tmp_path: Path) -> None:

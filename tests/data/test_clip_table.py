@@ -36,6 +36,32 @@ def test_snapshot_replaces_the_former_one_and_leaves_nothing_else(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_snapshot_of_the_same_clips_is_left_alone(tmp_path: Path) -> None:
+    table = clips(*(f"pour/{number:03}" for number in range(250)))
+    path = snapshot(table, tmp_path)
+    inode = path.stat().st_ino
+    in_pieces = write_table(table, tmp_path / "table", rows_per_part=70)
+    assert snapshot(in_pieces, tmp_path).stat().st_ino == inode
+    for other in (table[:-1], table.assign(frames=7), clips("pour/a"), table[:0]):
+        before = path.read_bytes()
+        snapshot(other, tmp_path)
+        assert path.read_bytes() != before
+        assert pd.read_feather(path)["frames"].tolist() == other["frames"].tolist()
+
+
+def test_damaged_snapshot_is_written_again(tmp_path: Path) -> None:
+    table = clips("pour/a", "pour/b")
+    whole = snapshot(table, tmp_path).read_bytes()
+    for start in range(0, len(whole), 40):
+        damaged = whole[:start] + bytes([255] * 40) + whole[start + 40 :]
+        (tmp_path / "clips.arrow").write_bytes(damaged)
+        rows = ClipRows(snapshot(table, tmp_path))
+        assert [(rows.id(index), rows.frames(index)) for index in range(len(rows))] == [
+            ("pour/a", 100),
+            ("pour/b", 100),
+        ]
+
+
 def test_snapshot_refuses_clips_without_a_path(tmp_path: Path) -> None:
     table = clips("pour/a", "pour/b")
     table.loc[1, "path"] = None

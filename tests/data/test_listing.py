@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.folders import LocalFolders
 from vidrep_pipelines.data.listing import list_videos, scan_videos
+from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 
 
 def listed(root):
@@ -174,3 +175,15 @@ def test_a_root_that_cannot_be_read(tmp_path, monkeypatch):
 def test_what_systems_leave_behind_is_no_class(tmp_path):
     make(tmp_path, "a/x.mp4", "a/._x.mp4", "__MACOSX/a/x.mp4", "@eaDir/x.mp4")
     assert listed(tmp_path)["id"].tolist() == ["a/x"]
+
+
+def test_names_that_leave_no_room_for_products(tmp_path):
+    room = 255 - len(INDEX_SUFFIX)
+    (tmp_path / f"{'a' * room}.mp4").touch()
+    long = tmp_path / f"{'影' * (room // 3)}aa.mp4"
+    long.touch()
+    listing = list_videos(tmp_path)
+    assert [len(name) for name in listing.videos.to_pandas()["id"]] == [room]
+    assert listing.unlisted == [
+        (long.name, "its name is too long for the files that are made of it (.packets); rename it")
+    ]

@@ -53,6 +53,57 @@ def test_without_hard_links_the_weights_are_copied(
     assert dataset.load().state_dict()["w"].shape == (2, 3)
 
 
+def test_damaged_weights_of_equal_size_are_named(
+    run: Path, dataset: CheckpointDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset.save(CheckpointSource(run, config={}, meta={"step": 2}))
+    weights = dataset.load().weights
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-4] + bytes(4))
+    with pytest.raises(DatasetError, match=r"model\.safetensors is damaged: its bytes.*pretraining pipeline"):
+        dataset.load()
+    assert json.loads(dataset.preview())["meta"] == {"step": 2}
+    weights.unlink()
+    weights.write_bytes(content[:-4] + bytes(4))  # a copy on another disk, where the run's weights are whole
+    (run / "model.safetensors").write_bytes(content)
+    dataset.save(CheckpointSource(run, config={}, meta={"step": 2}))
+    assert dataset.load().state_dict()["w"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read(run: Path, dataset: CheckpointDataset) -> None:
+    dataset.save(CheckpointSource(run, config={}, meta={"step": 2}))
+    (dataset.load().directory / "meta.json").write_text('{"step": 2}')
+    assert dataset.load().meta == {"step": 2}
+
+
+def test_what_is_published_already_is_left_alone(
+    run: Path, dataset: CheckpointDataset, tmp_path: Path
+) -> None:
+    source = CheckpointSource(run, config={"rate": 0.1, "size": (2, 3)}, meta={"step": 2})
+    dataset.save(source)
+    inode = (tmp_path / "checkpoint").stat().st_ino
+    dataset.save(source)
+    assert (tmp_path / "checkpoint").stat().st_ino == inode
+    for changed in (
+        CheckpointSource(run, config={"rate": 0.2}, meta={"step": 2}),
+        CheckpointSource(run, config={"rate": 0.2}, meta={"step": 3}),
+        CheckpointSource(run, config={"rate": 0.2}, meta={"step": 3}, weights="ema.safetensors"),
+    ):
+        before = (tmp_path / "checkpoint").stat().st_ino
+        dataset.save(changed)
+        assert (tmp_path / "checkpoint").stat().st_ino != before
+
+
+def test_a_checkpoint_whose_replacement_was_killed_is_found(
+    run: Path, dataset: CheckpointDataset, tmp_path: Path
+) -> None:
+    """Where names cannot be exchanged, the old folder has a hidden name between two renames."""
+    dataset.save(CheckpointSource(run, config={}, meta={"step": 2}))
+    (tmp_path / "checkpoint").rename(tmp_path / ".checkpoint.replaced")
+    assert dataset.exists()
+    assert dataset.load().meta == {"step": 2}
+
+
 def test_average_instead_of_weights(run: Path, dataset: CheckpointDataset) -> None:
     dataset.save(CheckpointSource(run, config={}, meta={}, weights="ema.safetensors"))
     assert dataset.load().state_dict()["w"].sum() == 0

@@ -28,6 +28,7 @@ from vidrep_pipelines.datasets.resumable_parts import ResumableParts
 from vidrep_pipelines.datasets.run_records import RunRecords
 from vidrep_pipelines.datasets.tables import AtomicJson, AtomicParquet
 from vidrep_pipelines.datasets.torch_weights import TorchWeights
+from vidrep_pipelines.datasets.training_spec import TrainingSpecFile
 from vidrep_pipelines.datasets.video_file import Film, VideoFile
 from vidrep_pipelines.datasets.video_folder import VideoFolder, Videos
 from vidrep_pipelines.fanout.parts import Parts
@@ -105,6 +106,7 @@ CASES = [
     Case(AtomicParquet, "t.parquet", _table, lambda t: t.to_json(), "TablePreview"),
     Case(PartitionedParquet, "t.parquet", _table, lambda t: t.to_pandas().to_json(), "TablePreview"),
     Case(AtomicJson, "d/t.json", lambda _, n: {"é": [n, None, 1.5]}, lambda value: value, "JSONPreview"),
+    Case(TrainingSpecFile, "m/toy/s.json", lambda _, n: {"seed": n}, lambda value: value, "JSONPreview"),
     Case(Picture, "p.png", lambda _, n: Image.new("RGB", (4, 3), (n, 0, 9)), _picture_seen, "ImagePreview"),
     Case(
         LabelList,
@@ -150,6 +152,7 @@ EXPECTED = {
     "AtomicParquet": '{"id":{"0":"a","1":"b"},"frames":{"0":3,"1":null},"x":{"0":0.5,"1":null}}',
     "PartitionedParquet": '{"id":{"0":"a","1":"b"},"frames":{"0":3,"1":null},"x":{"0":0.5,"1":null}}',
     "AtomicJson": {"é": [3, None, 1.5]},
+    "TrainingSpecFile": {"seed": 3},
     "Picture": ((4, 3), (3, 0, 9)),
     "LabelList": [(0, "a/x.mp4"), (3, "b/y.mp4")],
     "CheckpointDataset": ({"width": 3}, {"step": 3}, [3.0, 3.0]),

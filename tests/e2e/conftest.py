@@ -20,7 +20,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(finished_run: Path) -> Path:
     """The same folder's content, put in its place for the test and restored afterwards.
 
-    Training specs and the video index hold absolute paths, so that a copy elsewhere would be another run.
+    Tests compare times and names of files with those of the first run, which a copy elsewhere would not have.
     """
     backup = finished_run.with_name(finished_run.name + "-backup")
     shutil.copytree(finished_run, backup, copy_function=shutil.copy2)

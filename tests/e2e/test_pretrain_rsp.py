@@ -4,6 +4,7 @@ import json
 import logging
 import pickle
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +16,23 @@ from tests.helpers.project import TINY, load, merged, run_pipeline
 
 
 def file_times(folder: Path, pattern: str) -> dict[str, int]:
-    """Modification times of all matching files below a folder."""
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.rglob(pattern))}
+    """Modification times of all matching files below a folder; there must be some."""
+    found = sorted(path for path in folder.rglob(pattern) if path.is_file())
+    assert found, f"nothing below {folder} matches {pattern}"
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in found}
+
+
+def heavy_files(data: Path) -> list[dict[str, int]]:
+    """What no second run may write again: rendered and resized clips, checkpoints. Locks are no results."""
+    wanted = (
+        ("01_raw", "*.mp4"),
+        ("01_raw", "*.h5"),
+        ("03_primary/resized_videos", "*.mp4"),
+        ("03_primary/resized_videos", "*.packets"),
+        ("06_models/rsp/run/checkpoints", "*.safetensors"),
+        ("06_models/rsp/run/checkpoints", "*.json"),
+    )
+    return [file_times(data / folder, pattern) for folder, pattern in wanted]
 
 
 def test_everything_is_written(finished_run: Path) -> None:
@@ -69,11 +85,10 @@ def test_sample_world_truth_is_in_the_catalog(finished_run: Path) -> None:
 
 
 def test_a_second_run_does_nothing_heavy_and_says_so(data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    heavy = ["01_raw", "03_primary/resized_videos", "06_models/rsp/run/checkpoints"]
-    before = [file_times(data / folder, "*[!.l][!o][!c][!k]") for folder in heavy]
+    before = heavy_files(data)
     with caplog.at_level(logging.INFO):
         run_pipeline("pretrain_rsp", data, TINY)
-    assert [file_times(data / folder, "*[!.l][!o][!c][!k]") for folder in heavy] == before
+    assert heavy_files(data) == before
     text = caplog.text
     assert "resize: up to date (6 items)" in text
     assert "training is up to date" in text
@@ -114,3 +129,22 @@ def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:
     run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"initialize_from": str(path)}}))
     log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
     assert len(log) == 6
+
+
+def test_a_copied_data_root_is_gone_on_from(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The last step of docs/scale.md, and then everything, with the original out of reach."""
+    copy = shutil.copytree(data, tmp_path / "copy", copy_function=shutil.copy2)
+    hidden = data.rename(tmp_path / "hidden")
+    try:
+        with caplog.at_level(logging.INFO):
+            run_pipeline("pretrain_rsp", copy, TINY, from_nodes=["rsp.train"])
+            run_pipeline("pretrain_rsp", copy, TINY)
+        assert not data.exists()
+    finally:
+        hidden.rename(data)
+    assert caplog.text.count("training is up to date") == 2
+    assert "resize: up to date (6 items)" in caplog.text
+    texts = [path.read_text() for path in copy.rglob("*.json*") if path.is_file()]
+    assert not any(str(data) in text for text in texts)

@@ -1,5 +1,6 @@
 import os
 import pickle
+import resource
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from pebble import ProcessPool
 from tests.fanout import item_functions
 from tests.fanout.jobs import LOCAL, SERIAL, executions, faulty_job, products, value_job
 from tests.fanout.processes import wait_for
+from vidrep_pipelines.fanout import engine
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.engine import LocalEngine, SerialEngine, engine_for, usable_processors
 from vidrep_pipelines.fanout.errors import FanOutError
@@ -154,3 +156,15 @@ def test_process_that_dies_before_its_pool_has_seen_the_task(
     monkeypatch.setattr("vidrep_pipelines.fanout.slot.prepare_process", item_functions.die_at_start)
     with pytest.raises(FanOutError, match="die as soon as they start"):
         run_job(value_job(range(2), LOCAL), tmp_path)
+
+
+def test_no_more_workers_than_the_system_allows_pipes_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(engine, "LocalEngine", lambda workers, _: started.append(workers))
+    for limit in (256, 65536):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        engine_for(LOCAL.model_copy(update={"workers": 64}), 1000)
+    assert started == [24, 64]
+    assert "enough for 24 of 64 workers. Remedy: ulimit -n 1024" in caplog.text

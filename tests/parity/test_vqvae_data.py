@@ -179,10 +179,10 @@ def test_pixel_metrics(path: Path, suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", METRICS, ids=name_of)
-def test_video_features(path: Path, tmp_path: Path) -> None:
+def test_video_features(path: Path) -> None:
     recorded = arrays(path)
     seeds = json.loads((path.parent / "config.json").read_text())["seeds"]
-    network = action_features(seeds["i3d"], tmp_path)
+    network = action_features(seeds["i3d"])
     for name in sets_of(recorded):
         for side in ("real", "fake"):
             with torch.inference_mode():

@@ -160,6 +160,13 @@ def test_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         encoder_sources(encoders(dino=OriginalEncoderConfig(path=tmp_path / "dino.pth")), [])
 
 
+def test_a_pointer_beside_a_sound_encoder_stops_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "dino.pth").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    known = {"pixels": PixelEncoderConfig(), "dino": OriginalEncoderConfig(path=tmp_path / "dino.pth")}
+    with pytest.raises(InputError, match=r"encoders: .*dino\.pth holds no weights: it is a Git-LFS pointer"):
+        encoder_sources(encoders(**known), [])
+
+
 def test_only_encoders_that_are_used_are_looked_at() -> None:
     known = {"pixels": PixelEncoderConfig(), "rsp": RSP, "random": RandomEncoderConfig(seed=4)}
     sources = encoder_sources(EncodersConfig(known=known, use=("random", "pixels")), [])

@@ -15,7 +15,7 @@ from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunRecord
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.task import load_described, load_task
 
 TRAIN = TrainConfig(steps=6, batch_size=4, seed=9)
@@ -98,7 +98,7 @@ def test_probe_is_described_and_makes_no_other_run(
     probed = plan(clips, videos, tmp_path, probe=ProbeConfig(every=5, sequences=2))
     spec = TrainSpec.model_validate(probed).probe
     assert spec is not None and spec.every == 5
-    probe = load_described(spec.probe, spec.config, "probe")
+    probe = load_described(spec.probe, spec.config, "probe", has="measure")
     assert probe.sequences == 2
     assert digest_of_run(probed) == digest_of_run(without)
 

@@ -13,7 +13,7 @@ from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import label
 from vidrep_pipelines.pipelines.pretrain.vqvae_config import VqvaeRunConfig
 from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import plan_vqvae
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
-from vidrep_pipelines.training.run_directory import RunRecord
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.task import load_task
 
 MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)

@@ -84,6 +84,34 @@ def _truncate_unnoticed(name: str) -> _Damage:
     return damage
 
 
+def _overwrite(name: str) -> _Damage:
+    """Damage that leaves the file's size and its structure alone."""
+
+    def damage(path: Path) -> None:
+        content = (path / name).read_bytes()
+        middle = len(content) // 2
+        (path / name).write_bytes(content[:middle] + bytes(16) + content[middle + 16 :])
+
+    return damage
+
+
+def _without_digests(damage: _Damage) -> _Damage:
+    """The same damage to a checkpoint of a version that kept no digests."""
+
+    def damage_older(path: Path) -> None:
+        damage(path)
+        state = json.loads((path / "state.json").read_text())
+        del state["digests"]
+        (path / "state.json").write_text(json.dumps(state))
+
+    return damage_older
+
+
+def _another_step(path: Path) -> None:
+    state = json.loads((path / "state.json").read_text())
+    (path / "state.json").write_text(json.dumps({**state, "step": 3}))
+
+
 def _foreign(path: Path) -> None:
     state = json.loads((path / "state.json").read_text())
     (path / "state.json").write_text(json.dumps({**state, "digest": "another"}))
@@ -108,6 +136,13 @@ _DAMAGES = [
     (lambda path: (path / "optimizer.pt").unlink(), r"optimizer\.pt has 0 bytes"),
     (_foreign, "belongs to another run"),
     (_malicious, r"optimizer\.pt is damaged"),
+    (_without_digests(_malicious), r"optimizer\.pt is damaged"),
+    (_without_digests(_truncate_unnoticed("model.safetensors")), r"model\.safetensors is damaged"),
+    (_without_digests(_truncate_unnoticed("optimizer.pt")), r"optimizer\.pt is damaged"),
+    (_overwrite("model.safetensors"), r"model\.safetensors is damaged: its bytes are not those"),
+    (_overwrite("optimizer.pt"), r"optimizer\.pt is damaged: its bytes are not those"),
+    (_without_digests(_overwrite("optimizer.pt")), r"optimizer\.pt is damaged"),
+    (_another_step, r"state\.json is damaged: it says step 3"),
 ]
 
 
@@ -126,6 +161,33 @@ def test_damaged_checkpoint(
     assert state.step == 1
     assert "Continuing from step-00000001 instead" in caplog.text
     assert not (folder / "attacked").exists()
+
+
+def test_all_that_is_damaged_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    _overwrite("model.safetensors")(_save(tmp_path, 1))
+    _overwrite("optimizer.pt")(_save(tmp_path, 2))
+    with pytest.raises(
+        InputError, match=r"(?s)00000002/optimizer\.pt is damaged.*00000001/model\.safetensors is"
+    ):
+        load_latest(folder, _parts(tmp_path), "mine")
+
+
+def test_checkpoint_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    _without_digests(lambda path: None)(_save(tmp_path, 1))
+    state = load_latest(tmp_path / "checkpoints", _parts(tmp_path), "mine")
+    assert state is not None
+    assert (state.step, state.digests) == (1, {})
+
+
+def test_a_damaged_later_checkpoint_does_not_push_out_a_good_one(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    _overwrite("optimizer.pt")(_save(tmp_path, 12))
+    state = CheckpointState(task="toy", digest="mine", step=4, finished=False)
+    save_checkpoint(folder, _parts(tmp_path), state, keep=1)
+    found = load_latest(folder, _parts(tmp_path), "mine")
+    assert found is not None
+    assert found.step == 4
 
 
 def test_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

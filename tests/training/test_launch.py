@@ -19,7 +19,8 @@ from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.processes import Death
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 
 from .toy_task import TOY_TRAIN, ToyTask, launched, losses, toy_spec
 
@@ -95,7 +96,7 @@ def _dies(*steps: int) -> Callable[[TrainSpec], TrainResult]:
     remaining = list(steps)
 
     def launch_once(spec: TrainSpec) -> TrainResult:
-        folder = RunDirectory(spec.run_directory)
+        folder = RunDirectory.of(spec)
         if not remaining:
             return run_training(spec)
         folder.prepare(RunRecord.of(spec, ToyTask()))
@@ -115,6 +116,16 @@ def test_progress_resets_the_count(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "_launch_once", _dies(1, 1, 2, 2, 3, 3, 3))
     with pytest.raises(TrainingFailedError, match="; 3 updates are saved"):
         launch(toy_spec(tmp_path, launch=_TWO))
+
+
+def test_a_former_run_that_is_brought_back_is_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_training(toy_spec(tmp_path))
+    run_training(toy_spec(tmp_path, train=TOY_TRAIN.model_copy(update={"seed": 4})))
+    monkeypatch.setattr(module, "_launch_once", run_training)
+    again = launch(toy_spec(tmp_path, launch=_TWO))
+    assert again == first.model_copy(update={"status": "up to date", "resumed_from": 12})
 
 
 def test_our_own_errors_come_through_as_they_are() -> None:

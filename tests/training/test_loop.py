@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, ProbeSpec, TrainConfig
 from vidrep_pipelines.training.errors import NonFiniteLossError, TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.run_directory import RunDirectory
@@ -61,7 +61,7 @@ def test_changed_parameter_trains_anew_and_says_why(tmp_path: Path, caplog: pyte
     assert len(list((kept / "reports").iterdir())) == 3
     assert len(losses(tmp_path)) == 12
     third = run_training(toy_spec(tmp_path, task=ToyTask(width=4)))
-    assert [path.name for path in (tmp_path / "previous").iterdir()] == [second.digest]
+    assert {path.name for path in (tmp_path / "previous").iterdir()} == {first.digest, second.digest}
     assert third.status == "trained"
 
 
@@ -211,6 +211,38 @@ def test_unknown_task_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigurationError, match="task"):
             run_training(spec.model_copy(update=update))
+
+
+@pytest.mark.parametrize("field", ["task", "probe"])
+def test_a_specification_imports_nothing_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    """It is a file that may come from anybody, and importing a module runs it."""
+    (tmp_path / "elsewhere.py").write_text(f"open({str(tmp_path / 'imported')!r}, 'w')\nclass Task: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    spec = toy_spec(tmp_path)
+    probe = ProbeSpec(probe="elsewhere:Task", config={}, every=1)
+    update: dict[str, Any] = {"task": "elsewhere:Task"} if field == "task" else {"probe": probe}
+    with pytest.raises(ConfigurationError, match=f"spec.{field} names 'elsewhere'.*VIDREP_TASK_PACKAGES"):
+        run_training(spec.model_copy(update=update))
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "tests.training.toy_task:run_worker",
+        "tests.training.toy_task:ToyModel",
+        "tests.conftest:os",
+        "vidrep_pipelines.training.config:LaunchConfig",
+        "vidrep_pipelines_elsewhere:Task",
+        ":Task",
+        "tests",
+    ],
+)
+def test_only_tasks_are_taken(tmp_path: Path, where: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"spec\.task"):
+        run_training(toy_spec(tmp_path).model_copy(update={"task": where}))
 
 
 def test_missing_cuda_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

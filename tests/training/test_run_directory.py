@@ -1,4 +1,6 @@
 import fcntl
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +10,8 @@ import pytest
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.training import run_directory
 from vidrep_pipelines.training.loop import run_training
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 
 from .toy_task import ToyTask, losses, toy_spec
 
@@ -31,12 +34,78 @@ def test_lost_last_checkpoint_is_trained_again(tmp_path: Path) -> None:
     assert losses(tmp_path) == before
 
 
-def test_unreadable_record_moves_the_run_aside(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage", ["{", "", "\xff", '{"digest": "0123", "identity": {"train": 1}}', "[]", "null"]
+)
+def test_damaged_record_beside_good_checkpoints_costs_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    run_training(toy_spec(tmp_path))
+    record = (tmp_path / "run" / "run.json").read_text()
+    (tmp_path / "run" / "run.json").write_text(damage, encoding="latin-1")
+    (tmp_path / "run" / "result.json").unlink()
+    again = run_training(toy_spec(tmp_path))
+    assert (again.status, again.resumed_from) == ("resumed", 12)
+    assert caplog.text.count("run.json cannot be read") == 1
+    assert (tmp_path / "run" / "run.json").read_text() == record
+    assert not (tmp_path / "previous").exists()
+
+
+def test_a_run_that_nobody_knows_is_kept_and_trained_anew(tmp_path: Path) -> None:
     run_training(toy_spec(tmp_path))
     (tmp_path / "run" / "run.json").write_text("{")
-    (tmp_path / "run" / "result.json").unlink()
+    for state in (tmp_path / "run" / "checkpoints").glob("*/state.json"):
+        state.write_text("{")
     assert run_training(toy_spec(tmp_path)).status == "trained"
-    assert (tmp_path / "previous" / "unknown" / "checkpoints").is_dir()
+    assert (
+        tmp_path / "previous" / "unknown" / "checkpoints" / "step-00000012" / "model.safetensors"
+    ).is_file()
+
+
+def test_damaged_weights_of_a_finished_run_are_trained_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Equal in size, so that only their digest shows it."""
+    result = run_training(toy_spec(tmp_path))
+    before = (result.checkpoint / "model.safetensors").read_bytes()
+    (result.checkpoint / "model.safetensors").write_bytes(before[:-50] + bytes(50))
+    again = run_training(toy_spec(tmp_path))
+    assert (again.status, again.resumed_from) == ("resumed", 8)
+    assert re.search(
+        r"step-00000012/model\.safetensors is damaged.*Continuing from step-00000008", caplog.text
+    )
+    assert (result.checkpoint / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", [b"{", b"", b"\xff\xfe", b'{"task": 3}', b"[]"])
+def test_damaged_result_of_a_finished_run_is_written_again(tmp_path: Path, damage: bytes) -> None:
+    first = run_training(toy_spec(tmp_path))
+    (tmp_path / "run" / "result.json").write_bytes(damage)
+    assert run_training(toy_spec(tmp_path)).checkpoint == first.checkpoint
+    assert run_training(toy_spec(tmp_path)).status == "up to date"
+
+
+def test_a_finished_run_needs_no_writing(tmp_path: Path) -> None:
+    first = run_training(toy_spec(tmp_path))
+    for path in sorted(tmp_path.rglob("*"), reverse=True):
+        if path.name.endswith(".lock"):
+            path.unlink()
+    before = {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]}
+    assert run_training(toy_spec(tmp_path)).reports == first.reports
+    assert {path: path.stat().st_mtime_ns for path in [tmp_path, *tmp_path.rglob("*")]} == before
+
+
+def test_a_moved_folder_is_the_same_run(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    run_training(toy_spec(old))
+    shutil.copytree(old, new)
+    shutil.rmtree(old)
+    found = run_training(toy_spec(new))
+    assert found.status == "up to date"
+    places = [found.run_directory, found.checkpoint, found.log, *found.reports]
+    assert all(path.is_relative_to(new) and path.exists() for path in places)
+    assert len(found.reports) == 3
+    assert str(old) not in "".join(path.read_text() for path in (new / "run").glob("*.json*"))
 
 
 def test_leftovers_of_a_killed_writer_are_removed(tmp_path: Path) -> None:
@@ -61,9 +130,9 @@ def test_two_runs_exclude_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert holder.stdout.readline() == b"locked\n"
     with (
         pytest.raises(InputError, match="Another process is training in"),
-        RunDirectory(tmp_path / "run").locked(),
+        RunDirectory.of(toy_spec(tmp_path)).locked(),
     ):
         pytest.fail("got the lock")
     holder.communicate()
-    with RunDirectory(tmp_path / "run").locked():
+    with RunDirectory.of(toy_spec(tmp_path)).locked():
         assert fcntl.LOCK_EX

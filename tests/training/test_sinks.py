@@ -1,3 +1,4 @@
+import json
 import logging
 from pathlib import Path
 
@@ -5,10 +6,11 @@ import mlflow
 import pytest
 
 from vidrep_pipelines.training.config import TrackingTarget
+from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.sinks import JsonLinesSink, MlflowSink, read_log, read_rows
 
-from .toy_task import losses, toy_spec
+from .toy_task import ToyTask, losses, toy_spec
 
 
 def _row(step: int) -> dict[str, float]:
@@ -28,6 +30,55 @@ def test_rows_after_the_checkpoint_and_torn_lines_are_cut(tmp_path: Path) -> Non
     assert read_rows(path) == [_row(1), _row(2), _row(3)]  # on disk before the sink is closed
     sink.close()
     assert read_log(path)["train/loss"].tolist() == [1, 1 / 2, 1 / 3]
+
+
+_DAMAGED_LINES = [
+    b"{",
+    b"\xff\xfe\x00",
+    b"",
+    b"3",
+    b"null",
+    b"[]",
+    b'{"train/loss": 1}',
+    b'{"step": 1, "time": "x"}',
+]
+_DAMAGED_LINES += [b'{"step": NaN, "time": 1}', b'{"step": 1, "time": 1, "train/loss": null}', b"[" * 100_000]
+
+
+@pytest.mark.parametrize("damage", _DAMAGED_LINES, ids=lambda line: line[:20].hex())
+def test_damaged_lines_are_left_out_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
+    path = tmp_path / "log.jsonl"
+    lines = [json.dumps(_row(step)).encode() for step in (1, 2, 3, 4)]
+    path.write_bytes(b"\n".join([lines[0], damage, lines[2], damage, lines[3], b""]))
+    sink = JsonLinesSink(path, step=3)
+    sink.close()
+    assert read_rows(path) == [_row(1), _row(3)]
+    assert [record.message for record in caplog.records] == [
+        f"{path}: 2 of 5 lines are damaged (the first is line 2) and left out; the steps that they logged "
+        "are missing from the curves."
+    ]
+
+
+def test_a_torn_last_line_is_nothing_to_speak_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(json.dumps(_row(1)) + '\n{"step": 2, "ti')
+    assert read_rows(path) == [_row(1)]
+    assert not caplog.records
+
+
+def test_training_goes_on_with_a_damaged_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    victim = ToyTask(kill_rank=0, kill_step=5, kill_marker=tmp_path / "killed", kill_signal=15)
+    with pytest.raises(TrainingInterrupted):
+        run_training(toy_spec(tmp_path, victim))
+    log = tmp_path / "run" / "train_log.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([lines[0], lines[1][:20] + b"\x00" + lines[1][21:], *lines[2:]]))
+    result = run_training(toy_spec(tmp_path))
+    assert result.resumed_from == 6
+    assert [row["step"] for row in read_rows(log)] == [1, *range(3, 13)]
+    assert sum("damaged" in record.message for record in caplog.records) == 1
 
 
 def test_no_log_has_no_rows(tmp_path: Path) -> None:

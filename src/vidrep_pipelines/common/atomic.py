@@ -1,15 +1,34 @@
-"""Files and folders that are either complete or absent, also after ``kill -9`` or a power cut."""
+"""Files and folders that are either complete or absent, also after ``kill -9`` or a power cut.
 
+In a folder that cannot be written to, a write that would change nothing is no error: a finished data folder
+may be read-only.
+"""
+
+import filecmp
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vidrep_pipelines.common.errors import VidrepError
+from vidrep_pipelines.common.exchange import exchange
 from vidrep_pipelines.common.text import LONGEST_NAME
 
 TEMPORARY_MARK = ".partial-"
+_REPLACED_MARK = ".replaced"
+
+
+class ReadOnlyError(VidrepError):
+    """Something has to change in a folder that cannot be written to."""
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether nothing may be written at ``path``, which need not exist: by permissions or by the mount."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    return not os.access(there, os.W_OK)
 
 
 def temporary_path(path: Path) -> Path:
@@ -35,7 +54,17 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path to write to; on success it becomes ``path``, on error it is removed."""
+    """Gives a temporary path to write to; on success it becomes ``path``, on error it is removed.
+
+    Raises:
+        ReadOnlyError: The folder cannot be written to, and the file would change.
+    """
+    if is_read_only(path.parent):
+        with _elsewhere(path) as temporary:
+            yield temporary
+            if not (path.is_file() and filecmp.cmp(temporary, path, shallow=False)):
+                raise _would_change(path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     try:
@@ -49,9 +78,22 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_directory(path: Path) -> Iterator[Path]:
     """Gives a temporary folder to fill; on success it becomes ``path``, on error it is removed.
 
-    An existing folder at ``path`` is replaced; the moment without either is a single rename.
+    An existing folder at ``path`` is replaced, in one step where the system can exchange two names. Where it
+    cannot, a kill between two renames leaves the old folder under a hidden name; :func:`recover_directory`
+    and the next call put it back.
+
+    Raises:
+        ReadOnlyError: The parent cannot be written to, and the folder would change.
     """
+    if is_read_only(path.parent):
+        with _elsewhere(path) as temporary:
+            temporary.mkdir()
+            yield temporary
+            if not _same_files(temporary, path):
+                raise _would_change(path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover_directory(path)
     temporary = temporary_path(path)
     temporary.mkdir()
     try:
@@ -59,31 +101,82 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             if file.is_file():
                 _flush(file)
-        _replace_directory(temporary, path)
+        if path.exists():
+            exchange(path, temporary, aside=_replaced(path))  # what was there is now the temporary folder
+        else:
+            temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
 
 
-def _replace_directory(temporary: Path, path: Path) -> None:
-    """Renames the folder into place. The old one steps aside first, because a rename cannot replace it."""
-    if path.exists():
-        aside = temporary_path(path)
-        path.rename(aside)
-        temporary.rename(path)
-        shutil.rmtree(aside)
-    else:
-        temporary.rename(path)
+def recover_directory(path: Path) -> None:
+    """Gives a folder its name back that :func:`atomic_directory` was replacing when it was killed.
+
+    Does nothing where there is nothing to put back.
+    """
+    replaced = _replaced(path)
+    if replaced.is_dir():
+        if path.exists():
+            _remove(replaced)
+        else:
+            replaced.rename(path)
+
+
+def remove_directory(path: Path) -> None:
+    """Removes a folder so that nobody ever sees a part of it under its name."""
+    doomed = temporary_path(path)
+    path.rename(doomed)
+    _remove(doomed)
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_REPLACED_MARK}")
+
+
+@contextmanager
+def _elsewhere(path: Path) -> Iterator[Path]:
+    """A path of the same name in the system's folder for temporary files."""
+    with tempfile.TemporaryDirectory(prefix="vidrep-") as folder:
+        yield Path(folder) / path.name
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files with the same content."""
+    names = [
+        {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()} for folder in (one, other)
+    ]
+    return names[0] == names[1] and all(
+        filecmp.cmp(one / name, other / name, shallow=False) for name in names[0]
+    )
+
+
+def _would_change(path: Path) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{path} is not up to date, and {path.parent} cannot be written to. Remedy: run it where the data "
+        "folder may be written, or copy what is needed and set VIDREP_DATA to the copy."
+    )
 
 
 def remove_leftovers(directory: Path) -> int:
     """Removes what killed writers left anywhere under ``directory``; returns how many entries there were.
 
-    Only call it when nobody writes there: a live writer's temporary file looks the same.
+    A folder that was being replaced gets its name back. Only call it when nobody writes there: a live
+    writer's temporary file looks the same.
     """
-    found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*")) if directory.is_dir() else []
+    if not directory.is_dir():
+        return 0
+    for replaced in sorted(directory.rglob(f".*{_REPLACED_MARK}")):
+        name = replaced.name.removeprefix(".").removesuffix(_REPLACED_MARK)
+        recover_directory(replaced.with_name(name))
+    found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*"))
     for leftover in found:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        _remove(leftover)
     return len(found)
+
+
+def _remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there; of a link only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The table of clips as training reads it."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,15 +25,37 @@ def snapshot(clips: Rows, directory: Path) -> Path:
 
     A run keeps its own copy: worker processes and other machines read it, and it stays what it was when
     the catalog's table changes. The file is mapped into memory by :class:`ClipRows`, and therefore is not
-    compressed; pandas reads it, too (``pandas.read_feather``).
+    compressed; pandas reads it, too (``pandas.read_feather``). A file that holds these rows already is left
+    alone, so that nothing is written for a run that is finished.
     """
     path = directory / "clips.arrow"
-    with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
-        for batch in as_table(clips).batches(_SCHEMA.names):
-            if batch["id"].null_count or batch["path"].null_count:
-                raise InputError("The clip table has empty entries among its ids or paths.")
-            writer.write_batch(conform(batch, _SCHEMA))
+    if not _holds(path, clips):
+        with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
+            for batch in _batches(clips):
+                writer.write_batch(batch)
     return path
+
+
+def _batches(clips: Rows) -> Iterator[pa.RecordBatch]:
+    for batch in as_table(clips).batches(_SCHEMA.names):
+        if batch["id"].null_count or batch["path"].null_count:
+            raise InputError("The clip table has empty entries among its ids or paths.")
+        yield conform(batch, _SCHEMA)
+
+
+def _holds(path: Path, clips: Rows) -> bool:
+    """Whether the file holds exactly these rows; it is compared piece by piece, mapped into memory."""
+    try:
+        stored, done = pa.ipc.open_file(pa.memory_map(str(path))).read_all(), 0
+        stored.validate(full=True)  # comparing damaged offsets would end the process
+    except (pa.ArrowException, OSError):
+        return False
+    for batch in _batches(clips):
+        rows = pa.Table.from_batches([batch])
+        if stored.schema != _SCHEMA or not stored.slice(done, len(batch)).equals(rows):
+            return False
+        done += len(batch)
+    return done == len(stored) and stored.schema == _SCHEMA
 
 
 def content_digest(clips: Rows) -> str:

@@ -110,7 +110,10 @@ def _label_file(path: Path) -> Path:
 def _checked(row: Any, number: int, file: Path) -> LabelledClip:
     problem = _problem(row)
     if problem:
-        raise InputError(f"{file}: row {number} {problem}; expected is (class number, relative path).")
+        raise InputError(
+            f"{file}: row {number} {problem}; expected is (class number, relative path). Remedy: take the "
+            "list as it was published, or as label_filter writes it."
+        )
     return LabelledClip(*row)
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from vidrep_pipelines.common.atomic import atomic_directory
-from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.atomic import atomic_directory, recover_directory
+from vidrep_pipelines.common.digest import digest_of_file, plain
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS, CONFIG, META = "model.safetensors", "config.json", "meta.json"
+_DIGEST = "weights_digest"
+"""Entry of ``meta.json`` by which damaged weights are found; not part of :attr:`Checkpoint.meta`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class CheckpointSource:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Handle on a published checkpoint; reads no weights until they are asked for.
+    """Handle on a published checkpoint; holds no weights until they are asked for.
 
     Attributes:
         directory: The folder with ``model.safetensors``, ``config.json`` and ``meta.json``.
@@ -79,39 +81,69 @@ class Checkpoint:
 class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
     """A checkpoint folder that is either whole or absent.
 
-    Saving links the weights (between file systems it copies them), so that publishing a large model is quick.
+    Saving links the weights (between file systems it copies them) and leaves alone what is published already,
+    byte for byte. Loading compares the weights with the digest that was taken when they were published, at
+    about a second per gigabyte.
     """
 
     def save(self, data: CheckpointSource | Path) -> None:
         """Publishes a source, or a folder that already looks like a checkpoint."""
         source = CheckpointSource(data) if isinstance(data, Path) else data
         config = _read_json(source.directory / CONFIG) if source.config is None else source.config
-        meta = _read_json(source.directory / META) if source.meta is None else source.meta
+        meta = _read_meta(source.directory / META)[0] if source.meta is None else source.meta
         weights = source.directory / source.weights
         if not weights.is_file():
             raise InputError(f"{weights} does not exist, so no checkpoint can be published.")
+        config, meta = plain(config), {**plain(meta), _DIGEST: digest_of_file(weights)}
+        if self._holds(config, meta):
+            return
         with atomic_directory(self._path) as folder:
             _link(weights, folder / WEIGHTS)
             _write_json(folder / CONFIG, config)
             _write_json(folder / META, meta)
 
     def load(self) -> Checkpoint:
-        """The handle, with the configuration read."""
+        """The handle, with the configuration read.
+
+        Raises:
+            InputError: The weights are damaged, or a file cannot be read.
+        """
+        checkpoint = self._handle()
+        digest = _read_meta(checkpoint.directory / META)[1]
+        if digest is not None and digest != digest_of_file(checkpoint.weights):
+            raise InputError(
+                f"{checkpoint.weights} is damaged: its bytes are not those that were published. Remedy: run "
+                "the pretraining pipeline again; it publishes the weights of its run, or trains them again "
+                "if these are damaged, too."
+            )
+        return checkpoint
+
+    def _handle(self) -> Checkpoint:
         folder = self._require()
         if not (folder / WEIGHTS).is_file():
             raise InputError(
                 f"{folder / WEIGHTS} is missing. Remedy: publish the checkpoint again from its run."
             )
-        return Checkpoint(folder, _read_json(folder / CONFIG), _read_json(folder / META))
+        return Checkpoint(folder, _read_json(folder / CONFIG), _read_meta(folder / META)[0])
+
+    def _holds(self, config: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
+        """Whether exactly this is published, its weights whole."""
+        try:
+            stored = _read_json(self._path / CONFIG), _read_json(self._path / META)
+            same = stored == (_as_json(config), _as_json(meta))
+            return same and digest_of_file(self._path / WEIGHTS) == str(meta[_DIGEST])
+        except (InputError, OSError):
+            return False
 
     def _exists(self) -> bool:
+        recover_directory(self._path)
         return all((self._path / name).is_file() for name in (WEIGHTS, CONFIG, META))
 
     def preview(self) -> JSONPreview:
         """Configuration and origin."""
         try:
-            checkpoint = self.load()
-        except DatasetError:
+            checkpoint = self._handle()
+        except (DatasetError, InputError):
             return JSONPreview("{}")
         return json_preview({"meta": checkpoint.meta, "config": checkpoint.config})
 
@@ -124,7 +156,19 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(plain(value), indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def _as_json(value: Mapping[str, Any]) -> Any:
+    """What is read again after writing."""
+    return json.loads(json.dumps(value))
+
+
+def _read_meta(path: Path) -> tuple[dict[str, Any], str | None]:
+    """The origin, and the digest of the weights; none in checkpoints of earlier versions."""
+    meta = _read_json(path)
+    digest = meta.pop(_DIGEST, None)
+    return meta, digest
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pandas as pd
 from kedro_datasets._typing import JSONPreview
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
+from vidrep_pipelines.common.csv_text import for_spreadsheets
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class LabelResults(LocalDataset[ResultExport, Path]):
         self._write_stamps(stamps)
         for name, table in data.tables.items():
             with atomic_file(self._path / name) as temporary:
-                table.to_csv(temporary, index=False, float_format="%.3f")
+                for_spreadsheets(table).to_csv(temporary, index=False, float_format="%.3f")
         _log.info("%s: %d sequences, %d written now", self._path, len(wanted), len(pending))
 
     def load(self) -> Path:
@@ -105,10 +106,11 @@ class LabelResults(LocalDataset[ResultExport, Path]):
 
     def _stamps(self) -> dict[str, str]:
         try:
-            stamps: dict[str, str] = json.loads((self._path / _STAMP).read_text(encoding="utf-8"))
+            stamps = json.loads((self._path / _STAMP).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return stamps
+        known = stamps.items() if isinstance(stamps, dict) else ()
+        return {name: digest for name, digest in known if isinstance(digest, str)}
 
     def _write_stamps(self, stamps: dict[str, str]) -> None:
         with atomic_file(self._path / _STAMP) as temporary:

@@ -11,6 +11,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 from kedro_datasets._typing import JSONPreview, TablePreview
 
+from vidrep_pipelines.common.atomic import recover_directory
 from vidrep_pipelines.common.item_id import BOOKKEEPING
 from vidrep_pipelines.data.foreign_listing import is_hidden
 from vidrep_pipelines.fanout.runner import is_complete, load_parts
@@ -52,6 +53,7 @@ class LocalDataset(AbstractDataset[Saved, Loaded], Generic[Saved, Loaded]):
         Raises:
             DatasetError: There is nothing.
         """
+        recover_directory(self._path)
         if not self._path.exists():
             raise DatasetError(f"{self._path} does not exist. Remedy: run the pipeline that makes it.")
         return self._path

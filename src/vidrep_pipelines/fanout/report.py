@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.csv_text import for_spreadsheets
 
 _MOST_REASONS = 12
 _EXAMPLES = 3
@@ -45,7 +46,7 @@ def write_failures(failed: pd.DataFrame, path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     with atomic_file(path) as temporary:
-        pd.concat(_groups(failed)).to_csv(temporary, index=False)
+        for_spreadsheets(pd.concat(_groups(failed))).to_csv(temporary, index=False)
 
 
 def _groups(failed: pd.DataFrame) -> list[pd.DataFrame]:

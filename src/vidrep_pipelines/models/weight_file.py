@@ -1,17 +1,17 @@
 """Files of weights from elsewhere, read without executing anything that is in them."""
 
-import argparse
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
+from vidrep_pipelines.models.torch_file import Inert, load_torch_file, refusal
 
 WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
 """What training wrappers of published code put before the names of an encoder's weights, outermost first."""
@@ -45,13 +45,18 @@ def state_dict_in(content: Any, path: Path, entry: str | None = None) -> dict[st
     Raises:
         InputError: There are other things than weights there.
     """
+    if isinstance(content, Inert):
+        raise InputError(
+            f"{path} holds no weights but an object of the program {type(content).__name__}, which is not "
+            "run. Remedy: there, save its state_dict() as .safetensors."
+        )
     if not isinstance(content, dict):
         raise InputError(f"{path} holds no weights but a {type(content).__name__}.")
     if entry is not None and entry not in content:
-        raise InputError(f"{path} has no entry {entry!r}; it has {some_of(list(map(str, content)))}.")
+        raise InputError(f"{path} has no entry {entry!r}; it has {some_of(_names(content))}.")
     weights = content.get("model", content) if entry is None else content[entry]
     strangers = (
-        [str(name) for name, value in weights.items() if not isinstance(value, Tensor)]
+        _names({name: value for name, value in weights.items() if not isinstance(value, Tensor)})
         if isinstance(weights, dict) and weights
         else ["its content"]
     )
@@ -60,7 +65,12 @@ def state_dict_in(content: Any, path: Path, entry: str | None = None) -> dict[st
             f"{path} holds no state dict there; no tensors are: {some_of(strangers)}. Remedy: name the key "
             "of the state dict (entry), or save the state dict alone."
         )
-    return {str(name): value for name, value in weights.items()}
+    return dict(zip(_names(weights), weights.values(), strict=True))
+
+
+def _names(content: Mapping[Any, Any]) -> list[str]:
+    """The keys as text; of a strange one only its type, for a small pickle may hold one that never ends."""
+    return [str(name) if isinstance(name, str | int) else type(name).__name__ for name in content]
 
 
 def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -115,26 +125,36 @@ def some_of(names: list[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def check_weight_file(path: Path) -> None:
+    """Looks at the first bytes of a file, which tells before any work whether it can hold weights.
+
+    Raises:
+        InputError: There is no such file, or it is a pointer, a web page, or packed.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no file {path}. Download the weights or correct the parameter.")
+    may_be_zip = path.suffix != ".safetensors" and zipfile.is_zipfile(path)  # as PyTorch's files are
+    if disguise := disguise_of(path) or (None if may_be_zip else plain_disguise_of(path)):
+        raise InputError(f"{path} holds no weights: {disguise}")
+
+
 def read_content(path: Path) -> Any:
     """Reads all of a file: weights, and the numbers, strings and containers that lie beside them.
+
+    Objects of other programs are :class:`~vidrep_pipelines.models.torch_file.Inert` stand-ins.
 
     Raises:
         InputError: The file is absent, damaged, or asks for code to be run (which is not done).
     """
-    if not path.is_file():
-        raise InputError(f"There is no file {path}. Download the weights or correct the parameter.")
+    check_weight_file(path)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        # Many published files carry their command line, a class that only holds values.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        return load_file(path) if path.suffix == ".safetensors" else load_torch_file(path)
     except pickle.UnpicklingError as error:
-        reason = str(error).split("\n")[0]
         raise InputError(
-            f"{path} was refused and nothing in it was executed: it holds more than weights ({reason}). "
-            "Remedy: keep only the state dict and save it as .safetensors."
+            f"{path} was refused and nothing in it was executed: it holds more than weights "
+            f"({refusal(error)}). Remedy: keep only the state dict and save it as .safetensors."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        reason = str(error).split("\n")[0]
-        raise InputError(f"{path} is damaged or incomplete ({reason}). Remedy: copy it again.") from error
+    except Exception as error:  # a damaged file can raise nearly anything
+        raise InputError(
+            f"{path} is damaged or incomplete ({refusal(error)}). Remedy: copy it again."
+        ) from error

@@ -2,11 +2,12 @@
 
 A checkpoint is a folder ``step-00000200`` of ``model.safetensors`` (the system's own parameter names, never
 sharded), ``ema.safetensors`` (if there is an average), ``optimizer.pt`` and ``state.json``. Neither generator
-states nor a position in the data are stored: both follow from the seed and the step.
+states nor a position in the data are stored: both follow from the seed and the step. ``state.json`` holds the
+digests of the other files, so that a damaged one is named and never trained on.
 """
 
 import logging
-import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +26,9 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
-from vidrep_pipelines.common.atomic import atomic_directory
+from vidrep_pipelines.common.atomic import atomic_directory, remove_directory
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.training import distributed
 from vidrep_pipelines.training.errors import CheckpointWriteError
@@ -60,6 +62,9 @@ class CheckpointState(FrozenConfig):
     files: dict[str, int] = Field(default_factory=dict)
     """The other files and their sizes in bytes."""
 
+    digests: dict[str, str] = Field(default_factory=dict)
+    """The other files and the digests of their bytes. Empty: written before digests were kept."""
+
 
 @dataclass(frozen=True)
 class _Contents:
@@ -90,8 +95,10 @@ def save_checkpoint(folder: Path, parts: TrainingParts, state: CheckpointState, 
     if problem:
         raise CheckpointWriteError(problem)
     if distributed.is_main():
-        for old in list_checkpoints(folder)[keep:]:
-            shutil.rmtree(old)
+        # Any after it is damaged, as training had to continue before it, and must not count among the kept.
+        earlier = [old for old in list_checkpoints(folder) if old.name <= path.name]
+        for old in earlier[keep:]:
+            remove_directory(old)
     return path
 
 
@@ -114,9 +121,11 @@ def _write(path: Path, contents: _Contents, state: CheckpointState) -> str | Non
             if contents.average is not None:
                 save_file(_unshared(contents.average), temporary / AVERAGE_FILE)
             torch.save(contents.optimizer, temporary / OPTIMIZER_FILE)
-            files = {file.name: file.stat().st_size for file in sorted(temporary.iterdir())}
-            text = state.model_copy(update={"files": files}).model_dump_json(indent=1)
-            (temporary / STATE_FILE).write_text(text)
+            written = sorted(temporary.iterdir())
+            sizes = {file.name: file.stat().st_size for file in written}
+            digests = {file.name: digest_of_file(file) for file in written}
+            complete = state.model_copy(update={"files": sizes, "digests": digests})
+            (temporary / STATE_FILE).write_text(complete.model_dump_json(indent=1))
     except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors wrap a full disk
         return (
             f"The checkpoint {path} could not be written: {error}. Earlier checkpoints are untouched. "
@@ -149,11 +158,43 @@ def read_state(path: Path) -> CheckpointState:
         raise InputError(f"{path / STATE_FILE} cannot be read: {error}. {_remedy(path)}") from error
     except ValueError as error:
         raise InputError(f"{path / STATE_FILE} is no checkpoint's state. {_remedy(path)}") from error
+    if path != checkpoint_path(path.parent, state.step):
+        raise InputError(f"{path / STATE_FILE} is damaged: it says step {state.step}. {_remedy(path)}")
     for name, size in state.files.items():
         actual = (path / name).stat().st_size if (path / name).is_file() else 0
         if actual != size:
             raise InputError(f"{path / name} has {actual} bytes, but {size} were written. {_remedy(path)}")
     return state
+
+
+def verify_weights(path: Path) -> CheckpointState:
+    """Reads ``state.json`` and checks the bytes of the weights; takes about a second per gigabyte.
+
+    Raises:
+        InputError: The checkpoint is incomplete or its weights are damaged; the message names the file.
+    """
+    state = read_state(path)
+    for name in (MODEL_FILE, AVERAGE_FILE):
+        if name in state.files:
+            _verify(path / name, state)
+    return state
+
+
+def _verify(file: Path, state: CheckpointState) -> None:
+    """Compares a file's bytes with its digest, or those of an older archive with its own checksums."""
+    try:
+        if file.name in state.digests:
+            whole = digest_of_file(file) == state.digests[file.name]
+        elif file.name == OPTIMIZER_FILE and zipfile.is_zipfile(file):
+            whole = zipfile.ZipFile(file).testzip() is None
+        else:
+            whole = True
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(f"{file} is damaged: {error}. {_remedy(file.parent)}") from error
+    if not whole:
+        raise InputError(
+            f"{file} is damaged: its bytes are not those that were written. {_remedy(file.parent)}"
+        )
 
 
 def _remedy(path: Path) -> str:
@@ -181,7 +222,7 @@ def load_latest(folder: Path, parts: TrainingParts, digest: str) -> CheckpointSt
 
 
 def _choose(folder: Path, digest: str) -> tuple[Path | None, str]:
-    """The newest usable checkpoint, or what is wrong with the newest one."""
+    """The newest usable checkpoint, or what is wrong with each of them, newest first."""
     problems = []
     for path in list_checkpoints(folder):
         try:
@@ -190,6 +231,8 @@ def _choose(folder: Path, digest: str) -> tuple[Path | None, str]:
                 raise InputError(
                     f"{path} belongs to another run ({state.task}, {state.digest}). {_remedy(path)}"
                 )
+            for name in state.files:
+                _verify(path / name, state)
             _read(path)
         except InputError as error:
             problems.append(str(error))
@@ -197,7 +240,7 @@ def _choose(folder: Path, digest: str) -> tuple[Path | None, str]:
             for text in problems:
                 _log.warning("%s Continuing from %s instead.", text, path.name)
             return path, ""
-    return None, problems[0] if problems else ""
+    return None, "\n".join(problems)
 
 
 def _read(path: Path) -> _Contents:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 
-_NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "log_every_steps", "resume"}
+_NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "keep_former_runs", "log_every_steps", "resume"}
 
 
 class OptimizerConfig(FrozenConfig):
@@ -70,7 +70,8 @@ class TrainConfig(FrozenConfig):
     """Optimizer and learning-rate schedule."""
 
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Arithmetic of the forward pass: float32, or autocast to bfloat16 or float16 (with loss scaling)."""
+    """Arithmetic of the forward pass: float32, or autocast to bfloat16 or float16 (with loss scaling). On a
+    device without instructions for bfloat16, ``bf16`` computes in float32; the result says so."""
 
     clip_gradient_norm: float | None = Field(None, gt=0)
     """Longest gradient, in its Euclidean norm over all parameters. None: not clipped."""
@@ -90,6 +91,11 @@ class TrainConfig(FrozenConfig):
 
     keep_checkpoints: int = Field(2, ge=1)
     """How many checkpoints stay on disk. With one, there is nothing to fall back to if it gets damaged."""
+
+    keep_former_runs: int = Field(3, ge=0)
+    """How many runs with other parameters stay on disk. Going back to the parameters of one that is kept
+    brings it back without training; the log says how large one was that is removed. With 0, changed
+    parameters cost the finished run."""
 
     log_every_steps: int = Field(1, ge=1)
     """Updates between rows of the training log."""

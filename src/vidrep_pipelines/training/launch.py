@@ -15,7 +15,8 @@ from vidrep_pipelines.training.interruption import Interruption, interrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.processes import Death, LocalProcesses
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.task import load_task
 from vidrep_pipelines.training.worker import FAILURE_FILE, RESULT_FILE
 
@@ -37,7 +38,7 @@ def launch(spec: TrainSpec) -> TrainResult:
     _refuse_copies()
     if spec.launch.processes == 1:
         return run_training(spec)
-    directory, record = RunDirectory(spec.run_directory), RunRecord.of(spec, load_task(spec))
+    directory, record = RunDirectory.of(spec), RunRecord.of(spec, load_task(spec))
     afresh = spec.train.resume == "never"
     finished = None if afresh else directory.finished(record)
     if finished is not None:
@@ -45,6 +46,8 @@ def launch(spec: TrainSpec) -> TrainResult:
         return finished
     start = 0 if afresh else directory.latest_step(record)
     result = _with_retries(spec, directory, record)
+    if result.status == "up to date":  # a former run that was finished is the current one again
+        return result
     return result.model_copy(update={"resumed_from": start, "status": "resumed" if start else "trained"})
 
 

@@ -27,9 +27,11 @@ from vidrep_pipelines.training.meters import SpeedMeter, peak_memory_gibibytes
 from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
 from vidrep_pipelines.training.parts import build_parts
 from vidrep_pipelines.training.place import ALONE, Place
+from vidrep_pipelines.training.precision import usable_precision
 from vidrep_pipelines.training.probe import Probing
 from vidrep_pipelines.training.result import TrainResult
-from vidrep_pipelines.training.run_directory import RunDirectory, RunRecord
+from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.schedule import plan_schedule
 from vidrep_pipelines.training.sinks import JsonLinesSink, MetricSink, MlflowSink, read_rows
 from vidrep_pipelines.training.task import Task, load_task
@@ -55,13 +57,12 @@ def run_training(spec: TrainSpec, place: Place = ALONE, launcher_pid: int | None
     """
     task = load_task(spec)
     device = distributed.choose_device(spec.launch, place.local_rank)
-    directory, record = RunDirectory(spec.run_directory), RunRecord.of(spec, task)
+    directory, record = RunDirectory.of(spec), RunRecord.of(spec, task)
     with ExitStack() as stack:
         stack.enter_context(distributed.arithmetic_threads(spec.launch, place.local_world_size))
         stack.enter_context(distributed.process_group(device, place))
         stack.enter_context(own_random_state(device))
-        stack.enter_context(directory.locked() if distributed.is_main() else nullcontext())
-        finished = _prepare(spec, directory, record) if distributed.is_main() else None
+        finished = _find_finished(spec, directory, record, stack) if distributed.is_main() else None
         finished = distributed.from_main(finished)
         if finished is not None:
             return cast(TrainResult, finished)
@@ -74,12 +75,19 @@ def run_training(spec: TrainSpec, place: Place = ALONE, launcher_pid: int | None
             ) from error
 
 
-def _prepare(spec: TrainSpec, directory: RunDirectory, record: RunRecord) -> TrainResult | None:
+def _find_finished(
+    spec: TrainSpec, directory: RunDirectory, record: RunRecord, stack: ExitStack
+) -> TrainResult | None:
+    """The run's result if it is finished; else this process holds the folder's lock, until ``stack`` ends.
+
+    A finished run is found without the lock, so that nothing needs to be written where nothing can be.
+    """
     afresh = spec.train.resume == "never"
     finished = None if afresh else directory.finished(record)
     if finished is None:
-        directory.prepare(record, afresh=afresh)
-    else:
+        stack.enter_context(directory.locked())
+        finished = None if afresh else directory.restore(record)
+    if finished is not None:
         _log.info("%s: training is up to date (%d updates)", finished.task, finished.step)
     return finished
 
@@ -97,10 +105,16 @@ class _TrainingRun:
         self._order = DataOrder(items, spec.train.batch_size, spec.train.seed)
         self._plan = plan_batches(spec.train, spec.launch, distributed.world_size())
         self._parts = build_parts(spec, task, device)
+        self._precision = usable_precision(device, spec.train.precision)
+        train = spec.train.model_copy(update={"precision": self._precision})
+        self._updater = Updater(task, train, self._parts, self._schedule, self._plan)
+        self._probing = Probing(spec.probe, task, self._schedule)
+        # Only now, when all processes found that this run is possible, may another run make place for it.
+        distributed.barrier()
+        if distributed.is_main():
+            directory.prepare(record, afresh=spec.train.resume == "never")
         state = load_latest(directory.checkpoints, self._parts, record.digest)
         self._start = 0 if state is None else state.step
-        self._updater = Updater(task, spec.train, self._parts, self._schedule, self._plan)
-        self._probing = Probing(spec.probe, task, self._schedule)
         self._speed = SpeedMeter()
         self._replaced = 0
 
@@ -220,6 +234,12 @@ class _TrainingRun:
 
     def _announce(self) -> None:
         if distributed.is_main():
+            if self._precision != self._spec.train.precision:
+                _log.warning(
+                    "train.precision is %s, which this %s has no instructions for: computing in %s, as "
+                    "emulating it would take several times as long.",
+                    *(self._spec.train.precision, self._parts.device.type, self._precision),
+                )
             plan = self._plan
             split = f"{plan.device_batch_size} per device x {plan.world_size} devices"
             _log.info(
@@ -238,4 +258,6 @@ class _TrainingRun:
             run_directory=self._directory.path,
             checkpoint=checkpoint_path(self._directory.checkpoints, self._schedule.steps),
             log=self._directory.log,
+            epoch=self._schedule.epoch(self._schedule.steps),
+            precision=self._precision,
         )

@@ -66,4 +66,4 @@ class Probing:
 
 
 def _load(spec: ProbeSpec) -> Probe:
-    return cast(Probe, load_described(spec.probe, spec.config, "spec.probe"))
+    return cast(Probe, load_described(spec.probe, spec.config, "spec.probe", has="measure"))

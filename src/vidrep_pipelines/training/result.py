@@ -38,6 +38,12 @@ class TrainResult(FrozenConfig):
     reports: tuple[Path, ...] = ()
     """Pictures that the task made, over the whole run."""
 
+    epoch: float | None = None
+    """Passes over the data in all. None: of a version that did not record it."""
+
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
+    """Arithmetic of the last updates' forward pass. None: of a version that did not record it."""
+
     first: dict[str, float] = Field(default_factory=dict)
     """Mean of each ``train/...`` metric over the first tenth of the log's rows."""
 

@@ -1,50 +1,35 @@
-"""The folder of a training run: what was asked for, what is finished, what has to move aside."""
+"""The folder of a training run: what was asked for, what is finished, what makes place for another."""
 
-import json
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
-from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.digest import differences, digest_of
+from vidrep_pipelines.common.atomic import atomic_file, is_read_only, remove_leftovers
+from vidrep_pipelines.common.digest import differences
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.locks import Locking, try_process_lock
-from vidrep_pipelines.training.checkpoint import list_checkpoints, read_state
+from vidrep_pipelines.training.checkpoint import list_checkpoints, verify_weights
 from vidrep_pipelines.training.config import TrainSpec
+from vidrep_pipelines.training.former_runs import FormerRuns, write_record
+from vidrep_pipelines.training.report_files import ReportFiles
 from vidrep_pipelines.training.result import TrainResult
+from vidrep_pipelines.training.run_record import (
+    CHECKPOINTS,
+    LOG,
+    RESULT,
+    RunRecord,
+    is_finished,
+    read_record,
+    was_trained,
+)
 from vidrep_pipelines.training.sinks import read_log
-from vidrep_pipelines.training.task import Task
 
 _LOCK_SECONDS = 60.0
 _log = logging.getLogger(__name__)
-
-
-class RunRecord(FrozenConfig):
-    """What a run was started with (``run.json``)."""
-
-    digest: str
-    """Digest of ``identity``."""
-
-    identity: dict[str, Any]
-    """Everything that determines the weights."""
-
-    @classmethod
-    def of(cls, spec: TrainSpec, task: Task) -> "RunRecord":
-        """The record of the run that ``spec`` asks for."""
-        identity = {
-            "task": spec.task,
-            "system": task.identity(),
-            "train": spec.train.identity(),
-            "data": spec.data_digest,
-        }
-        return cls(digest=digest_of(identity), identity=identity)
 
 
 class RunDirectory:
@@ -52,68 +37,118 @@ class RunDirectory:
 
     Args:
         path: The folder; it need not exist.
+        report_directory: Where the pictures of the current run lie.
+        keep_former_runs: How many replaced runs stay on disk.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, report_directory: Path, keep_former_runs: int) -> None:
         self.path = path
-        self.checkpoints, self.log = path / "checkpoints", path / "train_log.jsonl"
-        self._record, self._result, self._reports = (
-            path / "run.json",
-            path / "result.json",
-            path / "reports.json",
-        )
+        self.checkpoints, self.log = path / CHECKPOINTS, path / LOG
+        self._result, self._keep = path / RESULT, keep_former_runs
+        self._report_directory = report_directory
+        self._reports = ReportFiles(path, report_directory)
+        self._former = FormerRuns(path)
+
+    @classmethod
+    def of(cls, spec: TrainSpec) -> "RunDirectory":
+        """The folder in which ``spec`` is trained."""
+        return cls(spec.run_directory, spec.report_directory, spec.train.keep_former_runs)
 
     def finished(self, record: RunRecord) -> TrainResult | None:
-        """The result, if exactly this run is finished and its last checkpoint is still complete."""
+        """The result, if exactly this run is finished and the weights of its last checkpoint are whole.
+
+        Writes nothing. The paths in the result are those of this folder, wherever it was when it was written.
+        """
         try:
-            result = TrainResult.model_validate_json(self._result.read_text())
+            result = TrainResult.model_validate_json(self._result.read_bytes())
             newest = list_checkpoints(self.checkpoints)[0]
-            state = read_state(newest)
+            if self._reports.waiting or result.digest != record.digest:
+                return None
+            state = verify_weights(newest)
         except (OSError, ValueError, IndexError, InputError):
             return None
-        if not (result.digest == state.digest == record.digest and state.finished):
+        if not (state.digest == record.digest and state.finished):
             return None
-        paths = {"run_directory": self.path, "checkpoint": newest, "log": self.log}
+        paths = {"run_directory": self.path, "checkpoint": newest, "log": self.log, "reports": self.reports()}
         return result.model_copy(update={**paths, "status": "up to date", "resumed_from": state.step})
 
+    def restore(self, record: RunRecord) -> TrainResult | None:
+        """The same, also when the run is a former one, which then becomes the current one again.
+
+        Only for the holder of the lock, as what follows. Completes what a kill interrupted.
+        """
+        self._heal()
+        wanted = self._former.find(record.digest)
+        here = read_record(self.path)
+        if (here is None or here.digest != record.digest) and wanted is not None and is_finished(wanted):
+            self._switch(here, wanted)
+        elif here is not None and here.digest == record.digest and not here.identity:
+            write_record(self.path, record)  # it was damaged
+        return self.finished(record)
+
     def prepare(self, record: RunRecord, *, afresh: bool = False) -> None:
-        """Makes the folder ready to start or continue the run; another run in it moves aside."""
-        former = self._former_record()
-        if afresh or (former is None and self.checkpoints.exists()):
-            self._move_aside(former)
-        elif former is not None and former.digest != record.digest:
-            changes = "\n  ".join(differences(former.identity, record.identity))
-            _log.info("Training anew, because this changed since the last run:\n  %s", changes)
-            self._move_aside(former)
-        remove_leftovers(self.path)
-        with atomic_file(self._record) as temporary:
-            temporary.write_text(record.model_dump_json(indent=1))
+        """Makes the folder ready to start or continue the run; another run in it becomes a former one."""
+        self._heal()
+        here = read_record(self.path)
+        if afresh or here is None or here.digest != record.digest:
+            wanted = None if afresh else self._former.find(record.digest)
+            if wanted is not None or was_trained(self.path):
+                _say_why(here, record)
+                self._switch(here, wanted or record)
+        write_record(self.path, record)
 
     def latest_step(self, record: RunRecord) -> int:
         """Updates saved so far by this very run, by the names of its checkpoints."""
-        former = self._former_record()
-        paths = list_checkpoints(self.checkpoints) if former and former.digest == record.digest else []
+        here = read_record(self.path)
+        run = self.path if here and here.digest == record.digest else self._former.find(record.digest)
+        paths = [] if run is None else list_checkpoints(run / CHECKPOINTS)
         return int(paths[0].name.removeprefix("step-")) if paths else 0
 
     def add_reports(self, files: Sequence[Path]) -> None:
-        """Notes files that the task made, so that they can move aside with the run."""
-        names = list(dict.fromkeys([*map(str, self.reports()), *map(str, files)]))
-        with atomic_file(self._reports) as temporary:
-            temporary.write_text(json.dumps(names, indent=1))
+        """Notes files that the task made in the report folder: they belong to this run."""
+        self._reports.add(files)
 
-    def reports(self) -> list[Path]:
+    def reports(self) -> tuple[Path, ...]:
         """The noted files."""
-        return (
-            [Path(name) for name in json.loads(self._reports.read_text())] if self._reports.is_file() else []
-        )
+        return tuple(self._reports.paths())
 
     def write_result(self, result: TrainResult) -> TrainResult:
         """Adds the pictures and the log's summary to ``result`` and marks the run as finished."""
         first, last = _summary(read_log(self.log))
-        complete = result.model_copy(update={"first": first, "last": last, "reports": tuple(self.reports())})
+        complete = result.model_copy(update={"first": first, "last": last, "reports": self.reports()})
         with atomic_file(self._result) as temporary:
-            temporary.write_text(complete.model_dump_json(indent=1))
+            temporary.write_text(self._portable(complete).model_dump_json(indent=1))
         return complete
+
+    def _portable(self, result: TrainResult) -> TrainResult:
+        """With paths relative to the run's folder and to the report folder, both of which may be moved."""
+        names = [path.relative_to(self._report_directory) for path in result.reports]
+        checkpoint, log = (path.relative_to(self.path) for path in (result.checkpoint, result.log))
+        paths = {"run_directory": Path(), "checkpoint": checkpoint, "log": log, "reports": tuple(names)}
+        return result.model_copy(update=paths)
+
+    def _heal(self) -> None:
+        """Completes what a kill interrupted, whatever it was."""
+        remove_leftovers(self.path)
+        self._former.tidy()
+        self._reports.put_back()
+        for run in self._former.paths():
+            self._reports_of(run).take_away(self._reports)
+
+    def _switch(self, here: RunRecord | None, wanted: Path | RunRecord) -> None:
+        self._reports.keep()
+        former = self._former.switch(here, wanted)
+        self._reports_of(former).take_away(self._reports)
+        self._reports.put_back()
+        self._former.tidy()
+        if former.is_dir():
+            self._former.say_kept(former)
+        if isinstance(wanted, Path):
+            _log.info("Brought back the run that was trained with these parameters before.")
+        self._former.drop(self._keep)
+
+    def _reports_of(self, run: Path) -> ReportFiles:
+        return ReportFiles(run, self._report_directory)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -122,6 +157,9 @@ class RunDirectory:
         Raises:
             InputError: Another process is still training here after a minute.
         """
+        if is_read_only(self.path):  # nobody trains there; a finished run can be used all the same
+            yield
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path.parent / f".{self.path.name}.lock"
         with path.open("w") as file:
@@ -132,25 +170,11 @@ class RunDirectory:
                 time.sleep(0.2)
             yield
 
-    def _former_record(self) -> RunRecord | None:
-        try:
-            return RunRecord.model_validate_json(self._record.read_text())
-        except (OSError, ValueError):
-            return None
 
-    def _move_aside(self, former: RunRecord | None) -> None:
-        """Keeps the replaced run as ``../previous/<digest>``, and only that one."""
-        previous = self.path.parent / "previous"
-        shutil.rmtree(previous, ignore_errors=True)
-        target = previous / (former.digest if former else "unknown")
-        (target / "reports").mkdir(parents=True)
-        for report in self.reports():
-            if report.exists():
-                shutil.move(report, target / "reports" / report.name)
-        for part in (self.checkpoints, self.log, self._result, self._reports, self._record):
-            if part.exists():
-                shutil.move(part, target / part.name)
-        _log.info("The former run is kept in %s", target)
+def _say_why(here: RunRecord | None, record: RunRecord) -> None:
+    if here is not None and here.identity:
+        changes = "\n  ".join(differences(here.identity, record.identity))
+        _log.info("This changed since the last run:\n  %s", changes or "train.resume: never")
 
 
 def _summary(log: pd.DataFrame) -> tuple[dict[str, float], dict[str, float]]:

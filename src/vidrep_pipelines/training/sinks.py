@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,10 +95,7 @@ class MlflowSink:
 
     def log_files(self, files: Sequence[Path]) -> None:
         """Uploads the files as artifacts."""
-        for file in files:
-            self._try(
-                lambda client, file=file: client.log_artifact(self._target.run_id, str(file), "pictures")
-            )
+        self._try(partial(self._upload, files))
 
     def close(self) -> None:
         """Sends the kept rows."""
@@ -105,13 +104,13 @@ class MlflowSink:
     def _send(self) -> None:
         rows, self._rows, self._sent = self._rows, [], time.monotonic()
         if rows and not self._failed:
-            self._try(lambda client: self._send_metrics(client, rows))
+            self._try(partial(self._send_metrics, rows))
 
-    def _upload(self, client: "MlflowClient", files: Sequence[Path]) -> None:
+    def _upload(self, files: Sequence[Path], client: "MlflowClient") -> None:
         for file in files:
             client.log_artifact(self._target.run_id, str(file), "pictures")
 
-    def _send_metrics(self, client: "MlflowClient", rows: Sequence[Row]) -> None:
+    def _send_metrics(self, rows: Sequence[Row], client: "MlflowClient") -> None:
         def send(batch: Sequence["Metric"]) -> None:
             client.log_batch(self._target.run_id, batch)
 
@@ -148,7 +147,7 @@ class MlflowSink:
 def _mlflow_metrics(row: Row) -> list["Metric"]:
     from mlflow.entities import Metric  # noqa: PLC0415
 
-    milliseconds, step = int(row["time"] * 1000), int(row["step"])
+    milliseconds, step = int(row.get("time", 0) * 1000), int(row["step"])
     return [
         Metric(safe_name(name), value, milliseconds, step)
         for name, value in row.items()
@@ -157,14 +156,35 @@ def _mlflow_metrics(row: Row) -> list["Metric"]:
 
 
 def read_rows(path: Path) -> list[dict[str, float]]:
-    """The rows of a training log; none if there is no file. A torn last line is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.is_file() else []:
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return rows
+    """The rows of a training log; none if there is no file.
+
+    A torn last line, which a kill leaves, is left out. Any other line that is no row is left out with one
+    warning for all of them: the log is for people, and training goes on without it.
+    """
+    if not path.is_file():
+        return []
+    lines = path.read_bytes().split(b"\n")
+    rows = [_row(line) for line in lines]
+    damaged = [number for number, row in enumerate(rows[:-1], start=1) if row is None]
+    if damaged:
+        _log.warning(
+            "%s: %d of %d lines are damaged (the first is line %d) and left out; the steps that they logged "
+            "are missing from the curves.",
+            *(path, len(damaged), len(lines) - 1, damaged[0]),
+        )
+    return [row for row in rows if row is not None]
+
+
+def _row(line: bytes) -> dict[str, float] | None:
+    """One line of the log, if it is what :class:`JsonLinesSink` writes."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):  # neither JSON nor text
+        return None
+    if not isinstance(row, dict) or "step" not in row:
+        return None
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in row.values())
+    return row if numbers and math.isfinite(row["step"]) and math.isfinite(row.get("time", 0)) else None
 
 
 def read_log(path: Path) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What a system supplies to be trained by the shared loop."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -7,12 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training.config import TrainSpec
+
+_PACKAGES = "VIDREP_TASK_PACKAGES"
 
 Batch = Mapping[str, Any]
 """Collated items on the training device; ``batch["index"]`` (B,) holds the items' indices."""
@@ -109,30 +112,48 @@ def load_task(spec: TrainSpec) -> Task:
     """Imports the class named in ``spec.task`` and builds it from ``spec.task_config``.
 
     Raises:
-        ConfigurationError: There is no such class, or it refuses the fields.
+        ConfigurationError: There is no such task, nothing may be imported from there, or it refuses the
+            fields.
     """
-    return cast(Task, load_described(spec.task, spec.task_config, "spec.task"))
+    return cast(Task, load_described(spec.task, spec.task_config, "spec.task", has="build_model"))
 
 
-def load_described(where: str, config: dict[str, Any], field: str) -> Any:
+def load_described(where: str, config: dict[str, Any], field: str, has: str) -> Any:
     """Imports the pydantic class at ``where`` and builds it from its fields.
+
+    Importing a module runs it, and a specification may come from elsewhere: only this project's own modules
+    are imported, and those of the packages that ``VIDREP_TASK_PACKAGES`` lists, separated by commas.
 
     Args:
         where: ``"module:Class"``.
         config: The fields, as JSON.
         field: Name of the parameter, for error messages.
+        has: A method by which the right kind of class is known.
 
     Raises:
-        ConfigurationError: There is no such class, or it refuses the fields.
+        ConfigurationError: There is no such class, nothing may be imported from there, or the class refuses
+            the fields.
     """
     module, _, name = where.partition(":")
+    _check_package(module, field)
     try:
         found = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(
             f"{field} is {where!r}, but {error}. It must be 'module:Class' of an importable class."
         ) from error
+    if not (isinstance(found, type) and issubclass(found, BaseModel) and hasattr(found, has)):
+        raise ConfigurationError(f"{field} is {where!r}, which is no configuration with {has}().")
     try:
         return found.model_validate(config)
     except ValidationError as error:
         raise ConfigurationError(f"The fields of {field} ({where}) do not fit: {error}") from error
+
+
+def _check_package(module: str, field: str) -> None:
+    trusted = {"vidrep_pipelines", *os.environ.get(_PACKAGES, "").split(",")}
+    if module.partition(".")[0] not in trusted - {""}:
+        raise ConfigurationError(
+            f"{field} names {module!r}, which is no module of this project, and is not imported. For a task "
+            f"of your own, set the environment variable {_PACKAGES} to the name of its package."
+        )

@@ -9,6 +9,7 @@ where ``spec.json`` is :class:`TrainSpec` as JSON on a file system that all of t
 """
 
 import argparse
+import json
 import logging
 import multiprocessing
 import os
@@ -16,12 +17,11 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from pydantic import ValidationError
-
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
 from vidrep_pipelines.common.lifeline import die_with_parent
+from vidrep_pipelines.common.portable_paths import resolved
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.errors import LauncherLostError, TrainingInterrupted
 from vidrep_pipelines.training.failure import Failure
@@ -109,10 +109,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _read_spec(path: Path) -> TrainSpec:
     try:
-        spec = TrainSpec.model_validate_json(path.read_text())
+        spec = TrainSpec.model_validate(resolved(json.loads(path.read_text()), path.parent))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error}") from error
-    except ValidationError as error:
+    except ValueError as error:
         raise ConfigurationError(f"{path} is no training spec: {error}") from error
     if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0:  # continue what the first attempt began
         return spec.model_copy(update={"train": spec.train.model_copy(update={"resume": "auto"})})

@@ -91,3 +91,9 @@ def test_a_clip_without_a_class_keeps_its_name(tmp_path):
     annotations = read(tmp_path, "youtube_id,time_start,time_end,split\nx,1,11,test\n")
     clips = assign_classes(touch(tmp_path / "videos", "x_000001_000011.mp4"), annotations).clips
     assert clips[["id", "class_name"]].values.tolist() == [["x_000001_000011", ""]]
+
+
+def test_names_with_two_suffixes(tmp_path):
+    annotations = read(tmp_path, HEADER + "a,x,1,11,train,0\n")
+    clips = assign_classes(touch(tmp_path / "videos", "x_000001_000011.mp4.webm"), annotations).clips
+    assert clips[["id", "path"]].values.tolist() == [["a/x_000001_000011", "x_000001_000011.mp4.webm"]]

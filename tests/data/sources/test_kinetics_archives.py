@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.sources import kinetics_archives
 from vidrep_pipelines.data.sources.kinetics_archives import find_archives, unpack
 
 NAMES = [f"abcdefghij{number}_{number:06d}_{number + 10:06d}.mp4" for number in range(5)]
@@ -220,3 +222,73 @@ def test_hidden_archives_are_none(tmp_path: Path) -> None:
     (tmp_path / "__MACOSX/train").mkdir(parents=True)
     (tmp_path / "__MACOSX/train/part_1.tar.gz").touch()
     assert [each.id for each in find_archives(tmp_path)] == ["part_0"]
+
+
+def test_names_that_no_file_can_have_cost_only_themselves(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = archive(tmp_path / "part.tar.gz", [NAMES[0], "x" * 400 + ".mp4", "a\nb.mp4", NAMES[1]])
+    assert unpack(path, tmp_path / "out") == {"clips": 2, "clip_bytes": 6000, "left_out": 2}
+    assert unpacked(tmp_path / "out") == {name: WHOLE[name] for name in NAMES[:2]}
+    assert caplog.text.count("its name cannot be that of a file, or is too long") == 2
+
+
+def test_clips_of_one_name_do_not_overwrite_each_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "part.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        add(tar, f"one/{NAMES[0]}", b"first")
+        add(tar, f"two/{NAMES[0]}", b"second")
+    for _ in range(2):  # also when it is done again
+        assert unpack(path, tmp_path / "out") == {"clips": 1, "clip_bytes": 5, "left_out": 1}
+        assert unpacked(tmp_path / "out") == {NAMES[0]: b"first"}
+    assert f"'two/{NAMES[0]}' is left out: the archive has another clip of this name" in caplog.text
+
+
+def sparse(size: int) -> bytes:
+    """A member of so many bytes, all of them zeros that are not stored."""
+    header = bytearray(tarfile.TarInfo("sparse.mp4").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[483:495] = b"%011o\0" % size
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+def test_what_is_far_larger_than_the_archive_is_not_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kinetics_archives, "_ALWAYS_ALLOWED", 1 << 20)
+    plain = tmp_path / "part.tar"
+    with tarfile.open(archive(plain, NAMES[:1]), "a") as tar:
+        end = tar.offset
+    plain.write_bytes(plain.read_bytes()[:end] + sparse(1 << 32) + bytes(1024))
+    bomb = tmp_path / "bomb.tar.gz"
+    large = tarfile.TarInfo("large.mp4")
+    large.size = 8 << 20
+    with gzip.open(bomb, "wb", compresslevel=1) as stream:
+        stream.write(large.tobuf())
+        for _ in range(8):
+            stream.write(bytes(1 << 20))
+        small = tarfile.TarInfo(NAMES[0])
+        small.size = 3000
+        stream.write(small.tobuf() + content(NAMES[0]) + bytes(72 + 1024))
+    for path in (plain, bomb):
+        folder = tmp_path / path.stem
+        assert unpack(path, folder) == {"clips": 1, "clip_bytes": 3000, "left_out": 1}
+        assert unpacked(folder) == {NAMES[0]: WHOLE[NAMES[0]]}
+    assert "it is a sparse file" in caplog.text
+    assert "unpack to far more than the archive can hold" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_headers_of_a_gigabyte_are_not_read(tmp_path: Path, kind: bytes) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, 1 << 30
+    path = tmp_path / "part.tar"
+    path.write_bytes(archive(tmp_path / "a.tar", NAMES[:1]).read_bytes()[: 512 + 3072] + header.tobuf())
+    with path.open("ab") as file:
+        file.truncate((1 << 30) + 8192)  # there, but not on the disk
+    with within_limits(), pytest.raises(InputError, match=r"damaged after 1 clips .* has 1073741824 bytes"):
+        unpack(path, tmp_path / "out")

@@ -1,13 +1,17 @@
+import io
 import re
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
+from tests.fuzz.limits import within_limits
 from tests.helpers.replay_buffers import LENGTHS, SIDE, make_columns, write_buffer
+from vidrep_pipelines.common import npz
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest, prepare_episode
@@ -184,3 +188,47 @@ def test_episodes_of_different_sizes_are_named(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=re.escape(expected)):
         requests_for(tmp_path)
+
+
+def test_arrays_that_nobody_asked_for_are_not_unpacked(tmp_path: Path) -> None:
+    columns = {**make_columns(), "more": np.array([{"a": 1}], dtype=object)}
+    np.savez_compressed(tmp_path / "buffer.npz", **columns)
+    with ZipFile(tmp_path / "buffer.npz", "a", ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.npy", bytes(64 << 20))
+    with within_limits(mebibytes=32):
+        assert buffer_facts(tmp_path / "buffer.npz").actions == columns["action"].shape[1]
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("action", np.array([{"a": 1}] * 12, dtype=object), "Python objects"),
+        ("action", np.array(["a"] * 12), "action is no array of numbers"),
+        ("reward", np.float32(1), "reward is no array of numbers"),
+        ("discount", np.ones((12, 2)), r"discount \(12\) and action \(12\) differ in length"),
+    ],
+)
+def test_columns_of_other_kinds_are_named(column: str, values: np.ndarray, said: str, tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "buffer.npz", **{**make_columns(), column: values})
+    with pytest.raises(InputError, match=rf"buffer\.npz.*{said}"):
+        buffer_facts(tmp_path / "buffer.npz")
+
+
+@pytest.mark.parametrize("size", [8 << 20, 1 << 50], ids=["zeros", "a lie"])
+def test_arrays_larger_than_their_file_are_refused_before(
+    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.savez_compressed(tmp_path / "buffer.npz", **{k: v for k, v in make_columns().items() if k != "action"})
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (size, 1)})
+    with (
+        ZipFile(tmp_path / "buffer.npz", "a", ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("action.npy", "w") as file,
+    ):
+        file.write(header.getvalue() + bytes(min(size, 8 << 20)))
+    monkeypatch.setattr(npz, "_ALWAYS_ALLOWED", 1 << 20)
+    with (
+        within_limits(mebibytes=32),
+        pytest.raises(InputError, match=r"buffer\.npz is no readable replay buf"),
+    ):
+        buffer_facts(tmp_path / "buffer.npz")

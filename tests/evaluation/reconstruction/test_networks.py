@@ -1,3 +1,4 @@
+import hashlib
 import logging
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
 from vidrep_pipelines.evaluation.reconstruction.networks import load_frame_features, load_networks
+from vidrep_pipelines.models.layers import published_program
 
 CPU = torch.device("cpu")
 
@@ -30,6 +32,15 @@ def save(network: nn.Module, path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small network that counts as the published one."""
+    path = save(FrameNetwork(), tmp_path / "inception.pt")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(published_program, "PUBLISHED", {digest: "inception-2015-12-05.pt"})
+    return path
+
+
 def test_without_files_every_metric_is_left_out_with_a_line(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         networks = load_networks(ReconstructionEvaluationConfig(), CPU)
@@ -39,9 +50,8 @@ def test_without_files_every_metric_is_left_out_with_a_line(caplog: pytest.LogCa
         assert name in caplog.text
 
 
-def test_frame_network(tmp_path: Path) -> None:
-    path = save(FrameNetwork(), tmp_path / "inception.pt")
-    networks = load_networks(ReconstructionEvaluationConfig(frame_features=path), CPU)
+def test_frame_network(inception: Path) -> None:
+    networks = load_networks(ReconstructionEvaluationConfig(frame_features=inception), CPU)
     assert networks.frames is not None
     features = networks.frames.features(torch.full((2, 3, 4, 4), 0.5))
     torch.testing.assert_close(features, torch.full((2, 3), 128.0))
@@ -56,12 +66,14 @@ def test_wrong_frame_networks(tmp_path: Path) -> None:
         load_frame_features(tmp_path / "text.pt", CPU)
 
 
-def test_bad_files_cost_their_own_metric_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_files_cost_their_own_metric_only(
+    tmp_path: Path, inception: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "vgg.pth").write_bytes(b"")
     config = ReconstructionEvaluationConfig(
         perceptual_heads=tmp_path / "vgg.pth",
         action_features=tmp_path / "no.pt",
-        frame_features=save(FrameNetwork(), tmp_path / "inception.pt"),
+        frame_features=inception,
     )
     networks = load_networks(config, CPU)
     assert networks.frames is not None

@@ -29,6 +29,16 @@ def test_labels_and_actions_are_found_by_name(table: LabelRows) -> None:
             assert rows.action(name) == action
 
 
+def test_equal_labels_are_left_alone_and_others_replace_them(table: LabelRows) -> None:
+    inode = table.path.stat().st_ino
+    write_labels(label_index(*VIDEOS), table.path.parent)
+    assert table.path.stat().st_ino == inode
+    write_labels(label_index(*VIDEOS[:2]), table.path.parent)
+    assert table.path.stat().st_ino != inode
+    table.path.write_bytes(b"damaged")
+    assert LabelRows(write_labels(label_index(*VIDEOS), table.path.parent)).action("train/c") == "squat"
+
+
 def test_labels_of_another_length_and_unknown_videos_are_refused(table: LabelRows) -> None:
     with pytest.raises(InputError, match="train/b has 5 frames but 4 labels"):
         table.labels("train/b", 5)

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.evaluation.reconstruction.networks import load_frame_features
+from vidrep_pipelines.models.layers import published_program
 from vidrep_pipelines.models.layers.action_features import ActionFeatures
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
 from vidrep_pipelines.models.layers.vgg_features import VGG16_WIDTHS, Vgg16Features
@@ -88,8 +91,17 @@ def script(path: Path) -> Path:
     return path
 
 
-def test_action_features_see_clips_in_their_own_units_and_never_train(tmp_path: Path) -> None:
-    network = ActionFeatures.load(script(tmp_path / "i3d.pt")).train()
+def publish(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Lets a file count as the published one."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(published_program, "PUBLISHED", {digest: "i3d_torchscript.pt"})
+    return path
+
+
+def test_action_features_see_clips_in_their_own_units_and_never_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = ActionFeatures.load(publish(script(tmp_path / "i3d.pt"), monkeypatch)).train()
     clips = torch.rand(2, 4, 3, 16, 16)
     features = network(clips)
     expected = 2 * clips.mean(dim=(1, 3, 4)) - 1
@@ -97,10 +109,48 @@ def test_action_features_see_clips_in_their_own_units_and_never_train(tmp_path: 
     assert not any(parameter.requires_grad for parameter in network.parameters())
 
 
-def test_unusable_action_networks_are_refused(tmp_path: Path) -> None:
+def test_unusable_action_networks_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text.pt").write_text("no network")
     for name in ("nowhere.pt", "text.pt"):
         with pytest.raises(InputError, match=name.replace(".", r"\.")):
             ActionFeatures.load(tmp_path / name)
     with pytest.raises(InputError, match="1 frames"):
-        ActionFeatures.load(script(tmp_path / "i3d.pt"))(torch.rand(2, 1, 3, 16, 16))
+        network = ActionFeatures.load(publish(script(tmp_path / "i3d.pt"), monkeypatch))
+        network(torch.rand(2, 1, 3, 16, 16))
+
+
+class Intruder(nn.Module):
+    """What TorchScript may do wherever it is loaded or run."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__()
+        self.target = target
+        self.written = torch.zeros(1)
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[str, bool]:
+        return self.target, self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.target, self.training = state[0], state[1]
+        self.written = torch.from_file(self.target, shared=True, size=16)
+
+    def forward(self, x: Tensor, rescale: bool, resize: bool, return_features: bool) -> Tensor:
+        return x
+
+
+def test_torchscript_of_others_is_not_executed(tmp_path: Path) -> None:
+    path, victim = tmp_path / "i3d_torchscript.pt", tmp_path / "written by the file"
+    torch.jit.script(Intruder(str(victim))).save(str(path))
+    torch.jit.load(str(path))
+    victim.unlink()  # so such a file does execute
+    with pytest.raises(
+        InputError, match=r"i3d_torchscript\.pt holds another network.*nothing in it was exec"
+    ):
+        ActionFeatures.load(path)
+    with pytest.raises(InputError, match="nothing in it was executed"):
+        load_frame_features(path, torch.device("cpu"))
+    with pytest.raises(InputError, match=r"i3d_torchscript\.pt"):
+        PerceptualDistance.load(path, path)
+    assert not victim.exists()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.parity.discovery import at_precision
 from vidrep_pipelines.models.layers.action_features import ActionFeatures
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
 
@@ -39,14 +40,14 @@ def head_weights(seed: int) -> dict[str, Tensor]:
 
 
 class PooledFeatures(nn.Module):
-    """Pooled pixels through one random layer, called like the TorchScript I3D."""
+    """Pooled pixels through one random layer, in place of the I3D."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         matrix = np.random.RandomState(seed).standard_normal((96, 400)) * 0.5
-        self.register_buffer("matrix", torch.from_numpy(matrix.astype(np.float32)))
+        self.register_buffer("matrix", at_precision(torch.from_numpy(matrix.astype(np.float32))))
 
-    def forward(self, x: Tensor, rescale: bool, resize: bool, return_features: bool) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         pooled = F.adaptive_avg_pool3d(x, (2, 4, 4)).flatten(1)
         return torch.tanh(pooled @ self.matrix)
 
@@ -60,7 +61,5 @@ def perceptual(vgg_seed: int, head_seed: int, folder: Path) -> PerceptualDistanc
     return PerceptualDistance.load(trunk, heads)
 
 
-def action_features(seed: int, folder: Path) -> ActionFeatures:
-    path = folder / f"i3d_{seed}.pt"
-    torch.jit.script(PooledFeatures(seed)).save(str(path))
-    return ActionFeatures.load(path)
+def action_features(seed: int) -> ActionFeatures:
+    return ActionFeatures(PooledFeatures(seed))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 
 Pixels = NDArray[np.uint8]
 """(H, W, 3) RGB, or (H, W) labels."""
@@ -117,11 +118,11 @@ def write_labels(path: Path, labels: Pixels) -> None:
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Opens an image; whatever is wrong with the file becomes an InputError that names it."""
     try:
-        with Image.open(path) as image:
+        with opened_image(path) as image:
             yield image
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:  # Pillow raises all of these
+    except ForeignImageError as error:
         if disguise := disguise_of(path):
             raise InputError(f"{path} is no readable image: {disguise}") from error
         reason = str(error).removesuffix(f" {str(path)!r}")

@@ -6,10 +6,11 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat, savemat
+from scipy.io import savemat
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.mat_file import read_mat
 from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
 JOINT_FILE = "joint_positions.mat"
@@ -59,7 +60,8 @@ def write_joints(path: Path, positions: NDArray[np.floating]) -> None:
 def _stored(path: Path) -> Any:
     """The array of a file of version 4, 5, 6 or 7; nothing if it has none."""
     try:
-        return loadmat(path, variable_names=[_POSITIONS]).get(_POSITIONS, ())
+        stored = read_mat(path, _POSITIONS)
+        return () if stored is None else stored
     except Exception as error:  # a damaged file can raise nearly anything; nothing in it is executed
         raise InputError(f"{path} is no readable .mat file ({error}). {_REMEDY}") from error
 

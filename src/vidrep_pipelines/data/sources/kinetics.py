@@ -8,9 +8,13 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from vidrep_pipelines.data.foreign_listing import stem_of
+from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
+
 REPLACEMENT_FOLDER = "replacement_for_corrupted_k400"
 """Folder in the archive of substitutes for clips that are damaged in the main archives."""
 
+_SUFFIXES = tuple(sorted(VIDEO_SUFFIXES))
 _IDENTIFIER_LENGTH = 11
 """Characters of a YouTube identifier, with which the name of every clip begins."""
 
@@ -38,13 +42,14 @@ def assign_classes(listing: pd.DataFrame, annotations: pd.DataFrame) -> ClassAss
     the preparation published with RSP (Jang et al. 2024).
 
     Args:
-        listing: Columns ``id``, ``path`` and ``class_name``, as ``list_videos`` returns.
+        listing: Columns ``id``, ``path`` and ``class_name``, as ``list_videos`` returns. Names may have two
+            suffixes (``x.mp4.webm``), as downloaders write them.
         annotations: Columns ``name`` and ``class_name``, as ``read_annotations`` gives them. A clip without
             a class keeps its name alone as ``id``.
     """
     paths = listing["path"].map(PurePosixPath)
     replaces = paths.map(lambda path: REPLACEMENT_FOLDER in path.parent.parts).astype(bool)
-    names = paths.map(lambda path: path.stem).astype("string")
+    names = paths.map(lambda path: stem_of(path.name, _SUFFIXES)).astype("string")
     names = names.where(~replaces | names.isin(annotations["name"]), _by_identifier(names, annotations))
     classes = names.map(annotations.set_index("name")["class_name"]).astype("string")
     clips = listing.assign(

@@ -25,6 +25,7 @@ from vidrep_pipelines.common.foreign_text import (
 )
 from vidrep_pipelines.common.item_id import is_usable
 from vidrep_pipelines.common.text import fits_file_system, folder_name
+from vidrep_pipelines.data.foreign_listing import stem_of
 from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
 
 _TIMES = ("youtube_id", "time_start", "time_end")
@@ -167,7 +168,8 @@ def _of_name(place: str, text: str) -> Clip | Refused:
     path = PurePosixPath(file)
     if path.suffix.lower() not in VIDEO_SUFFIXES or not label:
         return Refused(place, f"is no <name of a video> <label>: {text!r}")
-    return Clip(place, path.stem, class_folder(label[0]), "")
+    name = stem_of(path.name, tuple(VIDEO_SUFFIXES))
+    return Clip(place, name, class_folder(label[0]), "")
 
 
 def _of_json(content: Any, path: Path) -> Iterator[Clip | Refused]:

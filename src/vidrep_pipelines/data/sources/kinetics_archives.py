@@ -7,10 +7,11 @@ each of these holds about a thousand clips. Clips that are damaged there come ag
 
 import gzip
 import io
+import logging
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,7 @@ from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_text import read_foreign_lines
+from vidrep_pipelines.common.item_id import is_usable
 from vidrep_pipelines.common.text import is_utf8
 from vidrep_pipelines.data.foreign_listing import is_hidden, list_files_below
 
@@ -29,6 +31,13 @@ CLIP_SUFFIX = ".mp4"
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
+_LARGEST_GROWTH = 20
+_ALWAYS_ALLOWED = 256 * 2**20
+"""Videos do not get smaller by packing: what does is none."""
+
+_MOST_ZEROS = 64 * 2**20
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ def unpack(archive: Path, folder: Path) -> dict[str, int]:
 
     Only regular files that are named like clips are written, under the last part of their name: no archive
     can write elsewhere, and links, devices and other files in it are left out. Each clip gets its name when
-    it is complete. Clips that are there with the right size, from an earlier attempt, stay as they are.
+    it is complete. Clips that are there with the right size, from an earlier attempt, stay as they are. A
+    member that cannot be written costs only itself: the log says which and why.
 
     Args:
         archive: A tar file, compressed or not.
@@ -107,22 +117,41 @@ def unpack(archive: Path, folder: Path) -> dict[str, int]:
     if not archive.is_file():
         raise InputError(f"{archive}: there is no such archive. Remedy: download it, or correct the list.")
     remove_leftovers(folder)
-    sizes: list[int] = []
+    sizes: dict[str, int] = {}
     members = 0
+    largest = max(_ALWAYS_ALLOWED, _LARGEST_GROWTH * archive.stat().st_size)
     try:
         with _opened(archive) as stream:
             for member, content in _members(stream):
                 members += 1
-                if _is_clip(member):
-                    _write(content, folder / PurePosixPath(member.name).name, member.size)
-                    sizes.append(member.size)
+                if not _is_clip(member):
+                    continue
+                name = PurePosixPath(member.name).name
+                if problem := _problem(name, member, largest - sum(sizes.values()), sizes):
+                    _log.warning("%s: %.200r is left out: %s", archive, member.name, problem)
+                    continue
+                _write(content, folder / name, member.size)
+                sizes[name] = member.size
     except _DAMAGED as error:
         raise InputError(
             f"{archive}: it is damaged after {len(sizes)} clips ({error}). Remedy: download it again."
         ) from error
     if not sizes:
         raise InputError(f"{archive}: it holds no {CLIP_SUFFIX} file. Remedy: see what was downloaded.")
-    return {"clips": len(sizes), "clip_bytes": sum(sizes), "left_out": members - len(sizes)}
+    return {"clips": len(sizes), "clip_bytes": sum(sizes.values()), "left_out": members - len(sizes)}
+
+
+def _problem(name: str, member: tarfile.TarInfo, room: int, before: Container[str]) -> str:
+    """Why a clip is not written; empty if it is."""
+    if not is_usable(name):
+        return "its name cannot be that of a file, or is too long"
+    if name in before:
+        return "the archive has another clip of this name in another folder; the first one is kept"
+    if member.issparse():
+        return "it is a sparse file, which videos are not"
+    if member.size > room:
+        return "it would unpack to far more than the archive can hold"
+    return ""
 
 
 def _members(stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
@@ -130,7 +159,7 @@ def _members(stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
 
     ``tarfile`` takes a header that it does not understand for the end of the archive. Here only zeros are.
     """
-    with tarfile.open(fileobj=stream, mode="r:") as tar:
+    with tarfile.open(fileobj=_InPieces(stream), mode="r:") as tar:  # type: ignore[call-overload]
         for member in tar:
             if not member.isdir():
                 yield member, (tar.extractfile(member) if member.isreg() else None) or io.BytesIO()
@@ -139,8 +168,31 @@ def _members(stream: IO[bytes]) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         if any(rest):
             raise tarfile.ReadError("a header in the middle makes no sense")
         zeros += len(rest)
+        if zeros > _MOST_ZEROS:
+            raise tarfile.ReadError("it goes on after its end")
     if zeros < tarfile.BLOCKSIZE:
         raise tarfile.ReadError("its end is missing")
+
+
+class _InPieces:
+    """A stream that gives no more at once than a clip is copied in.
+
+    ``tarfile`` reads a header in one piece, however long it says it is.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int) -> bytes:
+        """The next bytes.
+
+        Raises:
+            tarfile.ReadError: So many are no piece of a clip.
+        """
+        if not 0 <= size <= _CHUNK:
+            raise tarfile.ReadError(f"a header says it has {size} bytes")
+        return self._stream.read(size)
 
 
 @contextmanager

@@ -6,12 +6,12 @@ A file is HDF5 with many episodes, or NPZ with one or more. Arrays of equal leng
 last, without it the file is one episode. A row is a frame after its action, with that action's reward.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,16 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.npz import npz_names, read_npz
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
 from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
 _READING = 1
 _PICTURES = ("observation", "image")
+_ONE_PER_ROW = ("reward", "discount", "step_type")
+_KNOWN = (*_PICTURES, "action", *_ONE_PER_ROW)
 _FIRST, _LAST = 0, 2
+_SHOWN = 20
 
 Columns = Mapping[str, Any]
 """Arrays by name: of an archive, or of an open HDF5 file."""
@@ -118,7 +122,7 @@ def buffer_facts(path: Path) -> BufferFacts:
         rows, actions = len(columns["action"]), columns["action"].shape[1]
         pictures = next(columns[name] for name in _PICTURES if name in columns)
         height, width = _size(pictures.shape, pictures.dtype, path)
-        kinds = columns["step_type"][:] if "step_type" in columns else None
+        kinds = columns["step_type"][:].reshape(-1) if "step_type" in columns else None
     episodes = [(0, rows)] if kinds is None else _episodes(kinds, rows, path)
     return BufferFacts(episodes, height, width, actions)
 
@@ -142,36 +146,46 @@ def opened_columns(path: Path) -> Iterator[Columns]:
         raise InputError(f"{path} is no readable replay buffer: {disguise}")
     try:
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as archive:
-                columns = {name: archive[name] for name in archive.files}
-            _check(columns, path)
+            columns = read_npz(path, _KNOWN, "replay buffer")
+            _check(columns, path, npz_names(path))
             yield columns
             return
         with open_foreign_hdf5(path) as file:
-            _check(file, path)
+            _check(file, path, list(file))
             yield file
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path} is no readable replay buffer ({error}). Remedy: download it again."
         ) from error
 
 
-def _check(columns: Columns, path: Path) -> None:
+def _check(columns: Columns, path: Path, there: Sequence[str]) -> None:
+    """Names and shapes of what is read; no picture is."""
     missing = [name for name in ("action", "reward") if name not in columns]
     missing += [] if any(name in columns for name in _PICTURES) else [" or ".join(_PICTURES)]
     if missing:
         raise InputError(
-            f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(columns))}. "
+            f"{path} lacks {', '.join(missing)}; it has {', '.join(sorted(there)[:_SHOWN])}. "
             "Remedy: a file in the layout of V-D4RL."
         )
+    known = [name for name in _KNOWN if name in columns]
+    for name in known:
+        kind = getattr(columns[name], "dtype", None)
+        if kind is None or kind.kind not in "biuf" or not columns[name].shape:
+            raise InputError(
+                f"{path}: {name} is no array of numbers. Remedy: a file in the layout of V-D4RL."
+            )
     if len(columns["action"].shape) != 2:
         raise InputError(
             f"{path}: actions are {columns['action'].shape}, expected (N, A). Remedy: one row of numbers per "
             "action, also if it is a single number."
         )
-    known = [name for name in (*_PICTURES, "reward", "discount", "step_type") if name in columns]
     rows = len(columns["action"])
-    uneven = [f"{name} ({len(columns[name])})" for name in known if len(columns[name]) != rows]
+    uneven = [
+        f"{name} ({len(columns[name])})"
+        for name in known
+        if len(columns[name]) != rows or (name in _ONE_PER_ROW and math.prod(columns[name].shape) != rows)
+    ]
     if uneven:
         raise InputError(f"{path}: {', '.join(uneven)} and action ({rows}) differ in length.")
 

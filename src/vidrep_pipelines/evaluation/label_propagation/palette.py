@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
+from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.data.label_sequences.images import DAVIS_PALETTE
 
 from .errors import LabelImageError
@@ -26,10 +26,10 @@ def read_label_image(path: Path) -> NDArray[np.uint8]:
             in the palette (JPEG artefacts, for example).
     """
     try:
-        with Image.open(path) as image:
+        with opened_image(path) as image:
             mode = image.mode
             pixels = np.array(image)
-    except (OSError, UnidentifiedImageError) as error:
+    except (OSError, ForeignImageError) as error:
         raise LabelImageError(f"{path} cannot be read as an image ({error}).") from error
     if mode in {"P", "L"}:
         return pixels.astype(np.uint8, copy=False)

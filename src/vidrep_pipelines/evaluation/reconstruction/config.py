@@ -32,7 +32,7 @@ class ReconstructionEvaluationConfig(FrozenConfig):
     """The linear layers of LPIPS 0.1 on VGG, ``vgg.pth`` (7 KB), for LPIPS."""
 
     action_features: UserPath | None = None
-    """TorchScript I3D trained on Kinetics-400, ``i3d_torchscript.pt``, for the Frechet video distance."""
+    """I3D of Kinetics-400, for the Frechet video distance: ``i3d_torchscript.pt``, or weights alone."""
 
     frame_features: UserPath | None = None
-    """TorchScript Inception-v3, ``inception-2015-12-05.pt``, for the Frechet distance of single frames."""
+    """Inception-v3, ``inception-2015-12-05.pt`` and no other, for the Frechet distance of single frames."""

@@ -110,16 +110,17 @@ def load_clip_features(path: Path, device: torch.device) -> FeatureNetwork:
 
 
 def load_frame_features(path: Path, device: torch.device) -> FeatureNetwork:
-    """Loads a TorchScript network ``(uint8 (N, 3, H, W), return_features) -> (N, D)``.
+    """Loads the published Inception-v3, ``(uint8 (N, 3, H, W), return_features) -> (N, D)``.
+
+    It is TorchScript, a program, and therefore known by its SHA-256; no other is run.
 
     Raises:
-        InputError: There is no such file, or it holds no TorchScript network from frames to features.
+        InputError: There is no such file, or it is another one.
     """
+    from vidrep_pipelines.models.layers.published_program import load_published_program  # noqa: PLC0415
+
     digest = _noted(path)
-    try:
-        module = torch.jit.load(str(path), map_location=device).eval()  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path} is no TorchScript network ({_first_line(error)}).") from error
+    module = load_published_program(path, "inception-2015-12-05.pt", _HOW_TO_GET["fid"]).to(device)
 
     def features(frames: Tensor) -> Tensor:
         levels = (frames.clamp(0, 1) * 255).round().to(torch.uint8)

@@ -12,7 +12,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.model import CarlModel
-from vidrep_pipelines.training.precision import autocast
+from vidrep_pipelines.training.precision import autocast, usable_precision
 
 PUBLISHED_STRIDE = 15
 """Frames between the context frames of the published convolutional models."""
@@ -51,7 +51,7 @@ def embed_frames(
     if model.training:
         raise InputError("The model is in training mode; call model.eval() before embedding.")
     device = next(model.parameters()).device
-    with autocast(device, config.precision):
+    with autocast(device, usable_precision(device, config.precision)):
         pooled = _pool(model, read, length, config, context_stride)
         if model.config.encoder != "transformer":
             return model.embed_pooled(pooled[None])[0].float().cpu()

@@ -17,16 +17,26 @@ _SCHEMA = pa.schema(
 
 
 def write_labels(videos: LabelledVideos, directory: Path) -> Path:
-    """Writes ``directory/labels.arrow`` and returns its path."""
+    """Writes ``directory/labels.arrow``, unless it holds these labels already, and returns its path."""
     columns = [
         pa.array(videos.ids, _SCHEMA.field("id").type),
         pa.array(videos.table["action"].tolist(), _SCHEMA.field("action").type),
         pa.array([labels.tolist() for labels in videos.labels], _SCHEMA.field("labels").type),
     ]
-    path = directory / "labels.arrow"
-    with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
-        writer.write_table(pa.Table.from_arrays(columns, schema=_SCHEMA))
+    path, table = directory / "labels.arrow", pa.Table.from_arrays(columns, schema=_SCHEMA)
+    if not _holds(path, table):
+        with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
+            writer.write_table(table)
     return path
+
+
+def _holds(path: Path, table: pa.Table) -> bool:
+    try:
+        stored = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        stored.validate(full=True)  # comparing damaged offsets would end the process
+        return bool(stored.equals(table))
+    except (pa.ArrowException, OSError):
+        return False
 
 
 class LabelRows:

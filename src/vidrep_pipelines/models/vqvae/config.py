@@ -159,7 +159,7 @@ class LossFiles(FrozenConfig):
     """LPIPS heads, ``vgg.pth``."""
 
     action_features: UserPath | None = None
-    """I3D as TorchScript, ``i3d_torchscript.pt``."""
+    """I3D trained on Kinetics-400, ``i3d_torchscript.pt``, or its weights alone."""
 
     def paths(self) -> dict[str, Path | None]:
         """The files by field."""

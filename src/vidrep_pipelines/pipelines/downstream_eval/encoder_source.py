@@ -83,8 +83,13 @@ def _weights_digest(config: EncoderConfig) -> str | None:
     """Of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
     match config:
         case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
+            from vidrep_pipelines.models.weight_file import check_weight_file
+
             try:
+                check_weight_file(path)
                 return digest_of_file(path)
+            except InputError as error:
+                raise InputError(f"encoders: {error}") from error
             except OSError as error:
                 raise InputError(
                     f"encoders: {path} cannot be read ({error.strerror}). Download the weights or correct "

@@ -1,6 +1,6 @@
 """Nodes of pretraining."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL.Image import Image
@@ -12,6 +12,9 @@ from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.training.result import TrainResult
 
 _PROBE = "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe"
 
@@ -73,23 +76,32 @@ def train(
 
     target = TrackingTarget(uri=tracking.uri, run_id=tracking.run_id) if tracking.run_id else None
     result = launch(TrainSpec.model_validate(spec).model_copy(update={"tracking": target}))
-    metrics = result.model_dump(mode="json", include={"status", "step", "resumed_from", "first", "last"})
+    reported = {"status", "step", "resumed_from", "precision", "first", "last"}
+    metrics = result.model_dump(mode="json", include=reported)
     log = read_log(result.log)
     origin = {"system": result.task, "digest": result.digest, "step": result.step, "metrics": result.last}
     source = CheckpointSource(
         result.checkpoint,
         config=spec["task_config"]["model"],
-        meta={**origin, "passes": float(log["epoch"].iloc[-1])},
+        meta={**origin, "passes": _passes(result, log)},
         weights="model.safetensors" if spec["train"]["ema_decay"] is None else "ema.safetensors",
     )
     return source, log, metrics
 
 
+def _passes(result: "TrainResult", log: pd.DataFrame) -> float:
+    """Passes over the data; results of earlier versions leave them to the log, which may be lost."""
+    if result.epoch is not None:
+        return result.epoch
+    return float(log["epoch"].iloc[-1]) if "epoch" in log else 0.0
+
+
 def draw_curves(log: pd.DataFrame) -> Image:
     """Losses, learning rate and throughput over the run."""
     from vidrep_pipelines.reporting.curves import loss_curves
+    from vidrep_pipelines.reporting.figures import notice
 
-    return loss_curves(log)
+    return notice("The training log is lost.") if log.empty else loss_curves(log)
 
 
 def draw_rsp_predictions(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:

@@ -134,3 +134,14 @@ def test_hidden_files_are_no_records(tmp_path: Path) -> None:
     videos = videos_in(add_hidden_files(write_pouring(tmp_path)))
     assert len(videos.videos) == 4
     assert not videos.left_out
+
+
+def test_a_name_that_is_no_text_or_too_long_costs_its_own_record_only(tmp_path: Path) -> None:
+    payloads = [pouring_payload(name, 2) for name in ("a", "?broken", "x" * 300, "b")]
+    payloads[1] = payloads[1].replace(b"?broken", b"\xffbroken")
+    path = write_tfrecords(tmp_path / "pouring_train-0-of-2.tfrecord", payloads)
+    videos = videos_in(tmp_path).named_once()
+    assert path.is_file() and [video.id for video in videos.videos] == ["train/a", "train/b"]
+    reasons = {left_out.id: left_out.reason for left_out in videos.left_out}
+    assert "the name of its video is no UTF-8" in reasons["pouring_train-0-of-2/00001"]
+    assert "its name cannot be that of a file" in reasons[f"train/{'x' * 300}"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle
 
@@ -66,6 +67,23 @@ def test_missing_and_torn_files(tmp_path: Path) -> None:
     (tmp_path / "torn.pkl").write_bytes(pickle.dumps([torch.zeros(3)])[:-9])
     with pytest.raises(InputError, match=r"torn\.pkl was not read"):
         load_tensor_pickle(tmp_path / "torn.pkl")
+
+
+class Expanded:
+    """One number that claims to be very many."""
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        storage = torch.storage.TypedStorage([0.0], dtype=torch.float32, _internal=True)
+        return torch._utils._rebuild_tensor_v2, (storage, 0, (1 << 30,), (0,), False, {})
+
+
+def test_tensors_without_memory_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a.pkl").write_bytes(pickle.dumps(Expanded()))
+    with (
+        within_limits(),
+        pytest.raises(InputError, match=r"a tensor of shape \(1073741824,\) is made of 1 num"),
+    ):
+        load_tensor_pickle(tmp_path / "a.pkl")
 
 
 def test_a_pointer_in_place_of_a_list(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.common.foreign_number import whole_numbers
+from vidrep_pipelines.common.mat_file import read_mat
 from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, list_folders, require_no_gap
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
@@ -140,10 +141,8 @@ def read_action(path: Path) -> str:
     Raises:
         InputError: The file cannot be read.
     """
-    from scipy.io import loadmat  # noqa: PLC0415 (slow to import, and only listing needs it)
-
     try:
-        return str(np.ravel(loadmat(path, variable_names=("action",))["action"])[0])
+        return str(np.ravel(read_mat(path, "action"))[0])
     except Exception as error:  # a damaged .mat file can raise nearly anything
         reason = disguise_of(path) or f"{type(error).__name__}: {error}"
         raise InputError(f"{path} names no action ({reason}). {_REMEDY}") from error
@@ -221,7 +220,7 @@ def _common_length(frames: int, phases: int, video: PennActionVideo) -> int:
 def _pictures(files: list[Path]) -> Iterator[NDArray[np.uint8]]:
     for path in files:
         try:
-            with Image.open(path) as image:
+            with opened_image(path) as image:
                 yield np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except (OSError, ForeignImageError) as error:
             raise DamagedViewError(f"{path} is no whole picture ({disguise_of(path) or error})") from error

@@ -4,7 +4,6 @@ Source: Sermanet et al., "Time-Contrastive Networks" (arXiv 1704.06888); records
 "Temporal Cycle-Consistency Learning" (arXiv 1904.07846).
 """
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.data.foreign_listing import list_files, list_folders
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
@@ -45,8 +44,6 @@ from vidrep_pipelines.data.sources.long_videos.video import (
 
 PHASES = 5
 """Until the hand is at the bottle, until liquid flows, while it flows, until the bottle is back, after."""
-
-_JPEG_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -205,9 +202,9 @@ def decoded(pictures: list[bytes]) -> Iterator[NDArray[np.uint8]]:
     """
     for number, data in enumerate(pictures):
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with opened_image(data) as image:
                 yield np.asarray(image.convert("RGB"))
-        except _JPEG_ERRORS as error:
+        except ForeignImageError as error:
             raise DamagedViewError(f"frame {number} is no whole JPEG picture ({error})") from error
 
 

@@ -108,9 +108,14 @@ def _video(root: Path, split: str, entry: IndexedVideo, form: IndexForm) -> Long
     if not path.is_file():
         raise InputError(f"it names {entry.file}, but there is no such file in {root}. Restore it.")
     if len(entry.labels) != entry.frames:
-        raise InputError(f"it has {len(entry.labels)} labels for {entry.frames} frames of {entry.file}.")
+        raise InputError(
+            f"it has {len(entry.labels)} labels for {entry.frames} frames of {entry.file}. Remedy: take the "
+            "list that was published with the videos."
+        )
     if form.actions and not 0 <= entry.action_label < len(form.actions):
-        raise InputError(f"there is no action {entry.action_label} among {len(form.actions)}.")
+        raise InputError(
+            f"there is no action {entry.action_label} among {len(form.actions)}. Remedy: correct the list."
+        )
     status = path.stat()
     action = form.actions[entry.action_label] if form.actions else ""
     episode = VideoEpisode(

@@ -20,7 +20,7 @@ from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 _LONGEST_LIST = 64
 _MOST_CAMERAS, _MOST_FRAMES = 1000, 10**7
 """Far more than any file has: a damaged header must not be counted up to."""
-_TAKEN = {"id", "status", "error", "seconds", "bytes", "digest", "attempts"}
+_TAKEN = {"id", "status", "error", "seconds", "bytes", "digest", "attempts", "checksums"}
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def metadata_table(manifest: pd.DataFrame, paths: "pd.Series[str]") -> pd.DataFr
     """
     rows = manifest[manifest["status"] == "ok"]
     names = rows["id"].map(paths).map(lambda path: Path(path).name)
-    return rows.drop(columns=sorted(_TAKEN)).set_index(names.rename("file"))
+    return rows.drop(columns=sorted(_TAKEN), errors="ignore").set_index(names.rename("file"))
 
 
 def _shapes(file: h5py.File) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import av
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.data.frame_store.episode import DamagedViewError
 from vidrep_pipelines.data.frame_store.video_episode import healthy_pictures
 from vidrep_pipelines.data.sources.robonet.config import JpegColors
@@ -20,7 +20,6 @@ from vidrep_pipelines.data.video.film_stream import film_stream
 Picture = NDArray[np.uint8]
 
 _OPEN_ERRORS: tuple[type[Exception], ...] = (*DECODE_ERRORS, OSError)
-_JPEG_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 def read_pictures(file: h5py.File, camera: CameraHeader, jpeg_colors: JpegColors) -> Iterator[Picture]:
@@ -75,9 +74,9 @@ def _jpeg_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Picture]:
     for number in range(camera.frames):
         data = _bytes(file, f"{camera.group}/frame{number}")
         try:
-            with Image.open(io.BytesIO(data)) as image:
+            with opened_image(data) as image:
                 yield np.asarray(image.convert("RGB"))
-        except _JPEG_ERRORS as error:
+        except ForeignImageError as error:
             raise DamagedViewError(f"frame {number} is no whole JPEG picture ({error})") from error
 
 

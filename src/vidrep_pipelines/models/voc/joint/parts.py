@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.models.own_weights import write_weights
 
 
 class Parts(NamedTuple):
@@ -32,7 +32,5 @@ def write_parts(weights: Path, folder: Path) -> Parts:
 
 
 def _write(state: Mapping[str, Tensor], prefix: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     part = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    with atomic_file(folder / "model.safetensors") as temporary:
-        save_file(part, temporary)
+    write_weights(part, folder / "model.safetensors")

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.models.own_weights import write_weights
 from vidrep_pipelines.models.voc.tokenizers.musik import checkpoint_io as musik_io
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.source import TokenizerSource
@@ -66,9 +65,7 @@ def write_finished(source: TokenizerSource, directory: Path) -> Path:
     """
     state = _state(source)
     path = directory / "model.safetensors"
-    directory.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as temporary:
-        save_file(state, temporary)
+    write_weights(state, path)
     return path
 
 

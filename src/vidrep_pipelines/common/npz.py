@@ -1,0 +1,75 @@
+"""NumPy archives from elsewhere: only what is asked for is read, and its size is looked at before."""
+
+import math
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
+
+_SUFFIX = ".npy"
+_LARGEST_GROWTH = 200
+_ALWAYS_ALLOWED = 128 * 2**20
+"""Pictures of one color pack a thousand times; those of any scene far less."""
+
+
+def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that an archive has.
+
+    Args:
+        path: The archive.
+        names: Which arrays; others in it are not unpacked.
+        what: What the error calls the archive.
+
+    Raises:
+        InputError: It cannot be read, or an array is of Python objects (which are not built), or larger than
+            the archive could honestly hold.
+    """
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} is no readable {what}: {disguise}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename.removesuffix(_SUFFIX): member for member in archive.infolist()}
+            wanted = {name: members[name] for name in names if name in members}
+            limit = max(_ALWAYS_ALLOWED, _LARGEST_GROWTH * path.stat().st_size)
+            if sum(member.file_size for member in wanted.values()) > limit:
+                raise ValueError(f"its arrays would unpack to more than {limit} bytes")
+            return {name: _array(archive, member) for name, member in wanted.items()}
+    except Exception as error:  # a damaged archive can raise nearly anything
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is no readable {what} ({reason}). Remedy: download it again.") from error
+
+
+def npz_names(path: Path) -> list[str]:
+    """What an archive holds; nothing if it is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(name.removesuffix(_SUFFIX) for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return []
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array, if its description fits its bytes: NumPy makes room for it before it reads them."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(version)
+        if read_header is None:
+            raise ValueError(f"{member.filename} has the version {version}")
+        shape, _, kind = read_header(file)
+        rest = member.file_size - file.tell()
+    if kind.hasobject:
+        raise ValueError(f"{member.filename} holds Python objects, which are not built")
+    if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != rest:
+        raise ValueError(f"{member.filename} says it is {kind} {shape}, which are not its {rest} bytes")
+    with archive.open(member) as file:
+        values: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return values
