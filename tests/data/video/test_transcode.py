@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.helpers.packets import join_packets
 from tests.helpers.real_clips import real_clip
 from tests.helpers.videos import (
     barcode_frames,
@@ -198,6 +199,52 @@ def test_joined_recordings_of_two_sizes_are_called_that(tmp_path):
     assert read_barcodes(all_frames(path)) == list(range(facts["frames"]))
     with pytest.raises(UnreadableVideoError, match=r"joined\.ts: .*another size follows"):
         read_frames(source, [45])
+
+
+def joined(folder, counts, sizes, suffix=".ts"):
+    """Recordings joined byte by byte; their lengths decide whether the pieces look as if some were lost."""
+    parts = [
+        write_video(folder / f"part{suffix}", count, *size, options={"bf": "0"}).read_bytes()
+        for count, size in zip(counts, sizes, strict=True)
+    ]
+    path = folder / f"joined{suffix}"
+    path.write_bytes(b"".join(parts))
+    return path
+
+
+def test_joined_recordings_of_one_size_are_called_that_or_kept_whole(tmp_path):
+    details = []
+    for count in (28, 29):
+        _, facts = resize(joined(tmp_path, (count, count), [(96, 64)] * 2))
+        details.append((facts["frames"] == 2 * count, facts["verdict_detail"]))
+    assert details[1] == (True, "")
+    assert "a recording whose clock starts anew follows, as where files were" in details[0][1]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".h264"])
+@pytest.mark.parametrize("count", [28, 29, 30])
+def test_pictures_are_never_squeezed(tmp_path, suffix, count):
+    path, facts = resize(joined(tmp_path, (count, 12), [(96, 64), (64, 96)], suffix))
+    assert facts["verdict"] == "truncated"
+    assert "64 x 96 after 96 x 64" in facts["verdict_detail"]
+    assert count - 3 < facts["frames"] <= count
+    assert read_barcodes(all_frames(path)) == list(range(facts["frames"]))
+
+
+def test_pictures_of_one_shape_may_change_their_size(tmp_path):
+    parts = [write_video(tmp_path / f"{n}.h264", 12, 64 * n, 48 * n, options={"bf": "0"}) for n in (1, 2)]
+    path, facts = resize(join_packets(parts, tmp_path / "a.mkv"))
+    assert (facts["frames"], facts["verdict"]) == (24, "healthy")
+    assert read_barcodes(all_frames(path)) == 2 * list(range(12))
+
+
+def test_a_broken_transport_stream_is_not_called_joined(tmp_path):
+    source = write_video(tmp_path / "a.ts", 60, options={"bf": "2", "crf": "5"})
+    data = source.read_bytes()
+    source.write_bytes(data[: 188 * 40] + data[188 * 50 :])
+    _, facts = resize(source, ResizeConfig(short_side=64, min_frames=1))
+    assert facts["verdict"] == "truncated"
+    assert "joined" not in facts["verdict_detail"]
 
 
 def test_frames_hidden_by_an_edit_list_stay_hidden(tmp_path):

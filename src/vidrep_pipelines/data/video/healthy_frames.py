@@ -18,6 +18,14 @@ _MOST_B_FRAMES = 16
 _MISSING_SECONDS = 1.0
 _MISSING_SHARE = 0.05
 
+_RESTART_SECONDS = 0.5
+"""Times that go back by more are those of another recording; by less, those of B-frames."""
+
+_SHAPE_TOLERANCE = 0.02
+"""Sizes are rounded to whole blocks."""
+
+_JOINED = ", as where files were joined byte by byte: split them"
+
 _PACKETS_AFTER_DAMAGE = 64
 """How far to look for what comes after: another recording, if files were joined."""
 
@@ -32,14 +40,23 @@ class HealthyFrames:
     Args:
         opened: The video.
         before_decoding: Called with each packet before it goes to the decoder.
+        one_shape: End where pictures of another shape begin, which cannot be brought to one size without
+            squeezing them. Another size of the same shape, as of calls over the network, goes on.
 
     Attributes:
         count: Frames given out so far.
         detail: What was wrong, for a report; empty if nothing was.
     """
 
-    def __init__(self, opened: OpenedVideo, before_decoding: Callable[[Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        opened: OpenedVideo,
+        before_decoding: Callable[[Any], None] | None = None,
+        *,
+        one_shape: bool = False,
+    ) -> None:
         self._opened = opened
+        self._one_shape = one_shape
         self._before_decoding = before_decoding
         self._packets = 0
         self._end = 0
@@ -58,8 +75,14 @@ class HealthyFrames:
             if frame.is_corrupt:
                 self.detail = f"frame {self.count + len(held)} is damaged"
                 return
+            size = frame.width, frame.height
+            if self._one_shape and self._size is not None and not _same_shape(self._size, size):
+                yield from self._release(held, keep=0)
+                change = _change(self._size, size)
+                self.detail = f"pictures of another shape begin at frame {self.count} ({change}){_JOINED}"
+                return
             held.append(frame)
-            self._size = frame.width, frame.height
+            self._size = size
             if frame.pict_type != PictureType.B:
                 yield from self._release(held, keep=0)
             else:
@@ -110,23 +133,23 @@ class HealthyFrames:
         return f"decoding failed after {self.count} frames: {_plain_message(error)}"
 
     def _what_follows(self, packets: Iterator[Any]) -> str:
-        """What comes after a broken packet, if it is a recording of another size; else empty.
+        """What comes after a broken packet, if it is another recording; else empty.
 
         Where recordings were joined byte by byte, the last packets of the first one look cut off.
         """
+        restarts = False
         try:
             for packet in islice(packets, _PACKETS_AFTER_DAMAGE):
+                back = 0 if packet.pts is None else self._end - packet.pts
+                restarts = restarts or back * self._opened.stream.time_base > _RESTART_SECONDS
                 for frame in packet.decode():
                     size = frame.width, frame.height
                     if self._size is not None and size != self._size:
-                        return (
-                            f", and a recording of another size follows ({size[0]} x {size[1]} after "
-                            f"{self._size[0]} x {self._size[1]}), as where files were joined byte by byte: "
-                            "split them"
-                        )
+                        change = _change(self._size, size)
+                        return f", and a recording of another size follows ({change}){_JOINED}"
         except DECODE_ERRORS:
             pass  # nothing follows that can be decoded
-        return ""
+        return f", and a recording whose clock starts anew follows{_JOINED}" if restarts else ""
 
     def _shortfall(self) -> str:
         """Compares what was there with what the header promises: cut files often end without an error."""
@@ -148,6 +171,14 @@ def promised_packets(opened: OpenedVideo) -> int:
     The frame count of the header is not used: it includes frames that an edit list hides for good.
     """
     return len(opened.stream.index_entries) if opened.container.format.name.startswith("mov") else 0
+
+
+def _same_shape(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    return abs(before[0] * after[1] / (after[0] * before[1]) - 1) < _SHAPE_TOLERANCE
+
+
+def _change(before: tuple[int, int], after: tuple[int, int]) -> str:
+    return f"{after[0]} x {after[1]} after {before[0]} x {before[1]}"
 
 
 def _plain_message(error: Exception) -> str:

@@ -68,7 +68,7 @@ def resize_video(
 def _encode(
     opened: OpenedVideo, destination: Path, config: ResizeConfig
 ) -> tuple[dict[str, Fact], np.ndarray | None]:
-    frames = HealthyFrames(opened)
+    frames = HealthyFrames(opened, one_shape=True)
     iterator = iter(frames)
     first = next(iterator, None)
     if first is None:
