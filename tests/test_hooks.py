@@ -251,7 +251,7 @@ def test_every_pipeline_run_gets_a_run_of_its_own(
     tracking: TrackingConfig, runs: Callable[[], list[Run]]
 ) -> None:
     hook = TrackingHook()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="once"):
         run_toy(Toy(error=RuntimeError("once")), tracking, hook)
     run_toy(Toy(), tracking, hook)
     assert [run.info.status for run in runs()] == ["FAILED", "FINISHED"]

@@ -64,7 +64,7 @@ def test_plain_knows_the_usual_types() -> None:
 
 
 def test_what_is_not_data_is_refused() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="object"):
         digest_of(object())
 
 

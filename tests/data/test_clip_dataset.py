@@ -159,7 +159,7 @@ def test_programming_errors_are_not_taken_for_bad_clips() -> None:
             raise TypeError("a mistake in the code")
 
     clips = ClipDataset(clip_table(), Path("v"), PairSampling(), FrameTransform(), reader=Faulty())
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="a mistake in the code"):
         clips[0, 0]
 
 

@@ -38,7 +38,10 @@ def data(finished: Path) -> Iterator[Path]:
 
 
 def file_times(folder: Path, pattern: str) -> dict[str, int]:
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in sorted(folder.rglob(pattern))}
+    """Modification times of all matching files below a folder; there must be some."""
+    found = sorted(folder.rglob(pattern))
+    assert found, f"nothing below {folder} matches {pattern}"
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in found}
 
 
 def label_map(path: Path) -> np.ndarray:

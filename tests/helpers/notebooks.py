@@ -37,5 +37,7 @@ def printed(cells: list[NotebookNode]) -> str:
 
 
 def file_times(folder: Path) -> dict[Path, int]:
-    """Time of the last change of every file below a folder."""
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    """Time of the last change of every file below a folder; there must be some."""
+    found = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert found, f"{folder} is empty"
+    return found

@@ -31,12 +31,17 @@ class Case:
             return {name: file[name] for name in file.files}
 
     def tensors(self) -> dict[str, Tensor]:
-        """The arrays that are numbers."""
+        """The arrays that are numbers, at the precision that is being computed in."""
         numbers = {name: array for name, array in self.arrays().items() if array.dtype.kind in "biuf"}
-        return {name: torch.from_numpy(array) for name, array in numbers.items()}
+        return {name: at_precision(torch.from_numpy(array)) for name, array in numbers.items()}
 
 
 Check = Callable[[Case], None]
+
+
+def at_precision(values: Tensor) -> Tensor:
+    """Recorded numbers as the networks take them, at the precision of new ones; integers stay."""
+    return values.to(torch.get_default_dtype()) if values.is_floating_point() else values
 
 
 def parity_folder(system: str) -> Path:
@@ -66,6 +71,8 @@ def _kind(case: Case, kinds: Iterable[str]) -> str:
     return max(matching, key=len, default="")
 
 
-def name_of(value: Case | Check) -> str:
-    """How pytest calls a case or a check."""
+def name_of(value: Case | Check | str) -> str:
+    """How pytest calls a case, a check or a precision."""
+    if isinstance(value, str):
+        return value
     return value.folder.name if isinstance(value, Case) else value.__name__.removeprefix("check_")

@@ -6,11 +6,12 @@ from .carl_checks.augment import AUGMENTATION_CHECKS
 from .carl_checks.evaluation import ALIGNMENT_CHECKS, EVALUATION_CHECKS
 from .carl_checks.finegym_labels import FINEGYM_LABEL_CHECKS
 from .carl_checks.losses import LOSS_CHECKS
-from .carl_checks.model import CONVOLUTIONAL_CHECKS, TRANSFORMER_CHECKS
+from .carl_checks.model import CONVOLUTIONAL_CHECKS, TRANSFORMER_CHECKS, check_whole_video
 from .carl_checks.sampling import SAMPLING_CHECKS
 from .carl_checks.schedule import SCHEDULE_CHECKS
 from .carl_checks.tfrecord import TFRECORD_CHECKS
 from .discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
+from .precision import Precision, computing_in, in_their_precisions
 
 CHECKS: dict[str, tuple[Check, ...]] = {
     "scl_transformer": TRANSFORMER_CHECKS,
@@ -25,6 +26,8 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "tfrecord": TFRECORD_CHECKS,
     "finegym_labels": FINEGYM_LABEL_CHECKS,
 }
+# Whole videos are normalized on the way, in single precision; what computes them is checked in both.
+NETWORKS = {*TRANSFORMER_CHECKS, *CONVOLUTIONAL_CHECKS, *LOSS_CHECKS} - {check_whole_video}
 
 
 def unknown_kind(case: Case) -> None:
@@ -35,6 +38,11 @@ CASES = find_cases(parity_folder("carl"))
 
 
 @pytest.mark.skipif(not CASES, reason="no recorded cases; set VIDREP_PARITY_DIR")
-@pytest.mark.parametrize(("case", "check"), pair_with_checks(CASES, CHECKS, unknown_kind), ids=name_of)
-def test_case(case: Case, check: Check) -> None:
-    check(case)
+@pytest.mark.parametrize(
+    ("case", "check", "precision"),
+    in_their_precisions(pair_with_checks(CASES, CHECKS, unknown_kind), NETWORKS),
+    ids=name_of,
+)
+def test_case(case: Case, check: Check, precision: Precision) -> None:
+    with computing_in(precision):
+        check(case)

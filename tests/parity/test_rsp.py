@@ -3,6 +3,7 @@
 import pytest
 
 from .discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
+from .precision import Precision, computing_in, in_their_precisions
 from .rsp_data_checks import CROP_CHECKS, RATE_CHECKS
 from .rsp_pretrain_checks import CHECKS as PRETRAIN_CHECKS
 
@@ -17,6 +18,11 @@ CASES = find_cases(parity_folder("rsp"))
 
 
 @pytest.mark.skipif(not CASES, reason="no recorded cases; set VIDREP_PARITY_DIR")
-@pytest.mark.parametrize(("case", "check"), pair_with_checks(CASES, CHECKS, unknown_kind), ids=name_of)
-def test_case(case: Case, check: Check) -> None:
-    check(case)
+@pytest.mark.parametrize(
+    ("case", "check", "precision"),
+    in_their_precisions(pair_with_checks(CASES, CHECKS, unknown_kind), PRETRAIN_CHECKS),
+    ids=name_of,
+)
+def test_case(case: Case, check: Check, precision: Precision) -> None:
+    with computing_in(precision):
+        check(case)

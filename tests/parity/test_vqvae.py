@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from .discovery import Case, find_cases, parity_folder
+from .precision import Precision, computing_in, in_both_precisions
 from .vqvae_checks.lpips_layout import check_heads
 from .vqvae_checks.model import CHECKS
 
@@ -23,8 +24,10 @@ def name_of(value: object) -> str:
 @pytest.mark.skipif(not MODELS, reason="no recorded cases; set VIDREP_PARITY_DIR")
 @pytest.mark.parametrize("check", CHECKS, ids=name_of)
 @pytest.mark.parametrize("case", MODELS, ids=name_of)
-def test_case(case: Case, check: Callable[[Path], None]) -> None:
-    check(case.folder)
+@in_both_precisions
+def test_case(case: Case, check: Callable[[Path], None], precision: Precision) -> None:
+    with computing_in(precision):
+        check(case.folder)
 
 
 @pytest.mark.skipif(not LAYOUTS, reason="no recorded layout of LPIPS heads")

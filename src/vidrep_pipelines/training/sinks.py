@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,10 +94,7 @@ class MlflowSink:
 
     def log_files(self, files: Sequence[Path]) -> None:
         """Uploads the files as artifacts."""
-        for file in files:
-            self._try(
-                lambda client, file=file: client.log_artifact(self._target.run_id, str(file), "pictures")
-            )
+        self._try(partial(self._upload, files))
 
     def close(self) -> None:
         """Sends the kept rows."""
@@ -105,13 +103,13 @@ class MlflowSink:
     def _send(self) -> None:
         rows, self._rows, self._sent = self._rows, [], time.monotonic()
         if rows and not self._failed:
-            self._try(lambda client: self._send_metrics(client, rows))
+            self._try(partial(self._send_metrics, rows))
 
-    def _upload(self, client: "MlflowClient", files: Sequence[Path]) -> None:
+    def _upload(self, files: Sequence[Path], client: "MlflowClient") -> None:
         for file in files:
             client.log_artifact(self._target.run_id, str(file), "pictures")
 
-    def _send_metrics(self, client: "MlflowClient", rows: Sequence[Row]) -> None:
+    def _send_metrics(self, rows: Sequence[Row], client: "MlflowClient") -> None:
         def send(batch: Sequence["Metric"]) -> None:
             client.log_batch(self._target.run_id, batch)
 

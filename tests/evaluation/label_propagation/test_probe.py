@@ -40,7 +40,7 @@ def test_model_is_left_as_it_was() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     LabelPropagationProbe(every=1, sequences=1, frames=3, settings=SETTINGS).measure(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-    with pytest.raises(AssertionError):
+    with pytest.raises(AssertionError, match="Input height"):
         model(torch.zeros(1, 3, 48, 64))  # other sizes are refused again
 
 

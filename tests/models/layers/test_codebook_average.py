@@ -100,7 +100,7 @@ def test_observations_are_dropped_after_an_update() -> None:
         average.observe(vectors, torch.zeros(3, dtype=torch.int64), torch.rand(3))
         average.update(quantizer, same, same)
         torch.testing.assert_close(quantizer.codebook[0], vectors[0])
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="non-empty TensorList"):
         average.update(quantizer, same, same)
 
 

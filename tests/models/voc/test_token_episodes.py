@@ -147,6 +147,18 @@ def test_published_files_are_read(tmp_path: Path) -> None:
         read_published_latents(path, vocabulary=6)
 
 
+@pytest.mark.parametrize(("tokens", "grid"), [(1, (1, 1)), (5, (1, 5)), (12, (1, 12)), (9, (3, 3))])
+def test_published_files_of_any_number_of_tokens_are_read(
+    tokens: int, grid: tuple[int, int], tmp_path: Path
+) -> None:
+    path = tmp_path / "latents.hdf5"
+    codes = np.arange(3 * tokens).reshape(3, tokens)
+    write_published(path, [0, 1, 2], vae_latents=codes)
+    episodes = read_published_latents(path, vocabulary=3 * tokens)
+    assert episodes.grid == grid
+    np.testing.assert_array_equal(episodes.states_of(0, 2)[2], codes[1:].ravel())
+
+
 @pytest.mark.parametrize(
     ("kinds", "changed", "message"),
     [

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tests.parity.discovery import Case
+from tests.parity.discovery import Case, at_precision
+from tests.parity.precision import tolerance
 from vidrep_pipelines.models.carl.cycle_consistency import cycle_consistency
 from vidrep_pipelines.models.carl.frame_classification import frame_classification
 from vidrep_pipelines.models.carl.sequence_contrast import sequence_contrast
@@ -27,15 +28,16 @@ class _Recorded:
         }
 
     def tensor(self, name: str) -> Tensor:
-        return torch.from_numpy(self.arrays[name])
+        return at_precision(torch.from_numpy(self.arrays[name]))
 
-    def check(self, loss: Tensor, source: Tensor, tolerance: float) -> None:
+    def check(self, loss: Tensor, source: Tensor, stated: float) -> None:
+        permitted = tolerance(stated)
         loss.backward()  # type: ignore[no-untyped-call]
         assert source.grad is not None
-        np.testing.assert_allclose(loss.item(), self.arrays["loss"], rtol=tolerance, atol=1e-6)
+        np.testing.assert_allclose(loss.item(), self.arrays["loss"], rtol=permitted, atol=tolerance(1e-6))
         largest = float(np.abs(self.arrays["grad"]).max())
         np.testing.assert_allclose(
-            source.grad.numpy(), self.arrays["grad"], atol=tolerance * max(largest, 0.1)
+            source.grad.numpy(), self.arrays["grad"], rtol=0, atol=permitted * max(largest, 0.1)
         )
 
 
@@ -86,7 +88,7 @@ def _cycle_loss(recorded: _Recorded, embeddings: Tensor) -> Tensor:
         ("pred_time_log_var", result.log_variance),
     ):
         if name in recorded.arrays:
-            np.testing.assert_allclose(value.item(), recorded.arrays[name], rtol=1e-4)
+            np.testing.assert_allclose(value.item(), recorded.arrays[name], rtol=tolerance(1e-4))
     return result.loss
 
 

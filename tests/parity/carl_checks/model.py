@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from tests.parity.discovery import Case
+from tests.parity.discovery import Case, at_precision
+from tests.parity.precision import tolerance
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.checkpoint_io import load_into, to_original
 from vidrep_pipelines.models.carl.config import CarlModelConfig, CarlObjectiveConfig
@@ -24,6 +25,11 @@ from vidrep_pipelines.models.carl.original_names import original_name, our_name
 from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
 
 Arrays = Mapping[str, NDArray[Any]]
+
+# As the fixtures' README states them: evaluation outputs; the contrastive loss; losses after steps; losses of
+# TCC and TCN; norms of gradients.
+VALUE_TOLERANCE, LOSS_TOLERANCE, STEP_TOLERANCE, PAIR_TOLERANCE = 1e-5, 2e-6, 1e-5, 1e-4
+NORM_TOLERANCE, NORM_FLOOR = 1e-3, 1e-4
 
 
 @dataclass(frozen=True)
@@ -42,10 +48,10 @@ class _Recorded:
             return {name: file[name] for name in file.files}
 
     def tensor(self, name: str) -> Tensor:
-        return torch.from_numpy(self.arrays[name])
+        return at_precision(torch.from_numpy(self.arrays[name]))
 
     def frames(self, name: str) -> Tensor:
-        return normalize(self.tensor(name))
+        return at_precision(normalize(self.tensor(name)))
 
     def model(self, **changes: Any) -> CarlModel:
         """Loaded from the recorded weights, in evaluation mode."""
@@ -64,7 +70,7 @@ class _Recorded:
         model = CarlModel(CarlModelConfig(**{**common, **own, **changes}))
         load_into(model, weights, self.case.folder.name)
         for name, value in to_original(model.state_dict()).items():
-            assert name.endswith("num_batches_tracked") or torch.equal(value, weights[name])
+            assert name.endswith("num_batches_tracked") or torch.equal(value, at_precision(weights[name]))
         return model.eval()
 
 
@@ -89,8 +95,9 @@ def _convolutional(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _close(found: Tensor, expected: NDArray[Any], tolerance: float = 1e-5) -> None:
-    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=tolerance, atol=tolerance)
+def _close(found: Tensor, expected: NDArray[Any]) -> None:
+    permitted = tolerance(VALUE_TOLERANCE)
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=permitted, atol=permitted)
 
 
 def _check_gradients(model: nn.Module, names: NDArray[Any], norms: NDArray[Any]) -> Tensor:
@@ -100,9 +107,10 @@ def _check_gradients(model: nn.Module, names: NDArray[Any], norms: NDArray[Any])
         gradient = parameters[our_name(name)].grad
         if norm < 0:
             assert gradient is None, name
-        else:
+        elif norm > 0 or gradient is not None:  # 0 may also mean none
             assert gradient is not None, name
-            assert abs(float(gradient.norm()) - norm) <= 1e-3 * norm + 1e-4, name
+            permitted = tolerance(NORM_TOLERANCE) * norm + tolerance(NORM_FLOOR)
+            assert abs(float(gradient.norm()) - norm) <= permitted, name
     assert {original_name(name) for name in parameters} == set(names.tolist())
     gradients = [parameter.grad.norm() for parameter in parameters.values() if parameter.grad is not None]
     total: Tensor = torch.stack(gradients).norm()
@@ -177,11 +185,15 @@ def check_training(case: Case) -> None:
         model = recorded.model(frames_per_block=frames_per_block).train()
         loss = _contrastive_loss(recorded, model)
         loss.backward()  # type: ignore[no-untyped-call]
-        np.testing.assert_allclose(loss.item(), recorded.arrays[f"{kind}_loss"], rtol=2e-6)
+        np.testing.assert_allclose(
+            loss.item(), recorded.arrays[f"{kind}_loss"], rtol=tolerance(LOSS_TOLERANCE)
+        )
         total = _check_gradients(
             model, *(recorded.arrays[f"{kind}_grad_{part}"] for part in ("names", "norms"))
         )
-        np.testing.assert_allclose(total, recorded.arrays[f"{kind}_total_grad_norm"], rtol=1e-3)
+        np.testing.assert_allclose(
+            total, recorded.arrays[f"{kind}_total_grad_norm"], rtol=tolerance(NORM_TOLERANCE)
+        )
         _check_statistics(model, recorded.arrays, f"{kind}_after:", our_name)
 
 
@@ -208,7 +220,7 @@ def check_updates(case: Case) -> None:
         nn.utils.clip_grad_norm_(model.parameters(), config["grad_clip"])
         optimizer.step()
         losses.append(loss.item())
-    np.testing.assert_allclose(losses, recorded.arrays["adam3_losses"], rtol=1e-5)
+    np.testing.assert_allclose(losses, recorded.arrays["adam3_losses"], rtol=tolerance(STEP_TOLERANCE))
     _check_updated(model.head.to_embedding.weight, recorded.arrays["adam3_embed_embedding_layer_weight"])
     _check_updated(
         model.get_parameter("backbone.layer4.0.conv1.weight"), recorded.arrays["adam3_res_finetune_conv1"]
@@ -217,8 +229,8 @@ def check_updates(case: Case) -> None:
 
 def _check_updated(found: Tensor, expected: NDArray[Any]) -> None:
     differences = np.abs(found.detach().numpy() - expected)
-    assert differences.max() <= 1e-4
-    assert (differences <= 1e-6).mean() >= 0.99
+    assert differences.max() <= 1e-4  # Adam turns the sign of a gradient near zero into a step: not rounding
+    assert (differences <= tolerance(1e-6)).mean() >= 0.99
 
 
 def check_comparing_videos(case: Case) -> None:
@@ -246,11 +258,15 @@ def check_comparing_videos(case: Case) -> None:
             views = Views(positions[None], lengths[None], torch.ones_like(positions)[None])
             found = carl_objective(outputs[None], views, config)
         found.loss.backward()  # type: ignore[no-untyped-call]
-        np.testing.assert_allclose(found.loss.item(), recorded.arrays[f"{kind}:loss"], rtol=1e-4)
+        np.testing.assert_allclose(
+            found.loss.item(), recorded.arrays[f"{kind}:loss"], rtol=tolerance(PAIR_TOLERANCE)
+        )
         for theirs, ours in (("squared_error", "squared_error"), ("pred_time_log_var", "log_variance")):
             if f"{kind}:{theirs}" in recorded.arrays:
                 value = found.metrics[ours].item()
-                np.testing.assert_allclose(value, recorded.arrays[f"{kind}:{theirs}"], rtol=1e-4)
+                np.testing.assert_allclose(
+                    value, recorded.arrays[f"{kind}:{theirs}"], rtol=tolerance(PAIR_TOLERANCE)
+                )
         _check_gradients(model, *(recorded.arrays[f"{kind}:grad_{part}"] for part in ("names", "norms")))
         _check_statistics(
             model,

@@ -14,6 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tests.parity.discovery import at_precision
+from tests.parity.precision import tolerance
 from vidrep_pipelines.evaluation.reconstruction.frechet import frechet_distance
 from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
 from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
@@ -37,6 +39,7 @@ from vidrep_pipelines.models.vqvae.objective import (
 from vidrep_pipelines.models.vqvae.original_names import original_name
 from vidrep_pipelines.models.vqvae.units import to_standardized, to_unit_range
 
+from .near_ties import undecided
 from .stand_ins import action_features, perceptual
 
 VALUE_TOLERANCE = 2e-5
@@ -93,7 +96,7 @@ class Replay:
         return model
 
     def tensor(self, name: str) -> Tensor:
-        return torch.from_numpy(self.arrays[name])
+        return at_precision(torch.from_numpy(self.arrays[name]))
 
     @property
     def variants(self) -> dict[str, VqvaeObjectiveConfig]:
@@ -106,8 +109,13 @@ class Replay:
         return vqvae_objective(model, self.tensor("x"), self.variants[variant], DATA, self.networks)
 
 
-@lru_cache(maxsize=2)
 def replay(folder: Path) -> Replay:
+    return _loaded(folder, torch.get_default_dtype())
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, dtype: torch.dtype) -> Replay:
+    """The dtype is that of the networks; here it keeps them apart."""
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "data.npz", allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
@@ -120,8 +128,12 @@ def replay(folder: Path) -> Replay:
     return Replay(folder, config, arrays, networks)
 
 
-@lru_cache(maxsize=2)
 def _forward(folder: Path) -> tuple[VqvaeModel, VqvaeOutputs, dict[str, Tensor]]:
+    return _computed(folder, torch.get_default_dtype())
+
+
+@lru_cache(maxsize=2)
+def _computed(folder: Path, dtype: torch.dtype) -> tuple[VqvaeModel, VqvaeOutputs, dict[str, Tensor]]:
     """The outputs, and what single layers gave."""
     replayed = replay(folder)
     model = replayed.model()
@@ -157,7 +169,7 @@ def check_features(folder: Path) -> None:
     seen["zq"] = _frames(outputs.quantized.entries)
     seen["recon"] = outputs.reconstruction
     compared = [name for name in seen if name in replayed.arrays]
-    assert {"encoder_out", "ze", "zq", "recon", "dec_mid"} <= set(compared)
+    assert {"encoder_out", "ze", "zq", "recon"} <= set(compared)  # the other layers are not always recorded
     for name in compared:
         _close(seen[name], replayed.tensor(name), name)
     codes = replayed.tensor("codes")
@@ -181,7 +193,7 @@ def check_architecture(folder: Path) -> None:
     assert inferred.model_copy(update=unseen) == config.model_copy(update=unseen)
     back = to_original(replayed.model().state_dict())
     assert back.keys() == weights.keys()
-    assert all(torch.equal(back[name], value) for name, value in weights.items())
+    assert all(torch.equal(back[name], at_precision(value)) for name, value in weights.items())
 
 
 def check_quantizer_losses(folder: Path) -> None:
@@ -234,9 +246,10 @@ def check_losses_and_gradients(folder: Path) -> None:
 def _compare_gradients(replayed: Replay, model: VqvaeModel, variant: str) -> None:
     gradients = _by_original_name(model, lambda parameter: parameter.grad)
     names = replayed.arrays[f"{variant}/grad_names"].tolist()
-    norms = [float(gradients[name].double().norm()) for name in names]
-    expected = replayed.arrays[f"{variant}/grad_norms"]
-    np.testing.assert_allclose(norms, expected, rtol=NORM_TOLERANCE, atol=NORM_FLOOR, err_msg=variant)
+    norms = [float(gradients[name].double().norm()) if name in gradients else 0.0 for name in names]
+    expected = replayed.arrays[f"{variant}/grad_norms"].clip(min=0)  # -1: no gradient at all
+    relative, floor = tolerance(NORM_TOLERANCE), tolerance(NORM_FLOOR)
+    np.testing.assert_allclose(norms, expected, rtol=relative, atol=floor, err_msg=variant)
     assert {name for name, value in gradients.items() if value.any()} <= set(names)
     total = np.sqrt(np.square(norms).sum())
     assert total == _relative(replayed.arrays[f"{variant}/grad_total_norm"], NORM_TOLERANCE)
@@ -244,11 +257,13 @@ def _compare_gradients(replayed: Replay, model: VqvaeModel, variant: str) -> Non
     full = [name.removeprefix(prefix) for name in replayed.arrays if name.startswith(prefix)]
     assert full
     for name in full:
-        _close(gradients[name], replayed.tensor(prefix + name), f"{variant} {name}")
+        wanted = replayed.tensor(prefix + name)
+        difference = float((gradients[name] - wanted).double().norm())
+        assert difference <= relative * float(wanted.norm()) + floor, f"{variant} {name}: {difference}"
 
 
 def check_optimization(folder: Path) -> None:
-    """Losses along a few steps of Adam, and the weights after them."""
+    """Losses along a few steps of Adam, and the weights after them, as far as rounding decides no code."""
     replayed = replay(folder)
     settings = replayed.config["optimizer"]
     for variant in replayed.variants:
@@ -261,20 +276,28 @@ def check_optimization(folder: Path) -> None:
             weight_decay=settings["weight_decay"],
         )
         expected = replayed.arrays[f"{variant}/adam_losses"]
-        found = []
-        for step in range(len(expected)):
+        for step, recorded in enumerate(expected):
             loss = replayed.losses(model, variant).loss
-            found.append(loss.item())
+            if loss.item() != pytest.approx(float(recorded), rel=STEP_TOLERANCE):
+                ties = undecided(model, replayed.tensor("x"), settings["lr"] * step)
+                assert ties, (
+                    f"{variant}, step {step}: {loss.item()} for {recorded}, and no code was near a tie"
+                )
+                break  # the recording took another code, and goes another way from here
             if step < len(expected) - 1:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-        np.testing.assert_allclose(found, expected, rtol=STEP_TOLERANCE, err_msg=variant)
-        weights = _by_original_name(model, lambda parameter: parameter.detach())
-        norms = [float(weights[n].double().norm()) for n in replayed.arrays[f"{variant}/adam_weight_names"]]
-        np.testing.assert_allclose(
-            norms, replayed.arrays[f"{variant}/adam_weight_norms"], rtol=STEP_TOLERANCE, err_msg=variant
-        )
+        else:
+            _compare_weights(replayed, model, variant)
+
+
+def _compare_weights(replayed: Replay, model: VqvaeModel, variant: str) -> None:
+    weights = _by_original_name(model, lambda parameter: parameter.detach())
+    norms = [float(weights[n].double().norm()) for n in replayed.arrays[f"{variant}/adam_weight_names"]]
+    np.testing.assert_allclose(
+        norms, replayed.arrays[f"{variant}/adam_weight_norms"], rtol=STEP_TOLERANCE, err_msg=variant
+    )
 
 
 def check_corrected_perceptual_loss(folder: Path) -> None:
@@ -315,9 +338,11 @@ def _compare_metrics(replayed: Replay, videos: tuple[Tensor, Tensor], prefix: st
         "LPIPS": float(perceptual_distance(_frames(videos[0]), _frames(videos[1])).mean()),
         "FVD": float(frechet_distance(*(features(video).double().numpy() for video in videos))),
     }
-    for name, tolerance in EVALUATION_TOLERANCES.items():
+    for name, stated in EVALUATION_TOLERANCES.items():
         expected = float(replayed.arrays[f"{prefix}/{name}"])
-        assert abs(found[name] - expected) <= tolerance, f"{prefix}/{name}: {found[name]} for {expected}"
+        assert abs(found[name] - expected) <= tolerance(stated), (
+            f"{prefix}/{name}: {found[name]} for {expected}"
+        )
 
 
 def _by_original_name(model: VqvaeModel, value: Callable[[nn.Parameter], Tensor | None]) -> dict[str, Tensor]:
@@ -329,14 +354,14 @@ def _by_original_name(model: VqvaeModel, value: Callable[[nn.Parameter], Tensor 
     return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
-def _relative(expected: NDArray[Any], tolerance: float = LOSS_TOLERANCE) -> Any:
-    return pytest.approx(float(expected), rel=tolerance, abs=1e-12)
+def _relative(expected: NDArray[Any], stated: float = LOSS_TOLERANCE) -> Any:
+    return pytest.approx(float(expected), rel=tolerance(stated), abs=1e-12)
 
 
 def _close(found: Tensor | None, expected: Tensor, what: str) -> None:
     assert found is not None, what
     torch.testing.assert_close(
-        found.float(), expected, rtol=0, atol=VALUE_TOLERANCE, msg=lambda text: f"{what}: {text}"
+        found.float(), expected, rtol=0, atol=tolerance(VALUE_TOLERANCE), msg=lambda text: f"{what}: {text}"
     )
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tests.parity.discovery import at_precision
 from vidrep_pipelines.models.layers.action_features import ActionFeatures
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
 
@@ -44,7 +45,7 @@ class PooledFeatures(nn.Module):
     def __init__(self, seed: int) -> None:
         super().__init__()
         matrix = np.random.RandomState(seed).standard_normal((96, 400)) * 0.5
-        self.register_buffer("matrix", torch.from_numpy(matrix.astype(np.float32)))
+        self.register_buffer("matrix", at_precision(torch.from_numpy(matrix.astype(np.float32))))
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = F.adaptive_avg_pool3d(x, (2, 4, 4)).flatten(1)

@@ -73,7 +73,7 @@ def read_published_latents(
 
     Args:
         path: HDF5 file with ``step_type``, ``action``, ``reward``, ``discount`` and the codes.
-        latents: Name of the codes: (N, h * w) integers of square grids.
+        latents: Name of the codes: (N, tokens) integers.
         vocabulary: Codes that the tokenizer has.
         codebook: (V, D) vectors of the codes, which these files lack.
         split: What all episodes of the file are used for.
@@ -118,7 +118,8 @@ def published_rows(
     """Token episodes of rows in the published layout.
 
     Args:
-        codes: (N, h * w) of square grids.
+        codes: (N, tokens). A square number of tokens is a square grid, another number is one row: the layout
+            does not say how they lie in the frame.
         actions: (N, A).
         rewards: (N,).
         discounts: (N,).
@@ -138,6 +139,7 @@ def published_rows(
     if stops[-1] != len(codes):
         raise InputError(f"{origin}: the last episode has no last row.")
     side = isqrt(codes.shape[1])
+    grid = (side, side) if side**2 == codes.shape[1] else (1, codes.shape[1])
     if codes.size and not -LARGEST_VOCABULARY <= codes.min() <= codes.max() < LARGEST_VOCABULARY:
         raise InputError(f"{origin}: codes {codes.min()}..{codes.max()} are not in the vocabulary.")
     with _naming(origin):
@@ -149,7 +151,7 @@ def published_rows(
             offsets=np.append(starts, stops[-1]).astype(np.int64),
             names=tuple(f"episode_{number:04d}" for number in range(len(starts))),
             splits=(split,) * len(starts),
-            grid=(side, side),
+            grid=grid,
             vocabulary=vocabulary,
             codebook=codebook,
         )

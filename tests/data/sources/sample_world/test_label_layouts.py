@@ -42,9 +42,10 @@ def test_files_of_a_release(release: ReleaseName, tmp_path: Path) -> None:
 @pytest.mark.parametrize("release", FILES)
 def test_writing_twice_gives_the_same_bytes(release: ReleaseName, tmp_path: Path) -> None:
     first, second = (write_release(release, tmp_path / name) for name in "ab")
-    for path in sorted(first.rglob("*")):
-        if path.suffix in (".png", ".jpg", ".txt"):
-            assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
+    compared = [path for path in sorted(first.rglob("*")) if path.suffix in (".png", ".jpg", ".txt")]
+    assert len(compared) >= len(FILES[release])
+    for path in compared:
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
 
 
 def test_no_clips_give_an_empty_list(tmp_path: Path) -> None:
