@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidrep_pipelines.common.item_id import is_usable
-from vidrep_pipelines.common.text import composed, fits_file_system, folder_name
+from vidrep_pipelines.common.text import composed, folder_name
 
 ANY_NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
@@ -36,10 +36,3 @@ def test_a_folder_name_is_one_visible_folder(name: str) -> None:
     assert not folder.startswith(".")
     assert folder_name(folder) == folder
     assert is_usable(f"classes/{folder}/clip") or ".partial-" in folder
-
-
-def test_what_no_file_system_takes() -> None:
-    assert fits_file_system("ü" * 100, ".mp4")
-    assert not fits_file_system("ü" * 128)
-    assert not fits_file_system("")
-    assert not fits_file_system("\udcff")

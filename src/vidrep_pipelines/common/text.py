@@ -35,8 +35,3 @@ def folder_name(name: str) -> str:
     safe = composed(name).replace("/", "%2F").replace("\\", "%5C")
     safe = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", safe)
     return f"%2E{safe[1:]}" if safe.startswith(".") else safe
-
-
-def fits_file_system(name: str, suffix: str = "") -> bool:
-    """Whether a file or folder can be called so."""
-    return is_utf8(name) and 0 < len(f"{name}{suffix}".encode()) <= LONGEST_NAME

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.item_id import is_usable
-from vidrep_pipelines.common.text import composed, fits_file_system
+from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.folders import Entry, Folders, LocalFolders, Unlisted, leave_out
 from vidrep_pipelines.data.table import ROWS_PER_BATCH, LazyTable, Rows, as_table, joined_text, schema_of
 
@@ -30,9 +30,6 @@ LISTING_COLUMNS = {
     "etag": "string",
 }
 """Columns of a listing, those of :class:`ListedVideo`."""
-
-_LONGEST_SUFFIX = ".packets"
-"""Of the files that are made of a video."""
 
 _UNFINISHED_STEMS = (".part", ".temp", ".tmp", "~")
 
@@ -152,21 +149,11 @@ def _walk(
     for key, video in sorted(ordered, key=lambda pair: pair[0]):
         if video is None:
             yield from _below(folders, PurePosixPath(key), suffixes, linked)
-        elif problem := _unusable(video.id):
-            leave_out(folders, PurePosixPath(video.path), problem)
-        else:
+        elif is_usable(video.id):
             yield video
+        else:
+            leave_out(folders, PurePosixPath(video.path), "files cannot be named after it; rename it")
     linked.extend(folder / entry.name for entry in entries if entry.kind == "link")
-
-
-def _unusable(item_id: str) -> str:
-    """Why the files that are made of a video cannot be named after it; empty if they can."""
-    if not is_usable(item_id):
-        return "files cannot be named after it; rename it"
-    *folders, name = PurePosixPath(item_id).parts
-    if not all(map(fits_file_system, folders)) or not fits_file_system(name, _LONGEST_SUFFIX):
-        return f"its name is too long for the files that are made of it ({_LONGEST_SUFFIX}); rename it"
-    return ""
 
 
 def _below(

@@ -24,7 +24,7 @@ from vidrep_pipelines.common.foreign_text import (
     read_foreign_rows,
 )
 from vidrep_pipelines.common.item_id import is_usable
-from vidrep_pipelines.common.text import fits_file_system, folder_name
+from vidrep_pipelines.common.text import folder_name
 from vidrep_pipelines.data.foreign_listing import stem_of
 from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
 
@@ -197,7 +197,7 @@ def _problem(clip: Clip, before: Clip | None) -> str | None:
         there = f"{clip.name} is {given} in {before.place}"
         return f"gives a clip another class or split than a line before: {there}"
     item = f"{clip.class_name}/{clip.name}".removeprefix("/")
-    if not fits_file_system(clip.class_name or clip.name) or not is_usable(item):
+    if not is_usable(item):
         return (
             f"names a class or a clip that no folder can be called after: {clip.class_name!r}, {clip.name!r}"
         )
