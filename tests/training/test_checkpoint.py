@@ -101,7 +101,7 @@ def _without_digests(damage: _Damage) -> _Damage:
     def damage_older(path: Path) -> None:
         damage(path)
         state = json.loads((path / "state.json").read_text())
-        del state["digests"]
+        state.pop("digests", None)
         (path / "state.json").write_text(json.dumps(state))
 
     return damage_older

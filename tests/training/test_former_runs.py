@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -73,11 +73,11 @@ def test_going_back_continues_the_unfinished_run(tmp_path: Path) -> None:
     ],
 )
 def test_impossible_parameters_leave_the_finished_run_alone(
-    tmp_path: Path, spec: "Iterator[TrainSpec]", message: str
+    tmp_path: Path, spec: Callable[[Path], TrainSpec], message: str
 ) -> None:
     run_training(toy_spec(tmp_path))
     with pytest.raises((ConfigurationError, RuntimeError), match=message):
-        run_training(spec(tmp_path))  # type: ignore[operator]
+        run_training(spec(tmp_path))
     assert not (tmp_path / "previous").exists()
     assert run_training(toy_spec(tmp_path)).status == "up to date"
 

@@ -1,4 +1,5 @@
 import fcntl
+import json
 import re
 import shutil
 import subprocess
@@ -23,6 +24,26 @@ def test_the_machine_is_not_part_of_the_record(tmp_path: Path) -> None:
     )
     assert RunRecord.of(elsewhere, task) == RunRecord.of(spec, task)
     assert RunRecord.of(spec.model_copy(update={"data_digest": "new"}), task) != RunRecord.of(spec, task)
+
+
+def test_digests_are_those_of_earlier_versions(tmp_path: Path) -> None:
+    """A finished run stays finished: new fields that change no weight must stay out of the identity."""
+    assert RunRecord.of(toy_spec(tmp_path), ToyTask()).digest == "f946132304ef4fe7"
+
+
+def test_a_finished_run_of_an_earlier_version_is_up_to_date(tmp_path: Path) -> None:
+    """Absolute paths in ``result.json`` and ``reports.json``, no digests in ``state.json``."""
+    first = run_training(toy_spec(tmp_path))
+    run = tmp_path / "run"
+    old = first.model_copy(update={"epoch": None, "precision": None})
+    (run / "result.json").write_text(old.model_dump_json(exclude={"epoch", "precision"}))
+    (run / "reports.json").write_text(json.dumps([str(path) for path in first.reports]))
+    for path in run.glob("checkpoints/*/state.json"):
+        state = json.loads(path.read_text())
+        del state["digests"]
+        path.write_text(json.dumps(state))
+    again = run_training(toy_spec(tmp_path))
+    assert again == old.model_copy(update={"status": "up to date", "resumed_from": 12})
 
 
 def test_lost_last_checkpoint_is_trained_again(tmp_path: Path) -> None:
