@@ -28,6 +28,12 @@ def name_of(value: object) -> str:
 
 
 @pytest.mark.skipif(not RECORDED, reason="no recorded cases; set VIDREP_PARITY_DIR")
+def test_every_recorded_file_is_compared() -> None:
+    recorded = {file for folder in FOLDERS for file in folder.glob("*.npz")}
+    assert recorded == {folder / f"{part}.npz" for folder, part in RECORDED} | set(CHAINS)
+
+
+@pytest.mark.skipif(not RECORDED, reason="no recorded cases; set VIDREP_PARITY_DIR")
 @pytest.mark.parametrize(("folder", "part", "precision"), PRECISE, ids=name_of)
 def test_case(folder: Path, part: str, precision: Precision) -> None:
     check: Callable[[Path], None] = import_module(f".voc_checks.{part}", __package__).check
