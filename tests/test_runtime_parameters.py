@@ -97,6 +97,12 @@ def test_a_session_says_so_instead_of_looking_for_it(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_data_root_that_would_be_a_reference_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"VIDREP_DATA='.*/\$\{me\}'.*Remedy"):
+        run_pipeline("ingest", tmp_path / "${me}", {})
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- what the command line can say
 
 

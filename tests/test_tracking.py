@@ -184,8 +184,12 @@ def test_two_first_runs_at_once(tmp_path: Path) -> None:
     ]
     for process in started:
         assert process.stdout is not None
-        process.stdout.readline()
-    runs = [process.communicate("go\n")[0].strip() for process in started]
+        process.stdout.readline()  # both have imported what they need
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    runs = [process.communicate()[0].strip() for process in started]
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     assert [client.get_run(run).info.status for run in runs] == ["FINISHED", "FINISHED"]
 

@@ -19,6 +19,7 @@ from vidrep_pipelines.runtime_parameters import (
     PARAMETER_PREFIX,
     describe_unread,
     parameter_names,
+    refuse_data_root,
     refuse_interpolation,
     refuse_unknown,
     unread,
@@ -68,6 +69,7 @@ class ParameterNameHook:
         Raises:
             ConfigurationError: A value would be taken for a reference to another parameter.
         """
+        refuse_data_root(os.environ.get("VIDREP_DATA", ""))
         refuse_interpolation(context.config_loader.runtime_params or {})
 
     @hook_impl

@@ -46,6 +46,19 @@ def refuse_interpolation(given: Mapping[str, Any]) -> None:
             )
 
 
+def refuse_data_root(value: str) -> None:
+    """Says that ``VIDREP_DATA``, which every path of the catalog is built on, cannot have ``${`` in it.
+
+    Raises:
+        ConfigurationError: It has.
+    """
+    if "${" in value:
+        raise ConfigurationError(
+            f"VIDREP_DATA={value!r}: paths are put together from it, and '${{' in one would be read as a "
+            "reference. Remedy: choose or link a folder without it."
+        )
+
+
 def refuse_unknown(given: Mapping[str, Any], known: Iterable[str]) -> None:
     """Compares what was given with the parameters of all registered pipelines.
 

@@ -40,8 +40,9 @@ Check = Callable[[Case], None]
 
 
 def at_precision(values: Tensor) -> Tensor:
-    """Recorded numbers as the networks take them, at the precision of new ones; integers stay."""
-    return values.to(torch.get_default_dtype()) if values.is_floating_point() else values
+    """Recorded numbers at least at the precision of new networks; integers stay."""
+    wanted = torch.promote_types(values.dtype, torch.get_default_dtype())
+    return values.to(wanted) if values.is_floating_point() else values
 
 
 def parity_folder(system: str) -> Path:

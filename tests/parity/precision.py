@@ -9,11 +9,11 @@ So every recorded network is computed twice here.
 * In double precision the rounding of this machine is some 1e-9 of what is permitted; what remains is the
   rounding of the recording, which never changes. There the tolerances are those of the fixtures' README.
 * In single precision, which is what runs in practice, they are ``SPREAD`` times as wide: both sides are
-  rounded, by different processors. Measured on one of them: up to 0.6 of a README's tolerance with its
-  full instruction set on one thread (CARL's training loss; losses of VQ-VAE after updates). On another
-  one, with AVX2 only: 1.02 times (VQ-VAE's reconstruction) and 2.5 times (CARL's training loss). A wrong
-  formula, mask or order shows in double precision; here only what breaks single precision itself must
-  show.
+  rounded, by different processors. Measured over instruction sets (AVX512, AVX2, SSE), oneDNN on and off,
+  one and two threads, and images with channels last, the largest difference in terms of a README's
+  tolerance was 1.27 (VQ-VAE's reconstructed video), 0.96 (CARL's training loss), 0.62 (CARL's embeddings)
+  and 0.17 (RSP); another machine had 2.5 (CARL's training loss). A wrong formula, mask or order shows in
+  double precision; here only what breaks single precision itself must show.
 """
 
 from collections.abc import Container, Iterable, Iterator

@@ -8,11 +8,18 @@ from statistics import median
 import pytest
 
 from .discovery import find_cases, parity_folder
+from .precision import Precision, computing_in
 from .voc_checks import chains
 
 PARTS = ("preprocess", "vae", "vqkd", "musik", "gpt", "buffer")
 FOLDERS = [case.folder for case in find_cases(parity_folder("voc"))]
 RECORDED = [(folder, part) for folder in FOLDERS for part in PARTS if (folder / f"{part}.npz").is_file()]
+NETWORKS = ("vae", "vqkd", "musik", "gpt")
+PRECISE: list[tuple[Path, str, Precision]] = [
+    (folder, part, precision)
+    for folder, part in RECORDED
+    for precision in (("double", "single") if part in NETWORKS else ("single",))
+]
 CHAINS = [file for folder in FOLDERS for file in sorted(folder.glob("chain_*.npz"))]
 
 
@@ -21,10 +28,17 @@ def name_of(value: object) -> str:
 
 
 @pytest.mark.skipif(not RECORDED, reason="no recorded cases; set VIDREP_PARITY_DIR")
-@pytest.mark.parametrize(("folder", "part"), RECORDED, ids=name_of)
-def test_case(folder: Path, part: str) -> None:
+def test_every_recorded_file_is_compared() -> None:
+    recorded = {file for folder in FOLDERS for file in folder.glob("*.npz")}
+    assert recorded == {folder / f"{part}.npz" for folder, part in RECORDED} | set(CHAINS)
+
+
+@pytest.mark.skipif(not RECORDED, reason="no recorded cases; set VIDREP_PARITY_DIR")
+@pytest.mark.parametrize(("folder", "part", "precision"), PRECISE, ids=name_of)
+def test_case(folder: Path, part: str, precision: Precision) -> None:
     check: Callable[[Path], None] = import_module(f".voc_checks.{part}", __package__).check
-    check(folder)
+    with computing_in(precision):
+        check(folder)
 
 
 @pytest.mark.skipif(not CHAINS, reason="no recorded chains; set VIDREP_PARITY_DIR")

@@ -7,6 +7,7 @@ import pytest
 
 from .discovery import Case, find_cases, parity_folder
 from .precision import Precision, computing_in, in_both_precisions
+from .test_vqvae_data import EXPECTED, METRICS, RESIZES, SPLITS, TABLES
 from .vqvae_checks.lpips_layout import check_heads
 from .vqvae_checks.model import CHECKS
 
@@ -19,6 +20,14 @@ def name_of(value: object) -> str:
     if isinstance(value, Case):
         return value.folder.name
     return getattr(value, "__name__", str(value)).removeprefix("check_")
+
+
+DATA = {path.parent for path in (*RESIZES, *SPLITS, *METRICS, *EXPECTED, *TABLES)}
+
+
+@pytest.mark.skipif(not CASES, reason="no recorded cases; set VIDREP_PARITY_DIR")
+def test_every_recorded_folder_is_compared() -> None:
+    assert {case.folder for case in CASES} == {case.folder for case in (*MODELS, *LAYOUTS)} | DATA
 
 
 @pytest.mark.skipif(not MODELS, reason="no recorded cases; set VIDREP_PARITY_DIR")

@@ -141,9 +141,12 @@ def _raise_lost(*arguments: object) -> None:
 
 def test_non_finite_loss_names_the_items(tmp_path: Path) -> None:
     task, launch = ToyTask(bad_item=17), LaunchConfig(device="cpu", loader_workers=0, device_batch_size=1)
+    train = _changed(checkpoint_every_steps=1)
     with pytest.raises(NonFiniteLossError, match=r"loss is not finite in update \d+.* batch: clip_017\. "):
-        run_training(toy_spec(tmp_path, task, launch=launch))
-    for state in (tmp_path / "run" / "checkpoints").glob("*/model.safetensors"):
+        run_training(toy_spec(tmp_path, task, train, launch))
+    saved = list((tmp_path / "run" / "checkpoints").glob("*/model.safetensors"))
+    assert saved
+    for state in saved:
         assert all(torch.isfinite(value).all() for value in load_file(state).values())
 
 

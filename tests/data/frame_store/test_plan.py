@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +54,18 @@ def test_selection(parts: Parts) -> None:
     nothing = STORE.model_copy(update={"selection": SelectionConfig(robots=("baxter",))})
     with pytest.raises(ConfigurationError, match=r"baxter.*\['kuka', 'sawyer'\]"):
         shard_requests(parts, nothing)
+
+
+def test_robots_and_cameras_that_do_not_occur_are_named(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = STORE.model_copy(update={"selection": SelectionConfig(robots=("kuka", "sawyr"), cameras=(1, 7))})
+    with caplog.at_level(logging.WARNING, "vidrep_pipelines"):
+        assert shard_requests(parts, config)
+    assert [record.getMessage() for record in caplog.records] == [
+        "selection.robots: nothing here is called 'sawyr'. Did you mean 'sawyer'?",
+        "selection.cameras: nothing here is called 7.",
+    ]
 
 
 def test_shards_have_a_size_and_keep_trajectories_whole(parts: Parts) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 
@@ -32,6 +32,7 @@ def progression_videos(seed: int) -> EmbeddingSet:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), WEIGHTS)
+@example(3, [0, 1, 0, 0])  # a selection in which no frame comes before the end of a phase
 def test_progression_of_a_selection_is_that_of_its_frames(seed: int, weights: list[int]) -> None:
     videos = progression_videos(seed)
     (result,) = score_progression(videos, videos, 3, [1.0])

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from tests.parity.discovery import at_precision
+from tests.parity.precision import tolerance
 from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
 from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
 
@@ -24,13 +26,13 @@ def read_config(folder: Path, part: str) -> dict[str, Any]:
 
 def read_arrays(folder: Path, part: str) -> dict[str, Tensor]:
     with np.load(folder / f"{part}.npz", allow_pickle=False) as file:
-        return {name: torch.from_numpy(np.asarray(file[name])) for name in file.files}
+        return {name: at_precision(torch.from_numpy(np.asarray(file[name]))) for name in file.files}
 
 
 def read_weights(folder: Path, part: str) -> dict[str, Tensor]:
-    """Recorded in half precision, used in single."""
+    """Recorded in half precision, used in the one that is being computed in."""
     weights = load_file(folder / f"{part}.safetensors")
-    return {name: value.float() if value.is_floating_point() else value for name, value in weights.items()}
+    return {name: at_precision(value) for name, value in weights.items()}
 
 
 def network_config(recorded: dict[str, Any]) -> VqganConfig:
@@ -51,12 +53,12 @@ def codebook_config(recorded: dict[str, Any]) -> CodebookConfig:
     return CodebookConfig(size=recorded["n_embed"], dimension=recorded["embed_dim"])
 
 
-def close(found: Tensor, expected: Tensor, name: str, tolerance: float = VALUE_TOLERANCE) -> None:
+def close(found: Tensor, expected: Tensor, name: str, stated: float = VALUE_TOLERANCE) -> None:
     torch.testing.assert_close(
         found.detach().to(expected.dtype),
         expected,
-        rtol=tolerance,
-        atol=tolerance,
+        rtol=tolerance(stated),
+        atol=tolerance(stated),
         msg=lambda text: f"{name}: {text}",
     )
 
@@ -66,9 +68,10 @@ def close_norms(
 ) -> None:
     norms = torch.stack([gradients[name].double().norm() for name in names])
     expected = expected.clamp_min(0)  # -1: no gradient at all
-    torch.testing.assert_close(norms, expected, rtol=LOOSE_TOLERANCE, atol=VALUE_TOLERANCE)
+    permitted = {"rtol": tolerance(LOOSE_TOLERANCE), "atol": tolerance(VALUE_TOLERANCE)}
+    torch.testing.assert_close(norms, expected.double(), **permitted)
     if total is not None:
-        torch.testing.assert_close(norms.norm(), total, rtol=LOOSE_TOLERANCE, atol=VALUE_TOLERANCE)
+        torch.testing.assert_close(norms.norm(), total.double(), **permitted)
 
 
 def gradients_of(model: nn.Module) -> dict[str, Tensor]:
