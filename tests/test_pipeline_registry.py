@@ -10,7 +10,10 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.datasets.frame_embeddings import FrameEmbeddingsDataset
+from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameStoreDataset
 from vidrep_pipelines.datasets.local import LocalDataset
+from vidrep_pipelines.datasets.resumable_parts import ResumableParts
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.voc.config import TokenizerName, VocPreset
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
@@ -73,6 +76,7 @@ def test_public_names() -> None:
         "label_filter",
         "prepare_clips",
         "pack_clips",
+        "verify",
         "measure_video_io",
         "pretrain_rsp",
         "export_rsp",
@@ -115,6 +119,15 @@ def test_public_pipelines_start_from_raw_video() -> None:
 
 def test_default_is_the_pretraining() -> None:
     assert PIPELINES["__default__"].nodes == PIPELINES["pretrain_rsp"].nodes
+
+
+def test_every_stage_that_works_item_by_item_notices_when_nothing_succeeded(catalogs: Any) -> None:
+    catalog = catalogs()
+    outputs = {name for node in distinct_nodes().values() if "fanout" in node.tags for name in node.outputs}
+    kinds = {name: type(catalog.get(name)) for name in outputs}
+    assert len(kinds) > 20
+    known = (ResumableParts, FrameStoreDataset, CodeStoreDataset, FrameEmbeddingsDataset)
+    assert {name: kind for name, kind in kinds.items() if not issubclass(kind, known)} == {}
 
 
 @every_pipeline
@@ -170,6 +183,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in ("davis", "jhmdb", "vip")),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
+        "params:verify",
         *(
             f"params:{model}.{name}"
             for model in (*CARL, "carl_kinetics")

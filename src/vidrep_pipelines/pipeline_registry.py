@@ -11,6 +11,7 @@ from vidrep_pipelines.pipelines import (
     measure_video_io,
     pretrain,
     resize,
+    verify,
 )
 from vidrep_pipelines.pipelines.ingest.label_sequences_pipeline import (
     create_davis_pipeline,
@@ -44,6 +45,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ingest_kinetics": ingest.create_kinetics_pipeline(),
         "prepare_clips": clips,
         "pack_clips": clips + resize.create_tar_pipeline(),
+        "verify": verify.create_pipeline(),
         "measure_video_io": stages["ingest"] + measure_video_io.create_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),

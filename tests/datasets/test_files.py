@@ -149,3 +149,11 @@ def test_frames_of_a_video(tmp_path: Path) -> None:
     assert frames.shape == (3, 16, 32, 3)
     assert frames.dtype == np.uint8
     assert np.abs(frames.mean((1, 2, 3)) - [200, 0, 80]).max() < 6
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"PAR1 nothing PAR1"])
+def test_damaged_tables_and_data_name_the_file_and_the_remedy(tmp_path: Path, content: bytes) -> None:
+    for dataset in (AtomicJson(filepath=tmp_path / "a"), AtomicParquet(filepath=tmp_path / "a")):
+        (tmp_path / "a").write_bytes(content)
+        with pytest.raises(DatasetError, match=r"(?s)/a is damaged.*Remedy: delete it"):
+            dataset.load()

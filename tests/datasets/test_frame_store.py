@@ -70,6 +70,23 @@ def test_store_without_its_manifest_does_not_exist_and_is_mended(tmp_path: Path,
     assert len(dataset.load()) == 10
 
 
+def test_member_that_changed_without_a_trace_stops_the_store_until_it_is_healed(tmp_path: Path) -> None:
+    parts = prepare(tmp_path / "episodes", EPISODES)
+    job = assembly_job(shard_requests(parts))
+    path = parts.path("t0")
+    content, status = path.read_bytes(), path.stat()
+    with h5py.File(path, "r") as file:
+        first = file["frames"].id.get_offset()
+    path.write_bytes(content[:first] + bytes([content[first] ^ 255]) + content[first + 1 :])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    dataset = FrameStoreDataset(filepath=tmp_path / "store")
+    with pytest.raises(DatasetError, match=r"1 of 3 shards .*t0\.h5 is damaged"):
+        dataset.save(job)
+    path.write_bytes(content)
+    dataset.save(job)
+    assert len(dataset.load()) == 10
+
+
 def test_member_that_is_gone_stops_the_store_until_it_is_back(tmp_path: Path) -> None:
     parts = prepare(tmp_path / "episodes", EPISODES)
     job = assembly_job(shard_requests(parts))

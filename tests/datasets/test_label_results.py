@@ -76,3 +76,16 @@ def test_a_first_map_without_an_annotation_to_copy_is_written(tmp_path: Path) ->
     with Image.open(dataset.load() / "rsp/results/bear/00000.png") as image:
         assert image.mode == "P"
         np.testing.assert_array_equal(np.array(image), MAPS[0])
+
+
+@pytest.mark.parametrize("stamps", ["{", "[1]", '"text"', '{"rsp/results/bear": 7}'])
+def test_a_damaged_record_of_what_was_written_costs_only_writing_it_again(
+    tmp_path: Path, stamps: str
+) -> None:
+    dataset = LabelResults(filepath=tmp_path / "out")
+    dataset.save(export(sequence(tmp_path, "bear")))
+    stamp = tmp_path / "out/exported.json"
+    content = stamp.read_bytes()
+    stamp.write_text(stamps)
+    dataset.save(export(sequence(tmp_path, "bear")))
+    assert stamp.read_bytes() == content

@@ -25,10 +25,11 @@ def test_records_without_a_name_are_refused(tmp_path: Path, record: dict[str, ob
         RunRecords(filepath=tmp_path / "runs").save(record)
 
 
-def test_damaged_record_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", ["{", "[1, 2]", "7"])
+def test_damaged_record_is_named(tmp_path: Path, content: str) -> None:
     records = RunRecords(filepath=tmp_path / "runs")
     records.save({"run": "a1"})
-    (tmp_path / "runs" / "a1.json").write_text("{")
+    (tmp_path / "runs" / "a1.json").write_text(content)
     with pytest.raises((InputError, DatasetError), match=r"a1\.json is damaged"):
         records.load()
     assert records.preview() == {}

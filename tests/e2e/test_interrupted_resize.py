@@ -74,6 +74,8 @@ def check_equal(data: Path, undisturbed: Path) -> None:
     found, expected = data / CLIP_FOLDER, undisturbed / CLIP_FOLDER
     assert products(found) == products(expected)
     tables = [load_parts(folder).table.drop(columns=IGNORED) for folder in (found, expected)]
+    for table in tables:  # the other one is that of the packet index, which holds a time
+        table["checksums"] = table["checksums"].str.split().str[0]
     pd.testing.assert_frame_equal(*tables)
     assert (tables[0]["status"] == "failed").sum() == 1
     assert not list(data.rglob(".*partial-*"))

@@ -1,5 +1,6 @@
 import os
 import pickle
+import resource
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,7 @@ import pytest
 
 from tests.fanout import item_functions
 from tests.fanout.jobs import LOCAL, SERIAL, executions, faulty_job, products, value_job
+from vidrep_pipelines.fanout import engine
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.engine import LocalEngine, SerialEngine, engine_for, usable_processors
 from vidrep_pipelines.fanout.errors import FanOutError
@@ -131,3 +133,15 @@ def test_workers_that_cannot_start_end_the_job_and_blame_no_item(
         with pytest.raises(FanOutError, match="die as soon as they start"):
             run_job(job, tmp_path)
     assert len(run_job(job, tmp_path).ids) == 10
+
+
+def test_no_more_workers_than_the_system_allows_pipes_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    started: list[int] = []
+    monkeypatch.setattr(engine, "LocalEngine", lambda workers, _: started.append(workers))
+    for limit in (256, 65536):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, limit=limit: (limit, limit))
+        engine_for(LOCAL.model_copy(update={"workers": 64}), 1000)
+    assert started == [24, 64]
+    assert "enough for 24 of 64 workers. Remedy: ulimit -n 1024" in caplog.text

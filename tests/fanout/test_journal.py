@@ -1,12 +1,24 @@
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fanout.jobs import executions, value_job
+from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.journal import JournalWriter, Row, journal_files, parse_line, read_journal
-from vidrep_pipelines.fanout.manifest import Stamp, read_manifest, read_stamp, rows_to_table, write_manifest
+from vidrep_pipelines.fanout.manifest import (
+    FIXED,
+    Stamp,
+    read_manifest,
+    read_stamp,
+    rows_to_table,
+    write_manifest,
+)
+from vidrep_pipelines.fanout.runner import run_job
 
 ROW: Row = {
     "id": "x",
@@ -16,6 +28,7 @@ ROW: Row = {
     "bytes": 0,
     "digest": "d",
     "attempts": 1,
+    "checksums": None,
     "facts": {},
 }
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -30,6 +43,7 @@ ROWS = st.lists(
             "bytes": st.integers(0, 2**62),
             "digest": TEXT,
             "attempts": st.integers(1, 9),
+            "checksums": st.none() | st.just("0123456789abcdef"),
             "facts": st.fixed_dictionaries(
                 {},
                 optional={
@@ -109,3 +123,49 @@ def test_two_writers_do_not_share_a_file(tmp_path: Path) -> None:
         second.append({**ROW, "id": "b"})
     assert len(list(tmp_path.iterdir())) == 2
     assert sorted(row["id"] for row in read_journals(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"id": "x"}',
+        b"\xff\xfe nothing",
+        b"[" * 100_000,
+        json.dumps({**ROW, "id": 3}).encode(),
+        json.dumps({**ROW, "bytes": "many"}).encode(),
+        json.dumps({**ROW, "bytes": 2**70}).encode(),
+        json.dumps({**ROW, "status": "half"}).encode(),
+        json.dumps({**ROW, "digest": None}).encode(),
+        json.dumps({**ROW, "checksums": 7}).encode(),
+        json.dumps({**ROW, "facts": {"frames": [1]}}).encode(),
+        json.dumps({**ROW, "facts": {"frames": 2**70}}).encode(),
+    ],
+    ids=lambda line: line[:40].decode("latin-1"),
+)
+def test_a_damaged_line_costs_its_item_and_one_warning(
+    tmp_path: Path, damage: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = value_job(range(3), log=str(tmp_path / "log"))
+    out = tmp_path / "out"
+    whole = run_job(job, out)
+    journal = Bookkeeping(out).journals / "a.jsonl"
+    journal.parent.mkdir()
+    rows = [json.dumps(_as_journal(row)).encode() for row in whole.table.to_dict("records")]
+    journal.write_bytes(b"\n".join([rows[0], damage, rows[2]]) + b"\n")
+    shutil.rmtree(Bookkeeping(out).manifest)
+    parts = run_job(job, out)
+    assert executions(tmp_path / "log") == [0, 1, 2, 1]
+    assert parts.ids == whole.ids and not Bookkeeping(out).journals.exists()
+    warnings = [text for text in caplog.messages if "damaged" in text]
+    assert len(warnings) == 1 and "a.jsonl: 1 lines are damaged" in warnings[0]
+
+
+def test_rows_of_earlier_versions_count(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({k: v for k, v in ROW.items() if k != "checksums"}) + "\n")
+    ((_, row),) = read_journal(tmp_path / "a.jsonl")
+    assert rows_to_table([row])["checksums"].to_pylist() == [None]
+
+
+def _as_journal(row: dict[Any, Any]) -> dict[str, Any]:
+    fixed = {name: row.pop(name) for name in FIXED.names}
+    return {**fixed, "error": None, "facts": row}

@@ -16,6 +16,7 @@ from vidrep_pipelines.fanout.errors import DiskFullError, FanOutError
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.journal import JournalWriter, Row
 from vidrep_pipelines.fanout.runner import is_complete, load_parts, run_job
+from vidrep_pipelines.fanout.shard import Shard
 
 
 @pytest.mark.parametrize("config", [SERIAL, LOCAL], ids=["serial", "local"])
@@ -283,6 +284,35 @@ def test_damaged_stamp_names_the_file(tmp_path: Path) -> None:
     stamp.write_text("{")
     with pytest.raises(FanOutError, match=r"_stamp\.json is damaged.*delete this file"):
         load_parts(tmp_path)
+
+
+def test_damaged_stamp_costs_a_run_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    job = value_job(range(3), log=str(tmp_path / "log"))
+    whole = run_job(job, tmp_path / "out")
+    stamp = Bookkeeping(tmp_path / "out").manifest / "_stamp.json"
+    content = stamp.read_bytes()
+    for damage in (
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"job": "values"}',
+        content.replace(b'"items": 3', b'"items": "3"'),
+    ):
+        stamp.write_bytes(damage)
+        assert not is_complete(tmp_path / "out")
+        assert run_job(job, tmp_path / "out").ids == whole.ids
+        assert stamp.read_bytes() == content
+    assert executions(tmp_path / "log") == [0, 1, 2]
+    assert "_stamp.json is damaged" in caplog.text
+
+
+def test_a_copied_folder_of_a_shard_is_none(tmp_path: Path) -> None:
+    shard = Bookkeeping(tmp_path, Shard(3, 64))
+    shard.root.mkdir(parents=True)
+    for name in ("shard-003-of-064 (copy)", "shard-x-of-064", "shard-3-of-64", "shard-065-of-064"):
+        (shard.root.parent / name).mkdir()
+    assert [books.shard for books in Bookkeeping(tmp_path).shards()] == [Shard(3, 64)]
+    run_job(value_job([1]), tmp_path)
 
 
 def test_facts_that_change_their_type_become_text(tmp_path: Path) -> None:

@@ -1,13 +1,31 @@
-"""Files and folders that are either complete or absent, also after ``kill -9`` or a power cut."""
+"""Files and folders that are either complete or absent, also after ``kill -9`` or a power cut.
 
+In a folder that cannot be written to, a write that would change nothing is no error: a finished data folder
+may be read-only.
+"""
+
+import filecmp
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vidrep_pipelines.common.errors import VidrepError
+
 TEMPORARY_MARK = ".partial-"
+
+
+class ReadOnlyError(VidrepError):
+    """Something has to change in a folder that cannot be written to."""
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether nothing may be written at ``path``, which need not exist: by permissions or by the mount."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    return not os.access(there, os.W_OK)
 
 
 def temporary_path(path: Path) -> Path:
@@ -28,7 +46,17 @@ def _flush(path: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path to write to; on success it becomes ``path``, on error it is removed."""
+    """Gives a temporary path to write to; on success it becomes ``path``, on error it is removed.
+
+    Raises:
+        ReadOnlyError: The folder cannot be written to, and the file would change.
+    """
+    if is_read_only(path.parent):
+        with _elsewhere(path) as temporary:
+            yield temporary
+            if not (path.is_file() and filecmp.cmp(temporary, path, shallow=False)):
+                raise _would_change(path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     try:
@@ -43,7 +71,17 @@ def atomic_directory(path: Path) -> Iterator[Path]:
     """Gives a temporary folder to fill; on success it becomes ``path``, on error it is removed.
 
     An existing folder at ``path`` is replaced; the moment without either is a single rename.
+
+    Raises:
+        ReadOnlyError: The parent cannot be written to, and the folder would change.
     """
+    if is_read_only(path.parent):
+        with _elsewhere(path) as temporary:
+            temporary.mkdir()
+            yield temporary
+            if not _same_files(temporary, path):
+                raise _would_change(path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_path(path)
     temporary.mkdir()
@@ -55,6 +93,30 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         _replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def _elsewhere(path: Path) -> Iterator[Path]:
+    """A path of the same name in the system's folder for temporary files."""
+    with tempfile.TemporaryDirectory(prefix="vidrep-") as folder:
+        yield Path(folder) / path.name
+
+
+def _same_files(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files with the same content."""
+    names = [
+        {file.relative_to(folder) for file in folder.rglob("*") if file.is_file()} for folder in (one, other)
+    ]
+    return names[0] == names[1] and all(
+        filecmp.cmp(one / name, other / name, shallow=False) for name in names[0]
+    )
+
+
+def _would_change(path: Path) -> ReadOnlyError:
+    return ReadOnlyError(
+        f"{path} is not up to date, and {path.parent} cannot be written to. Remedy: run it where the data "
+        "folder may be written, or copy what is needed and set VIDREP_DATA to the copy."
+    )
 
 
 def _replace_directory(temporary: Path, path: Path) -> None:

@@ -41,6 +41,11 @@ def files_to_keep_open(most: int, sharers: int) -> int:
     return min(most, max((descriptor_limit() - _KEPT_FREE) // sharers, _LEAST))
 
 
+def most_with_descriptors(each: int) -> int:
+    """How many things that need ``each`` descriptors a process can have; at least 1."""
+    return max((descriptor_limit() - _KEPT_FREE) // each, 1)
+
+
 def is_out_of_descriptors(error: OSError) -> bool:
     """Whether a file could not be opened because too many others are open, in this process or in all."""
     return error.errno in (errno.EMFILE, errno.ENFILE)

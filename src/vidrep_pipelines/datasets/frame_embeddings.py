@@ -1,6 +1,5 @@
 """Embeddings of whole videos in the catalog."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -8,8 +7,7 @@ from kedro_datasets._typing import TablePreview
 
 from vidrep_pipelines.common.errors import VidrepError
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
-from vidrep_pipelines.datasets.resumable_parts import ResumableParts
-from vidrep_pipelines.fanout.errors import FanOutError
+from vidrep_pipelines.datasets.resumable_parts import run_whole
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.runner import is_complete, load_parts
 
@@ -26,15 +24,7 @@ class FrameEmbeddingsDataset(LocalDataset[Job, "FrameEmbeddings"]):
         Raises:
             FanOutError: A video could not be embedded; an evaluation without it would mislead.
         """
-        # A video fails because of a file; once that is mended, it has to be tried again.
-        again = data.config.model_copy(update={"retry_failed": True})
-        ResumableParts(filepath=self._path).save(replace(data, config=again))
-        parts = load_parts(self._path)
-        if len(parts.failed):
-            raise FanOutError(
-                f"{self._path}: {len(parts.failed)} of {len(parts.table)} videos could not be embedded, such "
-                f"as {parts.failed['id'].iloc[0]}: {parts.failed['error'].iloc[0]}"
-            )
+        run_whole(data, self._path, "videos could not be embedded")
 
     def load(self) -> "FrameEmbeddings":
         """The handle; opens no file."""

@@ -1,7 +1,6 @@
 """Frame stores and the codes of their frames in the catalog."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,9 @@ from kedro_datasets._typing import TablePreview
 
 from vidrep_pipelines.common.errors import InputError, VidrepError
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
-from vidrep_pipelines.fanout.errors import FanOutError
+from vidrep_pipelines.datasets.resumable_parts import run_whole
 from vidrep_pipelines.fanout.job import Job
-from vidrep_pipelines.fanout.runner import Parts, is_complete, load_parts, run_job
+from vidrep_pipelines.fanout.runner import Parts, is_complete, load_parts
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.codes import CodeStore
@@ -35,14 +34,7 @@ class FrameStoreDataset(LocalDataset[Job, "FrameStore"]):
         """
         from vidrep_pipelines.data.frame_store.manifest import write_manifest
 
-        # A shard fails because of its members; once they are mended, it has to be tried again.
-        again = data.config.model_copy(update={"retry_failed": True})
-        parts = run_job(replace(data, config=again), self._path)
-        if len(parts.failed):
-            raise FanOutError(
-                f"{self._path}: {len(parts.failed)} of {len(parts.table)} shards could not be assembled, "
-                f"such as {parts.failed['id'].iloc[0]}: {parts.failed['error'].iloc[0]}"
-            )
+        parts = run_whole(data, self._path, "shards could not be assembled")
         if not self._describes(parts):
             write_manifest(self._path, parts.ids)
 
@@ -109,8 +101,12 @@ class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
         self._frames = Path(frames)
 
     def save(self, data: Job) -> None:
-        """Extracts the codes that are missing or out of date, one file per shard."""
-        run_job(data, self._path)
+        """Extracts the codes that are missing or out of date, one file per shard.
+
+        Raises:
+            FanOutError: The codes of a shard could not be extracted.
+        """
+        run_whole(data, self._path, "shards could not be encoded")
 
     def load(self) -> "CodeStore":
         """The handle; opens no shard."""
@@ -124,7 +120,7 @@ class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
         return {**super()._describe(), "frames": self._frames.as_posix()}
 
     def _exists(self) -> bool:
-        return is_complete(self._path)
+        return is_complete(self._path) and not len(load_parts(self._path).failed)
 
     def preview(self, rows: int = 20) -> TablePreview:
         """The shards, with their facts."""

@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kedro_datasets._typing import JSONPreview
 
@@ -10,7 +12,7 @@ from vidrep_pipelines.common.atomic import atomic_directory
 from vidrep_pipelines.data.label_sequences.miniature import MiniatureRequest
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
 
-_STAMP = "miniature.json"
+_STAMP, _FILES = "miniature.json", "files"
 
 _log = logging.getLogger(__name__)
 
@@ -21,14 +23,15 @@ class LabelMiniature(LocalDataset[MiniatureRequest, Path]):
     def save(self, data: MiniatureRequest) -> None:
         """Writes the release, unless it is there already."""
         stamp = {"release": data.release, "digest": data.digest, "clips": [clip.id for clip in data.clips]}
-        if self._stamp() == stamp:
+        if self._is_whole(stamp):
             _log.info("miniature of %s: up to date (%d clips)", data.release, len(data.clips))
             return
         from vidrep_pipelines.data.sources.sample_world.label_layouts import write_miniature
 
         with atomic_directory(self._path) as folder:
             write_miniature(data, folder)
-            (folder / _STAMP).write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+            written = {**stamp, _FILES: _sizes(folder)}
+            (folder / _STAMP).write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 
     def load(self) -> Path:
         """The root of the release."""
@@ -36,6 +39,19 @@ class LabelMiniature(LocalDataset[MiniatureRequest, Path]):
 
     def _exists(self) -> bool:
         return (self._path / _STAMP).is_file()
+
+    def _is_whole(self, stamp: Mapping[str, Any]) -> bool:
+        """Whether the release is of these clips, and no file of it is gone or of another size.
+
+        Releases of earlier versions do not know their files.
+        """
+        found = self._stamp()
+        if not isinstance(found, dict):
+            return False
+        files, there = found.pop(_FILES, {}), _sizes(self._path)
+        if found != stamp or not isinstance(files, dict):
+            return False
+        return all(there.get(name) == size for name, size in files.items())
 
     def _stamp(self) -> object:
         try:
@@ -45,4 +61,12 @@ class LabelMiniature(LocalDataset[MiniatureRequest, Path]):
 
     def preview(self) -> JSONPreview:
         """The names of the clips."""
-        return json_preview(self._stamp() or {})
+        stamp = self._stamp()
+        shown = stamp.items() if isinstance(stamp, dict) else ()
+        return json_preview({name: value for name, value in shown if name != _FILES})
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Bytes of every file, by its path below the folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in sorted(files)}

@@ -105,10 +105,11 @@ class LabelResults(LocalDataset[ResultExport, Path]):
 
     def _stamps(self) -> dict[str, str]:
         try:
-            stamps: dict[str, str] = json.loads((self._path / _STAMP).read_text(encoding="utf-8"))
+            stamps = json.loads((self._path / _STAMP).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return stamps
+        known = stamps.items() if isinstance(stamps, dict) else ()
+        return {name: digest for name, digest in known if isinstance(digest, str)}
 
     def _write_stamps(self, stamps: dict[str, str]) -> None:
         with atomic_file(self._path / _STAMP) as temporary:

@@ -38,7 +38,9 @@ class RunRecords(LocalDataset[dict[str, Any], pd.DataFrame]):
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
-            record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(record, dict):
+                raise ValueError("it holds no record")
         except ValueError as error:
             raise InputError(f"{path} is damaged ({error}). Remedy: delete it.") from error
         return record

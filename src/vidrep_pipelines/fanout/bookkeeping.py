@@ -56,8 +56,8 @@ class Bookkeeping:
     def shards(self) -> "list[Bookkeeping]":
         """The records of all shards that are not merged yet."""
         found = sorted((self.folder / BOOKKEEPING).glob("shard-*-of-*"))
-        names = [path.name.removeprefix("shard-").replace("-of-", "/") for path in found]
-        return [Bookkeeping(self.folder, Shard.parse(name)) for name in names]
+        shards = [Shard.of_folder(path.name) for path in found]
+        return [Bookkeeping(self.folder, shard) for shard in shards if shard is not None]
 
     def clear_temporary(self) -> None:
         """Removes what killed workers left half written."""
@@ -70,12 +70,12 @@ class Bookkeeping:
     def claim(self, run: str) -> None:
         """Makes ``run`` the one whose workers may publish. On a cluster those of a killed run may live on."""
         with atomic_file(self._claim) as temporary:
-            temporary.write_text(run)
+            temporary.write_bytes(run.encode())
 
     def is_claimed_by(self, run: str) -> bool:
         """Whether no other run took over and this one is not over."""
         try:
-            return self._claim.read_text() == run
+            return self._claim.read_bytes() == run.encode()
         except FileNotFoundError:
             return False
 

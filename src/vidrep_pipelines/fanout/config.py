@@ -1,7 +1,7 @@
 """How per-item work is executed."""
 
 import re
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -59,6 +59,15 @@ class FanOutConfig(FrozenConfig):
         if value is not None and not (_SIZE.fullmatch(str(value).strip()) and _bytes(str(value)) > 0):
             raise ValueError(f"{value!r} is no size. Remedy: write it like 4GB or 512MB.")
         return None if value is None else str(value)
+
+    def trying_again(self) -> Self:
+        """The same, but what failed in an earlier run is tried again.
+
+        For stages that read products of the project's other stages. An item that failed because one of them
+        was damaged has to be made once that is healed, and no digest tells: the healed product is the same as
+        ever.
+        """
+        return self.model_copy(update={"retry_failed": True})
 
     @property
     def memory_limit_bytes(self) -> int | None:

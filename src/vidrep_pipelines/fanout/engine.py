@@ -1,15 +1,22 @@
 """Engines: who applies the function to the items."""
 
+import logging
 import os
 from collections.abc import Generator, Iterable
 from typing import Protocol
 
 from vidrep_pipelines.common.extras import require_extra
+from vidrep_pipelines.common.open_files import descriptor_limit, most_with_descriptors
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.journal import JournalWriter
 from vidrep_pipelines.fanout.local_engine import LocalEngine
 from vidrep_pipelines.fanout.worker import Recipe, Status, execute
+
+_DESCRIPTORS_PER_WORKER = 8
+"""Pipes and locks between the driver and one worker process."""
+
+_log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
@@ -29,7 +36,7 @@ def engine_for(config: FanOutConfig, items: int) -> Engine:
     Raises:
         MissingExtraError: The engine needs a library that is not installed.
     """
-    workers = min(config.workers or usable_processors(), max(items, 1))
+    workers = _with_descriptors(min(config.workers or usable_processors(), max(items, 1)))
     match config.engine:
         case "serial":
             return SerialEngine()
@@ -40,6 +47,17 @@ def engine_for(config: FanOutConfig, items: int) -> Engine:
             from vidrep_pipelines.fanout.dask_engine import DaskEngine  # noqa: PLC0415
 
             return DaskEngine(workers, config)
+
+
+def _with_descriptors(workers: int) -> int:
+    """No more workers than this process may have pipes to."""
+    most = most_with_descriptors(_DESCRIPTORS_PER_WORKER)
+    if workers > most:
+        text = (
+            "This process may have %d files open, which is enough for %d of %d workers. Remedy: ulimit -n %d"
+        )
+        _log.warning(text, descriptor_limit(), most, workers, 2 * _DESCRIPTORS_PER_WORKER * workers)
+    return min(workers, most)
 
 
 def usable_processors() -> int:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vidrep_pipelines.common.partial_facts import PartialFacts, Scalar
 from vidrep_pipelines.fanout.config import FanOutConfig
 
-Scalar = str | int | float | bool | None
+__all__ = ["Item", "ItemFunction", "Job", "PartialFacts", "Scalar"]
+
 ItemFunction = Callable[[Any, Mapping[str, Path]], Mapping[str, Scalar]]
 
 
@@ -33,7 +35,8 @@ class Job:
     Attributes:
         name: Shown in logs and progress, such as ``resize``.
         function: Top-level function ``(payload, outputs) -> facts``. ``outputs[suffix]`` is a temporary path
-            to write that product to; the facts are one flat row of scalars. Raising makes the item fail.
+            to write that product to; the facts are one flat row of scalars. Raising makes the item fail,
+            :class:`PartialFacts` have it made again by the next run.
         items: What to do, in the order of the manifest: a list, or an
             :class:`~vidrep_pipelines.fanout.item_table.ItemTable` when there are millions.
         suffixes: Endings of the products of each item, such as ``(".mp4",)``; empty when there are only rows.

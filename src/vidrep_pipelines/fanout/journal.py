@@ -1,7 +1,9 @@
 """Append-only records of finished items: one file per worker process, one JSON line per item."""
 
 import errno
+import functools
 import json
+import logging
 import os
 import secrets
 import socket
@@ -12,7 +14,19 @@ from typing import Any, Self
 
 Row = dict[str, Any]
 
-_NEEDED = frozenset(("id", "status", "error", "seconds", "bytes", "digest", "attempts", "facts"))
+_KINDS: dict[str, tuple[type, ...]] = {
+    "id": (str,),
+    "status": (str,),
+    "error": (str, type(None)),
+    "seconds": (float, int),
+    "bytes": (int,),
+    "digest": (str,),
+    "attempts": (int,),
+    "facts": (dict,),
+}
+"""What every row has, and of which kind."""
+
+_log = logging.getLogger(__name__)
 
 
 class JournalWriter:
@@ -63,14 +77,28 @@ def journal_files(directory: Path) -> list[Path]:
 
 
 def read_journal(path: Path) -> Iterator[tuple[int, Row]]:
-    """Every whole row of a journal with the byte at which it starts; torn lines are passed over."""
-    start = 0
+    """Every whole row of a journal with the byte at which it starts.
+
+    Other lines are passed over, and their items done again. The last line may be torn by the death of its
+    process; damage before it is worth a warning.
+    """
+    start, damaged = 0, 0
     with path.open("rb") as file:
         for line in file:
             row = parse_line(line)
             if row is not None:
                 yield start, row
+            else:
+                damaged += line.endswith(b"\n")
             start += len(line)
+    if damaged:
+        _warn_once(path, damaged)
+
+
+@functools.lru_cache(maxsize=1024)
+def _warn_once(path: Path, lines: int) -> None:
+    """A run reads its journals at its start and at its end."""
+    _log.warning("%s: %d lines are damaged and left out; their items are done again.", path, lines)
 
 
 def parse_line(line: bytes) -> Row | None:
@@ -79,6 +107,20 @@ def parse_line(line: bytes) -> Row | None:
         return None
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and row.keys() >= _NEEDED else None
+    if not isinstance(row, dict) or not all(isinstance(row.get(name, ...), _KINDS[name]) for name in _KINDS):
+        return None
+    if not isinstance(row.get("checksums"), str | None):  # rows of earlier versions have none
+        return None
+    sound = row["status"] in ("ok", "failed") and _fits(row["bytes"]) and _fits(row["attempts"])
+    return row if sound and all(map(_is_scalar, row["facts"].values())) else None
+
+
+def _fits(number: int) -> bool:
+    """Whether a table can hold the number."""
+    return -(2**63) <= number < 2**63
+
+
+def _is_scalar(value: object) -> bool:
+    return _fits(value) if isinstance(value, int) else isinstance(value, str | float | None)

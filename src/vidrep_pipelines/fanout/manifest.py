@@ -1,13 +1,16 @@
 """The manifest: one row per item, as a folder of parquet files with a stamp that says which job it is of."""
 
 import json
+import logging
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
@@ -23,12 +26,14 @@ FIXED = pa.schema(
         ("bytes", pa.int64()),
         ("digest", pa.string()),
         ("attempts", pa.int64()),
+        ("checksums", pa.string()),
     ]
 )
 """Columns that every manifest has; the facts follow."""
 
 _STAMP = "_stamp.json"  # tools that read folders of parquet files pass over names with an underscore
 _ROW_GROUP = 100_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +95,26 @@ def read_stamp(path: Path) -> Stamp | None:
     """
     try:
         fields = json.loads((path / _STAMP).read_text())
-        return Stamp(**{**fields, "suffixes": tuple(fields["suffixes"])})
+        stamp = Stamp(**{**fields, "suffixes": tuple(fields["suffixes"])})
+        if not isinstance(stamp.items, int) or not isinstance(stamp.complete, bool):
+            raise TypeError("fields of another kind")
+        return stamp
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise damaged(path / _STAMP, error) from error
+
+
+def find_stamp(path: Path) -> Stamp | None:
+    """The stamp; none when there is no manifest, and with a warning when the stamp is damaged.
+
+    The rows do not depend on it: a run that finds it damaged redoes nothing and writes it anew.
+    """
+    try:
+        return read_stamp(path)
+    except FanOutError as error:
+        _log.warning("%s", error)
+        return None
 
 
 def manifest_files(path: Path) -> list[Path]:
@@ -130,6 +150,26 @@ def read_manifest(path: Path) -> pa.Table:
     return pa.concat_tables(tables, promote_options="default")
 
 
+def failed_rows(path: Path) -> pd.DataFrame:
+    """``id`` and ``error`` of the failed items, read file by file."""
+    return _rows_with_errors(path, "failed")
+
+
+def partial_rows(path: Path) -> pd.DataFrame:
+    """``id`` and ``error`` of the items whose products lack something."""
+    return _rows_with_errors(path, "ok")
+
+
+def _rows_with_errors(path: Path, status: str) -> pd.DataFrame:
+    tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
+    for part in manifest_files(path):
+        rows = pq.read_table(part, columns=["id", "error", "status"], partitioning=None)
+        chosen = pc.and_(pc.equal(rows["status"], status), pc.is_valid(rows["error"]))
+        tables.append(rows.filter(chosen).select(["id", "error"]))
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame
+
+
 def damaged(path: Path, error: Exception) -> FanOutError:
     """The error for a file that cannot be read."""
     return FanOutError(
@@ -140,7 +180,7 @@ def damaged(path: Path, error: Exception) -> FanOutError:
 def rows_to_table(rows: Iterable[Row], schema: pa.Schema | None = None) -> pa.Table:
     """Journal rows as a table: of this schema, or of the types and the order in which the facts come."""
     rows = list(rows)
-    fixed = {field.name: pa.array([row[field.name] for row in rows], field.type) for field in FIXED}
+    fixed = {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in FIXED}
     if schema is None:
         names = dict.fromkeys(name for row in rows for name in row["facts"])
         return pa.table(

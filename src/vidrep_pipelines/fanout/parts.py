@@ -31,8 +31,9 @@ class Parts:
     def table(self) -> pd.DataFrame:
         """One row per item, in the order of the job.
 
-        Columns: id, status (``ok`` or ``failed``), error, seconds, bytes, digest, attempts, then the facts
-        (null for failed items; whole numbers are ``Int64`` then).
+        Columns: id, status (``ok`` or ``failed``), error (why; for one that is ok, what its products lack),
+        seconds, bytes, digest, attempts, checksums (digests of the products in the order of ``suffixes``),
+        then the facts (null for failed items; whole numbers are ``Int64`` then).
 
         Raises:
             FanOutError: The manifest is damaged.
@@ -43,6 +44,25 @@ class Parts:
     def ids(self) -> list[str]:
         """Ids of the items that succeeded."""
         return cast("list[str]", self.table.loc[self.table["status"] == "ok", "id"].tolist())
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The item digest of every item, by id: of all that it was made from."""
+        return dict(zip(self.table["id"], self.table["digest"], strict=True))
+
+    def checksums(self, suffix: str) -> dict[str, str]:
+        """Digests of the products with this ending as they were written, by id.
+
+        Items of earlier versions of the project have none.
+
+        Raises:
+            FanOutError: The job makes no such product.
+        """
+        place = self._place(suffix)
+        if "checksums" not in self.table:
+            return {}
+        known = self.table.loc[self.table["status"] == "ok", ["id", "checksums"]].dropna()
+        return {name: text.split()[place] for name, text in known.itertuples(index=False)}
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -66,9 +86,12 @@ class Parts:
             FanOutError: The job makes no such product.
         """
         suffix = self.suffixes[0] if suffix is None and self.suffixes else suffix
+        return self.folder / f"{item_id}{self.suffixes[self._place(suffix)]}"
+
+    def _place(self, suffix: str | None) -> int:
         if suffix not in self.suffixes:
             raise FanOutError(f"There is no {suffix} product in {self.folder}; it has {list(self.suffixes)}.")
-        return self.folder / f"{item_id}{suffix}"
+        return self.suffixes.index(suffix)
 
 
 def table_to_frame(table: pa.Table) -> pd.DataFrame:

@@ -20,12 +20,14 @@ class Plan:
     Attributes:
         rows: Number of the record of every item, -1 for one that is not finished, (N,).
         failed: How many of the finished items failed.
+        partial: How many of the finished items lack something.
         out_of_date: How many of the others have a record with another digest only.
         dropped: How many ids have records but are no longer items of the job.
     """
 
     rows: Positions
     failed: int
+    partial: int
     out_of_date: int
     dropped: int
 
@@ -48,6 +50,7 @@ def make_plan(
     *,
     retry_failed: bool,
     hash_key: str,
+    redo_partial: bool = False,
 ) -> Plan:
     """Compares the items with the records.
 
@@ -61,14 +64,16 @@ def make_plan(
         suffixes: Endings of the products.
         retry_failed: Count failed items as not finished.
         hash_key: With which the records were read.
+        redo_partial: Count items whose products lack something as not finished.
     """
     keys, digests = keys_of(items.ids, hash_key), keys_of(items.digests, hash_key)
     made, failed = records.last(keys, ok=True), records.last(keys, ok=False)
     known = (made >= 0) | (failed >= 0)
     current = _current(records, made, digests)
-    there = current.copy()
+    partial = _made_partial(records, made)
+    there = current & ~partial if redo_partial else current.copy()
     if suffixes:
-        positions = np.flatnonzero(current)
+        positions = np.flatnonzero(there)
         sizes = _sizes_on_disk(items.ids.take(pa.array(positions)), folder, suffixes)
         there[positions] = sizes == records.sizes[made[positions]]
     given_up = ~there & _current(records, failed, digests) & (failed > np.where(current, made, -1))
@@ -78,6 +83,7 @@ def make_plan(
     return Plan(
         rows=rows,
         failed=0 if retry_failed else int(given_up.sum()),
+        partial=int((there & partial).sum()),
         out_of_date=int((known & ~current & ~_current(records, failed, digests)).sum()),
         dropped=len(np.unique(records.keys)) - int(known.sum()),
     )
@@ -88,6 +94,13 @@ def _current(records: Records, rows: Positions, digests: NDArray[np.uint64]) -> 
     if not len(records.digests):
         return np.zeros(len(rows), bool)
     return np.asarray((rows >= 0) & (records.digests[rows] == digests), dtype=bool)
+
+
+def _made_partial(records: Records, rows: Positions) -> NDArray[np.bool_]:
+    """Whether there is a record of success, of a product that lacks something."""
+    if not len(records.partial):
+        return np.zeros(len(rows), bool)
+    return np.asarray((rows >= 0) & records.partial[rows], dtype=bool)
 
 
 def _sizes_on_disk(ids: pa.ChunkedArray, folder: Path, suffixes: tuple[str, ...]) -> NDArray[np.int64]:

@@ -31,7 +31,7 @@ from vidrep_pipelines.fanout.manifest import (
 _JOURNAL_ROWS_AT_ONCE = 20_000
 _MANIFEST_ROWS_AT_ONCE = 100_000
 _KEYS_AT_ONCE = 1_000_000
-_NEEDED = ["id", "digest", "status", "bytes"]
+_NEEDED = ["id", "digest", "status", "bytes", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Records:
         keys: Hash of the id, (R,).
         digests: Hash of the item digest, (R,).
         ok: Whether the item succeeded, (R,).
+        partial: Whether it did, but its products lack something, (R,).
         sizes: Bytes of its products, (R,).
         source: Which source has the row, (R,).
         place: Where in the source, (R,).
@@ -72,6 +73,7 @@ class Records:
     keys: Keys
     digests: Keys
     ok: NDArray[np.bool_]
+    partial: NDArray[np.bool_]
     sizes: NDArray[np.int64]
     source: NDArray[np.int32]
     place: Positions
@@ -160,29 +162,39 @@ class _Reading:
 
     def records(self) -> Records:
         """The blocks end to end."""
-        empty = (np.empty(0, np.uint64),) * 2 + (np.empty(0, bool), np.empty(0, np.int64))
+        empty = (np.empty(0, np.uint64),) * 2 + (np.empty(0, bool),) * 2 + (np.empty(0, np.int64),)
         self.blocks.append((*empty, np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int32)))
         lists = [list(column) for column in zip(*self.blocks, strict=True)]
         self.blocks.clear()
         columns: list[Any] = []
         while lists:  # each column's pieces are freed before the next column is made
             columns.append(np.concatenate(lists.pop(0)))
-        keys, digests, ok, sizes, source, place, shape = columns
+        keys, digests, ok, partial, sizes, source, place, shape = columns
         pa.default_memory_pool().release_unused()
         return Records(
-            keys, digests, ok, sizes, source, place, shape, sources=self.sources, shapes=list(self.shapes)
+            keys,
+            digests,
+            ok,
+            partial,
+            sizes,
+            source,
+            place,
+            shape,
+            sources=self.sources,
+            shapes=list(self.shapes),
         )
 
     def _shape(self, names: tuple[str, ...]) -> int:
         return self.shapes.setdefault(names, len(self.shapes))
 
     def _add(self, rows: pa.Table | pa.RecordBatch, places: Positions, shapes: Positions) -> None:
-        ids, digests, status, sizes = (rows.column(name) for name in _NEEDED)
+        ids, digests, status, sizes, errors = (rows.column(name) for name in _NEEDED)
         source = np.full(len(places), len(self.sources) - 1, np.int32)
         numbers = (sizes.to_numpy(zero_copy_only=False) if isinstance(sizes, pa.Array) else sizes.to_numpy(),)
         ok = np.asarray(pc.equal(status, "ok"), dtype=bool)
         keys = (keys_of(ids, self.hash_key), keys_of(digests, self.hash_key))
-        self.blocks.append((*keys, ok, *numbers, source, places, shapes.astype(np.int32)))
+        partial = ok & np.asarray(pc.is_valid(errors), dtype=bool)
+        self.blocks.append((*keys, ok, partial, *numbers, source, places, shapes.astype(np.int32)))
 
 
 def _journal_rows(path: Path, places: Positions, schema: pa.Schema) -> pa.Table:

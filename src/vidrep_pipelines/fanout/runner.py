@@ -7,11 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
+from vidrep_pipelines.common.atomic import ReadOnlyError, is_read_only
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.engine import engine_for
@@ -21,7 +17,9 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.manifest import (
     Stamp,
     check_manifest,
-    manifest_files,
+    failed_rows,
+    find_stamp,
+    partial_rows,
     read_manifest,
     read_stamp,
     recover_manifest,
@@ -66,6 +64,7 @@ def complete_job(job: Job, folder: Path) -> bool:
     Raises:
         FanOutError: Bad ids, a full disk, another run in the same folder, or more failures than
             ``max_failed_fraction``. Finished items are kept in every case.
+        ReadOnlyError: Something is to be done in a folder that cannot be written to.
     """
     items, shard = ItemTable.wrap(job.items), _shard_of(job)
     hash_key = check_ids(job.name, items)
@@ -77,9 +76,17 @@ def complete_job(job: Job, folder: Path) -> bool:
         total = len(items)
         items, books = items.of_shard(shard), replace(books, shard=shard)
         _log.info("%s: shard %s has %d of %d items", job.name, shard, len(items), total)
+    run = _Run(job, items, books, hash_key)
+    if run.is_up_to_date():
+        return shard is None
+    if is_read_only(books.folder):
+        raise ReadOnlyError(
+            f"{job.name}: there is something left to do, and {folder} cannot be written to. Remedy: run it "
+            "where the data folder may be written, or copy it and set VIDREP_DATA to the copy."
+        )
     try:
         with books.lock() as known, termination_as_exit():
-            _Run(job, items, books, hash_key).complete(known)
+            run.complete(known)
     except OSError as error:
         if is_disk_full(error):
             raise DiskFullError.at(folder) from error
@@ -104,7 +111,7 @@ def load_parts(folder: Path) -> Parts:
 
 def is_complete(folder: Path) -> bool:
     """Whether the last job in this folder ran to its end."""
-    stamp = read_stamp(Bookkeeping(folder).manifest)
+    stamp = find_stamp(Bookkeeping(folder).manifest)
     return stamp is not None and stamp.complete
 
 
@@ -114,7 +121,7 @@ def _shard_of(job: Job) -> Shard | None:
 
 def _is_merged(job: Job, items: ItemTable, books: Bookkeeping) -> bool:
     """Whether the manifest of the whole job is there, so that a shard has nothing to add."""
-    stamp = read_stamp(books.manifest)
+    stamp = find_stamp(books.manifest)
     return stamp == Stamp(job.name, job.suffixes, items.digest(job.suffixes), len(items), complete=True)
 
 
@@ -126,6 +133,20 @@ class _Run:
         digest = items.digest(job.suffixes)
         self._stamp = Stamp(job.name, job.suffixes, digest, len(items), complete=False)
 
+    def is_up_to_date(self) -> bool:
+        """Whether nothing is left to do, which is then said. Writes nothing, not even a lock."""
+        books, finished = self._books, replace(self._stamp, complete=True)
+        if books.shard is not None or books.shards() or books.journals.exists():
+            return False
+        if find_stamp(books.manifest) != finished:
+            return False
+        _, plan = self._look([books], at_start=True)
+        few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
+        if len(plan.pending) or plan.dropped or not few_failed:
+            return False
+        self._report(plan, plan)
+        return True
+
     def complete(self, known: Sequence[Bookkeeping]) -> None:
         """Does what the records of ``known`` do not show as finished.
 
@@ -134,14 +155,14 @@ class _Run:
         """
         recover_manifest(self._books.manifest)
         self._books.clear_temporary()
-        records, before = self._look(known, self._job.config.retry_failed)
+        records, before = self._look(known, at_start=True)
         self._announce(before)
         plan = before
         if len(before.pending):
             del records  # there is room for one set of them only, when there are millions
             self._mark_incomplete()
             self._work(before)
-            records, plan = self._look(known, retry_failed=False)
+            records, plan = self._look(known, at_start=False)
             self._check_products(plan)
         few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
         self._stamp = replace(self._stamp, complete=few_failed or self._books.shard is not None)
@@ -150,16 +171,17 @@ class _Run:
         if not self._stamp.complete:
             raise self._too_many_failed(plan)
 
-    def _look(self, known: Sequence[Bookkeeping], retry_failed: bool) -> tuple[Records, Plan]:
-        """What the records and the disk say now."""
+    def _look(self, known: Sequence[Bookkeeping], *, at_start: bool) -> tuple[Records, Plan]:
+        """What the records and the disk say now. What was tried in this run is not tried again."""
         records = read_records(known, self._hash_key)
         plan = make_plan(
             self._items,
             records,
             self._books.folder,
             self._job.suffixes,
-            retry_failed=retry_failed,
+            retry_failed=at_start and self._job.config.retry_failed,
             hash_key=self._hash_key,
+            redo_partial=at_start,
         )
         return records, plan
 
@@ -210,9 +232,9 @@ class _Run:
         books = self._books
         merged = [] if books.shard is not None else [other for other in known if other != books]
         in_place = {source.path.parent for source in records.sources} <= {books.manifest}
-        if plan.dropped or not in_place or read_stamp(books.manifest) != self._stamp:
+        if plan.dropped or not in_place or find_stamp(books.manifest) != self._stamp:
             write_manifest(books.manifest, records.tables(plan.rows, _ROWS_PER_FILE), self._stamp)
-            write_failures(_failed_rows(books), books.failures)
+            write_failures(failed_rows(books.manifest), books.failures)
         books.clear_journals()
         for other in merged:
             shutil.rmtree(other.root)
@@ -230,9 +252,18 @@ class _Run:
             remembered = f", {plan.failed} {again}" if plan.failed else ""
             _log.info("%s: up to date (%d items%s)", name, total, remembered)
         if plan.failed:
-            text, listed = failure_table(_failed_rows(self._books)), self._books.failures
+            text, listed = failure_table(failed_rows(self._books.manifest)), self._books.failures
             _log.warning(
                 "%s: %d of %d items failed, listed in %s\n%s", name, plan.failed, total, listed, text
+            )
+        if plan.partial:
+            text = failure_table(partial_rows(self._books.manifest))
+            _log.warning(
+                "%s: %d of %d items lack something; the next run makes them again\n%s",
+                name,
+                plan.partial,
+                total,
+                text,
             )
 
     def _too_many_failed(self, plan: Plan) -> FanOutError:
@@ -241,13 +272,3 @@ class _Run:
             f"allows {self._job.config.max_failed_fraction:.3g} of them. The table above says why, "
             f"{self._books.failures} lists them all. Remedy: mend the inputs, or raise the limit."
         )
-
-
-def _failed_rows(books: Bookkeeping) -> pd.DataFrame:
-    """Id and error of the failed items of a manifest, read file by file."""
-    tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
-    for path in manifest_files(books.manifest):
-        rows = pq.read_table(path, columns=["id", "error", "status"], partitioning=None)
-        tables.append(rows.filter(pc.equal(rows["status"], "failed")).select(["id", "error"]))
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-    return frame

@@ -41,6 +41,15 @@ class Shard:
         """Name of the folder with the shard's records; in the order of the numbers when sorted."""
         return f"shard-{self.number:03d}-of-{self.count:03d}"
 
+    @classmethod
+    def of_folder(cls, name: str) -> Self | None:
+        """The shard whose records the folder of this name holds; none for a copy that somebody made."""
+        match = re.fullmatch(r"shard-(\d+)-of-(\d+)", name)
+        shard = cls(int(match[1]), int(match[2])) if match else None
+        if shard is None or not 1 <= shard.number <= shard.count or shard.folder_name != name:
+            return None
+        return shard
+
     def __contains__(self, item_id: str) -> bool:
         """Whether the item belongs to this part: a question of its id alone, on every machine."""
         return zlib.crc32(item_id.encode()) % self.count == self.number - 1

@@ -22,15 +22,16 @@ from pathlib import Path
 from typing import Literal
 
 from vidrep_pipelines.common.atomic import publish_file
+from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import VidrepError
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.errors import DiskFullError, FanOutError, is_disk_full
-from vidrep_pipelines.fanout.job import Item, ItemFunction, Job, Scalar
+from vidrep_pipelines.fanout.job import Item, ItemFunction, Job, PartialFacts, Scalar
 from vidrep_pipelines.fanout.journal import JournalWriter, Row
 
 Status = Literal["ok", "failed"]
 
-ROW_FIELDS = ("id", "status", "error", "seconds", "bytes", "digest", "attempts")
+ROW_FIELDS = ("id", "status", "error", "seconds", "bytes", "digest", "attempts", "checksums")
 """Columns of every manifest; facts may not have these names."""
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -70,9 +71,10 @@ def execute(recipe: Recipe, journal: JournalWriter, item: Item, attempt: int = 1
     try:
         facts = _checked_facts(recipe.function(item.payload, outputs))
         _check_claim(recipe)
-        size = _publish(outputs, recipe.products(item.id))
+        published = _publish(outputs, recipe.products(item.id))
         seconds = time.monotonic() - started
-        journal.append(_row(item, "ok", attempt, seconds, size=size, facts=facts))
+        lacking = facts.reason[:_LONGEST_ERROR] if isinstance(facts, PartialFacts) else None
+        journal.append(_row(item, "ok", attempt, seconds, error=lacking, published=published, facts=facts))
     except _RunIsOverError:
         raise
     except Exception as error:
@@ -171,16 +173,25 @@ def _journal_of(books: Bookkeeping, run: str) -> JournalWriter:
     return JournalWriter(books.journals)
 
 
-def _publish(outputs: Mapping[str, Path], products: Mapping[str, Path]) -> int:
-    """Moves all products into place and returns their size in bytes."""
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """Size of all products of an item in bytes, and the digest of each, in the order of the suffixes."""
+
+    bytes: int = 0
+    checksums: str | None = None
+
+
+def _publish(outputs: Mapping[str, Path], products: Mapping[str, Path]) -> _Published:
+    """Moves all products into place. They are read once more, while the system still has them in memory."""
     for suffix, temporary in outputs.items():
         if not temporary.is_file():
             raise FanOutError(f"The item's function wrote no {suffix} product.")
     size = sum(temporary.stat().st_size for temporary in outputs.values())
+    checksums = " ".join(map(digest_of_file, outputs.values()))
     for suffix, temporary in outputs.items():
         products[suffix].parent.mkdir(parents=True, exist_ok=True)
         publish_file(temporary, products[suffix])
-    return size
+    return _Published(size, checksums or None)
 
 
 def _row(
@@ -190,12 +201,12 @@ def _row(
     seconds: float,
     *,
     error: str | None = None,
-    size: int = 0,
+    published: _Published = _Published(),
     facts: Mapping[str, Scalar] | None = None,
 ) -> Row:
-    row = dict(
-        zip(ROW_FIELDS, (item.id, status, error, round(seconds, 6), size, item.digest, attempts), strict=True)
-    )
+    size, checksums = published.bytes, published.checksums
+    values = (item.id, status, error, round(seconds, 6), size, item.digest, attempts, checksums)
+    row = dict(zip(ROW_FIELDS, values, strict=True))
     return {**row, "facts": dict(facts or {})}
 
 
@@ -208,7 +219,8 @@ def _checked_facts(facts: Mapping[str, Scalar]) -> dict[str, Scalar]:
     taken = set(facts) & set(ROW_FIELDS)
     if taken:
         raise FanOutError(f"Facts may not be called {sorted(taken)}: the manifest uses these names itself.")
-    return {str(name): _scalar(str(name), value) for name, value in facts.items()}
+    checked = {str(name): _scalar(str(name), value) for name, value in facts.items()}
+    return PartialFacts(checked, facts.reason) if isinstance(facts, PartialFacts) else checked
 
 
 def _scalar(name: str, value: object) -> Scalar:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
+from vidrep_pipelines.common.atomic import atomic_file, is_read_only, remove_leftovers
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import differences, digest_of
 from vidrep_pipelines.common.errors import InputError
@@ -122,6 +122,9 @@ class RunDirectory:
         Raises:
             InputError: Another process is still training here after a minute.
         """
+        if is_read_only(self.path):  # nobody trains there; a finished run can be used all the same
+            yield
+            return
         self.path.mkdir(parents=True, exist_ok=True)
         path = self.path.parent / f".{self.path.name}.lock"
         with path.open("w") as file:

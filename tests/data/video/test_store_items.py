@@ -17,7 +17,7 @@ from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import save_packet_index
 from vidrep_pipelines.data.video.packet_store import PacketStore
 from vidrep_pipelines.data.video.profiles import ResizeConfig
-from vidrep_pipelines.data.video.store_items import store_part_item, tar_shard_item
+from vidrep_pipelines.data.video.store_items import PartPayload, store_part_item, tar_shard_item
 from vidrep_pipelines.data.video.tar_shard import member_name
 from vidrep_pipelines.data.video.transcode import resize_video
 
@@ -44,7 +44,9 @@ def resized(resized_once, tmp_path):
 def build(function, folder, target, clips=CLIPS):
     suffixes = (".tar", ".h5", ".parquet")
     target.mkdir(exist_ok=True)
-    facts = function((NAME, str(folder), clips), {suffix: target / f"{NAME}{suffix}" for suffix in suffixes})
+    facts = function(
+        PartPayload(NAME, str(folder), clips), {suffix: target / f"{NAME}{suffix}" for suffix in suffixes}
+    )
     return facts, pd.read_parquet(target / f"{NAME}.parquet"), PacketStore(target)
 
 

@@ -27,10 +27,12 @@ class Member:
     Attributes:
         path: Its file.
         rows: Which of its views are taken, ascending.
+        checksum: Digest of the file as it was written; none for one of an earlier version of the project.
     """
 
     path: Path
     rows: tuple[int, ...]
+    checksum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,11 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
     """One row per view of the prepared episodes.
 
     Args:
-        episodes: Manifest of the preparation: id, status, digest, robot, view_facts.
+        episodes: Manifest of the preparation: id, status, digest, checksums, robot, view_facts.
 
     Returns:
         Columns id, trajectory, robot, camera, frames, row (position in the episode's file), digest (of the
-        episode) and pixel_sums, sorted by trajectory and row.
+        episode), checksum (of its file) and pixel_sums, sorted by trajectory and row.
 
     Raises:
         InputError: No episode could be prepared.
@@ -72,9 +74,10 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             f"None of {len(episodes)} episodes could be prepared; the table of failures in the log says why."
         )
+    columns = ["id", "robot", "digest", "checksums", "view_facts"]
     rows = [
-        {"trajectory": name, "robot": robot, "digest": digest, "row": row, **facts}
-        for name, robot, digest, text in ok[["id", "robot", "digest", "view_facts"]].itertuples(index=False)
+        {"trajectory": name, "robot": robot, "digest": digest, "checksum": checksum, "row": row, **facts}
+        for name, robot, digest, checksum, text in ok.reindex(columns=columns).itertuples(index=False)
         for row, facts in enumerate(json.loads(text))
     ]
     table = pd.DataFrame(rows).sort_values(["trajectory", "row"], ignore_index=True)
@@ -169,7 +172,12 @@ def _request(
         (trajectory, tuple(rows["row"].tolist()), rows["digest"].iloc[0])
         for trajectory, rows in views.groupby("trajectory", sort=False)
     ]
-    members = tuple(Member(folder / f"{trajectory}{SHARD_SUFFIX}", rows) for trajectory, rows, _ in taken)
+    known = views[["trajectory", "checksum"]].dropna().itertuples(index=False, name=None)
+    checksums: dict[str, str] = dict(known)
+    members = tuple(
+        Member(folder / f"{trajectory}{SHARD_SUFFIX}", rows, checksums.get(str(trajectory)))
+        for trajectory, rows, _ in taken
+    )
     return ShardRequest(
         name, split, members, attributes, size, digest_of(FORMAT_VERSION, taken, attributes, size)
     )

@@ -5,14 +5,16 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.video.encoder_instructions import reproducible_options
 
 _OPTIONS = {"crf": "18", "preset": "medium"}
 
 
 def write_film(path: Path, frames: "np.ndarray[Any, np.dtype[np.uint8]]", frames_per_second: int) -> None:
-    """Writes frames as H.264 in an MP4 container.
+    """Writes frames as H.264 in an MP4 container. Equal frames give equal bytes.
 
     Args:
         path: The file.
@@ -25,9 +27,13 @@ def write_film(path: Path, frames: "np.ndarray[Any, np.dtype[np.uint8]]", frames
     if frames.ndim != 4 or not len(frames) or frames.shape[1] % 2 or frames.shape[2] % 2:
         raise InputError(f"A film needs frames (T, H, W, 3) with even sides, not {frames.shape}.")
     with av.open(str(path.absolute()), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=frames_per_second, options=_OPTIONS)
+        options = _OPTIONS | reproducible_options()
+        stream = container.add_stream("libx264", rate=frames_per_second, options=options)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1
+        scaler = VideoReformatter()
         for pixels in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            container.mux(stream.encode(scaler.reformat(frame, format="yuv420p", threads=1)))
         container.mux(stream.encode(None))

@@ -1,15 +1,17 @@
 """The packet store and the tar archives as the fan-out makes them: one part, its products, its facts."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.partial_facts import PartialFacts, Scalar
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
 from vidrep_pipelines.data.video.packet_index import PacketIndex
@@ -20,40 +22,72 @@ from vidrep_pipelines.data.video.tar_shard import ARCHIVE_SUFFIX, pack_clips
 
 TABLE_SUFFIX = ".parquet"
 
-Facts = dict[str, int]
-PartPayload = tuple[str, str, list[str]]
-"""Name of the part, the folder of resized clips, and the names of those that belong to the part."""
+Facts = dict[str, Scalar]
+
+
+class PartPayload(NamedTuple):
+    """What making one part needs.
+
+    Attributes:
+        name: Of the part.
+        folder: Of the resized clips.
+        clips: Names of those that belong to the part.
+        checksums: By the name of a clip the digests of the clip and of its packet index, as they were
+            written; clips of earlier versions have none.
+    """
+
+    name: str
+    folder: str
+    clips: list[str]
+    checksums: Mapping[str, tuple[str, str]] = {}
+
 
 _log = logging.getLogger(__name__)
 
 
 def store_part_item(payload: PartPayload, outputs: Mapping[str, Path]) -> Facts:
     """Collects the packet indices that lie beside the clips into one part of the store."""
-    _, folder, clips = payload
-    entries = [(clip, f"{clip}{CLIP_SUFFIX}", index) for clip, _, index in _indexed(folder, clips)]
-    return _write(entries, outputs, missing=len(clips) - len(entries))
+    entries = [(clip, f"{clip}{CLIP_SUFFIX}", index) for clip, _, index in _indexed(payload)]
+    return _write(entries, outputs, payload)
 
 
 def tar_shard_item(payload: PartPayload, outputs: Mapping[str, Path]) -> Facts:
-    """Packs clips into one archive, with their packet indices in a part of a store beside it."""
-    name, folder, clips = payload
-    packed = pack_clips(list(_indexed(folder, clips)), outputs[ARCHIVE_SUFFIX])
-    entries = [(clip, f"{name}{ARCHIVE_SUFFIX}/{member}", index) for clip, member, index in packed]
-    return _write(entries, outputs, missing=len(clips) - len(entries))
+    """Packs clips into one archive, with their packet indices in a part of a store beside it.
+
+    No damaged clip gets into an archive: each is compared with the checksum that was taken when it was made.
+    """
+    packed = pack_clips(list(_indexed(payload, check_clips=True)), outputs[ARCHIVE_SUFFIX])
+    entries = [(clip, f"{payload.name}{ARCHIVE_SUFFIX}/{member}", index) for clip, member, index in packed]
+    return _write(entries, outputs, payload)
 
 
-def _indexed(folder: str, clips: Iterable[str]) -> Iterator[tuple[str, Path, PacketIndex]]:
+def _indexed(payload: PartPayload, *, check_clips: bool = False) -> Iterator[tuple[str, Path, PacketIndex]]:
     """The clips that can be read, each with an index that describes the file as it is."""
-    for clip in clips:
-        path = Path(folder) / f"{clip}{CLIP_SUFFIX}"
+    folder = Path(payload.folder)
+    for clip in payload.clips:
+        path, sidecar = folder / f"{clip}{CLIP_SUFFIX}", folder / f"{clip}{INDEX_SUFFIX}"
+        clip_digest, index_digest = payload.checksums.get(clip, (None, None))
         try:
-            yield clip, path, _fresh_index(path, Path(folder) / f"{clip}{INDEX_SUFFIX}")
+            if check_clips and clip_digest is not None:
+                _require_content(path, clip_digest)
+            yield clip, path, _fresh_index(path, sidecar, index_digest)
         except UnreadableVideoError as error:
             _log.warning("A clip is left out of the packet store. %s", error)
 
 
-def _fresh_index(clip: Path, sidecar: Path) -> PacketIndex:
+def _require_content(path: Path, digest: str) -> None:
     try:
+        found = digest_of_file(path)
+    except OSError as error:
+        raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
+    if found != digest:
+        raise UnreadableVideoError(f"{path}: its content is not what was written.")
+
+
+def _fresh_index(clip: Path, sidecar: Path, digest: str | None) -> PacketIndex:
+    try:
+        if digest is not None and digest_of_file(sidecar) != digest:
+            raise InputError(f"{sidecar}: its content is not what was written.")
         index = load_packet_index(sidecar)
         if index.stamp.matches(clip):
             return index
@@ -62,12 +96,26 @@ def _fresh_index(clip: Path, sidecar: Path) -> PacketIndex:
     return PacketIndex.build(clip)
 
 
-def _write(entries: list[tuple[str, str, PacketIndex]], outputs: Mapping[str, Path], missing: int) -> Facts:
+def _write(
+    entries: list[tuple[str, str, PacketIndex]], outputs: Mapping[str, Path], payload: PartPayload
+) -> Facts:
+    """Writes index and table. A part without a clip that ought to be there is made again by the next run."""
     write_part(((clip, index) for clip, _, index in entries), outputs[STORE_SUFFIX])
     rows = [_row(*entry) for entry in entries]
     columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in _COLUMNS.items()}
     pq.write_table(pa.table(columns), outputs[TABLE_SUFFIX], compression="zstd")
-    return {"clips": len(entries), "missing": missing, "packets": sum(row["packets"] for row in rows)}
+    missing = sorted(set(payload.clips) - {clip for clip, _, _ in entries})
+    packets = sum(row["packets"] for row in rows)
+    facts: Facts = {"clips": len(entries), "missing": len(missing), "packets": packets}
+    return PartialFacts(facts, _lacking(payload, missing)) if missing else facts
+
+
+def _lacking(payload: PartPayload, missing: list[str]) -> str:
+    example = Path(payload.folder) / f"{missing[0]}{CLIP_SUFFIX}"
+    return (
+        f"{len(missing)} of {len(payload.clips)} clips are gone or damaged, such as {example}. "
+        "Remedy: delete them and run the pipeline again, which makes them and this part anew."
+    )
 
 
 _COLUMNS: dict[str, pa.DataType] = {

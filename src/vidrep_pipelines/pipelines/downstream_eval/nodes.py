@@ -67,7 +67,8 @@ def propagate(
         for name, row in rows.items()
     ]
     name = f"{config.task} propagation"
-    return Job(name, propagate_sequence, items, (PREDICTION_SUFFIX,), _workers(config, fanout))
+    workers = _workers(config, fanout).trying_again()
+    return Job(name, propagate_sequence, items, (PREDICTION_SUFFIX,), workers)
 
 
 def score(
@@ -95,7 +96,7 @@ def score(
         for item_id in predictions.ids
         if _sequence(item_id) not in without
     ]
-    return Job(f"{config.task} scores", score_sequence, items, (SCORE_SUFFIX,), fanout)
+    return Job(f"{config.task} scores", score_sequence, items, (SCORE_SUFFIX,), fanout.trying_again())
 
 
 def summarize(

@@ -10,6 +10,7 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
+from vidrep_pipelines.fanout.manifest import FIXED
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import (
@@ -57,7 +58,7 @@ def compare(
     if not runs.ids:
         raise InputError(f"Every run on chains failed; the first: {runs.failed['error'].iloc[0]}")
     succeeded = runs.table[runs.table["status"] == "ok"].reset_index(drop=True)
-    facts = succeeded.drop(columns=["id", "status", "error", "seconds", "bytes", "digest", "attempts"])
+    facts = succeeded.drop(columns=[name for name in FIXED.names if name in succeeded])
     scores = pd.concat([_names_of(succeeded["id"]), facts.astype(float)], axis=1)
     summary = compare_learners(scores, config.reference)
     _log.info("occupancy on chains:\n%s", summary.to_string(index=False, float_format="%.3g"))

@@ -63,7 +63,7 @@ def prepare_episodes(
     elif dmc.control is not None:
         requests = _simulated(policy, dmc)
         # What fails here does so because something is not installed: once it is, episodes are to be made.
-        fanout = fanout.model_copy(update={"retry_failed": True})
+        fanout = fanout.trying_again()
     else:
         requests = _rendered(dmc)
     items = [Item(request.id, request, request.digest) for request in requests]

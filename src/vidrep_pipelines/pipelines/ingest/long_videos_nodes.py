@@ -202,7 +202,8 @@ def _preparation(name: str, videos: "LongVideos", config: LongVideosConfig, fano
 
     requests = [EpisodeRequest(video.source, config.frames) for video in videos.named_once().videos]
     items = [Item(request.id, request, request.digest) for request in requests]
-    return Job(f"frames of {name}", prepare_episode, items, (".h5",), fanout)
+    # Rendered clips, cut events and lists of records are products of stages before.
+    return Job(f"frames of {name}", prepare_episode, items, (".h5",), fanout.trying_again())
 
 
 def _labelled(videos: "LongVideos", prepared: Parts) -> tuple[LabelledVideos, pd.DataFrame]:

@@ -92,6 +92,7 @@ def prepare_episodes(
     files = pd.concat([batch.to_pandas() for batch in as_table(listing).batches()])
     if robonet.root is None:
         requests = video_requests(files, headers, clips, frames)
+        fanout = fanout.trying_again() if clips.ids else fanout
     else:
         requests = trajectory_requests(files, headers.table, robonet, frames)
     items = [Item(request.id, request, request.digest) for request in requests]

@@ -11,12 +11,16 @@ _CLIPS_PER_PART = 16_384
 
 
 def build_packet_store(resized: Parts, fanout: FanOutConfig) -> Job:
-    """One item per part of the store; its digest covers its clips: only parts with other clips are redone."""
+    """One item per part of the store; its digest covers its clips: only parts with other clips are redone.
+
+    A clip that was made again from the same video is another clip when its bytes are others.
+    """
     from vidrep_pipelines.data.video.packet_store import STORE_SUFFIX
     from vidrep_pipelines.data.video.store_items import TABLE_SUFFIX, store_part_item
 
     items = _items(resized, _CLIPS_PER_PART)
-    return Job("packet store", store_part_item, items, (STORE_SUFFIX, TABLE_SUFFIX), fanout)
+    suffixes = (STORE_SUFFIX, TABLE_SUFFIX)
+    return Job("packet store", store_part_item, items, suffixes, fanout.trying_again())
 
 
 def pack_tar_shards(resized: Parts, tar_shards: TarShardsConfig, fanout: FanOutConfig) -> Job:
@@ -26,20 +30,21 @@ def pack_tar_shards(resized: Parts, tar_shards: TarShardsConfig, fanout: FanOutC
     from vidrep_pipelines.data.video.tar_shard import ARCHIVE_SUFFIX
 
     suffixes = (ARCHIVE_SUFFIX, STORE_SUFFIX, TABLE_SUFFIX)
-    return Job("tar shards", tar_shard_item, _items(resized, tar_shards.clips_per_shard), suffixes, fanout)
+    items = _items(resized, tar_shards.clips_per_shard)
+    return Job("tar shards", tar_shard_item, items, suffixes, fanout.trying_again())
 
 
 def _items(resized: Parts, clips_per_part: int) -> list[Item]:
+    from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
     from vidrep_pipelines.data.video.packet_store import part_count, split_into_parts
+    from vidrep_pipelines.data.video.store_items import PartPayload
 
-    finished = resized.table[resized.table["status"] == "ok"]
-    digests = dict(zip(finished["id"], finished["digest"], strict=True))
+    digests = {clip: resized.digests[clip] for clip in resized.ids}
+    written = resized.checksums(CLIP_SUFFIX), resized.checksums(INDEX_SUFFIX)
     parts = split_into_parts(sorted(digests), part_count(len(digests), clips_per_part))
-    return [
-        Item(
-            id=name,
-            payload=(name, str(resized.folder), clips),
-            digest=digest_of([(clip, digests[clip]) for clip in clips]),
-        )
-        for name, clips in parts.items()
-    ]
+    items = []
+    for name, clips in parts.items():
+        checksums = {clip: (written[0][clip], written[1][clip]) for clip in clips if clip in written[0]}
+        content = [(clip, digests[clip], *checksums.get(clip, ())[:1]) for clip in clips]
+        items.append(Item(name, PartPayload(name, str(resized.folder), clips, checksums), digest_of(content)))
+    return items

@@ -17,7 +17,7 @@ from vidrep_pipelines.common.text import is_utf8
 from vidrep_pipelines.data.hdf5 import open_foreign_hdf5
 
 _LONGEST_LIST = 64
-_TAKEN = {"id", "status", "error", "seconds", "bytes", "digest", "attempts"}
+_TAKEN = {"id", "status", "error", "seconds", "bytes", "digest", "attempts", "checksums"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def metadata_table(manifest: pd.DataFrame, paths: "pd.Series[str]") -> pd.DataFr
     """
     rows = manifest[manifest["status"] == "ok"]
     names = rows["id"].map(paths).map(lambda path: Path(path).name)
-    return rows.drop(columns=sorted(_TAKEN)).set_index(names.rename("file"))
+    return rows.drop(columns=sorted(_TAKEN), errors="ignore").set_index(names.rename("file"))
 
 
 def _shapes(file: h5py.File) -> dict[str, Any]:

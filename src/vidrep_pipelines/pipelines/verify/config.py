@@ -1,0 +1,21 @@
+"""Parameters of the verification."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+
+
+class VerifyConfig(FrozenConfig):
+    """What is compared, and what happens to damaged files (``params:verify``)."""
+
+    root: Path
+    """Everything below it that a stage made item by item: clips, frames, codes, embeddings, stores."""
+
+    remove_damaged: bool = False
+    """Removes damaged files, so that the pipelines which made them make them again. False: reports them only,
+    and the run ends in an error."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """Files that are read at the same time; none means one per processor."""

@@ -1,0 +1,29 @@
+"""Products on disk compared with what was written."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.verify import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Reads every product below the data root and compares it with the checksum that its manifest has."""
+    return Pipeline(
+        [
+            Node(
+                nodes.check_products,
+                inputs="params:verify",
+                outputs=["damaged_files", "report"],
+                name="check_products",
+                tags=["cpu"],
+            ),
+            Node(
+                nodes.settle_damage,
+                inputs=["damaged_files", "params:verify"],
+                outputs=None,
+                name="settle_damage",
+                tags=["cpu"],
+            ),
+        ],
+        namespace="verify",
+        parameters={"params:verify"},
+    )

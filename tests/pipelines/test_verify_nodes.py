@@ -1,0 +1,79 @@
+import os
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.fanout.jobs import SERIAL, executions, faulty_job, products, value_job
+from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
+from vidrep_pipelines.fanout.manifest import read_manifest
+from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.pipelines.verify.config import VerifyConfig
+from vidrep_pipelines.pipelines.verify.nodes import check_products, settle_damage
+
+
+def _replaced(path: Path) -> tuple[str, str]:
+    """Noise of equal size and with the same times, as a disk's fault leaves it; digests before and after."""
+    before, status = digest_of_file(path), path.stat()
+    path.write_bytes(bytes(255 - byte for byte in path.read_bytes()))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return before, digest_of_file(path)
+
+
+def test_checksums_of_all_products_are_recorded(tmp_path: Path) -> None:
+    parts = run_job(value_job([1, 2]), tmp_path)
+    for suffix in parts.suffixes:
+        assert parts.checksums(suffix) == {
+            name: digest_of_file(parts.path(name, suffix)) for name in parts.ids
+        }
+
+
+def test_damage_of_equal_size_is_found_removed_and_made_again(tmp_path: Path) -> None:
+    job = value_job(range(4), log=str(tmp_path / "log"))
+    clips = run_job(job, tmp_path / "03_primary/clips")
+    run_job(faulty_job({"x": None, "y": "raise"}, SERIAL), tmp_path / "07_model_output/codes")
+    whole = products(clips.folder)
+    damaged, gone = clips.path("folder_1/item 1", ".more.txt"), clips.path("folder_0/item 2")
+    expected, found = _replaced(damaged)
+    gone_checksum = digest_of_file(gone)
+    gone.unlink()
+    assert run_job(value_job([1]), tmp_path / "elsewhere").ids  # not below the root
+
+    verify = VerifyConfig(root=tmp_path, threads=2)
+    table, report = check_products(verify)
+    assert sorted(table[["file", "expected", "found"]].itertuples(index=False, name=None)) == [
+        (str(gone), gone_checksum, "missing"),
+        (str(damaged), expected, found),
+    ]
+    assert table["remedy"].str.contains("03_primary/clips").all()
+    assert report["files"] == 8 + 1 + 2 and report["damaged"] == 2
+    with pytest.raises(InputError, match=r"2 files .*not as they were written[\s\S]*remove_damaged=true"):
+        settle_damage(table, verify)
+    assert damaged.exists()
+
+    settle_damage(table, verify.model_copy(update={"remove_damaged": True}))
+    assert not damaged.exists()
+    run_job(job, clips.folder)
+    assert executions(tmp_path / "log") == [0, 1, 2, 3, 1, 2]
+    assert products(clips.folder) == whole
+    table, report = check_products(verify)
+    assert table.empty and report["damaged"] == 0
+    settle_damage(table, verify)
+
+
+def test_products_of_earlier_versions_are_left_out(tmp_path: Path) -> None:
+    run_job(value_job([1]), tmp_path / "old")
+    part = Bookkeeping(tmp_path / "old").manifest / "part-00000.parquet"
+    pq.write_table(read_manifest(part.parent).drop_columns(["checksums"]), part)
+    run_job(value_job([1]), tmp_path / "old")
+    table, report = check_products(VerifyConfig(root=tmp_path))
+    assert table.empty and report["files"] == 0
+
+
+def test_a_root_without_products_is_fine(tmp_path: Path) -> None:
+    table, report = check_products(VerifyConfig(root=tmp_path))
+    assert list(table.columns) == ["file", "expected", "found", "remedy"] and report["files"] == 0
+    assert isinstance(table, pd.DataFrame)
