@@ -70,8 +70,8 @@ def robonet_pointer(root: Path, work: Path) -> None:
     ):
         assert reason in left_out[f"berkeley_sawyer_{name}"]
     store = load("frame_store", work)
-    assert {f"berkeley_sawyer_traj{n}_0" for n in range(6)} <= set(store.ids)
-    assert {"google_r3_traj0_0", "google_r3_traj0_1"} <= set(store.ids), "cameras of two sizes"
+    views = {f"berkeley_sawyer_traj{n}_0" for n in range(6)}
+    assert set(store.ids) == views | {"google_r3_traj0_0", "google_r3_traj0_1", "stanford_fetch_traj0_0"}
     for name in store.ids:
         assert np.asarray(store.frames(name)).shape[0] >= 12
 

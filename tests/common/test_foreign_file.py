@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from vidrep_pipelines.common.foreign_file import disguise_of, text_disguise_of
+from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:2f3d\nsize 1411984514\n"
 PAGES = (
@@ -37,18 +37,19 @@ def test_a_web_page_is_called_one(tmp_path: Path, page: bytes) -> None:
 
 def test_an_empty_file_and_an_apple_double_are_called_so(tmp_path: Path) -> None:
     assert str(disguise_of(_file(tmp_path, b""))).startswith("it is empty. Remedy")
+    assert plain_disguise_of(_file(tmp_path, b"")) is None  # a text may have no lines
     assert "AppleDouble" in str(disguise_of(_file(tmp_path, b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X")))
 
 
 def test_compressed_files_are_in_disguise_only_where_text_is_expected(tmp_path: Path) -> None:
     path = _file(tmp_path, gzip.compress(b"a,b"))
     assert disguise_of(path) is None
-    assert str(text_disguise_of(path)).startswith("it is compressed (gzip). Remedy: unpack it")
+    assert str(plain_disguise_of(path)).startswith("it is compressed (gzip). Remedy: unpack it")
 
 
 @pytest.mark.parametrize("data", [b"a,b\n", b"<annotation>", b"version 2\n", b"\x89HDF\r\n\x1a\n"])
 def test_real_files_have_no_disguise(tmp_path: Path, data: bytes) -> None:
-    assert text_disguise_of(_file(tmp_path, data)) is None
+    assert plain_disguise_of(_file(tmp_path, data)) is None
 
 
 def test_a_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_the_first_bad_label_is_named(values: object) -> None:
         whole_numbers(values, "labels", -1, 4)
 
 
-@pytest.mark.parametrize("values", [[[0]], ["a"], [True], 3])
+@pytest.mark.parametrize("values", [[[0]], ["a"], [True], 3, None])
 def test_what_is_no_list_of_numbers(values: object) -> None:
     with pytest.raises(InputError, match=r"labels must be whole numbers \(T,\)"):
         whole_numbers(values, "labels", 0, 4)

@@ -48,3 +48,9 @@ def test_damaged_files_are_named(tmp_path: Path, content: bytes) -> None:
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere does not exist"):
         load_plain_pickle(tmp_path / "nowhere")
+
+
+def test_a_page_in_place_of_a_list(tmp_path: Path) -> None:
+    (tmp_path / "rows").write_text("<!DOCTYPE html><html>sign in</html>")
+    with pytest.raises(InputError, match=r"rows was not read: it is a web page.*open it in a browser"):
+        load_plain_pickle(tmp_path / "rows")

@@ -51,10 +51,10 @@ def disguise_of(path: Path) -> Disguise | None:
     return None if head is None else _stand_in(head)
 
 
-def text_disguise_of(path: Path) -> Disguise | None:
-    """As :func:`disguise_of`, and also a compressed file: for formats that are plain text."""
+def plain_disguise_of(path: Path) -> Disguise | None:
+    """As :func:`disguise_of`, for text and other formats that are never compressed and may hold nothing."""
     head = file_head(path)
-    return None if head is None else _stand_in(head) or _packed(head)
+    return _stand_in(head) or _packed(head) if head else None
 
 
 def file_head(path: Path) -> bytes | None:

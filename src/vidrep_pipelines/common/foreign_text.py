@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.foreign_file import file_head, text_disguise_of
+from vidrep_pipelines.common.foreign_file import file_head, plain_disguise_of
 
 # Longer marks first: that of UTF-32 begins like that of UTF-16.
 _MARKS = (
@@ -66,7 +66,7 @@ def read_foreign_text(path: Path, remedy: str) -> str:
     Raises:
         InputError: The file is missing, or cannot be read, or is no text; the message says what it is.
     """
-    if disguise := text_disguise_of(path):
+    if disguise := plain_disguise_of(path):
         raise InputError(f"{path} cannot be read: {disguise} {remedy}")
     head = file_head(path) or b""
     if _is_binary(head):  # before all of a film is taken into memory
@@ -74,7 +74,7 @@ def read_foreign_text(path: Path, remedy: str) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputError(f"There is no file {path}. {remedy}") from error
+        raise InputError(f"{path} cannot be read: there is no such file. {remedy}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
     text = _decoded(data, path, remedy)
@@ -87,7 +87,7 @@ def read_foreign_lines(path: Path, remedy: str) -> list[Line]:
     """The lines that hold anything, without blanks at either end; see :func:`read_foreign_text`.
 
     Raises:
-        InputError: The file is missing, no text, or holds nothing but blank lines.
+        InputError: The file is missing or no text.
     """
     return [Line(line.number, line.text.strip()) for line in _lines(path, remedy)]
 
@@ -98,10 +98,10 @@ def read_foreign_rows(path: Path, remedy: str) -> list[Row]:
     Every line is a row of its own, so that a quotation mark without its partner spoils that row alone.
 
     Raises:
-        InputError: The file is missing, no text, or holds nothing but blank lines.
+        InputError: The file is missing or no text.
     """
     lines = _lines(path, remedy)
-    delimiter = max(_DELIMITERS, key=lines[0].text.count)
+    delimiter = max(_DELIMITERS, key=lines[0].text.count) if lines else ""
     return [_row(line, delimiter) for line in lines]
 
 
@@ -120,10 +120,7 @@ def read_foreign_json(path: Path, remedy: str) -> Any:
 def _lines(path: Path, remedy: str) -> list[Line]:
     """The lines that hold anything, with the blanks at their ends: a tab there separates an empty cell."""
     numbered = enumerate(read_foreign_text(path, remedy).split("\n"), start=1)
-    lines = [Line(number, text) for number, text in numbered if text.strip()]
-    if not lines:
-        raise InputError(f"{path} holds nothing but blank lines. {remedy}")
-    return lines
+    return [Line(number, text) for number, text in numbered if text.strip()]
 
 
 def _row(line: Line, delimiter: str) -> Row:
@@ -144,8 +141,8 @@ def _decoded(data: bytes, path: Path, remedy: str) -> str:
                     f"{path} is damaged: it begins as {encoding.upper()}, but byte {error.start + len(mark)} "
                     f"is none. {remedy}"
                 ) from error
-    if encoding := _unmarked_utf16(data):
-        return data.decode(encoding, "replace")
+    if unmarked := _unmarked_utf16(data):
+        return data.decode(unmarked, "replace")
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -18,8 +19,11 @@ def load_plain_pickle(path: Path) -> Any:
     """Reads a pickle that holds only plain Python containers, strings and numbers.
 
     Raises:
-        InputError: The file is damaged, or asks for anything beyond plain data (then nothing was executed).
+        InputError: The file is damaged or something else in its place, or asks for anything beyond plain
+            data (then nothing was executed).
     """
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} was not read: {disguise}")
     try:
         with path.open("rb") as file:
             return _PlainUnpickler(file).load()

@@ -23,7 +23,8 @@ class IngestConfig(FrozenConfig):
     """File endings that count as video, in lower case."""
 
     annotations: Path | None = None
-    """Kinetics' official CSV (label, youtube_id, ...): gives classes to the clips of a flat folder."""
+    """Kinetics' official CSV (label, youtube_id, ...): gives classes to the clips of a flat folder. Lists of
+    names and labels (Kinetics-600's .txt), ActivityNet's JSON and test lists without labels are read, too."""
 
     split: str | None = None
     """With ``annotations``: keep only the rows of this split, for example ``train``."""
@@ -40,7 +41,8 @@ class KineticsConfig(FrozenConfig):
     """Folder to unpack to, one folder for each archive."""
 
     annotations: Path
-    """The official CSV: label, youtube_id, time_start, time_end, split, is_cc."""
+    """The official CSV: label, youtube_id, time_start, time_end, split, is_cc; or another form of it, see
+    ``ingest.annotations``."""
 
     split: str | None = None
     """Keep only the rows of this split, for example ``train``."""

@@ -10,6 +10,7 @@ import h5py
 from h5py import h5d, h5l, h5o
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 
 _MOST_OBJECTS = 100_000
@@ -44,12 +45,14 @@ def open_foreign_hdf5(path: Path) -> h5py.File:
     that has a name is checked; object references to nameless ones must not be followed.
 
     Raises:
-        InputError: It takes content from other files, or is a pipe or a device (where opening would wait for
-            ever).
+        InputError: It takes content from other files, is a pointer or a page in place of the file, or is a
+            pipe or a device (where opening would wait for ever).
         OSError: There is no such file, or it is no whole HDF5 file.
     """
     if path.exists() and not path.is_file():
         raise InputError(f"{path} is no regular file (a folder, pipe or device). Remedy: remove it.")
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} is no HDF5 file: {disguise}")
     file = open_hdf5(path)
     try:
         found = _foreign_content(file)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_text import read_foreign_lines
 from vidrep_pipelines.common.item_id import is_usable
 from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES
 
@@ -32,10 +33,9 @@ def read_rows(path: Path, remedy: str) -> list[list[str]]:
         InputError: The file is missing, no text, or empty.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The list {path} cannot be read ({error}). {remedy}") from error
-    rows = [line.split() for line in lines if line.strip()]
+        rows = [line.text.split() for line in read_foreign_lines(path, remedy)]
+    except InputError as error:
+        raise InputError(f"The list {error}") from error
     if not rows:
         raise InputError(f"The list {path} is empty. {remedy}")
     return rows

@@ -19,6 +19,7 @@ from typing import IO, cast
 from vidrep_pipelines.common.atomic import atomic_file, remove_leftovers
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_text import read_foreign_lines
 from vidrep_pipelines.common.text import is_utf8
 from vidrep_pipelines.data.foreign_listing import is_hidden, list_files_below
 
@@ -175,10 +176,10 @@ def _below(folder: Path) -> list[Path]:
 
 def _listed(source: Path) -> list[Path]:
     try:
-        lines = [line.strip() for line in source.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"kinetics.archives: {source} is neither a folder nor a list ({error}).") from error
-    named = [line for line in lines if line and not line.startswith("#")]
+        lines = read_foreign_lines(source, "Name a folder of archives, or a list of them.")
+    except InputError as error:
+        raise InputError(f"kinetics.archives: {source} is neither a folder nor a list: {error}") from error
+    named = [line.text for line in lines if not line.text.startswith("#")]
     strange = [line for line in named if not _is_archive(line)]
     if strange:
         raise InputError(

@@ -176,11 +176,18 @@ def _finegym(clips: Parts, events: Parts, config: FineGymConfig) -> "LongVideos"
 
 
 def _events(config: FineGymConfig) -> "tuple[list[tuple[str, Event]], list[LeftOut]]":
-    from vidrep_pipelines.data.sources.long_videos.finegym import events_of_splits, lists_of, read_annotation
+    from vidrep_pipelines.data.sources.long_videos.finegym import (
+        ANNOTATIONS,
+        events_of_splits,
+        first_there,
+        lists_of,
+        read_annotation,
+    )
 
     assert config.root is not None
     root = config.root.absolute()
-    events = read_annotation(root / config.annotation)
+    names = ANNOTATIONS if config.annotation is None else (config.annotation,)
+    events = read_annotation(first_there(root, names))
     return events_of_splits(events, lists_of(root, config.classes), config.additional)
 
 

@@ -65,13 +65,16 @@ def _listed(
     root: str | Path, suffixes: Collection[str], annotations: Path | None, split: str | None
 ) -> tuple[Rows, pd.DataFrame]:
     from vidrep_pipelines.data.listing import list_videos, with_absolute_paths
-    from vidrep_pipelines.data.sources.kinetics import assign_classes, read_annotations
+    from vidrep_pipelines.data.sources.kinetics import assign_classes
+    from vidrep_pipelines.data.sources.kinetics_annotations import read_annotations
 
     listing = list_videos(root, suffixes)
     videos: Rows = listing.videos
     left_out = pd.DataFrame(listing.unlisted, columns=["path", "reason"], dtype="string")
     left_out.insert(0, "id", left_out["path"])
     if annotations is not None:
-        assignment = assign_classes(listing.videos.to_pandas(), read_annotations(annotations, split))
-        videos, left_out = assignment.clips, pd.concat([assignment.unknown, left_out], ignore_index=True)
+        table = read_annotations(annotations, split)
+        assignment = assign_classes(listing.videos.to_pandas(), table.clips)
+        videos = assignment.clips
+        left_out = pd.concat([assignment.unknown, table.left_out, left_out], ignore_index=True)
     return with_absolute_paths(videos, root), left_out.astype("string")

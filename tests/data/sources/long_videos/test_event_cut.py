@@ -107,6 +107,15 @@ def test_missing_videos_are_listed(tmp_path: Path) -> None:
     assert "the video w is missing" in reason
 
 
+@pytest.mark.parametrize("name", ["v.mp4.webm", "v.MP4", "v.mp4.MKV"])
+def test_doubled_suffixes_and_capital_letters(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / f"._{name}").touch()
+    requests, left_out = cut_requests([("train", an_event(0, 1))], tmp_path, SMALL)
+    assert [request.path.name for request in requests] == [name]
+    assert not left_out
+
+
 def test_digest_follows_event_file_and_form_but_not_labels(tmp_path: Path) -> None:
     path = write_video(tmp_path / "v.mp4", 4)
     first = CutRequest(an_event(0, 1), path, SMALL)

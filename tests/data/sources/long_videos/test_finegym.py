@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,10 +8,12 @@ from tests.helpers.long_videos import event, write_annotation, write_finegym
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sources.long_videos.finegym import (
     ADDITIONAL,
+    ANNOTATIONS,
     Element,
     event_of,
     events_of_splits,
     finegym_videos,
+    first_there,
     label_frames,
     lists_of,
     read_annotation,
@@ -96,6 +99,50 @@ def test_wrong_annotations_are_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=r"a\.json"):
         read_annotation(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        event(-0.5, 2.0),
+        event(float("nan"), 2.0),
+        event(0.5, float("inf")),
+        event(0.5, 2.0, 1, A_0_1=[(-0.3, 0.2)]),  # a negative start would label frames at the end
+        event(0.5, 2.0, 1, A_0_1=[(0.0, float("nan"))]),
+        event(0.5, 2.0) | {"event": 1.5},
+        event(0.5, 2.0) | {"timestamps": []},
+        {"event": 1},
+        3,
+    ],
+)
+def test_an_event_with_impossible_numbers_is_left_out_alone(tmp_path: Path, broken: Any) -> None:
+    path = write_annotation(tmp_path, {"v": {"E_1_2": broken, "E_3_4": event(3, 4)}})
+    events = read_annotation(path)
+    lists = {"train": {"v_E_1_2_A_0_1": 3, "v_E_3_4_A_0_1": 3}}
+    chosen, left_out = events_of_splits(events, lists, additional=False)
+    assert [found.name for _, found in chosen] == ["v_E_3_4"]
+    assert [row.id for row in left_out] == ["train/v_E_1_2"]
+    assert "event 'E_1_2' of video 'v' is not described as expected" in left_out[0].reason
+
+
+def test_version_1_1_under_its_own_names(tmp_path: Path) -> None:
+    old, new = write_finegym(tmp_path / "old"), write_finegym(tmp_path / "new")
+    for name in ("finegym_annotation_info_v1.{}.json", "gym99_train_element_v1.{}.txt"):
+        (new / name.format(0)).rename(new / name.format(1))
+    assert lists_of(new, 99) == lists_of(old, 99)
+    assert first_there(new, ANNOTATIONS).name == "finegym_annotation_info_v1.1.json"
+    assert first_there(old, ANNOTATIONS).name == "finegym_annotation_info_v1.0.json"
+    with pytest.raises(
+        InputError, match=r"v1\.0\.json cannot be read: there is no such file, nor .*v1\.1\.json"
+    ):
+        first_there(tmp_path, ANNOTATIONS)
+
+
+@pytest.mark.parametrize("label", ["²", "-1", "1.5"])
+def test_what_looks_like_a_class_and_is_none(tmp_path: Path, label: str) -> None:
+    (tmp_path / "list.txt").write_text(f"v_E_1_2_A_0_1 {label}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 1: .* is no <video>_E_a_b_A_c_d <class>"):
+        read_elements(tmp_path / "list.txt", 99)
 
 
 def test_missing_list(tmp_path: Path) -> None:

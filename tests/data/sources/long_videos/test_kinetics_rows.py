@@ -26,7 +26,10 @@ def test_rows_without_the_damaged_videos(tmp_path: Path) -> None:
     assert missing_videos(tmp_path, rows) == [PurePosixPath("odd, name/b.mp4")]
 
 
-@pytest.mark.parametrize("line", ["a.mp4", "a.mp4,b", ",3", "a.mp4,1,2", "/a.mp4,1", "../a.mp4,1"])
+@pytest.mark.parametrize(
+    "line",
+    ["a.mp4", "a.mp4,b", ",3", "a.mp4,1,2", "/a.mp4,1", "../a.mp4,1", "a.mp4,--5", "a.mp4,1.5", '"a.mp4,1'],
+)
 def test_wrong_lines_are_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(InputError, match=r"train\.csv, line 2"):
         read_kinetics_rows(written(tmp_path, f"a.mp4,0\n{line}\n"))

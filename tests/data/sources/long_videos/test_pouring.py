@@ -14,6 +14,7 @@ from vidrep_pipelines.data.sources.long_videos.pouring import (
     list_records,
     pouring_videos,
     record_frames,
+    record_labels,
     record_name,
     split_of_file,
     tfrecord_files,
@@ -59,6 +60,12 @@ def test_corrupt_record_is_left_out_and_recorded(tmp_path: Path) -> None:
     assert "CRC-32C" in reason
 
 
+def test_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "pouring_val-0-of-1.tfrecord").touch()
+    with pytest.raises(InputError, match=r"val-0-of-1\.tfrecord holds no record\. Remedy"):
+        list_records(tmp_path / "pouring_val-0-of-1.tfrecord", {".json": tmp_path / "list.json"})
+
+
 def test_record_without_a_name(tmp_path: Path) -> None:
     path = write_tfrecords(tmp_path / "pouring_val-0-of-1.tfrecord", [sequence_example("", [], [])])
     list_records(path, {".json": tmp_path / "list.json"})
@@ -72,6 +79,34 @@ def test_step_without_a_picture() -> None:
     example.lists["video"].append([])
     with pytest.raises(CorruptRecordError, match="of 2 steps, 1 hold a picture"):
         record_frames(example)
+
+
+def test_a_record_without_labels_is_unlabelled() -> None:
+    example = parse_sequence_example(sequence_example("a", [b"x", b"y"], []))
+    assert record_labels(example, 2).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("broken", [[], [1, 2]])
+def test_a_step_without_its_one_label_shifts_no_others(broken: list[int]) -> None:
+    example = parse_sequence_example(sequence_example("a", [b"x", b"y", b"z"], [0, 1, 2]))
+    example.lists["frame_labels"][1] = broken
+    with pytest.raises(CorruptRecordError, match="of 3 steps, 2 hold one label"):
+        record_labels(example, 3)
+
+
+@pytest.mark.parametrize("label", [-2, 5, 2**40])
+def test_a_label_out_of_range(label: int) -> None:
+    example = parse_sequence_example(sequence_example("a", [b"x"], [label]))
+    with pytest.raises(InputError, match=rf"frame_labels: number 0 of 1 is {label}"):
+        record_labels(example, 1)
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    payload = pouring_payload("name", 2).replace(b"name", b"na\xffe", 2).replace(b"na\xffe", b"name", 1)
+    path = write_tfrecords(tmp_path / "pouring_val-0-of-1.tfrecord", [payload, pouring_payload("b", 2)])
+    assert list_records(path, {".json": tmp_path / "list.json"}) == {"records": 2, "corrupt": 1}
+    row, _ = json.loads((tmp_path / "list.json").read_text())
+    assert "the name of its video is no UTF-8" in row["error"]
 
 
 def test_damaged_picture_ends_the_video() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle, whole_numbers
+from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle
 
 
 class Malicious:
@@ -68,8 +68,8 @@ def test_missing_and_torn_files(tmp_path: Path) -> None:
         load_tensor_pickle(tmp_path / "torn.pkl")
 
 
-def test_whole_numbers() -> None:
-    assert whole_numbers(np.array([-1.0, 3.0])).tolist() == [-1, 3]
-    for wrong in ([0.5], ["a"], [[1]], None):
-        with pytest.raises(ValueError, match="whole numbers"):
-            whole_numbers(wrong)
+def test_a_pointer_in_place_of_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "train.pkl"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n")
+    with pytest.raises(InputError, match=r"train\.pkl was not read: it is a Git-LFS pointer.*git lfs pull"):
+        load_tensor_pickle(path)

@@ -77,3 +77,21 @@ def test_missing_file(tmp_path: Path) -> None:
         list(scan_records(tmp_path / "none.tfrecord"))
     with pytest.raises(InputError, match=r"none\.tfrecord cannot be read"):
         read_record(tmp_path / "none.tfrecord", RecordPlace(0, 12, 3))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n",
+            "a Git-LFS pointer to a file of 9",
+        ),
+        (b"<!DOCTYPE html><html><body>Quota exceeded</body></html>", "a web page"),
+        (b"\x1f\x8b\x08", r"compressed \(gzip\)"),
+    ],
+)
+def test_what_lies_in_place_of_records_is_named(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a\.tfrecord holds no records: it is {what}.*Remedy: "):
+        list(scan_records(path))

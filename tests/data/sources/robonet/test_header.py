@@ -73,3 +73,21 @@ def test_table_has_file_names_and_only_what_could_be_read() -> None:
     paths = pd.Series({"x": "/data/x.hdf5", "y": "/data/y.hdf5"})
     table = metadata_table(manifest, paths)
     assert table.to_dict() == {"robot": {"x.hdf5": "kuka"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n",
+            "a Git-LFS pointer to a file of 9",
+        ),
+        (b"<!DOCTYPE html><html>quota exceeded</html>", "a web page"),
+        (b"", "empty"),
+    ],
+)
+def test_what_lies_in_place_of_a_file_is_named(tmp_path: Path, content: bytes, what: str) -> None:
+    path = tmp_path / "a_traj1.hdf5"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"a_traj1\.hdf5 is no HDF5 file: it is {what}.*Remedy: "):
+        read_metadata_item((str(path), False), {})

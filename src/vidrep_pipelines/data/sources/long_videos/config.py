@@ -68,8 +68,9 @@ class FineGymConfig(LongVideosConfig):
     raw_videos: Path | None = None
     """Folder of ``<youtube id>.{mp4,mkv,webm}``. None: ``videos`` in the root."""
 
-    annotation: str = "finegym_annotation_info_v1.0.json"
-    """File in the root; version 1.1 has the same layout."""
+    annotation: str | None = None
+    """File in the root. None: ``finegym_annotation_info_v1.0.json``, or that of version 1.1 if it is the only
+    one."""
 
     classes: Literal[99, 288] = 99
     """Which element lists, and how many classes."""

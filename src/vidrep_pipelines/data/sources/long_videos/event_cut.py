@@ -12,6 +12,7 @@ from typing import Any
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.foreign_listing import files_by_stem
 from vidrep_pipelines.data.sources.long_videos.config import FineGymConfig
 from vidrep_pipelines.data.sources.long_videos.finegym import Event
 from vidrep_pipelines.data.sources.long_videos.video import LeftOut
@@ -48,19 +49,17 @@ class CutRequest:
         return digest_of(_CUT, self.event.start, self.event.end, file, form, config.event_profile)
 
 
-def find_raw_video(folder: Path, identifier: str) -> Path | None:
-    """The file of a YouTube video, if there is one."""
-    candidates = (folder / f"{identifier}{suffix}" for suffix in RAW_SUFFIXES)
-    return next((path for path in candidates if path.is_file()), None)
-
-
 def cut_requests(
     chosen: list[tuple[str, Event]], folder: Path, config: FineGymConfig
 ) -> tuple[list[CutRequest], list[LeftOut]]:
-    """What can be cut out, each event once, and which events lack their video."""
+    """What can be cut out, each event once, and which events lack their video.
+
+    Downloaders put a second suffix behind the first, as in ``id.mp4.webm``.
+    """
     requests, left_out = {}, []
+    found = files_by_stem(folder, RAW_SUFFIXES)
     for split, event in chosen:
-        path = find_raw_video(folder, event.video)
+        path = found.get(event.video)
         if path is None:
             names = "|".join(RAW_SUFFIXES)
             reason = (

@@ -4,23 +4,35 @@ Source: Shao et al., "FineGym: A Hierarchical Video Dataset for Fine-grained Act
 (arXiv 2004.06704); labels per frame as in CARL (arXiv 2203.14957).
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_number import seconds, whole_number
+from vidrep_pipelines.common.foreign_text import read_foreign_json, read_foreign_lines
 from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
 from vidrep_pipelines.data.sources.long_videos.video import UNLABELLED, Labels, LeftOut, LongVideo
 
 ADDITIONAL = "additional"
 """Split of the events without any labelled element."""
 
-LISTS = {"train": "gym{classes}_train_element_v1.0.txt", "validation": "gym{classes}_val_element.txt"}
+ANNOTATIONS = tuple(f"finegym_annotation_info_v{version}.json" for version in ("1.0", "1.1"))
+LISTS = MappingProxyType(
+    {
+        split: tuple(f"gym{{classes}}_{published}_element{version}.txt" for version in versions)
+        for split, published, versions in (
+            ("train", "train", ("_v1.0", "_v1.1", "")),
+            ("validation", "val", ("", "_v1.0", "_v1.1")),
+        )
+    }
+)
+"""Names of the element lists of each split, as version 1.0 and 1.1 have them."""
 _EVENT_MARK, _ELEMENT_MARK = "_E_", "_A_"
 _REMEDY = "Download it from the FineGym page to finegym.root."
 
@@ -52,6 +64,7 @@ class Event:
         kind: Number of the apparatus or event.
         segments: For each element's name the start and end of its last stage, in seconds from the start of
             the event, in the order of the annotation.
+        problem: Why it cannot be used; empty if it can.
     """
 
     name: str
@@ -60,6 +73,7 @@ class Event:
     end: float
     kind: int
     segments: tuple[tuple[str, float, float], ...]
+    problem: str = ""
 
     def elements(self, labels: Mapping[str, int]) -> tuple[Element, ...]:
         """The stretches that a list has labels for, in the order of the annotation."""
@@ -73,20 +87,21 @@ class Event:
 def read_annotation(path: Path) -> dict[str, Event]:
     """All events of the annotation (version 1.0 or 1.1) by name, sorted.
 
+    An event whose times or kind make no sense has a ``problem``.
+
     Raises:
-        InputError: The file is missing or has another layout.
+        InputError: The file is missing, or has another layout.
     """
-    content = _read_json(path)
+    content = read_foreign_json(path, _REMEDY)
+    if not isinstance(content, dict) or not content:
+        raise InputError(f"{path} holds no videos. {_REMEDY}")
     events: dict[str, Event] = {}
-    name = "(any)"
-    try:
-        for video, described in content.items():
-            for name, event in described.items():
-                events[f"{video}_{name}"] = _event(video, name, event)
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(
-            f"{path}: event {name!r} of video {video!r} is not described as expected ({error!r}). {_REMEDY}"
-        ) from error
+    for video, described in content.items():
+        for name, event in (described if isinstance(described, dict) else {"": described}).items():
+            events[f"{video}_{name}"] = _event(video, name, event)
+    if all(event.problem for event in events.values()):
+        first = next(iter(events.values()), None)
+        raise InputError(f"{path}: {first.problem if first else 'it holds no events'}. {_REMEDY}")
     return dict(sorted(events.items()))
 
 
@@ -97,18 +112,20 @@ def read_elements(path: Path, classes: int) -> dict[str, int]:
         InputError: The list is missing, a line cannot be read, or a class is unknown.
     """
     labels = {}
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
+    for number, line in read_foreign_lines(path, _REMEDY):
         words = line.split()
-        if not words:
-            continue
-        if len(words) != 2 or not words[1].isdigit() or event_of(words[0]) is None:
+        try:
+            label = whole_number(words[-1], "the class")
+        except InputError:
+            label = -1
+        if len(words) != 2 or label < 0 or event_of(words[0]) is None:
             raise InputError(f"{path}, line {number}: {line!r} is no <video>_E_a_b_A_c_d <class>. {_REMEDY}")
-        if int(words[1]) >= classes:
+        if label >= classes:
             raise InputError(
                 f"{path}, line {number}: there is no class {words[1]} among {classes}. Remedy: use the lists "
                 f"of gym{classes}, or set finegym.classes to that of the lists."
             )
-        labels[words[0]] = int(words[1])
+        labels[words[0]] = label
     return labels
 
 
@@ -121,7 +138,7 @@ def event_of(element: str) -> str | None:
 def events_of_splits(
     events: Mapping[str, Event], lists: Mapping[str, Mapping[str, int]], additional: bool
 ) -> tuple[list[tuple[str, Event]], list[LeftOut]]:
-    """The events of each split, sorted by name, and those that the annotation lacks.
+    """The events of each split, sorted by name, and those that the annotation lacks or describes wrongly.
 
     Args:
         events: The annotation.
@@ -142,7 +159,12 @@ def events_of_splits(
         ]
     if additional:
         chosen += [(ADDITIONAL, event) for name, event in events.items() if name not in listed]
-    return chosen, left_out
+    left_out += [
+        LeftOut(f"{split}/{event.name}", split, f"{event.problem}. Correct the annotation.")
+        for split, event in chosen
+        if event.problem
+    ]
+    return [(split, event) for split, event in chosen if not event.problem], left_out
 
 
 def label_frames(elements: tuple[Element, ...], frames_per_second: int, frames: int) -> Labels:
@@ -200,8 +222,22 @@ def lists_of(root: Path, classes: int) -> dict[str, dict[str, int]]:
         InputError: A list is missing or wrong.
     """
     return {
-        split: read_elements(root / name.format(classes=classes), classes) for split, name in LISTS.items()
+        split: read_elements(first_there(root, [name.format(classes=classes) for name in names]), classes)
+        for split, names in LISTS.items()
     }
+
+
+def first_there(root: Path, names: Sequence[str]) -> Path:
+    """The first of the names under which a file was published that is there.
+
+    Raises:
+        InputError: None is.
+    """
+    found = next((root / name for name in names if (root / name).is_file()), None)
+    if found is None:
+        others = ", nor ".join(["there is no such file", *names[1:]])
+        raise InputError(f"{root / names[0]} cannot be read: {others}. {_REMEDY}")
+    return found
 
 
 def _labels(elements: tuple[Element, ...], frames_per_second: int, frames: int) -> Labels:
@@ -215,28 +251,21 @@ def _labels(elements: tuple[Element, ...], frames_per_second: int, frames: int) 
     return labels
 
 
-def _event(video: str, name: str, described: Mapping[str, Any]) -> Event:
-    start, end = described["timestamps"][0]
-    segments = described.get("segments") or {}
-    last_stages = tuple(
-        (element, *(float(time) for time in segment["timestamps"][-1]))
-        for element, segment in segments.items()
-    )
-    return Event(f"{video}_{name}", video, float(start), float(end), int(described["event"]), last_stages)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+def _event(video: str, name: str, described: Any) -> Event:
     try:
-        content = json.loads(_read_text(path))
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON file ({error}). {_REMEDY}") from error
-    if not isinstance(content, dict) or not content:
-        raise InputError(f"{path} holds no videos. {_REMEDY}")
-    return content
+        start, end = (seconds(time, "a time of the event") for time in described["timestamps"][0])
+        kind = whole_number(described["event"], "its kind")
+        segments = tuple(
+            (element, *_last_stage(element, segment))
+            for element, segment in (described.get("segments") or {}).items()
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError, InputError) as error:
+        reason = str(error) if isinstance(error, InputError) else repr(error)
+        problem = f"event {name!r} of video {video!r} is not described as expected ({reason})"
+        return Event(f"{video}_{name}", video, 0.0, 0.0, UNLABELLED, (), problem)
+    return Event(f"{video}_{name}", video, start, end, kind, segments)
 
 
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}). {_REMEDY}") from error
+def _last_stage(element: str, segment: Any) -> tuple[float, float]:
+    start, end = segment["timestamps"][-1]
+    return seconds(start, f"the start of {element}"), seconds(end, f"the end of {element}")

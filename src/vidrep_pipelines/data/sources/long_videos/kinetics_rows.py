@@ -1,10 +1,13 @@
 """The list of Kinetics-400 videos that CARL is pretrained on: relative path and label, without a header."""
 
-import csv
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_number import whole_number
+from vidrep_pipelines.common.foreign_text import Row, read_foreign_rows
+
+_REMEDY = "Correct the line, or name the list of relative paths and labels that CARL's authors publish."
 
 DAMAGED = frozenset(
     {
@@ -35,11 +38,7 @@ def read_kinetics_rows(path: Path) -> list[KineticsRow]:
     Raises:
         InputError: The file is missing, empty, or a line is no ``path,label``.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [_row(row, number, path) for number, row in enumerate(csv.reader(file), start=1) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as rows of path,label ({error}).") from error
+    rows = [_row(row, path) for row in read_foreign_rows(path, _REMEDY)]
     if not rows:
         raise InputError(f"{path} names no videos.")
     return [row for row in rows if "/".join(row.path.parts[-2:]) not in DAMAGED]
@@ -50,10 +49,16 @@ def missing_videos(root: Path, rows: list[KineticsRow]) -> list[PurePosixPath]:
     return [row.path for row in rows if not (root / row.path).is_file()]
 
 
-def _row(row: list[str], number: int, path: Path) -> KineticsRow:
-    if len(row) != 2 or not row[0].strip() or not row[1].strip().lstrip("-").isdigit():
-        raise InputError(f"{path}, line {number}: {','.join(row)!r} is no path,label.")
-    relative = PurePosixPath(row[0].strip())
+def _row(row: Row, path: Path) -> KineticsRow:
+    place = f"{path}, line {row.number}"
+    if row.problem:
+        raise InputError(f"{place} {row.problem}. {_REMEDY}")
+    if len(row.cells) != 2 or not row.cells[0]:
+        raise InputError(f"{place}: {','.join(row.cells)!r} is no path,label. {_REMEDY}")
+    relative = PurePosixPath(row.cells[0])
     if relative.is_absolute() or ".." in relative.parts:
-        raise InputError(f"{path}, line {number}: {relative} points out of the folder of videos.")
-    return KineticsRow(relative, int(row[1]))
+        raise InputError(f"{place}: {relative} points out of the folder of videos. {_REMEDY}")
+    try:
+        return KineticsRow(relative, whole_number(row.cells[1], "the label", least=-1))
+    except InputError as error:
+        raise InputError(f"{place}: {error}. {_REMEDY}") from error

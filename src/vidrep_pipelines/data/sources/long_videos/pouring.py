@@ -19,6 +19,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_number import whole_numbers
 from vidrep_pipelines.data.foreign_listing import list_files
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
@@ -34,7 +35,14 @@ from vidrep_pipelines.data.sources.long_videos.tfrecord import (
     read_record,
     scan_records,
 )
-from vidrep_pipelines.data.sources.long_videos.video import SPLIT_OF, Labels, LeftOut, LongVideo, LongVideos
+from vidrep_pipelines.data.sources.long_videos.video import (
+    SPLIT_OF,
+    UNLABELLED,
+    Labels,
+    LeftOut,
+    LongVideo,
+    LongVideos,
+)
 
 PHASES = 5
 """Until the hand is at the bottle, until liquid flows, while it flows, until the bottle is back, after."""
@@ -112,8 +120,13 @@ def list_records(path: Path, outputs: Mapping[str, Path]) -> dict[str, int]:
 
     Returns:
         One row: records, corrupt.
+
+    Raises:
+        InputError: The file cannot be read, or holds nothing.
     """
     rows = [_row(place, payload) for place, payload in scan_records(path)]
+    if not rows:
+        raise InputError(f"{path} holds no record. Remedy: download it again.")
     outputs[".json"].write_text(json.dumps(rows))
     return {"records": len(rows), "corrupt": sum(bool(row["error"]) for row in rows)}
 
@@ -143,13 +156,16 @@ def record_name(example: SequenceExample) -> str:
     """The name of the video.
 
     Raises:
-        CorruptRecordError: It has none.
+        CorruptRecordError: It has none, or it is no text.
     """
     values = example.context.get("name", [])
     name = values[0] if values else b""
     if not isinstance(name, bytes) or not name:
         raise CorruptRecordError("it holds no name of a video")
-    return name.decode()
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise CorruptRecordError(f"the name of its video is no UTF-8: {name!r}") from error
 
 
 def record_frames(example: SequenceExample) -> list[bytes]:
@@ -165,10 +181,19 @@ def record_frames(example: SequenceExample) -> list[bytes]:
     return frames
 
 
-def record_labels(example: SequenceExample) -> Labels:
-    """(T,) label of every frame."""
+def record_labels(example: SequenceExample, frames: int) -> Labels:
+    """(T,) label of every frame; T = ``frames`` times ``UNLABELLED`` if the record came without labels.
+
+    Raises:
+        CorruptRecordError: Some steps have no label, or several.
+    """
     steps = example.lists.get("frame_labels", [])
-    return np.array([value for values in steps for value in values if isinstance(value, int)], np.int64)
+    if not any(steps):
+        return np.full(frames, UNLABELLED, np.int64)
+    labels = [values[0] for values in steps if len(values) == 1 and isinstance(values[0], int)]
+    if len(labels) != len(steps):
+        raise CorruptRecordError(f"of {len(steps)} steps, {len(labels)} hold one label")
+    return whole_numbers(labels, "frame_labels", UNLABELLED, PHASES - 1)
 
 
 def decoded(pictures: list[bytes]) -> Iterator[NDArray[np.uint8]]:
@@ -200,5 +225,4 @@ def _example(record: PouringRecord) -> SequenceExample:
 
 
 def _labels(record: PouringRecord, frames: int) -> Labels:
-    del frames
-    return record_labels(_example(record))
+    return record_labels(_example(record), frames)

@@ -5,11 +5,17 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
+
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_number import whole_number, whole_numbers
 from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
-from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle, whole_numbers
+from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle
 from vidrep_pipelines.data.sources.long_videos.video import UNLABELLED, Labels, LeftOut, LongVideo, LongVideos
+
+_LARGEST_LABEL = np.iinfo(np.int16).max
+"""What the index of labels can hold; the number of classes is checked when a video is labelled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +91,15 @@ def _entry(row: Any, number: int, path: Path) -> IndexedVideo:
         file = PurePosixPath(row["video_file"])
         if file.is_absolute() or ".." in file.parts:
             raise ValueError(f"video_file points out of the folder ({file})")
-        labels = whole_numbers(row["frame_label"])
-        return IndexedVideo(str(row["name"]), file, int(row["seq_len"]), labels, int(action))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        labels = whole_numbers(row["frame_label"], "frame_label", UNLABELLED, _LARGEST_LABEL)
+        frames = whole_number(row["seq_len"], "seq_len")
+        kind = whole_number(action, "action_label", UNLABELLED)
+        return IndexedVideo(str(row["name"]), file, frames, labels, kind)
+    except (AttributeError, KeyError, TypeError, ValueError, InputError) as error:
+        reason = str(error) if isinstance(error, InputError) else repr(error)
         raise InputError(
-            f"{path}: entry {number} is not as expected ({error!r}). Expected are name, video_file, seq_len "
-            "and frame_label."
+            f"{path}: entry {number} is not as expected ({reason}). Expected are name, video_file, seq_len "
+            "and frame_label. Remedy: download the list again."
         ) from error
 
 

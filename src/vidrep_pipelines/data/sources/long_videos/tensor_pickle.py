@@ -8,12 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch._utils import _rebuild_tensor_v2
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
 
 _rebuild: Callable[..., torch.Tensor] = _rebuild_tensor_v2
 
@@ -67,8 +67,11 @@ def load_tensor_pickle(path: Path) -> Any:
     """Reads a pickle of plain data and CPU tensors, which become arrays.
 
     Raises:
-        InputError: The file is damaged, or asks for anything else (then nothing was executed).
+        InputError: The file is damaged or something else in its place, or asks for anything else (then
+            nothing was executed).
     """
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} was not read: {disguise}")
     try:
         with path.open("rb") as file:
             return _TensorUnpickler(file).load()
@@ -78,15 +81,3 @@ def load_tensor_pickle(path: Path) -> Any:
         raise InputError(
             f"{path} was not read: {error}. Only containers, strings, numbers and tensors are accepted."
         ) from error
-
-
-def whole_numbers(values: object) -> NDArray[np.int64]:
-    """(T,) labels of any type of number as whole ones.
-
-    Raises:
-        ValueError: They are no list of whole numbers.
-    """
-    labels = np.asarray(values)
-    if labels.ndim != 1 or labels.dtype.kind not in "iuf" or (labels != np.round(labels)).any():
-        raise ValueError(f"labels must be whole numbers (T,), not {labels.dtype} {labels.shape}")
-    return labels.astype(np.int64)

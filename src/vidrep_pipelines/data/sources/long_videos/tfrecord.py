@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import plain_disguise_of
 from vidrep_pipelines.data.sources.long_videos.crc32c import masked_crc32c
 
 _HEAD, _CHECKSUM = struct.Struct("<QI"), struct.Struct("<I")
@@ -44,8 +45,10 @@ def scan_records(path: Path) -> Iterator[tuple[RecordPlace, bytes]]:
     record is the last one.
 
     Raises:
-        InputError: The file cannot be opened.
+        InputError: The file cannot be opened, or is a pointer or a page in place of records.
     """
+    if disguise := plain_disguise_of(path):
+        raise InputError(f"{path} holds no records: {disguise}")
     try:
         file = path.open("rb")
     except OSError as error:

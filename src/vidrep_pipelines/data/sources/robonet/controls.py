@@ -4,6 +4,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.errors import InputError
+
 Numbers = NDArray[np.float32]
 
 
@@ -21,12 +23,23 @@ def read_controls(file: h5py.File, state_numbers: int, action_numbers: int) -> t
 
     Returns:
         (T, state_numbers) and (T', action_numbers) float32.
+
+    Raises:
+        InputError: One of these numbers is not finite.
     """
     states = file["env/state"][:].astype(np.float32)
     actions = file["policy/actions"][:].astype(np.float32)
     if actions.shape[1] == 3 and _is_autograsp(file):
         actions = np.concatenate([actions, _gripper_actions(file, states, len(actions))], axis=1)
-    return _of_width(states, state_numbers), _of_width(actions, action_numbers)
+    states, actions = _of_width(states, state_numbers), _of_width(actions, action_numbers)
+    for what, rows in (("state", states), ("action", actions)):
+        bad = ~np.isfinite(rows).all(axis=1)
+        if bad.any():
+            raise InputError(
+                f"{file.filename}: the {what} of step {int(bad.argmax())} is not a finite number. Remedy: "
+                "leave the trajectory out."
+            )
+    return states, actions
 
 
 def _is_autograsp(file: h5py.File) -> bool:
