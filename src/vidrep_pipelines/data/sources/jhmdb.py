@@ -61,7 +61,7 @@ def _of_split(folder: Path, split: int) -> Iterator[str]:
     for path in lists:
         for row in read_rows(path, _REMEDY):
             if row[-1] == _TEST:
-                yield f"{path.name.removesuffix(ending)}/{row[0].removesuffix('.avi')}"
+                yield f"{path.name[: -len(ending)]}/{row[0].removesuffix('.avi')}"
 
 
 def _of_list(path: Path) -> Iterator[str]:
