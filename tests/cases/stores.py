@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.cases.inputs import ROOT, cases_folder, make
+from tests.cases.inputs import ROOT, STOPPED, cases_folder, make
 from tests.helpers.dmc import TINY_DMC
 from tests.helpers.evaluation import TINY_EVALUATION
 from tests.helpers.project import TINY, flat_parameters, load, merged, run_pipeline
 from tests.helpers.vqvae import TINY_VQVAE
-from vidrep_pipelines.common.errors import VidrepError
 from vidrep_pipelines.models.weight_file import read_weights
 
 
@@ -26,7 +25,7 @@ def checkpoints(root: Path, work: Path) -> None:
     for name, reason in (("pointer.pth", "Git-LFS pointer"), ("page.pth", "web page")):
         known = {"bad": {"kind": "original", "path": str(root / name)}}
         parameters = merged(TINY_EVALUATION, {"encoders": {"known": known, "use": ["pixels", "bad"]}})
-        with pytest.raises(VidrepError, match=reason) as caught:
+        with pytest.raises(STOPPED, match=reason) as caught:
             run_pipeline("eval_davis_standalone", work / name, parameters)
         assert name in str(caught.value)
         assert "\x1b[" not in str(caught.value), "no codes of colors"
