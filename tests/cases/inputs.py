@@ -7,10 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kedro.io import DatasetError
 from numpy.typing import NDArray
+
+from vidrep_pipelines.common.errors import VidrepError
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = "make.py"
+STOPPED = (VidrepError, DatasetError)
+"""What stops a run: an error of the project, as it is or on its way through a dataset."""
+
 _BITS = 8
 
 

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.cases.inputs import make
+from tests.cases.inputs import STOPPED, make
 from tests.helpers.evaluation import TINY_EVALUATION
 from tests.helpers.project import merged, run_pipeline
-from vidrep_pipelines.common.errors import VidrepError
 
 _PARAMETERS = merged(TINY_EVALUATION, {"encoders": {"use": ["pixels"]}})
 _RESULTS = "07_model_output/davis/results/pixels"
@@ -68,7 +67,7 @@ def jhmdb_mat(root: Path, work: Path) -> None:
     make("jhmdb_mat", root)
     for kind in ("v73", "frames_folder"):
         assert sequences("jhmdb", root / kind, work / kind)["error"].isna().all(), kind
-    with pytest.raises(VidrepError, match=r"MATLAB's version 4"):
+    with pytest.raises(STOPPED, match=r"MATLAB's version 4"):
         evaluate("jhmdb", root / "v4", work / "v4")
     for kind in ("nan", "outside"):
         metrics = evaluate("jhmdb", root / kind, work / kind)

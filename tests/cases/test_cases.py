@@ -32,7 +32,16 @@ CHECKS: Mapping[str, Check] = {
 }
 """What is to happen in each case: the docstring of its function says it."""
 
-_SLOW = {"davis_variants", "hidden_files", "jhmdb_mat", "kinetics_csv", "no_locks", "tfrecords", "unpadded"}
+_QUICK = {
+    "avi_without_pts",
+    "checkpoints",
+    "cover_first",
+    "kinetics_archives",
+    "nfd_class",
+    "pixel_formats",
+    "robonet_pointer",
+    "size_changes",
+}
 pytestmark = [
     pytest.mark.cases,
     pytest.mark.skipif(not cases_folder().is_dir(), reason="no cases; set VIDREP_CASES_DIR"),
@@ -40,7 +49,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(name, marks=pytest.mark.slow if name in _SLOW else ()) for name in CHECKS]
+    "case", [pytest.param(name, marks=() if name in _QUICK else pytest.mark.slow) for name in CHECKS]
 )
 def test_case(case: str, tmp_path: Path) -> None:
     if not (cases_folder() / case).is_dir():

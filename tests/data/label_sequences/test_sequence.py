@@ -9,6 +9,7 @@ import pytest
 from tests.helpers.label_sequences import write_release
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import VipConfig
+from vidrep_pipelines.data.label_sequences.inspection import has_truth
 from vidrep_pipelines.data.label_sequences.sequence import (
     SEQUENCE_COLUMNS,
     MaskSequence,
@@ -78,3 +79,25 @@ def test_digest_of_files_that_do_not_exist(tmp_path: Path) -> None:
     before = files.digest
     (tmp_path / "labels.mat").touch()
     assert files.digest != before
+
+
+def test_a_broken_link_among_the_frames_has_a_digest(tmp_path: Path) -> None:
+    """It is reported when its sequence is inspected, and stops no other one before."""
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames/00000.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    files = SequenceFiles("x", tmp_path / "frames", tmp_path / "labels.mat")
+    before = files.digest
+    (tmp_path / "nowhere.jpg").touch()
+    assert files.digest != before
+
+
+def test_results_can_be_scored_where_a_later_frame_has_labels(tmp_path: Path) -> None:
+    files = vip_sequences(write_release("vip", tmp_path / "VIP"), VipConfig())[0]
+    assert has_truth(files)
+    first, *later = sorted(files.label_path.iterdir())
+    for path in later[1:]:
+        path.unlink()
+    assert has_truth(files)
+    later[0].unlink()
+    assert first.is_file()
+    assert not has_truth(files)

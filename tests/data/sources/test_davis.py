@@ -255,3 +255,9 @@ def test_lists_of_davis_2016_name_frames(root: Path) -> None:
     ]
     (lists / "val.txt").write_text("\n".join(lines))
     assert [each.files.id for each in davis_sequences(root, NATIVE)] == ["stack_000", "push_000"]
+
+
+def test_names_that_lead_out_of_the_release_are_refused(root: Path) -> None:
+    (root / "ImageSets/2017/val.txt").write_text("push_000\na/..\n")
+    with pytest.raises(InputError, match=r"val\.txt names '\.\.', which is no sequence"):
+        davis_sequences(root, NATIVE)

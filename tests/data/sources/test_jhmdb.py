@@ -142,3 +142,9 @@ def test_joints_that_nobody_could_see(root: Path) -> None:
     write_joints(root / JOINTS, positions)
     with pytest.raises(InputError, match=r"no joint in the first frame \(all are NaN\)"):
         inspect_jhmdb(files, {})
+
+
+def test_clips_that_lie_out_of_the_release_are_refused(root: Path) -> None:
+    (root / "splits/push_test_split1.txt").write_text("../../other.avi 2\n")
+    with pytest.raises(InputError, match=r"splits names 'push/\.\./\.\./other', which is no sequence"):
+        jhmdb_sequences(root, CONFIG)

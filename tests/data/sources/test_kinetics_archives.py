@@ -178,6 +178,12 @@ def test_archives_of_a_folder(tmp_path: Path) -> None:
         find_archives(tmp_path)
 
 
+def test_endings_of_archives_are_known_in_capitals(tmp_path: Path) -> None:
+    archive(tmp_path / "PART_0.TAR.GZ")
+    (found,) = find_archives(tmp_path)
+    assert (found.id, found.path.name) == ("PART_0", "PART_0.TAR.GZ")
+
+
 def test_archives_of_a_published_list(tmp_path: Path) -> None:
     lines = ["https://host/400/train/part_0.tar.gz", "", "deeper/part_1.tar.gz", "/elsewhere/part_2.tar.gz"]
     path = tmp_path / "k400_train_path.txt"

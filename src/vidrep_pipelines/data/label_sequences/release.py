@@ -1,9 +1,11 @@
 """The lists that published data sets come with."""
 
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_text import read_foreign_lines
+from vidrep_pipelines.common.item_id import is_usable
 from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES
 
 
@@ -45,8 +47,25 @@ def read_names(path: Path, remedy: str) -> tuple[str, ...]:
     Where frames are listed, that is the folder that they are in.
 
     Raises:
-        InputError: The file is missing, no text, or empty.
+        InputError: The file is missing, no text, or empty, or a name is none of a folder.
     """
     paths = (PurePosixPath(row[0]) for row in read_rows(path, remedy))
     names = (one.parent.name if one.suffix.lower() in FRAME_SUFFIXES else one.name for one in paths)
-    return tuple(dict.fromkeys(name for name in names if name))
+    return tuple(require_names((name for name in names if name), path))
+
+
+def require_names(names: Iterable[str], path: Path) -> list[str]:
+    """The names without repetitions, checked before any folder is looked for below them.
+
+    Args:
+        names: Of sequences, as a list has them.
+        path: The list, for the message.
+
+    Raises:
+        InputError: One leads out of the release, such as ``..``.
+    """
+    found = list(dict.fromkeys(names))
+    strange = [name for name in found if not is_usable(name)]
+    if strange:
+        raise InputError(f"The list {path} names {strange[0]!r}, which is no sequence. Correct the line.")
+    return found

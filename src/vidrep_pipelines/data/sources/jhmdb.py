@@ -12,7 +12,7 @@ from vidrep_pipelines.data.foreign_listing import folder_among, list_files
 from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
 from vidrep_pipelines.data.label_sequences.inspection import inspect_joints
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE
-from vidrep_pipelines.data.label_sequences.release import read_rows, require_root
+from vidrep_pipelines.data.label_sequences.release import read_rows, require_names, require_root
 from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
 FRAMES, LABELS, LISTS = "Rename_Images", "joint_positions", "splits"
@@ -31,13 +31,14 @@ def jhmdb_sequences(root: Path, config: JhmdbConfig) -> list[SequenceFiles]:
     """The test clips as ``<class>/<clip>``, whether or not their files are there.
 
     Raises:
-        InputError: The root or a list is missing, or a line of it makes no sense.
+        InputError: The root or a list is missing, or a line of it makes no sense, or leads out of the root.
     """
     frames = folder_among(root, FRAME_FOLDERS)
     require_root("jhmdb.root", root, (frames.name, LABELS), _REMEDY)
     clips = _of_split(root / LISTS, config.split) if config.list is None else _of_list(config.list)
     return [
-        SequenceFiles(clip, frames / clip, root / LABELS / clip / JOINT_FILE) for clip in dict.fromkeys(clips)
+        SequenceFiles(clip, frames / clip, root / LABELS / clip / JOINT_FILE)
+        for clip in require_names(clips, config.list or root / LISTS)
     ]
 
 
@@ -60,7 +61,7 @@ def _of_split(folder: Path, split: int) -> Iterator[str]:
     for path in lists:
         for row in read_rows(path, _REMEDY):
             if row[-1] == _TEST:
-                yield f"{path.name.removesuffix(ending)}/{row[0].removesuffix('.avi')}"
+                yield f"{path.name[: -len(ending)]}/{row[0].removesuffix('.avi')}"
 
 
 def _of_list(path: Path) -> Iterator[str]:

@@ -242,8 +242,8 @@ def _listed(source: Path) -> list[Path]:
 
 
 def _is_archive(name: str) -> bool:
-    return name.endswith(ARCHIVE_SUFFIXES)
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def _stem(name: str) -> str:
-    return name.removesuffix(next(suffix for suffix in ARCHIVE_SUFFIXES if name.endswith(suffix)))
+    return name[: -len(next(suffix for suffix in ARCHIVE_SUFFIXES if name.lower().endswith(suffix)))]
