@@ -182,7 +182,5 @@ def test_digests_are_of_files_that_can_hold_weights(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"initialize_from: .*none\.pth cannot be read"):
         weights_digest("initialize_from", tmp_path / "none.pth")
     (tmp_path / "w.pth").write_text(POINTER)
-    with pytest.raises(
-        InputError, match=r"initialize_from: .*w\.pth holds no weights: it is a Git"
-    ):
+    with pytest.raises(InputError, match=r"initialize_from: .*w\.pth holds no weights: it is a Git"):
         weights_digest("initialize_from", tmp_path / "w.pth")
