@@ -12,7 +12,7 @@ import pickletools
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 _GROWTH = 10
 _ALWAYS_ALLOWED = 1_000_000
@@ -39,7 +39,7 @@ def check_saved_tensors(file: IO[bytes]) -> None:
     if not zipfile.is_zipfile(file):
         file.seek(0)
         for _ in range(_PICKLES_IN_OLD_FILES):
-            check_pickle(file, size)
+            check_pickle(_WithinFile(file, size), size)
         return
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -51,6 +51,18 @@ def check_saved_tensors(file: IO[bytes]) -> None:
         for member in pickles:
             with archive.open(member) as content:
                 check_pickle(io.BytesIO(content.read()), 2 * size)
+
+
+class _WithinFile:
+    """A file that is asked for no more than it has; ``read`` would make room for all it is asked for."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._size = file, size
+        self.tell, self.readline = file.tell, file.readline
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, at most so many."""
+        return self._file.read(min(count, self._size - self._file.tell()))
 
 
 def classes_in_saved_tensors(file: IO[bytes]) -> set[str]:
@@ -97,7 +109,7 @@ class _Node:
         self.total = self.depth = 0
 
 
-def check_pickle(file: IO[bytes], most_numbers: int = 0) -> None:
+def check_pickle(file: "IO[bytes] | _WithinFile", most_numbers: int = 0) -> None:
     """Reads one pickle's instructions; the file stands behind it afterwards.
 
     Args:
@@ -113,7 +125,7 @@ def check_pickle(file: IO[bytes], most_numbers: int = 0) -> None:
         memo: dict[int, _Node] = {}
         room: dict[object, int] = {}
         start = file.tell()
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file), start=1):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast("IO[bytes]", file)), start=1):
             _follow(opcode, argument, stack, memo, count, room, most_numbers)
         limit = max(_ALWAYS_ALLOWED, _GROWTH * (file.tell() - start))
         if sum(room.values()) > most_numbers:
