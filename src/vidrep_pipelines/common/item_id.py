@@ -3,24 +3,22 @@
 import re
 
 from vidrep_pipelines.common.atomic import TEMPORARY_MARK
+from vidrep_pipelines.common.text import fits_file_system
 
 BOOKKEEPING = "_parts"
 """Folder inside a job's folder that no item may write to."""
 
-LONGEST_NAME = 200
-"""Bytes of a part of a path. File systems take 255, of which suffixes and unfinished files need some."""
-
 UNUSABLE_ID = (
     r"^/|/$|//|(^|/)\.\.?(/|$)|[\x00-\x1f\x7f]|"
     + TEMPORARY_MARK.replace(".", r"\.")
-    + f"|^{BOOKKEEPING}(/|$)|^$|[^/]{{{LONGEST_NAME + 1}}}"
+    + f"|^{BOOKKEEPING}(/|$)|^$"
 )
-"""Finds ids that are no relative path, are too long, or would be taken for files of the project itself."""
+"""Finds ids that are no relative path, or would be taken for files of the project itself."""
 
 _UNUSABLE = re.compile(UNUSABLE_ID)
 
 
 def is_usable(item_id: str) -> bool:
     """Whether files named after this id can be written below a folder."""
-    longest = max(len(part.encode("utf-8", "replace")) for part in item_id.split("/"))
-    return _UNUSABLE.search(item_id) is None and longest <= LONGEST_NAME
+    named = all(fits_file_system(part) for part in item_id.split("/"))
+    return named and _UNUSABLE.search(item_id) is None
