@@ -1,9 +1,17 @@
 import gzip
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from vidrep_pipelines.common.array_pickle import load_array_pickle
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
+from vidrep_pipelines.common.mat_file import read_mat
+from vidrep_pipelines.common.npz import read_npz
+from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
+from vidrep_pipelines.data.label_sequences.images import read_header
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:2f3d\nsize 1411984514\n"
 PAGES = (
@@ -54,3 +62,21 @@ def test_real_files_have_no_disguise(tmp_path: Path, data: bytes) -> None:
 
 def test_a_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:
     assert disguise_of(tmp_path / "absent") is None
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        load_plain_pickle,
+        load_array_pickle,
+        lambda path: read_npz(path, ["a"], "archive"),
+        lambda path: read_mat(path, "a"),
+        read_header,
+    ],
+    ids=["pickle", "arrays", "npz", "mat", "picture"],
+)
+def test_nobody_waits_for_a_pipe(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    os.mkfifo(tmp_path / "a")
+    assert disguise_of(tmp_path / "a") is None
+    with pytest.raises((InputError, ValueError), match="regular file"):
+        read(tmp_path / "a")

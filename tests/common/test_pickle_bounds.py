@@ -3,9 +3,10 @@ import pickle
 from itertools import pairwise
 
 import pytest
+import torch
 
 from tests.fuzz.limits import within_limits
-from vidrep_pipelines.common.pickle_bounds import check_pickle
+from vidrep_pipelines.common.pickle_bounds import check_pickle, check_saved_tensors
 
 
 def doubled(kind: type, times: int) -> object:
@@ -82,3 +83,54 @@ def test_deep_nesting() -> None:
 def test_instructions_that_make_no_sense(content: bytes, said: str) -> None:
     with within_limits(0.5, 8), pytest.raises(pickle.UnpicklingError, match=said):
         check_pickle(io.BytesIO(content))
+
+
+def saved(value: object, *, zipped: bool) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer, _use_new_zipfile_serialization=zipped)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_honest_tensors_pass(zipped: bool) -> None:
+    base = torch.arange(12.0).reshape(3, 4)
+    value = {
+        "a": base,
+        "b": base.T,
+        "c": base[1:, ::2],
+        "d": torch.zeros(0, 3),
+        "e": torch.nn.Parameter(base),
+    }
+    value |= {"f": torch.tensor(1), "g": torch.ones(1).expand(5), "step": 10**12}
+    check_saved_tensors(io.BytesIO(saved(value, zipped=zipped)))
+
+
+class Called:
+    def __init__(self, function: object, *arguments: object) -> None:
+        self.call = (function, arguments)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return self.call
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [(bytearray, (1 << 36,)), (torch.UntypedStorage, (1 << 36,)), (torch.FloatStorage, (1 << 36,))],
+)
+def test_calls_for_room_are_refused(function: object, arguments: tuple[object, ...], zipped: bool) -> None:
+    content = saved([Called(function, *arguments)], zipped=zipped)
+    with within_limits(0.5, 8), pytest.raises(pickle.UnpicklingError, match=r"it asks .* for 68719476736"):
+        check_saved_tensors(io.BytesIO(content))
+
+
+def test_tensors_larger_than_their_memory_are_refused() -> None:
+    content = saved(torch.zeros(7, 3), zipped=False)
+    wrong = content.replace(b"K\x07K\x03\x86", b"K\xffK\x03\x86")
+    assert wrong != content
+    with pytest.raises(pickle.UnpicklingError, match="beyond its memory of 21 numbers"):
+        check_saved_tensors(io.BytesIO(wrong))
+    wrong = content.replace(b"K\x15N", b"J\xff\xff\xff\x7fN")
+    assert wrong != content
+    with pytest.raises(pickle.UnpicklingError, match="would have more than"):
+        check_saved_tensors(io.BytesIO(wrong))

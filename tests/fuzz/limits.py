@@ -40,7 +40,7 @@ _CLOCK_SECONDS = 30.0
 
 ROUND = settings(
     # Fixed draws are for `make test`, where they cost about a tenth of a second.
-    max_examples=20 if settings.default is not None and settings.default.derandomize else 500,
+    max_examples=20 if settings.default is not None and settings.default.derandomize else 100,
     suppress_health_check=list(HealthCheck),
 )
 """Settings of a fuzz test."""

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import struct
 
 import numpy as np
 import pytest
@@ -75,6 +76,8 @@ def test_tensor_pickles(content: bytes) -> None:
 
 @ROUND
 @given(damaged(saved(WEIGHTS, zipped=True), saved(WEIGHTS, zipped=False)))
+@example(b"\x80\x02}q\x00(X\x10\x80\x02\x8a" + bytes(100))  # a text of two gigabytes
+@example(b"PK\x06\x07" + struct.pack("<LQL", 0, 0, 2) + b"PK\x05\x06" + bytes(18))  # a zip of two disks
 def test_weights(content: bytes) -> None:
     with written(content, "w.pth") as path:
         answer_within_limits(lambda: read_weights(path))

@@ -133,6 +133,8 @@ def load_array_pickle(path: Path) -> Any:
     Raises:
         InputError: The file is damaged, or asks for anything else (then nothing was executed).
     """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} was not read: it is no regular file (a folder, pipe or device).")
     try:
         with path.open("rb") as file:
             is_npy = file.read(len(_NPY)) == _NPY

@@ -58,7 +58,9 @@ def plain_disguise_of(path: Path) -> Disguise | None:
 
 
 def file_head(path: Path) -> bytes | None:
-    """The first bytes of a file; none if it cannot be read."""
+    """The first bytes of a file; none if it cannot be read, or is a pipe, which may never answer."""
+    if not path.is_file():
+        return None
     try:
         with path.open("rb") as file:
             return file.read(_HEAD)

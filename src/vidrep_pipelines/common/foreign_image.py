@@ -31,6 +31,8 @@ def opened_image(source: Path | bytes) -> Iterator[Image.Image]:
         ForeignImageError: Whatever is wrong with the picture, also while it is decoded.
         FileNotFoundError: There is no such file.
     """
+    if isinstance(source, Path) and source.exists() and not source.is_file():
+        raise ForeignImageError("it is no regular file (a folder, pipe or device)")
     try:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS

@@ -27,6 +27,8 @@ def read_mat(path: Path, name: str) -> Any:
     """
     from scipy.io import loadmat  # noqa: PLC0415 (slow to import)
 
+    if not path.is_file():
+        raise ValueError("it is no regular file")
     content = path.read_bytes()
     if len(content) > _LARGEST:
         raise ValueError(f"it has {len(content)} bytes, too many to be meant")

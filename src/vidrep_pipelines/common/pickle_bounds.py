@@ -6,12 +6,13 @@ instructions are read once without being followed, and what they would make is c
 """
 
 import io
+import math
 import pickle
 import pickletools
 import zipfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, cast
 
 _GROWTH = 10
 _ALWAYS_ALLOWED = 1_000_000
@@ -21,6 +22,7 @@ _PICKLES_IN_OLD_FILES = 5
 """Of PyTorch: a number that marks them, the version, the machine, the content, the keys of the tensors."""
 
 _MUTATORS = frozenset({"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"})
+_TENSOR_MAKERS = frozenset(f"torch._utils _rebuild_tensor{version}" for version in ("", "_v2", "_v3"))
 _MARK = pickletools.markobject
 _SLICE = pickletools.stackslice
 
@@ -37,7 +39,7 @@ def check_saved_tensors(file: IO[bytes]) -> None:
     if not zipfile.is_zipfile(file):
         file.seek(0)
         for _ in range(_PICKLES_IN_OLD_FILES):
-            check_pickle(file)
+            check_pickle(_WithinFile(file, size), size)
         return
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
@@ -48,7 +50,19 @@ def check_saved_tensors(file: IO[bytes]) -> None:
             raise ValueError("it would unpack to far more than it holds")
         for member in pickles:
             with archive.open(member) as content:
-                check_pickle(io.BytesIO(content.read()))
+                check_pickle(io.BytesIO(content.read()), 2 * size)
+
+
+class _WithinFile:
+    """A file that is asked for no more than it has; ``read`` would make room for all it is asked for."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file, self._size = file, size
+        self.tell, self.readline = file.tell, file.readline
+
+    def read(self, count: int) -> bytes:
+        """The next bytes, at most so many."""
+        return self._file.read(min(count, self._size - self._file.tell()))
 
 
 def classes_in_saved_tensors(file: IO[bytes]) -> set[str]:
@@ -79,20 +93,28 @@ class _Node:
     Attributes:
         weight: Its own size: characters of a text, one for everything else.
         parts: What it holds.
+        value: Of a number, a text or a name; of a tensor's memory, how many numbers it has.
         total: Size with everything in it, once counted.
         depth: Of the nesting, once counted.
     """
 
-    __slots__ = ("depth", "parts", "total", "weight")
+    __slots__ = ("depth", "parts", "total", "value", "weight")
 
-    def __init__(self, weight: int = 1, parts: list["_Node"] | None = None) -> None:
+    def __init__(
+        self, weight: int = 1, parts: list["_Node"] | None = None, value: int | str | None = None
+    ) -> None:
         self.weight = weight
         self.parts: list[_Node] = parts or []
+        self.value = value
         self.total = self.depth = 0
 
 
-def check_pickle(file: IO[bytes]) -> None:
+def check_pickle(file: "IO[bytes] | _WithinFile", most_numbers: int = 0) -> None:
     """Reads one pickle's instructions; the file stands behind it afterwards.
+
+    Args:
+        file: Where it is.
+        most_numbers: How many numbers the tensors outside of it can have together, if it is PyTorch's.
 
     Raises:
         pickle.UnpicklingError: What it would build is far larger than the pickle, nested very deeply, or
@@ -101,10 +123,13 @@ def check_pickle(file: IO[bytes]) -> None:
     try:
         stack: list[_Node | None] = []
         memo: dict[int, _Node] = {}
+        room: dict[object, int] = {}
         start = file.tell()
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file), start=1):
-            _follow(opcode, argument, stack, memo, count)
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast("IO[bytes]", file)), start=1):
+            _follow(opcode, argument, stack, memo, count, room, most_numbers)
         limit = max(_ALWAYS_ALLOWED, _GROWTH * (file.tell() - start))
+        if sum(room.values()) > most_numbers:
+            raise pickle.UnpicklingError(f"its tensors would have more than {most_numbers} numbers")
         for node in stack:
             if node is not None:
                 _count(node, limit)
@@ -118,6 +143,8 @@ def _follow(
     stack: list[_Node | None],
     memo: dict[int, _Node],
     count: int,
+    room: dict[object, int],
+    most_numbers: int,
 ) -> None:
     """What one instruction does to the stack, on which None is a mark."""
     name = opcode.name
@@ -138,7 +165,50 @@ def _follow(
             popped[0].parts += popped[1:]
             stack.append(popped[0])
         elif opcode.stack_after:
-            stack.append(_Node(_weight(argument), popped))
+            value = argument if isinstance(argument, int | str) else None
+            stack.append(_Node(_weight(argument), popped, value))
+            if name == "BINPERSID":
+                stack[-1] = _memory(popped[0], room)
+            elif name in {"REDUCE", "NEWOBJ"} and most_numbers:
+                _check_call(str(popped[0].value), popped[1], most_numbers)
+
+
+def _memory(description: _Node, room: dict[object, int]) -> _Node:
+    """A tensor's memory: ``("storage", type, key, location, numbers)``; made once for each key."""
+    numbers = description.parts[4].value
+    if not isinstance(numbers, int) or numbers < 0:
+        raise ValueError("a tensor's memory has no size")
+    room[description.parts[2].value] = numbers
+    return _Node(value=numbers)
+
+
+def _check_call(name: str, arguments: _Node, most_numbers: int) -> None:
+    """Some of what PyTorch's reader calls makes room for as much as it is told to."""
+    if name in _TENSOR_MAKERS:
+        _check_tensor(arguments)
+        return
+    limit = max(most_numbers, _ALWAYS_ALLOWED)
+    numbers = [part.value for part in arguments.parts if isinstance(part.value, int)]
+    if name.startswith(("torch", "builtins", "__builtin__")) and max(numbers, default=0) > limit:
+        raise pickle.UnpicklingError(f"it asks {name.replace(' ', '.')} for {max(numbers)}")
+
+
+def _check_tensor(arguments: _Node) -> None:
+    """PyTorch makes room for whatever shape a tensor is said to have: ``(memory, offset, shape, steps)``."""
+    memory, offset, shape, steps = arguments.parts[:4]
+    sizes, widths = ([_whole(part) for part in node.parts] for node in (shape, steps))
+    last = _whole(offset) + sum((size - 1) * width for size, width in zip(sizes, widths, strict=True))
+    there = _whole(memory)
+    if 0 not in sizes and not 0 <= last < there:
+        raise pickle.UnpicklingError(f"a tensor reaches beyond its memory of {there} numbers")
+    if math.prod(sizes) > max(there, _ALWAYS_ALLOWED):
+        raise pickle.UnpicklingError(f"a tensor of {math.prod(sizes)} numbers is made of {there}")
+
+
+def _whole(node: _Node) -> int:
+    if not isinstance(node.value, int) or node.value < 0:
+        raise ValueError("a tensor's shape is no list of numbers")
+    return node.value
 
 
 def _pop(opcode: pickletools.OpcodeInfo, stack: list[_Node | None]) -> list[_Node]:

@@ -77,20 +77,31 @@ def _opened(path: Path, mode: str) -> h5py.File:
 
 
 def _foreign_content(file: h5py.File) -> str | None:
-    """What in the file would be taken from another one; none if nothing."""
+    """What in the file would be taken from another one; none if nothing.
+
+    Raises:
+        OSError: The file is damaged.
+    """
     seen = 0
+    damage: Exception | None = None
 
     def inspect(name: bytes, link: h5l.LinkInfo) -> str | None:
-        nonlocal seen
+        nonlocal seen, damage
         seen += 1
         if seen > _MOST_OBJECTS:
             return f"it holds more than {_MOST_OBJECTS} objects"
         shown = repr(name.decode("utf-8", "replace"))
         if link.type == h5l.TYPE_HARD:
-            return _foreign_array(file, name, shown)
+            try:
+                return _foreign_array(file, name, shown)
+            except Exception as error:  # h5py loses its way if a visitor raises
+                damage = error
+                return "it is damaged"
         return None if link.type == h5l.TYPE_SOFT else f"{shown} is a link to another file"
 
     found: str | None = file.id.links.visit(inspect, info=True)
+    if damage is not None:
+        raise OSError(f"it is damaged: {damage}") from damage
     return found
 
 

@@ -11,8 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.digest import digest_of_file
-from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.clip_table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.backbone_weights import load_backbone
@@ -32,6 +31,7 @@ from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
 from vidrep_pipelines.models.carl.view_dataset import ViewDataset
 from vidrep_pipelines.models.carl.view_pictures import views_sheet
+from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _PICTURE_VIDEOS = 3
@@ -136,7 +136,7 @@ class CarlTask(FrozenConfig):
             "initialize_from": self.initialize_from,
         }
         science = self.model_dump(exclude={"clip_table", "videos", "frame_store", *files}, mode="json")
-        return {**science, **{name: _content_digest(name, path) for name, path in files.items()}}
+        return {**science, **{name: weights_digest(name, path) for name, path in files.items()}}
 
     def build_model(self) -> CarlModel:
         """The model, from published weights of the ResNet or of everything.
@@ -254,13 +254,3 @@ def _spread(count: int) -> list[int]:
     """A few of the numbers below ``count``, evenly spaced."""
     numbers: list[int] = torch.linspace(0, count - 1, min(_PICTURE_VIDEOS, count)).long().tolist()
     return numbers
-
-
-def _content_digest(name: str, path: Path | None) -> str | None:
-    """What is in the file counts, not where it lies."""
-    if path is None:
-        return None
-    try:
-        return digest_of_file(path)
-    except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error

@@ -9,8 +9,6 @@ from PIL.Image import Image
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.common.digest import digest_of_file
-from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clip_dataset import ClipDataset
 from vidrep_pipelines.data.clip_table import ClipRows
@@ -22,6 +20,7 @@ from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, Rs
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness, rsp_objective
 from vidrep_pipelines.models.rsp.pictures import prediction_sheet
+from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
@@ -73,7 +72,7 @@ class RspTask(FrozenConfig):
         """
         science = self.model_dump(exclude={"clip_table", "videos", "packet_store"}, mode="json")
         del science["objective"]["prior_decode_every"]
-        science["initialize_from"] = _content_digest(self.initialize_from)
+        science["initialize_from"] = weights_digest("initialize_from", self.initialize_from)
         return science
 
     def build_model(self) -> RspModel:
@@ -157,13 +156,3 @@ class RspTask(FrozenConfig):
         source, target = normalize(frames).to(next(model.parameters()).device).unbind(1)
         seeds = torch.tensor([seed_for("pictures", self.seed, index) for index in spread])
         return prediction_sheet(model, source, target, self.objective, seeds)
-
-
-def _content_digest(path: Path | None) -> str | None:
-    """Of a checkpoint to start from: what is in the file counts, not where it lies."""
-    if path is None:
-        return None
-    try:
-        return digest_of_file(path)
-    except OSError as error:
-        raise InputError(f"initialize_from: {path} cannot be read ({error.strerror}).") from error

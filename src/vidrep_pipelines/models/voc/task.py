@@ -11,8 +11,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.digest import digest_of_file
-from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original, load_reward_into
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
@@ -26,6 +24,7 @@ from vidrep_pipelines.models.voc.sampling import draw_uniforms
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
 from vidrep_pipelines.models.voc.token_file import read_token_episodes
 from vidrep_pipelines.models.voc.values import future_rewards, sample_futures, values_of
+from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _STARTS = ("initialize_from", "initialize_reward_from")
@@ -73,7 +72,7 @@ class VocTask(FrozenConfig):
         Raises:
             InputError: A file to start from cannot be read.
         """
-        starts = {name: _content_digest(name, getattr(self, name)) for name in _STARTS}
+        starts = {name: weights_digest(name, getattr(self, name)) for name in _STARTS}
         return {**self.model_dump(exclude={"tokens", *_STARTS}, mode="json"), **starts}
 
     def build_model(self) -> VocModel:
@@ -175,13 +174,3 @@ class VocTask(FrozenConfig):
         returns = np.array([episodes.discounted_return(*place, gamma) for place in places])
         values = values_of(future_rewards(model, futures), gamma)
         return value_chart(values.double().cpu().numpy(), returns)
-
-
-def _content_digest(name: str, path: Path | None) -> str | None:
-    """What is in the file counts, not where it lies."""
-    if path is None:
-        return None
-    try:
-        return digest_of_file(path)
-    except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error

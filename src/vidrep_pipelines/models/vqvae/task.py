@@ -12,8 +12,6 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.digest import digest_of_file
-from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.clip_dataset import ClipDataset, Sample
 from vidrep_pipelines.data.clip_table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
@@ -35,6 +33,7 @@ from vidrep_pipelines.models.vqvae.objective import LossNetworks, vqvae_objectiv
 from vidrep_pipelines.models.vqvae.pictures import code_histogram, reconstruction_strips
 from vidrep_pipelines.models.vqvae.samples import picture_clips, spread_samples
 from vidrep_pipelines.models.vqvae.windows import StoredWindows, WholeFrames, WindowSampling
+from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
@@ -102,7 +101,7 @@ class VqvaeTask(FrozenConfig):
         """
         science = self.model_dump(exclude={"clip_table", "videos", "frame_store", "files"}, mode="json")
         files = {"initialize_from": self.initialize_from, **self._used_files()}
-        return {**science, **{name: _content_digest(name, path) for name, path in files.items()}}
+        return {**science, **{name: weights_digest(name, path) for name, path in files.items()}}
 
     def _used_files(self) -> dict[str, Path | None]:
         """The files of the loss that its weights ask for."""
@@ -266,13 +265,3 @@ def _priorities(seeds: Tensor, vectors: int) -> Tensor:
 
 def _device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
-
-
-def _content_digest(name: str, path: Path | None) -> str | None:
-    """What is in the file counts, not where it lies."""
-    if path is None:
-        return None
-    try:
-        return digest_of_file(path)
-    except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 from torch import nn
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.common.digest import digest_of_file
-from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan import Level
 from vidrep_pipelines.models.voc.tokenizers.stored_frames import StatePairs, StoredFrames
+from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 
 
@@ -60,7 +59,7 @@ class TokenizerTask(FrozenConfig, ABC):
             InputError: A file cannot be read.
         """
         science = self.model_dump(exclude=self.machine_fields, mode="json")
-        return {**science, "files": {name: _digest(name, path) for name, path in self.files().items()}}
+        return {**science, "files": {name: weights_digest(name, path) for name, path in self.files().items()}}
 
     @abstractmethod
     def build_dataset(self) -> StoredFrames | StatePairs:
@@ -78,13 +77,3 @@ class TokenizerTask(FrozenConfig, ABC):
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
         """The levels of convolutional networks."""
         return [module for module in model.modules() if isinstance(module, Level)]
-
-
-def _digest(name: str, path: Path | None) -> str | None:
-    """What is in the file counts, not where it lies."""
-    if path is None:
-        return None
-    try:
-        return digest_of_file(path)
-    except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error
