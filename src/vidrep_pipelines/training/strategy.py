@@ -11,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training import distributed
+from vidrep_pipelines.training.batch_norm import share_batch_norms
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 from vidrep_pipelines.training.task import TrainingStep
 
@@ -21,7 +22,7 @@ def distribute(
     """Moves the model to ``device`` and, with several processes, wraps it.
 
     Raises:
-        ConfigurationError: float16 with FSDP2, or synchronized batch norms on the CPU.
+        ConfigurationError: float16 with FSDP2.
     """
     if train.synchronized_batch_norm and distributed.world_size() > 1:
         _synchronize_batch_norms(step, device)
@@ -45,12 +46,10 @@ def distribute(
 
 def _synchronize_batch_norms(step: TrainingStep, device: torch.device) -> None:
     """Replaces the batch norms inside the model; their parameters stay the same objects."""
-    if device.type != "cuda":
-        raise ConfigurationError(
-            "train.synchronized_batch_norm with several processes needs CUDA. Set it to false, or use one "
-            "process."
-        )
-    nn.SyncBatchNorm.convert_sync_batchnorm(step.model)  # type: ignore[no-untyped-call]
+    if device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(step.model)  # type: ignore[no-untyped-call]
+    else:
+        share_batch_norms(step.model)
 
 
 def _shard(step: TrainingStep, device: torch.device) -> nn.Module:
