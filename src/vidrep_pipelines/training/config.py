@@ -139,7 +139,7 @@ class LaunchConfig(FrozenConfig):
     """Arithmetic threads of one process. None: the machine's cores divided by its training processes."""
 
     compile: bool = False
-    """Compile the model's ``forward`` by ``torch.compile``."""
+    """Compile the blocks of the model by ``torch.compile``, which takes a minute or more at the start."""
 
 
 class TrackingTarget(FrozenConfig):
