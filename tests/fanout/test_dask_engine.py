@@ -130,6 +130,36 @@ def test_waiting_is_announced_and_addresses_are_checked(
             )
 
 
+def test_a_scheduler_with_tls_takes_the_certificates_of_dasks_settings(tmp_path: Path) -> None:
+    pytest.importorskip("cryptography")
+    import dask
+    from distributed import LocalCluster, Security
+
+    security = Security.temporary()
+    certificates = {
+        "distributed.comm.tls.ca-file": security.tls_ca_file,
+        "distributed.comm.tls.client.cert": security.tls_client_cert,
+        "distributed.comm.tls.client.key": security.tls_client_key,
+    }
+    with (
+        dask.config.set({"distributed.worker.daemon": False}),
+        LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            protocol="tls://",
+            security=security,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as tls,
+    ):
+        config = DASK.model_copy(update={"scheduler": tls.scheduler_address, "workers": None})
+        assert tls.scheduler_address.startswith("tls://127.0.0.1")
+        with pytest.raises(FanOutError, match=r"wants TLS.*DASK_DISTRIBUTED__COMM__TLS"):
+            run_job(value_job([1], config), tmp_path / "refused")
+        with dask.config.set(certificates):
+            assert len(run_job(value_job(range(3), config), tmp_path / "out").ids) == 3
+
+
 def test_missing_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'vidrep-pipelines\[cluster\]'"):

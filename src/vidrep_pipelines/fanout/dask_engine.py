@@ -87,6 +87,11 @@ class DaskEngine:
 
 
 def _connected(scheduler: str) -> Client:
+    """A client of a scheduler that was started elsewhere; certificates for TLS are those of Dask's settings.
+
+    Raises:
+        FanOutError: There is no such scheduler, or it wants certificates.
+    """
     try:
         if "://" in scheduler:
             return Client(scheduler)  # type: ignore[no-untyped-call]
@@ -100,6 +105,12 @@ def _connected(scheduler: str) -> Client:
         raise FanOutError(
             f"The Dask scheduler {scheduler} does not answer ({error}). Remedy: start it with "
             "`dask scheduler`, or correct fanout.scheduler."
+        ) from error
+    except TypeError as error:  # that is how Dask says that there are no certificates
+        raise FanOutError(
+            f"The Dask scheduler {scheduler} wants TLS, and Dask's settings name no certificates ({error}). "
+            "Remedy: set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, ..__CLIENT__CERT and ..__CLIENT__KEY "
+            "(docs/fanout.md)."
         ) from error
 
 

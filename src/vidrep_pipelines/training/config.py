@@ -77,8 +77,8 @@ class TrainConfig(FrozenConfig):
     """Longest gradient, in its Euclidean norm over all parameters. None: not clipped."""
 
     synchronized_batch_norm: bool = False
-    """Compute the statistics of batch norms over the samples of all processes (CUDA only). False: each
-    process uses its own, and the result depends on their number."""
+    """Compute the statistics of batch norms over the samples of all processes. False: each process uses its
+    own, and the result depends on their number."""
 
     ema_decay: float | None = Field(None, gt=0, lt=1)
     """Keep an exponential moving average of the weights with this decay, saved beside them. None: none."""
@@ -145,7 +145,7 @@ class LaunchConfig(FrozenConfig):
     """Arithmetic threads of one process. None: the machine's cores divided by its training processes."""
 
     compile: bool = False
-    """Compile the model's ``forward`` by ``torch.compile``."""
+    """Compile the blocks of the model by ``torch.compile``, which takes a minute or more at the start."""
 
 
 class TrackingTarget(FrozenConfig):

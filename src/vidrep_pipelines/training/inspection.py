@@ -1,7 +1,7 @@
 """Looking at the model in the middle of training, without disturbing it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -21,11 +21,16 @@ def own_random_state(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Switches the whole model to evaluation and afterwards every module back to its own former mode."""
+    """Switches the whole model to evaluation and afterwards every module back to its own former mode.
+
+    Nothing is compiled meanwhile: a few pictures, of shapes of their own, are not worth it.
+    """
     modes = {module: module.training for module in model.modules()}
+    compiled = any(getattr(module, "_compiled_call_impl", None) is not None for module in modes)
     model.eval()
     try:
-        yield
+        with torch.compiler.set_stance("force_eager") if compiled else nullcontext():
+            yield
     finally:
         for module, mode in modes.items():
             module.training = mode

@@ -74,7 +74,10 @@ class Task(Protocol):
         """The optimizer's groups of parameters. An optional ``"lr_scale"`` multiplies a group's rate."""
 
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
-        """The submodules that FSDP2 gathers one at a time, usually the transformer blocks."""
+        """The submodules that FSDP2 gathers one at a time, usually the transformer blocks.
+
+        They are also what ``launch.compile`` compiles, so they should do nearly all of the work.
+        """
 
     def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The scalar loss, a mean over the batch's items, and metrics to log."""
@@ -94,6 +97,14 @@ class FollowsUpdates(Protocol):
             model: The model; only buffers may be changed, and on all processes alike.
             step: As in the loss of this update.
         """
+
+
+@runtime_checkable
+class ChoosesCompiledUnits(Protocol):
+    """A task of which other submodules are worth compiling than its shard units."""
+
+    def compiled_units(self, model: nn.Module) -> list[nn.Module]:
+        """The submodules that ``torch.compile`` compiles, one at a time."""
 
 
 class TrainingStep(nn.Module):

@@ -105,3 +105,26 @@ def test_gathered_negatives_make_processes_compute_the_loss_of_the_whole_batch()
 def test_gathering_needs_negatives_from_other_videos(fields: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="gather_negatives"):
         CarlObjectiveConfig(gather_negatives=True, **fields)
+
+
+@pytest.mark.parametrize("name", ["scl", "classification"])
+def test_processes_with_different_numbers_of_real_frames_weigh_them_alike(name: str) -> None:
+    outputs, views = make_batch()
+    views.mask[2:, :, 3:] = 0
+    assert views.labels is not None
+    views.labels[0, :, ::2] = -1
+    if name == "scl":  # padding that is unlike everything, and so takes no part
+        outputs = functional.pad(outputs, (0, 1))
+        outputs[2:, :, 3:] = functional.one_hot(torch.tensor(8)).float()
+    config = CarlObjectiveConfig.model_validate({"name": name})
+    halves = [part(outputs, views, rows) for rows in (slice(0, 2), slice(2, 4))]
+    counts = list[Tensor]()
+    for half in halves:
+        carl_objective(*half, config, mean_across_ranks=lambda count: counts.append(count) or count)
+    assert counts[0] != counts[1]
+    mean = torch.stack(counts).mean()
+    shares = [carl_objective(*half, config, mean_across_ranks=lambda count: mean).loss for half in halves]
+    whole = carl_objective(outputs, views, config).loss
+    torch.testing.assert_close(torch.stack(shares).mean(), whole, atol=1e-5, rtol=1e-5)
+    alone = torch.stack([carl_objective(*half, config).loss for half in halves]).mean()
+    assert not torch.isclose(alone, whole, atol=1e-3)

@@ -13,6 +13,7 @@ from vidrep_pipelines.models.carl.sequence_contrast import sequence_contrast
 from vidrep_pipelines.models.carl.time_contrast import time_contrast
 
 Gather = Callable[[Tensor], Tensor]
+Average = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,16 @@ class CarlLosses:
 
 
 def carl_objective(
-    outputs: Tensor, views: Views, config: CarlObjectiveConfig, gather: Gather | None = None
+    outputs: Tensor,
+    views: Views,
+    config: CarlObjectiveConfig,
+    gather: Gather | None = None,
+    mean_across_ranks: Average = Tensor.detach,
 ) -> CarlLosses:
     """Computes the configured loss.
+
+    Losses that are means over real frames weigh every frame of an update alike, also when the processes have
+    different numbers of them.
 
     Args:
         outputs: (B, V, T, D) from the model: projections, embeddings, or logits. The two views of a video
@@ -53,10 +61,12 @@ def carl_objective(
         views: Where the frames come from.
         config: The loss and its weights.
         gather: Concatenates tensors of all processes, for gathered negatives.
+        mean_across_ranks: Averages tensors over the processes, without gradient.
     """
     match config.name:
         case "scl":
-            return _sequence_contrast(outputs, views, config, gather)
+            contrast = _sequence_contrast(outputs, views, config, gather)
+            return _frames_weighed_alike(contrast, views.mask.sum(), mean_across_ranks)
         case "tcc":
             return _cycle_consistency(outputs, views, config)
         case "tcn":
@@ -66,7 +76,16 @@ def carl_objective(
             loss, accuracy = frame_classification(
                 *(value.flatten(0, 1) for value in (outputs, views.labels, views.mask))
             )
-            return CarlLosses(loss, {"accuracy": accuracy})
+            labelled = (views.mask * (views.labels >= 0)).sum()
+            return _frames_weighed_alike(
+                CarlLosses(loss, {"accuracy": accuracy}), labelled, mean_across_ranks
+            )
+
+
+def _frames_weighed_alike(found: CarlLosses, frames: Tensor, mean_across_ranks: Average) -> CarlLosses:
+    """Turns a mean over this process's frames into its share of the mean over those of all processes."""
+    count = frames.float().clamp_min(1)
+    return CarlLosses(found.loss * (count / mean_across_ranks(count)), found.metrics)
 
 
 def _sequence_contrast(

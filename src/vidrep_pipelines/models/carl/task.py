@@ -196,7 +196,11 @@ class CarlTask(FrozenConfig):
         outputs = model(frames.flatten(0, 1), batch["mask"].flatten(0, 1))
         views = Views(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
         found = carl_objective(
-            outputs.unflatten(0, frames.shape[:2]), views, self.objective, step.gather_across_ranks
+            outputs.unflatten(0, frames.shape[:2]),
+            views,
+            self.objective,
+            step.gather_across_ranks,
+            step.mean_across_ranks,
         )
         return found.loss, found.metrics
 

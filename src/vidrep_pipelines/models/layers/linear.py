@@ -10,8 +10,8 @@ class FastLinear(nn.Linear):
 
     torch gives dense float32 products to MKL, which takes a slow path on processors that are not Intel's;
     the same product on oneDNN's own tensors, forward and backward, was measured 2.0 times faster on a Zen 5
-    at every size of RSP, and is equal to float32 rounding. Everything else (GPUs, half precision, autocast)
-    is an ordinary linear layer.
+    at every size of RSP, and is equal to float32 rounding. Everything else (GPUs, half precision, autocast,
+    compiled code) is an ordinary linear layer.
     """
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -41,7 +41,8 @@ class ContinuingLinear(nn.Linear):
 
 def _are_float32_tokens_on_cpu(tokens: Tensor, weight: Tensor) -> bool:
     return (
-        tokens.ndim == 3  # a handful of rows is not worth rearranging the weights for
+        not torch.compiler.is_compiling()  # which knows no tensors of oneDNN
+        and tokens.ndim == 3  # a handful of rows is not worth rearranging the weights for
         and tokens.device.type == "cpu"
         and tokens.dtype == weight.dtype == torch.float32
         and not torch.is_autocast_enabled("cpu")

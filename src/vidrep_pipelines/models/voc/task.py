@@ -122,6 +122,11 @@ class VocTask(FrozenConfig):
         """The transformer blocks, of the target network too."""
         return [module for module in model.modules() if isinstance(module, Block)]
 
+    def compiled_units(self, model: nn.Module) -> list[nn.Module]:
+        """The blocks of the trained network; the target network works token by token, in ever new shapes."""
+        assert isinstance(model, VocModel)
+        return list(model.gpt.blocks)
+
     def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of a batch of :class:`OccupancySamples`."""
         assert isinstance(model, VocModel)

@@ -123,6 +123,11 @@ class JointTask(FrozenConfig):
         blocks = [module for module in model.modules() if isinstance(module, Block)]
         return [*blocks, *self.tokenizer.shard_units(model)]
 
+    def compiled_units(self, model: nn.Module) -> list[nn.Module]:
+        """As for the two networks by themselves."""
+        assert isinstance(model, JointModel)
+        return [*model.occupancy.gpt.blocks, *self.tokenizer.shard_units(model)]
+
     def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of frames (B, 3, frame_stack, 3, H, W) uint8, moved by offsets (B, 2)."""
         assert isinstance(model, JointModel)
