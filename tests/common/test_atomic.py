@@ -108,3 +108,23 @@ def test_replacing_keeps_what_readers_have_open(tmp_path: Path) -> None:
             temporary.write_text("new")
         assert reader.read() == "old"
     assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from vidrep_pipelines.common.atomic import atomic_directory, atomic_file\n"
+        "data = Path(sys.argv[1])\n"
+        "with atomic_file(data / 'a[1].png') as file, atomic_directory(data / 'b') as folder:\n"
+        "    file.touch(); (folder / 'c').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    with atomic_file(tmp_path / "other.png") as living:
+        living.touch()
+        with atomic_file(tmp_path / "a[1].png") as file, atomic_file(tmp_path / "a[1].png") as second:
+            file.touch()
+            second.touch()
+        with atomic_directory(tmp_path / "b") as folder:
+            (folder / "c").touch()
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "a[1].png", "b"])

@@ -5,9 +5,13 @@ may be read-only.
 """
 
 import filecmp
+import functools
+import glob
+import hashlib
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +34,33 @@ def is_read_only(path: Path) -> bool:
 
 def temporary_path(path: Path) -> Path:
     """A hidden name beside ``path`` with the same suffix (libraries choose formats by it)."""
-    return path.with_name(f".{path.stem}{TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    owner = f"{_machine()}-{os.getpid()}"
+    return path.with_name(f".{path.stem}{TEMPORARY_MARK}{owner}-{secrets.token_hex(4)}{path.suffix}")
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight characters that tell this machine from others which may write to the same disk."""
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _remove_leftovers_of(path: Path) -> None:
+    """Removes what writers of the same file or folder left that were killed on this machine."""
+    pattern = f".{glob.escape(path.stem)}{TEMPORARY_MARK}{_machine()}-*{glob.escape(path.suffix)}"
+    for leftover in path.parent.glob(pattern):
+        owner = leftover.name.rpartition(TEMPORARY_MARK)[2].split("-")[1]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            _remove(leftover)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        pass
+    return True
 
 
 def publish_file(temporary: Path, path: Path) -> None:
@@ -62,6 +92,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         publish_file(temporary, path)
+        _remove_leftovers_of(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -91,6 +122,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             if file.is_file():
                 _flush(file)
         _replace_directory(temporary, path)
+        _remove_leftovers_of(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -137,8 +169,12 @@ def remove_leftovers(directory: Path) -> int:
     """
     found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*")) if directory.is_dir() else []
     for leftover in found:
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        _remove(leftover)
     return len(found)
+
+
+def _remove(leftover: Path) -> None:
+    if leftover.is_dir():
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
+        leftover.unlink(missing_ok=True)
