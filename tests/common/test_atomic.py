@@ -20,7 +20,7 @@ def test_temporary_names_are_hidden_unique_and_keep_the_suffix(tmp_path: Path) -
     first, second = temporary_path(tmp_path / "a.b.mp4"), temporary_path(tmp_path / "a.b.mp4")
     assert first != second
     assert first.parent == tmp_path
-    assert re.fullmatch(r"\.a\.b\.partial-\d+-[0-9a-f]{8}\.mp4", first.name)
+    assert re.fullmatch(r"\.a\.b\.partial-[0-9a-f]{8}-\d+-[0-9a-f]{8}\.mp4", first.name)
 
 
 def test_file_appears_whole(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ def failure_table(failed: pd.DataFrame) -> str:
     groups = _groups(failed)
     for group in groups[:_MOST_REASONS]:
         examples = ", ".join(group["id"].head(_EXAMPLES))
-        reason = _LONG_PATH.sub(r".../\1", " ".join(group["error"].iloc[0].split()))
+        reason = " ".join(group["error"].iloc[0].split())
+        reason = reason if len(reason) <= _LONGEST_REASON else _LONG_PATH.sub(r".../\1", reason)
         reason = reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 3] + "..."
         lines.append(f"  {len(group):5d}  {reason} ({examples})")
     if len(groups) > _MOST_REASONS:
