@@ -24,7 +24,7 @@ def test_temporary_names_are_hidden_unique_and_keep_the_suffix(tmp_path: Path) -
     first, second = temporary_path(tmp_path / "a.b.mp4"), temporary_path(tmp_path / "a.b.mp4")
     assert first != second
     assert first.parent == tmp_path
-    assert re.fullmatch(r"\.a\.b\.partial-\d+-[0-9a-f]{8}\.mp4", first.name)
+    assert re.fullmatch(r"\.a\.b\.partial-[0-9a-f]{8}-\d+-[0-9a-f]{8}\.mp4", first.name)
 
 
 def test_file_appears_whole(tmp_path: Path) -> None:
@@ -174,3 +174,23 @@ def test_the_longest_name_that_a_file_system_takes(letter: str, tmp_path: Path) 
         assert temporary.name.startswith(f".{letter * 50}")
         assert temporary.suffix == ".mp4"
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from vidrep_pipelines.common.atomic import atomic_directory, atomic_file\n"
+        "data = Path(sys.argv[1])\n"
+        "with atomic_file(data / 'a[1].png') as file, atomic_directory(data / 'b') as folder:\n"
+        "    file.touch(); (folder / 'c').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    with atomic_file(tmp_path / "other.png") as living:
+        living.touch()
+        with atomic_file(tmp_path / "a[1].png") as file, atomic_file(tmp_path / "a[1].png") as second:
+            file.touch()
+            second.touch()
+        with atomic_directory(tmp_path / "b") as folder:
+            (folder / "c").touch()
+        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "a[1].png", "b"])

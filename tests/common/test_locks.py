@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fanout.jobs import value_job
+from vidrep_pipelines.common import locks
 from vidrep_pipelines.common.locks import Locking, try_lock, try_process_lock
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.training.run_directory import RunDirectory
@@ -34,12 +35,16 @@ def test_a_file_system_without_locks_is_told_from_another_process(
     lock: Callable[[int, Path], Locking],
     number: int,
 ) -> None:
+    locks._warn_once.cache_clear()
     _refuse(monkeypatch, number)
     with (tmp_path / "lock").open("w") as file:
         assert {lock(file.fileno(), tmp_path / "lock") for _ in range(3)} == {Locking.IMPOSSIBLE}
+        (tmp_path / "other").mkdir()
+        lock(file.fileno(), tmp_path / "other" / "lock")
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert str(tmp_path) in warnings[0] and "file system without locks" in warnings[0]
+    mount_point = next(folder for folder in tmp_path.parents if folder.is_mount())
+    assert f"The file system at {mount_point} has no locks" in warnings[0]
 
 
 @pytest.mark.parametrize("lock", [try_lock, try_process_lock])

@@ -119,8 +119,24 @@ def test_no_such_folder(tmp_path: Path) -> None:
 def test_nothing_but_bad_files(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     (tmp_path / "videos" / "text.mp4").write_text("no video")
-    with pytest.raises(VidrepError, match="label_filter kept none of 1 videos"):
+    table = tmp_path / "data/02_intermediate/probes/_parts/failures.csv"
+    reason = rf"(?s)probe: all 1 items failed, such as text: .*text\.mp4.*{table} lists them all"
+    with pytest.raises(DatasetError, match=reason):
         prepare(tmp_path / "videos", tmp_path / "data")
+
+
+def test_nothing_but_videos_that_are_too_short(tmp_path: Path) -> None:
+    for number in range(3):
+        videos.write_video(tmp_path / f"videos/c/{number}.mp4", 1, seed=number)
+    reason = r"(?s)resize: all 3 items failed, such as .*count.* 3  .*1 decodable frame.*failures\.csv lists"
+    with pytest.raises(DatasetError, match=reason):
+        prepare(tmp_path / "videos", tmp_path / "data")
+
+
+def test_nothing_that_the_label_filter_keeps(tmp_path: Path) -> None:
+    videos.write_video(tmp_path / "videos/c/a.mp4", 12)
+    with pytest.raises(VidrepError, match="label_filter kept none of 1 videos"):
+        prepare(tmp_path / "videos", tmp_path / "data", label_filter={"min_frames": 100})
 
 
 def test_unreadable_file_is_dropped(tmp_path: Path) -> None:

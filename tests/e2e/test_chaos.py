@@ -16,5 +16,4 @@ def test_a_run_under_random_signals_ends_like_a_quiet_one(tmp_path: Path) -> Non
     parameters = merged(chaos_parameters(), {"encoders": {"use": ["rsp", "pixels"]}})
     chaos = Chaos("eval_davis", parameters, tmp_path, seed=1)
     assert chaos.run(60) == []
-    signals = [event for event in chaos.events if " to " in event]
-    assert len(signals) >= 5, chaos.events
+    assert any(" to " in event for event in chaos.events), chaos.events

@@ -36,7 +36,7 @@ from tests.helpers.vqvae import TINY_VQVAE
 _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGSEGV)
 _DRIVER_SHARE = 0.15
 _LONGEST_STOP = 3.0
-_LONGEST_PAUSE_SHARE = 0.15
+_LONGEST_PAUSE_SHARE = 0.08
 """Of the time that the quiet run takes."""
 
 _RUN_SECONDS = 900

@@ -5,9 +5,13 @@ may be read-only.
 """
 
 import filecmp
+import functools
+import glob
+import hashlib
 import os
 import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +23,7 @@ from vidrep_pipelines.common.text import LONGEST_NAME
 
 TEMPORARY_MARK = ".partial-"
 _REPLACED_MARK = ".replaced"
+_LONGEST_MARK = len(f".{TEMPORARY_MARK}12345678-1234567890-12345678")
 
 
 class ReadOnlyError(VidrepError):
@@ -36,9 +41,38 @@ def temporary_path(path: Path) -> Path:
 
     It is cut to what file systems take: names of downloaded videos often are as long as can be.
     """
-    mark = f"{TEMPORARY_MARK}{os.getpid()}-{secrets.token_hex(4)}{path.suffix}"
-    stem = os.fsencode(path.stem)[: LONGEST_NAME - len(os.fsencode(mark)) - 1].decode(errors="ignore")
-    return path.with_name(f".{stem}{mark}")
+    owner = f"{_machine()}-{os.getpid()}"
+    return path.with_name(f".{_cut_stem(path)}{TEMPORARY_MARK}{owner}-{secrets.token_hex(4)}{path.suffix}")
+
+
+def _cut_stem(path: Path) -> str:
+    room = LONGEST_NAME - _LONGEST_MARK - len(os.fsencode(path.suffix))
+    return os.fsencode(path.stem)[:room].decode(errors="ignore")
+
+
+@functools.cache
+def _machine() -> str:
+    """Eight characters that tell this machine from others which may write to the same disk."""
+    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+
+
+def _remove_leftovers_of(path: Path) -> None:
+    """Removes what writers of the same file or folder left that were killed on this machine."""
+    pattern = f".{glob.escape(_cut_stem(path))}{TEMPORARY_MARK}{_machine()}-*{glob.escape(path.suffix)}"
+    for leftover in path.parent.glob(pattern):
+        owner = leftover.name.rpartition(TEMPORARY_MARK)[2].split("-")[1]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            _remove(leftover)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        pass
+    return True
 
 
 def publish_file(temporary: Path, path: Path) -> None:
@@ -70,6 +104,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         publish_file(temporary, path)
+        _remove_leftovers_of(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -105,6 +140,7 @@ def atomic_directory(path: Path) -> Iterator[Path]:
             exchange(path, temporary, aside=_replaced(path))  # what was there is now the temporary folder
         else:
             temporary.rename(path)
+        _remove_leftovers_of(path)
     finally:
         _remove(temporary)
 

@@ -69,17 +69,21 @@ def _tried(lock: Callable[[], None], path: Path) -> Locking:
         if error.errno in _TAKEN:
             return Locking.TAKEN
         if error.errno in _NO_LOCKS:
-            _warn_once(path.parent.absolute(), os.strerror(error.errno or 0))
+            _warn_once(_mount_point(path), os.strerror(error.errno or 0))
             return Locking.IMPOSSIBLE
         raise
     return Locking.HELD
 
 
+def _mount_point(path: Path) -> Path:
+    return next(folder for folder in path.absolute().parents if folder.is_mount())
+
+
 @functools.lru_cache(maxsize=1024)
-def _warn_once(folder: Path, reason: str) -> None:
+def _warn_once(mount_point: Path, reason: str) -> None:
     _log.warning(
-        "%s is on a file system without locks (%s), so that nothing keeps two runs apart. See to it that "
-        "only one works there at a time.",
-        folder,
+        "The file system at %s has no locks (%s), so that nothing keeps two runs apart. See to it that only "
+        "one works in a folder at a time.",
+        mount_point,
         reason,
     )

@@ -12,6 +12,9 @@ from vidrep_pipelines.common.csv_text import for_spreadsheets
 _MOST_REASONS = 12
 _EXAMPLES = 3
 _LONGEST_REASON = 100
+_LONG_PATH = re.compile(r"(?<!\S)/\S*/([^\s/]+)")
+"""The reason comes after it, and would be cut off. The table in the file has the whole path."""
+
 _PARTICULARS = re.compile(r"'[^']*'|\"[^\"]*\"|\S*/\S*|\d+")
 
 
@@ -28,6 +31,7 @@ def failure_table(failed: pd.DataFrame) -> str:
     for group in groups[:_MOST_REASONS]:
         examples = ", ".join(group["id"].head(_EXAMPLES))
         reason = " ".join(group["error"].iloc[0].split())
+        reason = reason if len(reason) <= _LONGEST_REASON else _LONG_PATH.sub(r".../\1", reason)
         reason = reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 3] + "..."
         lines.append(f"  {len(group):5d}  {reason} ({examples})")
     if len(groups) > _MOST_REASONS:

@@ -33,7 +33,7 @@ def assemble_shard(request: ShardRequest, outputs: Mapping[str, Path]) -> dict[s
     Raises:
         InputError: A member is missing or damaged, or members do not fit together.
     """
-    members = [(member, _views_of(member)) for member in request.members]
+    members = [(member, read_views(member.path)) for member in request.members]
     views = [all_views[row] for member, all_views in members for row in member.rows]
     path = outputs[SHARD_SUFFIX]
     attributes = {**request.attributes, VERSION_STAMP: request.digest}
@@ -46,15 +46,13 @@ def assemble_shard(request: ShardRequest, outputs: Mapping[str, Path]) -> dict[s
     }
 
 
-def _views_of(member: Member) -> list[View]:
-    """The views of a member, whose bytes are those that were written: no damaged frame gets into a store."""
-    views = read_views(member.path)
+def _require_content(member: Member) -> None:
+    """No damaged frame gets into a store: the bytes have to be those that were written."""
     if member.checksum is not None and digest_of_file(member.path) != member.checksum:
         raise InputError(
             f"{member.path} is damaged: its content is not what was written. Remedy: delete it and run the "
             "pipeline again, which prepares this episode anew."
         )
-    return views
 
 
 def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
@@ -67,6 +65,7 @@ def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -
                     f"{member.path} holds frames of {frames.shape[1:]}, the shard is for {(*size, 3)}. "
                     "Remedy: prepare the episode again."
                 )
+            _require_content(member)
             starts = np.cumsum([0, *(view.frames for view in views)]).tolist()
             for row in member.rows:
                 yield frames.read(starts[row], starts[row + 1])
