@@ -94,5 +94,5 @@ def test_items_and_trainings_go_on_without_locks(
 ) -> None:
     _refuse(monkeypatch, number)
     assert len(run_job(value_job([1, 2]), tmp_path / "items").ids) == 2
-    with RunDirectory(tmp_path / "run").locked():
+    with RunDirectory(tmp_path / "run", tmp_path / "reports", keep_former_runs=1).locked():
         assert (tmp_path / "run").is_dir()

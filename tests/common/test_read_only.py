@@ -31,7 +31,7 @@ assert len(run_job(value_job(range(3)), data / "items").ids) == 3
 assert len(run_job(faulty_job({"a": None, "b": "raise"}, SERIAL), data / "faults").failed) == 1
 AtomicJson(filepath=data / "a.json").save({"a": 1})
 AtomicParquet(filepath=data / "a.parquet").save(pd.DataFrame({"a": [1, 2]}))
-with RunDirectory(data / "run").locked():
+with RunDirectory(data / "run", data / "reports", 1).locked():
     pass
 for change in (
     lambda: run_job(value_job(range(4)), data / "items"),

@@ -1,16 +1,14 @@
 """Parameters of the verification."""
 
-from pathlib import Path
-
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 
 class VerifyConfig(FrozenConfig):
     """What is compared, and what happens to damaged files (``params:verify``)."""
 
-    root: Path
+    root: UserPath
     """Everything below it that a stage made item by item: clips, frames, codes, embeddings, stores."""
 
     remove_damaged: bool = False
