@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.installed-development
 PIPELINE ?= pretrain_rsp
 BENCH ?=
+# As many test processes as there are processors to use, at most four; a file's tests stay together.
+PARALLEL := -n $(shell nproc 2>/dev/null || echo 2) --maxprocesses 4 --dist loadfile
 MINUTES ?= 10
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_DISABLE_TELEMETRY := true
@@ -35,7 +37,7 @@ demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
 
 test: install ## Run the tests (slow ones are in test-slow)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-slow: install ## Run the slow tests
 	$(BIN)/python -m pytest -m "slow"

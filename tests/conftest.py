@@ -24,6 +24,8 @@ for name in (
     os.environ.pop(name, None)
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ["VIDREP_TASK_PACKAGES"] = "tests"  # their tasks are toys of their own
+if "PYTEST_XDIST_WORKER" in os.environ:  # one process per core already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as settings.py does; tests share their cores
 
 # `make test` draws the same examples on every machine; `make fuzz` draws new ones. What that finds becomes an
