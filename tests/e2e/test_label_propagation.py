@@ -153,9 +153,11 @@ def test_changed_encoder_is_redone_and_no_other(data: Path) -> None:
 
 
 def test_broken_frame_costs_its_own_sequence(data: Path) -> None:
-    frame = sorted((data / "01_raw/davis_miniature/JPEGImages/480p/push_000").glob("*.jpg"))[5]
+    release = data / "01_raw/davis"  # a damaged miniature would be written again
+    shutil.copytree(data / "01_raw/davis_miniature", release, copy_function=shutil.copy)
+    frame = sorted((release / "JPEGImages/480p/push_000").glob("*.jpg"))[5]
     frame.write_bytes(frame.read_bytes()[:-200])
-    run_pipeline("eval_davis_standalone", data, TINY_EVALUATION)
+    run_pipeline("eval_davis_standalone", data, merged(TINY_EVALUATION, {"davis": {"root": str(release)}}))
     metrics = json.loads((data / "08_reporting/davis/eval_metrics.json").read_text())
     assert (metrics["sequences"], metrics["sequences_left_out"]) == (1, ["push_000"])
     failed = load("davis.propagated", data).failed
