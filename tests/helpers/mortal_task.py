@@ -47,6 +47,10 @@ class MortalTask(FrozenConfig):
         return self._task.name
 
     @property
+    def name_in_digests(self) -> str:
+        return self._task.name_in_digests
+
+    @property
     def samples_per_item(self) -> int:
         return self._task.samples_per_item
 

@@ -31,6 +31,12 @@ def test_digests_are_those_of_earlier_versions(tmp_path: Path) -> None:
     assert RunRecord.of(toy_spec(tmp_path), ToyTask()).digest == "f946132304ef4fe7"
 
 
+def test_a_task_may_move_to_another_module(tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path)
+    moved = spec.model_copy(update={"task": "tests.elsewhere:ToyTask"})
+    assert RunRecord.of(moved, ToyTask()) == RunRecord.of(spec, ToyTask())
+
+
 def test_a_finished_run_of_an_earlier_version_is_up_to_date(tmp_path: Path) -> None:
     """Absolute paths in ``result.json`` and ``reports.json``, no digests in ``state.json``."""
     first = run_training(toy_spec(tmp_path))

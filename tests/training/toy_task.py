@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -64,6 +64,9 @@ class ToyModel(nn.Module):
 
 class ToyTask(FrozenConfig):
     """Regression by :class:`ToyModel`, with faults to order."""
+
+    name_in_digests: ClassVar[str] = "tests.training.toy_task:ToyTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     items: int = 40
     width: int = 8

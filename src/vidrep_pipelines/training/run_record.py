@@ -40,7 +40,7 @@ class RunRecord(FrozenConfig):
     def of(cls, spec: TrainSpec, task: Task) -> "RunRecord":
         """The record of the run that ``spec`` asks for."""
         identity = {
-            "task": spec.task,
+            "task": task.name_in_digests,
             "system": task.identity(),
             "train": spec.train.identity(),
             "data": spec.data_digest,

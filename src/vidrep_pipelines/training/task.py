@@ -55,6 +55,14 @@ class Task(Protocol):
         """Short name, for example ``"rsp"``."""
 
     @property
+    def name_in_digests(self) -> str:
+        """What stands for the system in the identity of a run.
+
+        It must never change, or every run of the system is trained anew. Systems that are older than this
+        name have in it the place where their class was then.
+        """
+
+    @property
     def samples_per_item(self) -> int:
         """Training samples drawn per item; published epochs and warm-up are integer-divided by it."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL.Image import Image
@@ -42,6 +42,9 @@ class CarlTask(FrozenConfig):
 
     A :class:`~vidrep_pipelines.training.task.Task`.
     """
+
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.carl.task:CarlTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     clip_table: Path | None = None
     """Table of clips, as ``data.clip_table.snapshot`` writes it, when training on video files."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from PIL.Image import Image
@@ -29,6 +29,9 @@ _PICTURE_EXAMPLES = 4
 
 class RspTask(FrozenConfig):
     """All that the training loop needs to know about RSP; a :class:`~vidrep_pipelines.training.task.Task`."""
+
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.rsp.task:RspTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     clip_table: Path
     """Table of clips, as ``data.clip_table.snapshot`` writes it."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ _PICTURE_SAMPLES = 16
 
 class VocTask(FrozenConfig):
     """A :class:`~vidrep_pipelines.training.task.Task` that follows updates, for its target network."""
+
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.task:VocTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     tokens: tuple[Path, ...] = Field(min_length=1)
     """Files of token episodes, all of one tokenizer."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from PIL.Image import Image
@@ -43,6 +43,9 @@ _FRAMES_AT_ONCE = 64
 
 class VqvaeTask(FrozenConfig):
     """A :class:`~vidrep_pipelines.training.task.Task` that also follows updates, for an averaged codebook."""
+
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.vqvae.task:VqvaeTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     clip_table: Path | None = None
     """Table of clips, as ``data.clip_table.snapshot`` writes it, when training on video files."""

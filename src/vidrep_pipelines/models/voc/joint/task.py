@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -32,6 +32,9 @@ class JointTask(FrozenConfig):
     it gives at the moment. With that it is a :class:`~vidrep_pipelines.training.task.Task` that also follows
     updates.
     """
+
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.joint.task:JointTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     frame_store: Path
     """Folder of the episodes' frames."""

@@ -23,6 +23,9 @@ class TokenizerTask(FrozenConfig, ABC):
     system: ClassVar[str]
     """Name in folders, metrics and messages."""
 
+    name_in_digests: ClassVar[str]
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+
     machine_fields: ClassVar[dict[str, Any]] = {"frame_store": True, "initialize_from": True}
     """Paths among the fields, which say where something lies and not what it is."""
 

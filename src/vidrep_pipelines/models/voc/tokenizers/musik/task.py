@@ -20,6 +20,9 @@ from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 class MusikTask(TokenizerTask):
     """Trains on pairs of states and the action that was taken in the first."""
 
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.musik.task:MusikTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+
     system: ClassVar[str] = "voc_musik"
 
     model: MusikConfig = MusikConfig()

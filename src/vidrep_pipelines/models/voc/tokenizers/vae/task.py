@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 class VaeTask(TokenizerTask):
     """Trains on single frames in uniformly random order."""
 
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.vae.task:VaeTask"
+    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+
     system: ClassVar[str] = "voc_vae"
     machine_fields: ClassVar[dict[str, Any]] = {
         **TokenizerTask.machine_fields,
