@@ -1,6 +1,5 @@
 """The products of all jobs below a folder, with the checksums that stand in their manifests."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from vidrep_pipelines.common.file_checks import PromisedFile
+from vidrep_pipelines.common.file_checks import PromisedFile, folders_below
 from vidrep_pipelines.common.item_id import BOOKKEEPING
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.manifest import damaged, manifest_files, read_stamp
@@ -18,13 +17,7 @@ _ROWS_AT_ONCE = 100_000
 
 def job_folders(root: Path) -> list[Path]:
     """Folders below ``root`` that a job filled, sorted. What lies below such a folder are its products."""
-    found = []
-    for folder, names, _ in os.walk(root):
-        if BOOKKEEPING in names:
-            found.append(Path(folder))
-            names.clear()
-        names[:] = [name for name in names if not name.startswith(".")]
-    return sorted(found)
+    return sorted(folder for folder, names in folders_below(root) if BOOKKEEPING in names)
 
 
 def promised_files(folder: Path) -> Iterator[PromisedFile]:
