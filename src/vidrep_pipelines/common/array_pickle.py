@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.restricted_pickle import (
     empty_bytes,
     encoded_bytes,
@@ -133,8 +134,8 @@ def load_array_pickle(path: Path) -> Any:
     Raises:
         InputError: The file is damaged, or asks for anything else (then nothing was executed).
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} was not read: it is no regular file (a folder, pipe or device).")
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} was not read: {disguise}")
     try:
         with path.open("rb") as file:
             is_npy = file.read(len(_NPY)) == _NPY

@@ -32,8 +32,6 @@ def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, NDArray[A
     """
     if disguise := disguise_of(path):
         raise InputError(f"{path} is no readable {what}: {disguise}")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no readable {what}: it is no regular file (a folder, pipe or device).")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename.removesuffix(_SUFFIX): member for member in archive.infolist()}
