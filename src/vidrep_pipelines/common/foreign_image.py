@@ -46,6 +46,6 @@ def opened_image(source: Path | bytes) -> Iterator[Image.Image]:
     except (VidrepError, ForeignImageError, FileNotFoundError):
         raise
     except Exception as error:  # a damaged picture can raise nearly anything
-        if isinstance(error, OSError) and is_out_of_descriptors(error):
+        if is_out_of_descriptors(error):
             raise TooManyOpenFilesError from error
         raise ForeignImageError(str(error) or type(error).__name__) from error
