@@ -120,6 +120,15 @@ def check_architecture(
         )
 
 
+def differing_names(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    """Names that only one of two sets of weights has, or under which their shapes differ; sorted."""
+    return [
+        name
+        for name in sorted(found.keys() | expected.keys())
+        if name not in found or name not in expected or found[name].shape != expected[name].shape
+    ]
+
+
 def some_of(names: list[str]) -> str:
     """The first few names, and how many more there are."""
     rest = len(names) - _SHOWN
