@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.npz import read_npy_header
 from vidrep_pipelines.common.restricted_pickle import (
     empty_bytes,
     encoded_bytes,
@@ -155,13 +156,7 @@ def load_array_pickle(path: Path) -> Any:
 def _objects(content: bytes) -> Any:
     """What is behind the header of an ``.npy`` file of objects."""
     stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
-    if version == (2, 0):
-        read_header = np.lib.format.read_array_header_2_0
-    if read_header is None:
-        raise pickle.UnpicklingError(f"it has the version {version}")
-    _, _, kind = read_header(stream)
+    _, kind = read_npy_header(stream)
     if not kind.hasobject:
         raise pickle.UnpicklingError("it holds a plain array, no objects")
     array = _without_stand_ins(loads_restricted(stream.read(), _STAND_INS))
