@@ -197,6 +197,22 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "a[1].png", "b"])
 
 
+def test_containers_of_one_name_leave_each_others_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's process has a number that nobody has here."""
+    atomic._machine.cache_clear()
+    with monkeypatch.context() as there:
+        there.setattr(os, "readlink", lambda path: "pid:[1]")
+        there.setattr(os, "getpid", lambda: 2**30)
+        writing = temporary_path(tmp_path / "a.json")
+        writing.touch()
+    atomic._machine.cache_clear()
+    with atomic_file(tmp_path / "a.json") as temporary:
+        temporary.touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([writing.name, "a.json"])
+
+
 def test_a_write_into_a_large_folder_does_not_look_at_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

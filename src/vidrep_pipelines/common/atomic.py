@@ -55,8 +55,15 @@ def _cut_stem(path: Path) -> str:
 
 @functools.cache
 def _machine() -> str:
-    """Eight characters that tell this machine from others which may write to the same disk."""
-    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+    """Eight characters that tell this machine from others which may write to the same disk.
+
+    So they do containers on one machine, where equal numbers are different processes.
+    """
+    try:
+        processes = f"{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:  # not Linux
+        processes = ""
+    return hashlib.blake2b(f"{socket.gethostname()} {processes}".encode(), digest_size=4).hexdigest()
 
 
 def _remove_leftovers_of(path: Path) -> None:
