@@ -164,7 +164,10 @@ def weights_digest(name: str, path: Path | None) -> str | None:
         digest = digest_of_file(path)
         check_weight_file(path)
     except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error
+        raise InputError(
+            f"{name}: {path} cannot be read ({error.strerror}). Download the weights or correct the "
+            "parameter."
+        ) from error
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     return digest
