@@ -78,8 +78,8 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_columns, content = state
-        order: Literal["F", "C"] = "F" if by_columns else "C"
-        if kind.is_object:
+        order: Literal["F", "C"] = "F" if by_columns and not kind.is_object else "C"
+        if kind.is_object:  # listed row by row, however they lay in memory
             values = np.empty(len(content), dtype=object)
             values[:] = content
         else:
