@@ -1,14 +1,13 @@
 """Nodes that look for files whose content changed after they were written."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.file_checks import MISSING, PromisedFile, check_files
+from vidrep_pipelines.common.file_checks import MISSING, check_files
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.pipelines.verify.config import VerifyConfig
 
@@ -20,12 +19,12 @@ _log = logging.getLogger(__name__)
 def check_products(verify: VerifyConfig) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The damaged and missing files, and how many files were read in which folder."""
     from vidrep_pipelines.fanout.engine import usable_processors
-    from vidrep_pipelines.fanout.promised_files import job_folders
+    from vidrep_pipelines.fanout.promised_files import job_folders, promised_files
 
     rows, counts = list[tuple[str, ...]](), dict[str, int]()
     threads = verify.threads or usable_processors()
     for folder in job_folders(verify.root):
-        promised = list(_promised(folder))
+        promised = list(promised_files(folder))
         counts[str(folder)] = len(promised)
         with Progress(len(promised), f"verify {folder.name}", unit="file") as progress:
             for finding in check_files(promised, threads):
@@ -58,10 +57,3 @@ def settle_damage(damaged: pd.DataFrame, verify: VerifyConfig) -> None:
     for file in there["file"]:
         Path(file).unlink(missing_ok=True)
     _log.warning("verify: removed %d damaged files:\n%s", len(there), shown)
-
-
-def _promised(folder: Path) -> Iterator[PromisedFile]:
-    """Of a stage that works item by item; other kinds of promises would join here."""
-    from vidrep_pipelines.fanout.promised_files import promised_files
-
-    return promised_files(folder)
