@@ -1,5 +1,9 @@
 import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -7,12 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load, load_file, save_file
 
+from tests.fanout.item_functions import write_value
 from tests.fanout.jobs import SERIAL, executions, faulty_job, products, value_job
 from tests.training.toy_task import TOY_TRAIN, losses, toy_spec
 from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.datasets.checkpoint import CheckpointDataset, CheckpointSource
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
+from vidrep_pipelines.fanout.job import Scalar
 from vidrep_pipelines.fanout.manifest import read_manifest
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.pipelines.verify.config import VerifyConfig
@@ -68,6 +74,34 @@ def test_damage_of_equal_size_is_found_removed_and_made_again(tmp_path: Path) ->
     table, report = check_products(verify)
     assert table.empty and report["damaged"] == 0
     settle_damage(table, verify)
+
+
+def _sevens(payload: Mapping[str, Any], outputs: Mapping[str, Path]) -> Mapping[str, Scalar]:
+    if payload["value"] == 2:
+        raise KeyboardInterrupt
+    return write_value({"value": 7}, outputs)
+
+
+@pytest.mark.parametrize(
+    ("values", "shard"), [([1, 2], None), ([1, 3], "1/1")], ids=["stopped", "not merged"]
+)
+def test_what_an_unfinished_run_made_again_is_not_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, values: list[int], shard: str | None
+) -> None:
+    job, folder = value_job(values), tmp_path / "clips"
+    run_job(job, folder)
+    again = replace(job, items=[replace(item, digest="another") for item in job.items])
+    with pytest.raises(KeyboardInterrupt) if shard is None else nullcontext():
+        run_job(replace(again, function=_sevens, config=SERIAL.model_copy(update={"shard": shard})), folder)
+    assert products(folder)["folder_1/item 1.txt"] == b".txt 7"
+    verify = VerifyConfig(root=tmp_path)
+    table, report = check_products(verify)
+    assert table.empty and report["files"] == 0
+    assert f"{folder} is left out: values is not finished" in caplog.text
+
+    run_job(again, folder)
+    table, report = check_products(verify)
+    assert table.empty and report["files"] == 4
 
 
 def test_products_of_earlier_versions_are_left_out(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The products of all jobs below a folder, with the checksums that stand in their manifests."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.manifest import damaged, manifest_files, read_stamp
 
 _ROWS_AT_ONCE = 100_000
+_log = logging.getLogger(__name__)
 
 
 def job_folders(root: Path) -> list[Path]:
@@ -23,12 +25,21 @@ def job_folders(root: Path) -> list[Path]:
 def promised_files(folder: Path) -> Iterator[PromisedFile]:
     """The products of one job. Those of earlier versions of the project have no checksum and are left out.
 
+    So is, with a warning, a job of which a run is under way or was interrupted: what it did again is not what
+    the manifest says any more.
+
     Raises:
         FanOutError: The manifest is damaged.
     """
-    manifest = Bookkeeping(folder).manifest
+    books = Bookkeeping(folder)
+    manifest = books.manifest
     stamp = read_stamp(manifest)
     if stamp is None:
+        return
+    if not stamp.complete or books.journals.exists() or books.shards():
+        _log.warning(
+            "%s is left out: %s is not finished. Remedy: run its pipeline to its end.", folder, stamp.job
+        )
         return
     remedy = f"remove it and run the pipeline that makes {folder} ({stamp.job}); only this item is done again"
     for part in manifest_files(manifest):
