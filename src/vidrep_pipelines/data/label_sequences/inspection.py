@@ -27,21 +27,19 @@ VOID = 255
 class SequenceFacts:
     """What is known about a sequence that can be evaluated.
 
+    Where it lies is not among it: the facts stay true when the release is moved or copied.
+
     Attributes:
         frames: Their number T, at least 2.
         width: Pixels.
         height: Pixels.
         objects: Objects, classes besides background, or joints, of the first frame.
-        frame_folder: Folder of the frames.
-        label_path: Folder of the label maps, or file of the joints.
     """
 
     frames: int
     width: int
     height: int
     objects: int
-    frame_folder: str
-    label_path: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def inspect_masks(files: SequenceFiles, rules: MaskRules) -> SequenceFacts:
         )
     width, height = _common_size([*frames.values(), *labels.values()])
     objects = _objects(labels[first], list(labels.values()), rules)
-    return _facts(files, len(frames), width, height, objects)
+    return SequenceFacts(len(frames), width, height, objects)
 
 
 def has_truth(files: SequenceFiles) -> bool:
@@ -118,7 +116,7 @@ def inspect_joints(files: SequenceFiles) -> SequenceFacts:
             f"{files.label_path} has no joint in the first frame (all are NaN): there is nothing to follow."
         )
     width, height = _common_size(list(frames.values()))
-    return _facts(files, len(frames), width, height, positions.shape[1])
+    return SequenceFacts(len(frames), width, height, positions.shape[1])
 
 
 def _objects(first: Path, paths: list[Path], rules: MaskRules) -> int:
@@ -166,7 +164,3 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
                 f"{path} is {other[0]}x{other[1]}, but {paths[0].name} of the sequence is {width}x{height}."
             )
     return width, height
-
-
-def _facts(files: SequenceFiles, frames: int, width: int, height: int, objects: int) -> SequenceFacts:
-    return SequenceFacts(frames, width, height, objects, str(files.frame_folder), str(files.label_path))
