@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
-from vidrep_pipelines.common.csv_text import for_spreadsheets
 
 from .errors import ResultMismatchError
 from .frame_statistics import FrameStatistics, frame_statistics
@@ -171,5 +170,5 @@ class DavisScore:
         paths = [folder / f"{name}-{subset}.csv" for name in tables]
         for path, table in zip(paths, tables.values(), strict=True):
             with atomic_file(path) as temporary:
-                for_spreadsheets(table).to_csv(temporary, index=False, float_format="%.3f")
+                table.to_csv(temporary, index=False, float_format="%.3f")
         return paths
