@@ -12,6 +12,7 @@ from vidrep_pipelines.data.label_sequences.images import (
     LABEL_SUFFIX,
     colors_instead,
     is_two_tone,
+    labels_of,
     read_header,
     read_labels,
     read_two_tone,
@@ -129,8 +130,8 @@ def _objects(first: Path, paths: list[Path], rules: MaskRules) -> int:
         mode = read_header(path)[2]
         if mode not in rules.modes:
             raise InputError(f"{path} {colors_instead(mode)}")
-    found = {int(label) for label in np.unique(read_labels(first))}
-    labels = found - {0, VOID}
+    found = labels_of(read_labels(first))
+    labels = set(found) - {0, VOID}
     if not labels:
         void = " but void (255)" if VOID in found else ""
         raise InputError(f"{first} labels nothing{void}, so there is nothing to follow.")

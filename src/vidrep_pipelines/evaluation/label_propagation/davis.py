@@ -9,10 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.data.label_sequences.images import labels_of
 
 from .errors import ResultMismatchError
 from .frame_statistics import FrameStatistics, frame_statistics
-from .label_maps import labels_of, without_void
+from .label_maps import without_void
 from .mask_agreement import BOUNDARY_TOLERANCE, agreement, boundary_tolerance
 
 GLOBAL_COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
