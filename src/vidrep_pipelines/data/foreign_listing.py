@@ -98,6 +98,18 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     return found
 
 
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Bytes, and nanoseconds of the last change, by which a replaced file is known.
+
+    A broken link, which lists hold, has -1 and 0: whoever opens it says what is wrong.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
+
+
 def first_gap(stems: Sequence[str]) -> tuple[str, str] | None:
     """The first two neighbors whose numbers do not follow one another; None if there are none.
 

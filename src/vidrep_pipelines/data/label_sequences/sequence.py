@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files
+from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, size_and_time
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
@@ -208,16 +208,7 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:
     files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []
-    return [(file.name, *_stamp(file)) for file in files]
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    """Size and time; a broken link has none and is reported when it is opened."""
-    try:
-        status = file.stat()
-    except OSError:
-        return -1, 0
-    return status.st_size, status.st_mtime_ns
+    return [(file.name, *size_and_time(file)) for file in files]
 
 
 def _placed(

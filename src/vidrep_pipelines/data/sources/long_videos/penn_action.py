@@ -21,7 +21,13 @@ from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.common.foreign_number import whole_numbers
 from vidrep_pipelines.common.mat_file import read_mat
-from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, list_folders, require_no_gap
+from vidrep_pipelines.data.foreign_listing import (
+    files_by_stem,
+    list_files,
+    list_folders,
+    require_no_gap,
+    size_and_time,
+)
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,
@@ -83,7 +89,7 @@ class PennActionVideo:
     @property
     def digest(self) -> str:
         """Of the names and sizes of the frames, and of how many there are labels for."""
-        files = [(path.name, path.stat().st_size) for path in frame_files(self.folder)]
+        files = [(path.name, size_and_time(path)[0]) for path in frame_files(self.folder)]
         return digest_of(files, self.action, len(read_phases(self.labels)))
 
     @contextmanager
