@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.common.foreign_number import whole_numbers
 from vidrep_pipelines.common.mat_file import read_mat
+from vidrep_pipelines.common.npz import read_npy
 from vidrep_pipelines.data.foreign_listing import (
     files_by_stem,
     list_files,
@@ -161,10 +161,9 @@ def read_phases(path: Path) -> Labels:
         InputError: The file is no array of whole numbers, or one of them cannot be a phase.
     """
     try:
-        phases: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = disguise_of(path) or error
-        raise InputError(f"{path} cannot be read as phases ({reason}). {_LABELS_REMEDY}") from error
+        phases = read_npy(path, "file of phases")
+    except InputError as error:
+        raise InputError(f"{error} {_LABELS_REMEDY}") from error
     if phases.ndim != 1 or phases.dtype.kind not in "iu":
         raise InputError(f"{path} holds {phases.shape} {phases.dtype} where whole numbers (M,) are expected.")
     return whole_numbers(phases, f"{path}: a phase", UNLABELLED, max(PHASES.values()) - 1)
