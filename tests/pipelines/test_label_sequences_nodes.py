@@ -1,6 +1,8 @@
 """Ingest of labelled videos: what the nodes hand on, from rendering to the table."""
 
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -83,6 +85,22 @@ def test_bad_sequences_do_not_stop_the_others(tmp_path: Path) -> None:
     assert (table["width"][1], table["height"][1]) == (880, 480)
     again = nodes.plan_davis_inspection(tmp_path, config, SERIAL)
     assert [item.digest for item in again.items] == table["digest"].tolist()
+
+
+def test_a_folder_that_cannot_be_read_costs_its_own_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, scandir = write_release("vip", tmp_path / "VIP"), os.scandir
+
+    def refuse(path: Path | int | str) -> "Iterator[os.DirEntry[str]]":
+        if path == root / "Images/videos1":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    errors = _indexed("vip", root, tmp_path / "inspection")["error"]
+    assert "videos1 cannot be listed: Permission denied" in errors[0]
+    assert pd.isna(errors[1])
 
 
 @pytest.mark.parametrize("gone", [False, True])

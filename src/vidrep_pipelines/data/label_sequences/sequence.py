@@ -207,7 +207,10 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:
-    files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []
+    try:
+        files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []
+    except InputError:  # a folder that cannot be read, which the inspection of this sequence reports
+        return []
     return [(file.name, *size_and_time(file)) for file in files]
 
 
