@@ -37,6 +37,13 @@ def test_parts_used_twice_and_twice_again(kind: type, protocol: int) -> None:
         check_pickle(io.BytesIO(content))
 
 
+def test_what_lies_under_a_mark_that_is_taken_back_is_counted() -> None:
+    content = b"(" + pickle.dumps(doubled(list, 40), 2)[2:-1] + b"(1."
+    assert len(pickle.loads(content)) == 2
+    with within_limits(0.5, 8), pytest.raises(pickle.UnpicklingError, match="grow to more than 1000000"):
+        check_pickle(io.BytesIO(content))
+
+
 def test_lists_that_grow_after_they_were_used() -> None:
     lists: list[list[object]] = [[] for _ in range(40)]
     for inner, outer in pairwise(lists):

@@ -46,7 +46,7 @@ def npy(value: object) -> bytes:
 
 
 WEIGHTS = {"model": {"a": torch.ones(2, 3), "b": torch.zeros(1)}, "epoch": 3}
-INSTRUCTIONS = b"()]}~\x85\x86\x87\x8f\x90\x91\x94Naeustdl20\x88\x89K\x01q\x00h\x00h\x01r\x80\x02\x95."
+INSTRUCTIONS = b"(1)]}~\x85\x86\x87\x8f\x90\x91\x94Naeustdl20\x88\x89K\x01q\x00h\x00h\x01r\x80\x02\x95."
 
 
 @ROUND

@@ -223,9 +223,6 @@ def _pop(opcode: pickletools.OpcodeInfo, stack: list[_Node | None]) -> list[_Nod
             if node is None:
                 raise ValueError("a value is missing")
             popped.append(node)
-    if opcode.name == "POP_MARK":
-        while stack.pop() is not None:
-            pass
     return popped[::-1]
 
 
