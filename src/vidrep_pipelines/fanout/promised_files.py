@@ -1,7 +1,6 @@
 """The products of all jobs below a folder, with the checksums that stand in their manifests."""
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from vidrep_pipelines.common.file_checks import PromisedFile
+from vidrep_pipelines.common.file_checks import PromisedFile, folders_below
 from vidrep_pipelines.common.item_id import BOOKKEEPING
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.manifest import damaged, manifest_files, read_stamp
@@ -20,13 +19,7 @@ _log = logging.getLogger(__name__)
 
 def job_folders(root: Path) -> list[Path]:
     """Folders below ``root`` that a job filled, sorted. What lies below such a folder are its products."""
-    found = []
-    for folder, names, _ in os.walk(root):
-        if BOOKKEEPING in names:
-            found.append(Path(folder))
-            names.clear()
-        names[:] = [name for name in names if not name.startswith(".")]
-    return sorted(found)
+    return sorted(folder for folder, names in folders_below(root) if BOOKKEEPING in names)
 
 
 def promised_files(folder: Path) -> Iterator[PromisedFile]:
