@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.foreign_number import seconds, span, whole_number, whole_numbers
+from vidrep_pipelines.common.foreign_number import seconds, whole_number, whole_numbers
 
 
 @pytest.mark.parametrize("value", [3, 3.0, "3", " 3.0 ", np.int16(3), np.float32(3), "3e0"])
@@ -31,14 +31,6 @@ def test_seconds() -> None:
     for bad in (-0.1, math.nan, "x", None, 1e6, math.inf):
         with pytest.raises(InputError, match=r"it is .*, where seconds from 0 to 1000000 are expected"):
             seconds(bad, "it")
-
-
-def test_a_span_ends_after_it_starts() -> None:
-    assert span(1, "2.5", "an event") == (1.0, 2.5)
-    with pytest.raises(InputError, match=r"an event lasts from 2\.0 s to 2\.0 s"):
-        span(2, 2, "an event")
-    with pytest.raises(InputError, match="the start of an event is nan"):
-        span(math.nan, 2, "an event")
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint64, np.float32])

@@ -1,5 +1,6 @@
 """Listing of folders that other programs wrote."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from vidrep_pipelines.data.foreign_listing import (
     list_folders,
     natural_key,
     require_no_gap,
+    size_and_time,
     stem_of,
 )
 
@@ -140,3 +142,34 @@ def test_the_first_usual_name_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "Rename_Images").mkdir()
     assert folder_among(tmp_path, usual).name == "Rename_Images"
     assert folder_among(tmp_path / "none", usual).name == "Rename_Images"
+
+
+def test_a_link_to_itself_is_a_file_that_nobody_can_open(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").symlink_to("1.jpg")
+    (tmp_path / "2.jpg").touch()
+    assert [path.name for path in list_files(tmp_path, (".jpg",))] == ["1.jpg", "2.jpg"]
+    assert list_folders(tmp_path) == []
+    assert size_and_time(tmp_path / "1.jpg") == (-1, 0)
+
+
+def test_names_that_no_table_can_hold_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    strange = os.fsdecode(b"caf\xe9")
+    try:
+        (tmp_path / strange).mkdir()
+        (tmp_path / f"{strange}.jpg").touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    (tmp_path / "good").mkdir()
+    assert list_folders(tmp_path) == [tmp_path / "good"]
+    assert list_files(tmp_path, (".jpg",)) == []
+    assert len(caplog.messages) == 4
+    assert all("caf\\udce9" in message and "rename it" in message for message in caplog.messages)
+
+
+def test_size_and_time_of_a_file_and_of_a_broken_link(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"123")
+    os.utime(path, ns=(5, 7))
+    (tmp_path / "b").symlink_to("nowhere")
+    assert size_and_time(path) == (3, 7)
+    assert size_and_time(tmp_path / "b") == (-1, 0)

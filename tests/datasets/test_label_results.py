@@ -25,7 +25,7 @@ def sequence(folder: Path, name: str, digest: str = "1", maps: np.ndarray = MAPS
 
 
 def export(*sequences: PredictedSequence) -> ResultExport:
-    return ResultExport(sequences, {"rsp/total-val.csv": pd.DataFrame({"J": [0.12345]})})
+    return ResultExport(sequences, {"rsp/total-val.csv": pd.DataFrame({"Sequence": ["-a"], "J": [0.12345]})})
 
 
 def test_layout(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_layout(tmp_path: Path) -> None:
         assert image.mode == "P"
         assert tuple(image.getpalette() or ()) == DAVIS_PALETTE
         np.testing.assert_array_equal(np.array(image), MAPS[2])
-    assert (dataset.load() / "rsp/total-val.csv").read_text() == "J\n0.123\n"
+    assert (dataset.load() / "rsp/total-val.csv").read_text() == "Sequence,J\n-a,0.123\n"
     assert "bear" in dataset.preview()
 
 

@@ -1,6 +1,7 @@
 """``eval_davis`` and its sisters on releases as people have them."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,17 @@ def test_first_masks_only_give_what_a_server_wants_and_no_score(tmp_path: Path) 
                 assert np.asarray(mask).any()
     assert pd.read_parquet(tmp_path / "data/08_reporting/davis/summary.parquet").empty
     assert load("davis.best_film", tmp_path / "data").shape[0] >= 16
+
+
+def test_a_moved_data_root_with_its_miniature_is_read_where_it_is(tmp_path: Path) -> None:
+    """All is up to date there, and nothing is looked for in the former place."""
+    former, present = tmp_path / "former", tmp_path / "present"
+    run_pipeline("ingest_jhmdb", former, TINY_EVALUATION)
+    shutil.copytree(former, present)  # with the times
+    shutil.rmtree(former)
+    run_pipeline("ingest_jhmdb", present, TINY_EVALUATION)
+    table = pd.read_parquet(present / "05_model_input/jhmdb_sequences.parquet")
+    assert table["error"].isna().all()
+    for column in ("frame_folder", "label_path"):
+        assert all(Path(path).is_relative_to(present) for path in table[column])
+    assert not former.exists()

@@ -1,5 +1,8 @@
 """Ingest of labelled videos: what the nodes hand on, from rendering to the table."""
 
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +17,7 @@ from vidrep_pipelines.data.label_sequences.config import (
     LabelMiniatureConfig,
     VipConfig,
 )
+from vidrep_pipelines.data.label_sequences.miniature import ReleaseName
 from vidrep_pipelines.datasets.label_miniature import LabelMiniature
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
@@ -57,8 +61,13 @@ def test_from_clips_to_tables(clips: Parts, tmp_path: Path) -> None:
         nodes.plan_jhmdb_inspection(tmp_path / "jhmdb", JHMDB, SERIAL),
         nodes.plan_vip_inspection(tmp_path / "vip", VIP, SERIAL),
     )
-    for request, job in zip(requests, jobs, strict=True):
-        table = nodes.index_sequences(run_job(job, tmp_path / f"{request.release}_inspection"))
+    done = [run_job(job, tmp_path / f"{job.name}_inspection") for job in jobs]
+    tables = (
+        nodes.index_davis(done[0], tmp_path / "davis", DAVIS),
+        nodes.index_jhmdb(done[1], tmp_path / "jhmdb", JHMDB),
+        nodes.index_vip(done[2], tmp_path / "vip", VIP),
+    )
+    for table in tables:
         assert len(table) == 2
         assert table["error"].isna().all()
         assert (table["width"] == 64).all()
@@ -69,13 +78,63 @@ def test_bad_sequences_do_not_stop_the_others(tmp_path: Path) -> None:
     (root / "Annotations/480p/push_000/00001.png").unlink()
     config = DavisConfig(root=root, prepared=tmp_path / "prepared")
     parts = run_job(nodes.plan_davis_inspection(tmp_path, config, SERIAL), tmp_path / "inspection")
-    table = nodes.index_sequences(parts)
+    table = nodes.index_davis(parts, tmp_path, config)
     assert table["id"].tolist() == ["push_000", "stack_000"]
     assert "00001.png is missing" in table["error"][0]
     assert pd.isna(table["error"][1])
     assert (table["width"][1], table["height"][1]) == (880, 480)
     again = nodes.plan_davis_inspection(tmp_path, config, SERIAL)
     assert [item.digest for item in again.items] == table["digest"].tolist()
+
+
+def test_a_folder_that_cannot_be_read_costs_its_own_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, scandir = write_release("vip", tmp_path / "VIP"), os.scandir
+
+    def refuse(path: Path | int | str) -> "Iterator[os.DirEntry[str]]":
+        if path == root / "Images/videos1":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    errors = _indexed("vip", root, tmp_path / "inspection")["error"]
+    assert "videos1 cannot be listed: Permission denied" in errors[0]
+    assert pd.isna(errors[1])
+
+
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("release", ["davis", "jhmdb", "vip"])
+def test_a_release_that_was_copied_or_moved_is_read_where_it_is(
+    release: ReleaseName, gone: bool, tmp_path: Path
+) -> None:
+    """Nothing is inspected again, for the files are the same, and nothing is read from the former place."""
+    former, present = write_release(release, tmp_path / "former"), tmp_path / "present"
+    before = _indexed(release, former, tmp_path / "inspection")
+    shutil.copytree(former, present)  # with the times
+    if gone:
+        shutil.rmtree(former)
+    table = _indexed(release, present, tmp_path / "inspection")
+    assert table["error"].isna().all()
+    assert table["digest"].tolist() == before["digest"].tolist()
+    for column in ("frame_folder", "label_path"):
+        assert all(Path(path).is_relative_to(present) for path in table[column])
+
+
+def _indexed(release: ReleaseName, root: Path, inspection: Path) -> pd.DataFrame:
+    match release:
+        case "davis":
+            davis = DavisConfig(root=root, protocol="native")
+            parts = run_job(nodes.plan_davis_inspection(root, davis, SERIAL), inspection)
+            return nodes.index_davis(parts, root, davis)
+        case "jhmdb":
+            jhmdb = JhmdbConfig(root=root)
+            parts = run_job(nodes.plan_jhmdb_inspection(root, jhmdb, SERIAL), inspection)
+            return nodes.index_jhmdb(parts, root, jhmdb)
+        case "vip":
+            vip = VipConfig(root=root)
+            parts = run_job(nodes.plan_vip_inspection(root, vip, SERIAL), inspection)
+            return nodes.index_vip(parts, root, vip)
 
 
 def test_users_release_gives_an_empty_miniature(clips: Parts, tmp_path: Path) -> None:

@@ -119,6 +119,38 @@ def test_file_that_cannot_be_read_is_left_out(tmp_path: Path) -> None:
     assert "cannot be read: Is a directory" in reasons(release)["pouring_train-0-of-2"]
 
 
+def test_a_broken_link_among_the_files_of_pouring_is_left_out(tmp_path: Path) -> None:
+    root = write_pouring(tmp_path / "release")
+    _break(root / "pouring_train-0-of-2.tfrecord")
+    release = pouring(PouringConfig(root=root, frames=FRAMES), tmp_path)
+    assert release[0].ids == ["train/c", "validation/d"]
+    assert "cannot be read" in reasons(release)["pouring_train-0-of-2"]
+
+
+def test_a_broken_link_among_the_frames_of_penn_action_ends_its_video_alone(tmp_path: Path) -> None:
+    root = tmp_path / "release"
+    write_penn_video(root, 1, "bowl", 4, [0, 1, 2, 2])
+    write_penn_video(root, 2, "squat", 4, [0, 1, 2, 3])
+    _break(root / "frames/0001/000001.jpg")
+    release = penn_action(PennActionConfig(root=root, frames=FRAMES), tmp_path)
+    assert release[0].ids == ["train/0002_squat"]
+    assert set(reasons(release)) == {"train/0001_bowl"}
+
+
+def test_a_broken_link_among_the_videos_of_finegym_is_left_out(tmp_path: Path) -> None:
+    root = write_finegym(tmp_path / "release")
+    _break(root / "videos/vidB.mkv")
+    config = FineGymConfig(root=root, frames=FRAMES, event_width=96, event_height=64)
+    release = finegym(config, tmp_path)
+    assert release[0].ids == ["train/vid-A_1_E_000001_000002", "validation/vid-A_1_E_000002_000003"]
+    assert "vidB.mkv" in reasons(release)["train/vidB_E_000000_000002"]
+
+
+def _break(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.with_name("nowhere"))
+
+
 def test_pouring_without_labels_is_prepared_for_training(tmp_path: Path) -> None:
     payloads = [pouring_payload(name, 5, []) for name in "ab"]
     path = write_tfrecords(tmp_path / "release/pouring_train-0-of-1.tfrecord", payloads)

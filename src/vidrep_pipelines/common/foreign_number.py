@@ -48,18 +48,6 @@ def seconds(value: object, what: str) -> float:
     return number
 
 
-def span(start: object, end: object, what: str) -> tuple[float, float]:
-    """Start and end of a stretch of time.
-
-    Raises:
-        InputError: One of them is no time, or the end is not after the start.
-    """
-    first, last = seconds(start, f"the start of {what}"), seconds(end, f"the end of {what}")
-    if last <= first:
-        raise InputError(f"{what} lasts from {first} s to {last} s")
-    return first, last
-
-
 def whole_numbers(values: object, what: str, least: int, most: int) -> NDArray[np.int64]:
     """(T,) labels or indices of any type of number as whole ones.
 

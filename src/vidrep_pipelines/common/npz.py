@@ -1,10 +1,10 @@
-"""NumPy archives from elsewhere: only what is asked for is read, and its size is looked at before."""
+"""NumPy files from elsewhere: only what is asked for is read, and its size is looked at before."""
 
 import math
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,6 @@ def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, NDArray[A
     """
     if disguise := disguise_of(path):
         raise InputError(f"{path} is no readable {what}: {disguise}")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no readable {what}: it is no regular file (a folder, pipe or device).")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename.removesuffix(_SUFFIX): member for member in archive.infolist()}
@@ -56,22 +54,61 @@ def npz_names(path: Path) -> list[str]:
         return []
 
 
+def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the array in an ``.npy`` file, which stands behind its header afterwards.
+
+    Raises:
+        ValueError: It has no header, or one of another version.
+    """
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, kind = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"an array has the version {version}")
+    return shape, kind
+
+
+def read_npy(path: Path, what: str) -> NDArray[Any]:
+    """The array of a file of its own.
+
+    Args:
+        path: The file.
+        what: What the error calls it.
+
+    Raises:
+        InputError: It cannot be read, or holds Python objects (which are not built), or not as many bytes as
+            it says.
+    """
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no readable {what}: it is no regular file (a folder, pipe or device).")
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} is no readable {what}: {disguise}")
+    try:
+        with path.open("rb") as file:
+            _check_description(file, path.stat().st_size, path.name)
+            file.seek(0)
+            values: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+            return values
+    except Exception as error:  # a damaged description can raise nearly anything
+        reason = str(error) or type(error).__name__
+        raise InputError(f"{path} is no readable {what} ({reason}). Remedy: download it again.") from error
+
+
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """One array, if its description fits its bytes: NumPy makes room for it before it reads them."""
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }.get(version)
-        if read_header is None:
-            raise ValueError(f"{member.filename} has the version {version}")
-        shape, _, kind = read_header(file)
-        rest = member.file_size - file.tell()
-    if kind.hasobject:
-        raise ValueError(f"{member.filename} holds Python objects, which are not built")
-    if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != rest:
-        raise ValueError(f"{member.filename} says it is {kind} {shape}, which are not its {rest} bytes")
+        _check_description(file, member.file_size, member.filename)
     with archive.open(member) as file:
         values: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return values
+
+
+def _check_description(file: IO[bytes], size: int, name: str) -> None:
+    """Whether an array's description fits its bytes: NumPy makes room for it before it reads them."""
+    shape, kind = read_npy_header(file)
+    rest = size - file.tell()
+    if kind.hasobject:
+        raise ValueError(f"{name} holds Python objects, which are not built")
+    if min(shape, default=0) < 0 or math.prod(shape) * kind.itemsize != rest:
+        raise ValueError(f"{name} says it is {kind} {shape}, which are not its {rest} bytes")

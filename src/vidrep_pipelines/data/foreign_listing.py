@@ -5,6 +5,7 @@ folders of thumbnails), tools write numbers without leading zeros, and downloade
 the first.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.text import is_utf8
 
 _SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 _NUMBER = re.compile("([0-9]+)")
+
+_log = logging.getLogger(__name__)
 
 
 def is_hidden(name: str) -> bool:
@@ -54,7 +58,9 @@ def list_files(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     Raises:
         InputError: The folder cannot be read.
     """
-    named = [entry.name for entry in _visible(folder) if not entry.is_dir() and _ends(entry.name, suffixes)]
+    named = [
+        entry.name for entry in _visible(folder) if _ends(entry.name, suffixes) and not _is_folder(entry)
+    ]
     return [folder / name for name in sorted(named, key=lambda name: _order(name, suffixes))]
 
 
@@ -64,7 +70,7 @@ def list_folders(folder: Path) -> list[Path]:
     Raises:
         InputError: The folder cannot be read.
     """
-    named = [entry.name for entry in _visible(folder) if entry.is_dir()]
+    named = [entry.name for entry in _visible(folder) if _is_folder(entry)]
     return [folder / name for name in sorted(named, key=natural_key)]
 
 
@@ -96,6 +102,18 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     for path in list_files(folder, suffixes):
         found.setdefault(stem_of(path.name, suffixes), path)
     return found
+
+
+def size_and_time(path: Path) -> tuple[int, int]:
+    """Bytes, and nanoseconds of the last change, by which a replaced file is known.
+
+    A broken link, which lists hold, has -1 and 0: whoever opens it says what is wrong.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, 0
+    return status.st_size, status.st_mtime_ns
 
 
 def first_gap(stems: Sequence[str]) -> tuple[str, str] | None:
@@ -163,4 +181,17 @@ def _visible(folder: Path) -> Iterator["os.DirEntry[str]"]:
         raise InputError(
             f"{folder} cannot be listed: {error.strerror}. Correct its rights, or copy it."
         ) from error
-    yield from found
+    for entry in found:
+        if is_utf8(entry.name):
+            yield entry
+        else:
+            _log.warning(
+                "%s/%s is left out: its name is not valid UTF-8; rename it.", folder, ascii(entry.name)
+            )
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False

@@ -12,7 +12,6 @@ import pandas as pd
 from kedro_datasets._typing import JSONPreview
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
-from vidrep_pipelines.common.csv_text import for_spreadsheets
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
 
 if TYPE_CHECKING:
@@ -51,7 +50,8 @@ class ResultExport:
 
     Attributes:
         sequences: Label maps.
-        tables: CSV tables by path below the root; numbers get three decimals.
+        tables: CSV tables by path below the root; numbers get three decimals. Names in them are those of the
+            release, exactly: programs read these tables.
     """
 
     sequences: tuple[PredictedSequence, ...]
@@ -80,7 +80,7 @@ class LabelResults(LocalDataset[ResultExport, Path]):
         self._write_stamps(stamps)
         for name, table in data.tables.items():
             with atomic_file(self._path / name) as temporary:
-                for_spreadsheets(table).to_csv(temporary, index=False, float_format="%.3f")
+                table.to_csv(temporary, index=False, float_format="%.3f")
         _log.info("%s: %d sequences, %d written now", self._path, len(wanted), len(pending))
 
     def load(self) -> Path:

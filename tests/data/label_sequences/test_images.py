@@ -10,6 +10,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.images import (
     DAVIS_PALETTE,
     is_two_tone,
+    labels_of,
     read_frame,
     read_header,
     read_labels,
@@ -71,6 +72,12 @@ def test_cut_off_file(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match=r"a\.png is no readable image"):
         read_frame(path)
+
+
+@pytest.mark.parametrize("labels", [[[7, 0], [255, 7]], [[3]], np.zeros((0, 4))])
+def test_labels_of_a_map(labels: list[list[int]]) -> None:
+    array = np.array(labels, dtype=np.uint8)
+    assert labels_of(array) == np.unique(array).tolist()
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])

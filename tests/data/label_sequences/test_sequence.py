@@ -24,16 +24,20 @@ HERE = Path("vip_inspection")
 
 
 @pytest.fixture
-def outcome(tmp_path: Path) -> pd.DataFrame:
+def files(tmp_path: Path) -> SequenceFiles:
+    return vip_sequences(write_release("vip", tmp_path / "VIP"), VipConfig())[0]
+
+
+@pytest.fixture
+def outcome(files: SequenceFiles) -> pd.DataFrame:
     """The manifest of an inspection: one sequence that can be used, and one that cannot."""
-    files = vip_sequences(write_release("vip", tmp_path / "VIP"), VipConfig())[0]
     good = {"id": "videos1", "status": "ok", "error": None, "digest": files.digest, **inspect_vip(files, {})}
     bad = {"id": "videos2", "status": "failed", "error": "frames are missing", "digest": "d"}
     return pd.DataFrame([good, bad])
 
 
-def test_types_hold_also_where_a_sequence_failed(outcome: pd.DataFrame) -> None:
-    table = build_sequence_table(outcome, HERE)
+def test_types_hold_also_where_a_sequence_failed(outcome: pd.DataFrame, files: SequenceFiles) -> None:
+    table = build_sequence_table(outcome, [files], HERE)
     assert {name: str(kind) for name, kind in table.dtypes.items()} == SEQUENCE_COLUMNS
     assert table["error"].isna().tolist() == [True, False]
     assert table["frames"].isna().tolist() == [False, True]
@@ -41,16 +45,16 @@ def test_types_hold_also_where_a_sequence_failed(outcome: pd.DataFrame) -> None:
 
 
 def test_nothing_usable(outcome: pd.DataFrame) -> None:
-    failed = build_sequence_table(outcome[["id", "status", "error", "digest"]].iloc[1:], HERE)
+    failed = build_sequence_table(outcome[["id", "status", "error", "digest"]].iloc[1:], [], HERE)
     assert {name: str(kind) for name, kind in failed.dtypes.items()} == SEQUENCE_COLUMNS
     with pytest.raises(InputError, match="None of 1 sequences can be evaluated: frames are missing"):
         usable(failed)
     with pytest.raises(InputError, match="the list is empty"):
-        usable(build_sequence_table(outcome.iloc[:0], HERE))
+        usable(build_sequence_table(outcome.iloc[:0], [], HERE))
 
 
-def test_handle_of_a_row_reads_lazily(outcome: pd.DataFrame, tmp_path: Path) -> None:
-    row = usable(build_sequence_table(outcome, HERE)).to_dict("records")[0]
+def test_handle_of_a_row_reads_lazily(outcome: pd.DataFrame, files: SequenceFiles) -> None:
+    row = usable(build_sequence_table(outcome, [files], HERE)).to_dict("records")[0]
     handle = pickle.loads(pickle.dumps(MaskSequence.of(row)))
     assert len(handle) == row["frames"]
     assert handle.frame(1).shape == (row["height"], row["width"], 3)
@@ -59,12 +63,28 @@ def test_handle_of_a_row_reads_lazily(outcome: pd.DataFrame, tmp_path: Path) -> 
         handle.frame(1)
 
 
-def test_files_that_went_away_since_the_inspection(outcome: pd.DataFrame) -> None:
-    folder = Path(outcome["frame_folder"][0])
+def test_files_that_went_away_since_the_inspection(outcome: pd.DataFrame, files: SequenceFiles) -> None:
+    folder = files.frame_folder
     next(folder.iterdir()).unlink()
-    table = build_sequence_table(outcome, HERE)
+    table = build_sequence_table(outcome, [files], HERE)
     assert "Remedy: delete vip_inspection" in table["error"][0]
     assert str(folder) in table["error"][0]
+
+
+def test_places_are_those_of_now_and_not_of_an_earlier_inspection(
+    outcome: pd.DataFrame, files: SequenceFiles, tmp_path: Path
+) -> None:
+    """Manifests of earlier versions hold the places."""
+    former = outcome.assign(frame_folder=["/former/frames", None], label_path=["/former/labels", None])
+    table = build_sequence_table(former, [files], HERE)
+    assert table["frame_folder"].tolist() == [str(files.frame_folder), pd.NA]
+    assert table["label_path"].tolist() == [str(files.label_path), pd.NA]
+    assert pd.isna(table["error"][0])
+
+
+def test_an_inspection_of_another_list(outcome: pd.DataFrame) -> None:
+    with pytest.raises(InputError, match=r"is of another list: it has videos1.*whole pipeline"):
+        build_sequence_table(outcome, [], HERE)
 
 
 def test_files_are_ordered_by_name(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_release_is_read_as_it_was_written(root: Path) -> None:
     for sequence, clip in zip(sequences, tiny_clips(), strict=True):
         facts = inspect_davis(sequence, {})
         truth = read_truth(clip.truth)
-        handle = MaskSequence.of({**facts, "id": sequence.files.id})
+        handle = MaskSequence.of_files(sequence.evaluated)
         assert (len(handle), facts["frames"]) == (truth.frames, truth.frames)
         assert (facts["width"], facts["height"]) == (64, 48)
         assert handle.frame(3).shape == (48, 64, 3)
@@ -52,8 +52,8 @@ def test_resized_release(root: Path, tmp_path: Path) -> None:
     sequence = first(root, config)
     facts = inspect_davis(sequence, {})
     assert (facts["width"], facts["height"]) == (880, 480)
-    handle = MaskSequence.of({**facts, "id": "push_000"})
-    original = MaskSequence.of({**inspect_davis(first(root), {}), "id": "push_000"})
+    handle = MaskSequence.of_files(sequence.evaluated)
+    original = MaskSequence.of_files(first(root).evaluated)
     labels = original.labels(5)
     assert labels is not None
     nearest = Image.fromarray(labels).resize((880, 480), Image.Resampling.NEAREST)
@@ -169,7 +169,9 @@ def test_empty_list(root: Path) -> None:
 
 
 def handle_of(root: Path, config: DavisConfig = NATIVE) -> MaskSequence:
-    return MaskSequence.of({**inspect_davis(first(root, config), {}), "id": "push_000"})
+    sequence = first(root, config)
+    inspect_davis(sequence, {})
+    return MaskSequence.of_files(sequence.evaluated)
 
 
 def test_frames_without_zeros_are_in_the_order_of_their_numbers(root: Path) -> None:
@@ -219,10 +221,11 @@ def test_only_the_first_mask_is_enough_and_keeps_its_size(root: Path, tmp_path: 
     for path in (root / LABELS).iterdir():
         if path.stem != "00000":
             path.unlink()
-    facts = inspect_davis(first(root, DavisConfig(prepared=tmp_path / "prepared")), {})
+    sequence = first(root, DavisConfig(prepared=tmp_path / "prepared"))
+    facts = inspect_davis(sequence, {})
     assert (facts["width"], facts["height"], facts["objects"]) == (64, 48, 4)
-    assert facts["frame_folder"] == str(root / FRAMES)
-    handle = MaskSequence.of({**facts, "id": "push_000"})
+    assert sequence.evaluated.frame_folder == root / FRAMES
+    handle = MaskSequence.of_files(sequence.evaluated)
     assert handle.labels(0) is not None
     assert handle.labels(1) is None
 

@@ -38,7 +38,7 @@ def test_a_release_is_read_as_it_was_written(root: Path) -> None:
         truth = read_truth(clip.truth)
         assert (facts["frames"], facts["objects"]) == truth.keypoints.shape[:2]
         assert (facts["width"], facts["height"]) == (64, 48)
-        handle = KeypointSequence.of({**facts, "id": each.id})
+        handle = KeypointSequence.of_files(each)
         assert handle.frame_paths[0].name == "00001.png"
         joints = handle.joints()
         assert joints.shape == (2, truth.keypoints.shape[1], truth.frames)
@@ -107,10 +107,11 @@ def test_missing_release_names_the_remedy(root: Path, missing: str) -> None:
 
 
 def test_frames_without_zeros_are_in_the_order_of_their_numbers(root: Path) -> None:
-    expected = KeypointSequence.of({**inspect_jhmdb(jhmdb_sequences(root, CONFIG)[0], {}), "id": "x"})
+    expected = KeypointSequence.of_files(jhmdb_sequences(root, CONFIG)[0])
     pixels = [expected.frame(index) for index in range(len(expected))]
     files = jhmdb_sequences(take_zeros_off(root), CONFIG)[0]
-    found = KeypointSequence.of({**inspect_jhmdb(files, {}), "id": "x"})
+    assert inspect_jhmdb(files, {})["frames"] == len(pixels)
+    found = KeypointSequence.of_files(files)
     assert [path.name for path in found.frame_paths] == [f"{n + 1}.png" for n in range(len(pixels))]
     np.testing.assert_array_equal([found.frame(index) for index in range(len(found))], pixels)
 
@@ -135,7 +136,8 @@ def test_joints_that_nobody_could_see(root: Path) -> None:
     write_joints(root / JOINTS, positions)
     files = jhmdb_sequences(root, CONFIG)[0]
     facts = inspect_jhmdb(files, {})
-    found = KeypointSequence.of({**facts, "id": "x"}).joints()
+    assert facts["frames"] == positions.shape[2]
+    found = KeypointSequence.of_files(files).joints()
     assert np.isnan(found[:, 3, 5:]).all(), "a joint without x has no y either"
     assert np.isfinite(found[:, 3, :5]).all()
     positions[:, :, 0] = np.nan

@@ -94,6 +94,10 @@ def test_scores_come_back_from_their_file(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"a\.npz"):
         read_scores(tmp_path / "a.npz")
+    for damage in (b"PK\x03\x04 and no more", b""):
+        (tmp_path / "a.npz").write_bytes(damage)
+        with pytest.raises(InputError, match=r"a\.npz holds no scores"):
+            read_scores(tmp_path / "a.npz")
 
 
 def test_headline_of_nothing_is_none() -> None:

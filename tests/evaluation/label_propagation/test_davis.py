@@ -157,6 +157,12 @@ def test_tables_are_laid_out_as_the_toolkits(tmp_path):
     assert math.isclose(objects["J-Mean"].mean(), score.totals()["J-Mean"], abs_tol=1e-3)
 
 
+def test_tables_that_toolkits_read_hold_the_exact_names(tmp_path):
+    maps = moving_blocks()
+    path = DavisScore.of([score_sequence("-blocks", maps, maps)]).write(tmp_path)[1]
+    assert list(pd.read_csv(path)["Sequence"]) == ["-blocks_1", "-blocks_2"]
+
+
 def test_objects_are_those_of_the_first_mask_whatever_their_numbers_are():
     """Numbers in between are no objects: they would agree in every frame by being absent."""
     maps = moving_blocks()

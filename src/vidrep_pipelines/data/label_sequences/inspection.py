@@ -12,6 +12,7 @@ from vidrep_pipelines.data.label_sequences.images import (
     LABEL_SUFFIX,
     colors_instead,
     is_two_tone,
+    labels_of,
     read_header,
     read_labels,
     read_two_tone,
@@ -27,21 +28,19 @@ VOID = 255
 class SequenceFacts:
     """What is known about a sequence that can be evaluated.
 
+    Where it lies is not among it: the facts stay true when the release is moved or copied.
+
     Attributes:
         frames: Their number T, at least 2.
         width: Pixels.
         height: Pixels.
         objects: Objects, classes besides background, or joints, of the first frame.
-        frame_folder: Folder of the frames.
-        label_path: Folder of the label maps, or file of the joints.
     """
 
     frames: int
     width: int
     height: int
     objects: int
-    frame_folder: str
-    label_path: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def inspect_masks(files: SequenceFiles, rules: MaskRules) -> SequenceFacts:
         )
     width, height = _common_size([*frames.values(), *labels.values()])
     objects = _objects(labels[first], list(labels.values()), rules)
-    return _facts(files, len(frames), width, height, objects)
+    return SequenceFacts(len(frames), width, height, objects)
 
 
 def has_truth(files: SequenceFiles) -> bool:
@@ -118,7 +117,7 @@ def inspect_joints(files: SequenceFiles) -> SequenceFacts:
             f"{files.label_path} has no joint in the first frame (all are NaN): there is nothing to follow."
         )
     width, height = _common_size(list(frames.values()))
-    return _facts(files, len(frames), width, height, positions.shape[1])
+    return SequenceFacts(len(frames), width, height, positions.shape[1])
 
 
 def _objects(first: Path, paths: list[Path], rules: MaskRules) -> int:
@@ -131,8 +130,8 @@ def _objects(first: Path, paths: list[Path], rules: MaskRules) -> int:
         mode = read_header(path)[2]
         if mode not in rules.modes:
             raise InputError(f"{path} {colors_instead(mode)}")
-    found = {int(label) for label in np.unique(read_labels(first))}
-    labels = found - {0, VOID}
+    found = labels_of(read_labels(first))
+    labels = set(found) - {0, VOID}
     if not labels:
         void = " but void (255)" if VOID in found else ""
         raise InputError(f"{first} labels nothing{void}, so there is nothing to follow.")
@@ -166,7 +165,3 @@ def _common_size(paths: list[Path]) -> tuple[int, int]:
                 f"{path} is {other[0]}x{other[1]}, but {paths[0].name} of the sequence is {width}x{height}."
             )
     return width, height
-
-
-def _facts(files: SequenceFiles, frames: int, width: int, height: int, objects: int) -> SequenceFacts:
-    return SequenceFacts(frames, width, height, objects, str(files.frame_folder), str(files.label_path))

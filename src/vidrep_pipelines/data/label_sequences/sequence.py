@@ -1,6 +1,6 @@
 """Videos with labels for some of their frames: a table of them, and handles that read them."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files
+from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, size_and_time
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
@@ -57,27 +57,38 @@ class SequenceFiles:
     frame_folder: Path
     label_path: Path
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "SequenceFiles":
+        """Where the sequence of a row of the table lies."""
+        return cls(row["id"], Path(row["frame_folder"]), Path(row["label_path"]))
+
     @property
     def digest(self) -> str:
         """Changes when a file is added, removed, replaced or touched."""
         return digest_of(*(_stamps(path) for path in (self.frame_folder, self.label_path)))
 
 
-def build_sequence_table(outcome: pd.DataFrame, inspection: Path) -> pd.DataFrame:
+def build_sequence_table(
+    outcome: pd.DataFrame, files: Iterable[SequenceFiles], inspection: Path
+) -> pd.DataFrame:
     """One row per sequence, those that cannot be evaluated included.
 
     Args:
         outcome: The manifest of the inspection: id, digest, error and the facts of ``SEQUENCE_COLUMNS``.
+        files: Where the sequences that can be evaluated lie now. Manifests of earlier versions say where they
+            were when they were inspected, which is another place once the release was moved or copied.
         inspection: Folder of that manifest, named where files have gone since.
 
     Returns:
         Columns and types of ``SEQUENCE_COLUMNS``, also where no sequence could be read.
+
+    Raises:
+        InputError: A sequence that was inspected is none of ``files``.
     """
-    table = outcome.reindex(columns=list(SEQUENCE_COLUMNS)).astype(SEQUENCE_COLUMNS)
-    errors = [
-        _lost(row, inspection) if pd.isna(row["error"]) else row["error"] for row in table.to_dict("records")
-    ]
-    return table.assign(error=pd.array(errors, dtype="string"))
+    places = {one.id: one for one in files}
+    facts = outcome.reindex(columns=list(SEQUENCE_COLUMNS))
+    rows = [_placed(row, places, inspection) for row in facts.to_dict("records")]
+    return pd.DataFrame(rows, columns=list(SEQUENCE_COLUMNS)).astype(SEQUENCE_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -97,9 +108,14 @@ class MaskSequence:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "MaskSequence":
         """The sequence of a row of the table."""
-        frames = files_by_stem(Path(row["frame_folder"]), FRAME_SUFFIXES)
-        labels = files_by_stem(Path(row["label_path"]), (LABEL_SUFFIX,))
-        return cls(row["id"], tuple(frames.values()), tuple(labels.get(stem) for stem in frames))
+        return cls.of_files(SequenceFiles.of(row))
+
+    @classmethod
+    def of_files(cls, files: SequenceFiles) -> "MaskSequence":
+        """The sequence that lies there."""
+        frames = files_by_stem(files.frame_folder, FRAME_SUFFIXES)
+        labels = files_by_stem(files.label_path, (LABEL_SUFFIX,))
+        return cls(files.id, tuple(frames.values()), tuple(labels.get(stem) for stem in frames))
 
     def __len__(self) -> int:
         return len(self.frame_paths)
@@ -147,8 +163,13 @@ class KeypointSequence:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "KeypointSequence":
         """The sequence of a row of the table."""
-        frames = files_by_stem(Path(row["frame_folder"]), FRAME_SUFFIXES)
-        return cls(row["id"], tuple(frames.values()), Path(row["label_path"]))
+        return cls.of_files(SequenceFiles.of(row))
+
+    @classmethod
+    def of_files(cls, files: SequenceFiles) -> "KeypointSequence":
+        """The sequence that lies there."""
+        frames = files_by_stem(files.frame_folder, FRAME_SUFFIXES)
+        return cls(files.id, tuple(frames.values()), files.label_path)
 
     def __len__(self) -> int:
         return len(self.frame_paths)
@@ -186,25 +207,39 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:
-    files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []
-    return [(file.name, *_stamp(file)) for file in files]
-
-
-def _stamp(file: Path) -> tuple[int, int]:
-    """Size and time; a broken link has none and is reported when it is opened."""
     try:
-        status = file.stat()
-    except OSError:
-        return -1, 0
-    return status.st_size, status.st_mtime_ns
+        files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []
+    except InputError:  # a folder that cannot be read, which the inspection of this sequence reports
+        return []
+    return [(file.name, *size_and_time(file)) for file in files]
 
 
-def _lost(row: Mapping[Hashable, Any], inspection: Path) -> str | None:
+def _placed(
+    row: Mapping[Hashable, Any], places: Mapping[str, SequenceFiles], inspection: Path
+) -> dict[Hashable, Any]:
+    """A row of the table with the places of its files; none for a sequence that cannot be evaluated."""
+    if not pd.isna(row["error"]):
+        return {**row, "frame_folder": None, "label_path": None}
+    if row["id"] not in places:
+        raise InputError(
+            f"{inspection} is of another list: it has {row['id']}, which is not in the present one. Remedy: "
+            "run the whole pipeline, not from a later node on."
+        )
+    files = places[row["id"]]
+    return {
+        **row,
+        "frame_folder": str(files.frame_folder),
+        "label_path": str(files.label_path),
+        "error": _lost(files, int(row["frames"]), inspection),
+    }
+
+
+def _lost(files: SequenceFiles, frames: int, inspection: Path) -> str | None:
     """What is wrong with the files of a sequence that was all right when it was inspected."""
-    found = len(files_by_stem(Path(row["frame_folder"]), FRAME_SUFFIXES))
-    if found == row["frames"] and Path(row["label_path"]).exists():
+    found = len(files_by_stem(files.frame_folder, FRAME_SUFFIXES))
+    if found == frames and files.label_path.exists():
         return None
     return (
-        f"{row['frame_folder']} had {row['frames']} frames and now has {found}, or its labels are "
+        f"{files.frame_folder} had {frames} frames and now has {found}, or its labels are "
         f"gone. Remedy: delete {inspection} and run the pipeline again."
     )

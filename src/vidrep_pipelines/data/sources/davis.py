@@ -59,6 +59,18 @@ class DavisSequence:
         """Changes with the files and with the protocol."""
         return digest_of(self.files.digest, self.prepared, self.split)
 
+    @property
+    def evaluated(self) -> SequenceFiles:
+        """What is evaluated: the resized copy, if the protocol has one.
+
+        A sequence of which only the first mask is published stays as it is: whoever scores it elsewhere has
+        masks of the published size.
+        """
+        name = self.files.id
+        if self.prepared is None or not has_truth(self.files):
+            return self.files
+        return SequenceFiles(name, self.prepared / FRAMES / name, self.prepared / LABELS / name)
+
 
 def davis_sequences(root: Path, config: DavisConfig) -> list[DavisSequence]:
     """The sequences of the split's list, in its order, whether or not their files are there.
@@ -77,38 +89,27 @@ def davis_sequences(root: Path, config: DavisConfig) -> list[DavisSequence]:
     ]
 
 
-def inspect_davis(sequence: DavisSequence, outputs: Mapping[str, Path]) -> dict[str, str | int]:
+def inspect_davis(sequence: DavisSequence, outputs: Mapping[str, Path]) -> dict[str, int]:
     """The facts of a sequence; in RSP's protocol those of its resized copy, which is written here.
-
-    A sequence of which only the first mask is published stays as it is: whoever scores it elsewhere has masks
-    of the published size.
 
     Raises:
         InputError: The sequence cannot be evaluated.
     """
     del outputs
-    files = sequence.files
-    facts = asdict(inspect_masks(files, _RULES))
-    if sequence.prepared is None or not has_truth(files):
+    facts = asdict(inspect_masks(sequence.files, _RULES))
+    evaluated = sequence.evaluated
+    if sequence.prepared is None or evaluated == sequence.files:
         return facts
-    frames, labels = (sequence.prepared / part / files.id for part in (FRAMES, LABELS))
-    _resize(files, frames, labels)
+    _resize(sequence.files, evaluated.frame_folder, evaluated.label_path)
     with atomic_file(sequence.prepared / LISTS / f"{sequence.split}.txt") as temporary:
         temporary.write_text("".join(f"{name}\n" for name in sequence.names))
     width, height = PREPARED_SIZE
-    return {
-        **facts,
-        "width": width,
-        "height": height,
-        "frame_folder": str(frames),
-        "label_path": str(labels),
-    }
+    return {**facts, "width": width, "height": height}
 
 
 def _resize(source: SequenceFiles, frames: Path, labels: Path) -> None:
     """Nearest for frames as well as for annotations, as published."""
-    row = {"id": source.id, "frame_folder": source.frame_folder, "label_path": source.label_path}
-    sequence = MaskSequence.of(row)
+    sequence = MaskSequence.of_files(source)
     with atomic_directory(frames) as frame_folder, atomic_directory(labels) as label_folder:
         for index, path in enumerate(sequence.frame_paths):
             stem = stem_of(path.name, FRAME_SUFFIXES)

@@ -42,7 +42,7 @@ def jhmdb_sequences(root: Path, config: JhmdbConfig) -> list[SequenceFiles]:
     ]
 
 
-def inspect_jhmdb(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str, str | int]:
+def inspect_jhmdb(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str, int]:
     """The facts of a clip.
 
     Raises:

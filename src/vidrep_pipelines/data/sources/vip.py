@@ -55,7 +55,7 @@ def vip_sequences(root: Path, config: VipConfig) -> list[SequenceFiles]:
     return [SequenceFiles(name, root / FRAMES / name, root / LABELS / name) for name in names]
 
 
-def inspect_vip(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str, str | int]:
+def inspect_vip(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str, int]:
     """The facts of a video. Frames are numbered as in the film, with gaps, and some may have no labels.
 
     Raises:

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
-from vidrep_pipelines.common.csv_text import for_spreadsheets
+from vidrep_pipelines.data.label_sequences.images import labels_of
 
 from .errors import ResultMismatchError
 from .frame_statistics import FrameStatistics, frame_statistics
-from .label_maps import labels_of, without_void
+from .label_maps import without_void
 from .mask_agreement import BOUNDARY_TOLERANCE, agreement, boundary_tolerance
 
 GLOBAL_COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
@@ -171,5 +171,5 @@ class DavisScore:
         paths = [folder / f"{name}-{subset}.csv" for name in tables]
         for path, table in zip(paths, tables.values(), strict=True):
             with atomic_file(path) as temporary:
-                for_spreadsheets(table).to_csv(temporary, index=False, float_format="%.3f")
+                table.to_csv(temporary, index=False, float_format="%.3f")
         return paths

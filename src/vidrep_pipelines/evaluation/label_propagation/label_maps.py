@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidrep_pipelines.data.label_sequences.images import labels_of
+
 from .config import Variant
 from .errors import LabelImageError
 from .preprocessing import bilinear_one_hot, nearest_one_hot, resize_labels
@@ -16,13 +18,6 @@ VOID = 255
 def without_void(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The label map with 255, DAVIS's "undecided", turned to background."""
     return np.where(labels == VOID, np.uint8(0), labels) if labels.max() == VOID else labels
-
-
-def labels_of(labels: NDArray[np.uint8]) -> list[int]:
-    """The labels that a map holds, ascending."""
-    # Counting is much faster than sorting all pixels.
-    found: list[int] = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
-    return found
 
 
 def renumbered(labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -65,15 +65,9 @@ class LabelPropagationProbe(ProbeConfig):
             )
             yield from _rendered(world)
             return
-        for files in davis_sequences(self.davis, DavisConfig(root=self.davis, protocol="native"))[
-            : self.sequences
-        ]:
-            row = {
-                "id": files.files.id,
-                "frame_folder": files.files.frame_folder,
-                "label_path": files.files.label_path,
-            }
-            sequence = MaskSequence.of(row)
+        release = davis_sequences(self.davis, DavisConfig(root=self.davis, protocol="native"))
+        for one in release[: self.sequences]:
+            sequence = MaskSequence.of_files(one.evaluated)
             count = min(self.frames, len(sequence))
             frames = [sequence.frame(index) for index in range(count)]
             yield sequence.id, frames, Annotations(sequence)[:count]

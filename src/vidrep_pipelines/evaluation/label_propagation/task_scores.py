@@ -1,5 +1,7 @@
 """Scores of single sequences, kept as arrays: those of a data set and their intervals follow from them."""
 
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -124,7 +126,7 @@ def read_scores(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             return dict(file)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path} holds no scores ({error}). Remedy: delete it and run again.") from error
 
 

@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -269,11 +268,7 @@ def _without_truth(rows: Mapping[str, Mapping[str, str]], config: LabelPropagati
 
     if config.task == "jhmdb":
         return []
-    files = {
-        name: SequenceFiles(name, Path(row["frame_folder"]), Path(row["label_path"]))
-        for name, row in rows.items()
-    }
-    return [name for name, one in files.items() if not has_truth(one)]
+    return [name for name, row in rows.items() if not has_truth(SequenceFiles.of(row))]
 
 
 def _encoders_of(predictions: Parts) -> list[str]:

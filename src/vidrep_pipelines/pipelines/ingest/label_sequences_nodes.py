@@ -79,11 +79,33 @@ def plan_vip_inspection(miniature: Path, vip: VipConfig, fanout: FanOutConfig) -
     return Job("vip", inspect_vip, items, (), fanout)
 
 
-def index_sequences(inspection: Parts) -> pd.DataFrame:
+def index_davis(inspection: Parts, miniature: Path, davis: DavisConfig) -> pd.DataFrame:
     """The table of sequences, those with errors included."""
     from vidrep_pipelines.data.label_sequences.sequence import build_sequence_table
+    from vidrep_pipelines.data.sources.davis import davis_sequences
 
-    return build_sequence_table(inspection.table, inspection.folder)
+    good = set(inspection.ids)
+    sequences = davis_sequences(_root(davis.root, miniature), davis)
+    files = [sequence.evaluated for sequence in sequences if sequence.files.id in good]
+    return build_sequence_table(inspection.table, files, inspection.folder)
+
+
+def index_jhmdb(inspection: Parts, miniature: Path, jhmdb: JhmdbConfig) -> pd.DataFrame:
+    """The table of clips, those with errors included."""
+    from vidrep_pipelines.data.label_sequences.sequence import build_sequence_table
+    from vidrep_pipelines.data.sources.jhmdb import jhmdb_sequences
+
+    files = jhmdb_sequences(_root(jhmdb.root, miniature), jhmdb)
+    return build_sequence_table(inspection.table, files, inspection.folder)
+
+
+def index_vip(inspection: Parts, miniature: Path, vip: VipConfig) -> pd.DataFrame:
+    """The table of videos, those with errors included."""
+    from vidrep_pipelines.data.label_sequences.sequence import build_sequence_table
+    from vidrep_pipelines.data.sources.vip import vip_sequences
+
+    files = vip_sequences(_root(vip.root, miniature), vip)
+    return build_sequence_table(inspection.table, files, inspection.folder)
 
 
 def _miniature(

@@ -9,21 +9,28 @@ from vidrep_pipelines.pipelines.ingest import label_sequences_nodes as nodes
 
 def create_davis_pipeline() -> Pipeline:
     """DAVIS-2017 (``davis.root``) or the sample world's masks in its layout."""
-    return _create_pipeline("davis", nodes.request_davis_miniature, nodes.plan_davis_inspection)
+    return _create_pipeline(
+        "davis", nodes.request_davis_miniature, nodes.plan_davis_inspection, nodes.index_davis
+    )
 
 
 def create_jhmdb_pipeline() -> Pipeline:
     """JHMDB (``jhmdb.root``) or the sample world's keypoints in its layout."""
-    return _create_pipeline("jhmdb", nodes.request_jhmdb_miniature, nodes.plan_jhmdb_inspection)
+    return _create_pipeline(
+        "jhmdb", nodes.request_jhmdb_miniature, nodes.plan_jhmdb_inspection, nodes.index_jhmdb
+    )
 
 
 def create_vip_pipeline() -> Pipeline:
     """VIP (``vip.root``) or the sample world's parts in its layout."""
-    return _create_pipeline("vip", nodes.request_vip_miniature, nodes.plan_vip_inspection)
+    return _create_pipeline("vip", nodes.request_vip_miniature, nodes.plan_vip_inspection, nodes.index_vip)
 
 
 def _create_pipeline(
-    release: str, request_miniature: Callable[..., object], inspect: Callable[..., object]
+    release: str,
+    request_miniature: Callable[..., object],
+    inspect: Callable[..., object],
+    index: Callable[..., object],
 ) -> Pipeline:
     """The rendering is shared by the three, so that pipelines of several releases can be added up."""
     parameters = ["params:davis", "params:jhmdb", "params:vip", "params:label_miniature", "params:fanout"]
@@ -58,8 +65,8 @@ def _create_pipeline(
                 tags=["cpu", "fanout"],
             ),
             Node(
-                nodes.index_sequences,
-                inputs="inspection",
+                index,
+                inputs=["inspection", "miniature", f"params:{release}"],
                 outputs="sequences",
                 name="index_sequences",
                 tags=["cpu"],

@@ -238,5 +238,7 @@ def _errors(parts: Parts) -> dict[str, str]:
 
 
 def _version(path: Path) -> str:
-    status = path.stat()
-    return f"{status.st_size}-{status.st_mtime_ns}"
+    from vidrep_pipelines.data.foreign_listing import size_and_time
+
+    size, time = size_and_time(path)
+    return f"{size}-{time}"

@@ -161,6 +161,21 @@ def test_numbers_that_cannot_be_phases_leave_the_video_out(tmp_path: Path, dtype
     assert f"0001_phases.npy: a phase: number 1 of 3 is {phase}" in videos.left_out[0].reason
 
 
+def test_phases_that_are_an_archive_or_describe_more_than_there_is(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write_penn_video(tmp_path, number, "bowl", 3, [0, 1, 2])
+    folder = tmp_path / "penn_action_labels/train/bowl"
+    with (folder / "0001_phases.npy").open("wb") as file:
+        np.savez(file, phases=np.arange(3))
+    path = folder / "0002_phases.npy"
+    path.write_bytes(path.read_bytes().replace(b"(3,), }" + b" " * 12, b"(3000000000000,), }"))
+    videos = listed(tmp_path)
+    assert [video.id for video in videos.videos] == ["train/0003_bowl"]
+    found = {row.id: row.reason for row in videos.left_out}
+    assert "0001_phases.npy is no readable file of phases" in found["train/0001"]
+    assert "(3000000000000,), which are not its 24 bytes" in found["train/0002"]
+
+
 def test_a_page_in_place_of_phases_is_called_that(tmp_path: Path) -> None:
     write_penn_video(tmp_path, 1, "bowl", 3, [0, 1, 2])
     page = tmp_path / "penn_action_labels/train/bowl/0001_phases.npy"

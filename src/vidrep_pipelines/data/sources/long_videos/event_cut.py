@@ -12,7 +12,7 @@ from typing import Any
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import files_by_stem
+from vidrep_pipelines.data.foreign_listing import files_by_stem, size_and_time
 from vidrep_pipelines.data.sources.long_videos.config import FineGymConfig
 from vidrep_pipelines.data.sources.long_videos.finegym import Event
 from vidrep_pipelines.data.sources.long_videos.video import LeftOut
@@ -43,8 +43,8 @@ class CutRequest:
     @property
     def digest(self) -> str:
         """Changes with all that the written file depends on; not with labels, nor with where files are."""
-        status, config = self.path.stat(), self.config
-        file = (self.path.name, status.st_size, status.st_mtime_ns)
+        config = self.config
+        file = (self.path.name, *size_and_time(self.path))
         form = (config.event_width, config.event_height, config.event_frames_per_second)
         return digest_of(_CUT, self.event.start, self.event.end, file, form, config.event_profile)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,14 @@ from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.common.foreign_number import whole_numbers
 from vidrep_pipelines.common.mat_file import read_mat
-from vidrep_pipelines.data.foreign_listing import files_by_stem, list_files, list_folders, require_no_gap
+from vidrep_pipelines.common.npz import read_npy
+from vidrep_pipelines.data.foreign_listing import (
+    files_by_stem,
+    list_files,
+    list_folders,
+    require_no_gap,
+    size_and_time,
+)
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,
@@ -83,7 +89,7 @@ class PennActionVideo:
     @property
     def digest(self) -> str:
         """Of the names and sizes of the frames, and of how many there are labels for."""
-        files = [(path.name, path.stat().st_size) for path in frame_files(self.folder)]
+        files = [(path.name, size_and_time(path)[0]) for path in frame_files(self.folder)]
         return digest_of(files, self.action, len(read_phases(self.labels)))
 
     @contextmanager
@@ -155,10 +161,9 @@ def read_phases(path: Path) -> Labels:
         InputError: The file is no array of whole numbers, or one of them cannot be a phase.
     """
     try:
-        phases: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        reason = disguise_of(path) or error
-        raise InputError(f"{path} cannot be read as phases ({reason}). {_LABELS_REMEDY}") from error
+        phases = read_npy(path, "file of phases")
+    except InputError as error:
+        raise InputError(f"{error} {_LABELS_REMEDY}") from error
     if phases.ndim != 1 or phases.dtype.kind not in "iu":
         raise InputError(f"{path} holds {phases.shape} {phases.dtype} where whole numbers (M,) are expected.")
     return whole_numbers(phases, f"{path}: a phase", UNLABELLED, max(PHASES.values()) - 1)
