@@ -57,7 +57,7 @@ class LoggingHook:
 
 
 class ParameterNameHook:
-    """Refuses runtime parameters that no pipeline reads: a misspelt block name would silently do nothing.
+    """Refuses runtime parameters that no pipeline reads: a misspelled block name would silently do nothing.
 
     Misspelt names inside a block are found earlier, when Kedro builds the block's config class.
     """

@@ -18,6 +18,7 @@ CONTENT = {
         "names": np.array(["a", "bc"]),
     },
     "objects": np.array([{"a": 1}, None], dtype=object),
+    "columns of objects": np.array([["a", None, 1], [2, "b", 3]], dtype=object).T,
     "big endian": np.arange(3, dtype=">i2"),
     "flags": np.array([True, False]),
     "none": np.zeros((0, 3), "f8"),

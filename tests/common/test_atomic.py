@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -194,3 +195,46 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path: Path) -> None:
         with atomic_directory(tmp_path / "b") as folder:
             (folder / "c").touch()
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([living.name, "a[1].png", "b"])
+
+
+def test_containers_of_one_name_leave_each_others_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one's process has a number that nobody has here."""
+    atomic._machine.cache_clear()
+    with monkeypatch.context() as there:
+        there.setattr(os, "readlink", lambda path: "pid:[1]")
+        there.setattr(os, "getpid", lambda: 2**30)
+        writing = temporary_path(tmp_path / "a.json")
+        writing.touch()
+    atomic._machine.cache_clear()
+    with atomic_file(tmp_path / "a.json") as temporary:
+        temporary.touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([writing.name, "a.json"])
+
+
+def test_a_write_into_a_large_folder_does_not_look_at_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else unpacking clips side by side would take the square of their number."""
+    seen: list[str] = []
+
+    class Counted:
+        def __init__(self, entries: Iterator[os.DirEntry[str]]) -> None:
+            self._entries = entries
+
+        def __enter__(self) -> Iterator[os.DirEntry[str]]:
+            return (seen.append(entry.name) or entry for entry in self._entries)
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    for number in range(20):
+        (tmp_path / str(number)).touch()
+    scan = os.scandir
+    monkeypatch.setattr(atomic, "_MOST_NAMES", 5)
+    monkeypatch.setattr(os, "scandir", lambda path: Counted(scan(path)))
+    with atomic_file(tmp_path / "new") as temporary:
+        temporary.touch()
+    assert (tmp_path / "new").exists()
+    assert len(seen) == 5

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.array_pickle import load_array_pickle
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
+from vidrep_pipelines.common.foreign_text import read_foreign_text
 from vidrep_pipelines.common.mat_file import read_mat
 from vidrep_pipelines.common.npz import read_npz
 from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
 from vidrep_pipelines.data.label_sequences.images import read_header
+from vidrep_pipelines.data.sources.long_videos.tfrecord import scan_records
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:2f3d\nsize 1411984514\n"
 PAGES = (
@@ -60,6 +63,12 @@ def test_real_files_have_no_disguise(tmp_path: Path, data: bytes) -> None:
     assert plain_disguise_of(_file(tmp_path, data)) is None
 
 
+def test_comments_without_end_do_not_keep_anybody_busy(tmp_path: Path) -> None:
+    path = _file(tmp_path, b"<!---->" * 140 + b"a,b\n")
+    with within_limits():
+        assert plain_disguise_of(path) is None
+
+
 def test_a_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:
     assert disguise_of(tmp_path / "absent") is None
 
@@ -72,11 +81,13 @@ def test_a_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:
         lambda path: read_npz(path, ["a"], "archive"),
         lambda path: read_mat(path, "a"),
         read_header,
+        lambda path: read_foreign_text(path, "Set it."),
+        lambda path: list(scan_records(path)),
     ],
-    ids=["pickle", "arrays", "npz", "mat", "picture"],
+    ids=["pickle", "arrays", "npz", "mat", "picture", "text", "records"],
 )
 def test_nobody_waits_for_a_pipe(tmp_path: Path, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "a")
-    assert disguise_of(tmp_path / "a") is None
+    assert str(disguise_of(tmp_path / "a")).startswith("it is no regular file (a pipe or a device). Remedy")
     with pytest.raises((InputError, ValueError), match="regular file"):
         read(tmp_path / "a")

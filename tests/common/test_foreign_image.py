@@ -1,3 +1,4 @@
+import errno
 import io
 import struct
 import zlib
@@ -10,6 +11,7 @@ from PIL import Image
 from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_image import FORMATS, ForeignImageError, opened_image
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError
 from vidrep_pipelines.data.label_sequences.images import read_header
 from vidrep_pipelines.evaluation.label_propagation.palette import LabelImageError, read_label_image
 
@@ -63,6 +65,19 @@ def test_formats_that_start_other_programs_are_not_opened() -> None:
 def test_damage_is_one_kind_of_error(content: bytes) -> None:
     with pytest.raises(ForeignImageError), opened_image(content) as image:
         image.load()
+
+
+def test_a_picture_is_not_to_blame_for_a_lack_of_descriptors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.png").write_bytes(encoded("PNG"))
+
+    def no_descriptor(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Image, "open", no_descriptor)
+    with pytest.raises(TooManyOpenFilesError), opened_image(tmp_path / "a.png"):
+        pass
 
 
 def test_what_is_not_there_is_another(tmp_path: Path) -> None:

@@ -35,13 +35,25 @@ def matrix(kind: int, shape: tuple[int, ...], content: bytes = b"") -> bytes:
     return struct.pack("<2I", 14, len(flags + sizes + name + content)) + flags + sizes + name + content
 
 
+def compressed(content: bytes) -> bytes:
+    packed = zlib.compress(content, 1)
+    return struct.pack("<2I", 15, len(packed)) + packed
+
+
+def element(content: bytes) -> bytes:
+    return struct.pack("<2I", 9, len(content)) + content
+
+
 HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
 BOMBS = {
     "cells": HEADER + matrix(1, (1 << 14, 1 << 14)),
     "text": HEADER + matrix(4, (1 << 14, 1 << 14), struct.pack("<2I", 16, 0)),
     "negative": HEADER + matrix(6, (-4, 4)),
     "version 4": struct.pack("<5i", 0, 1 << 14, 1 << 14, 0, 2) + b"a\x00",
-    "packed": HEADER + struct.pack("<2I", 15, len(z := zlib.compress(bytes(20 << 20), 1))) + z,
+    "packed": HEADER + compressed(bytes(20 << 20)),
+    "packed many times": HEADER + 100 * compressed(element(bytes(15 << 20))),
+    "packed within packed": HEADER + compressed(300 * compressed(element(bytes(10 << 20)))),
+    "dimensions": HEADER + matrix(6, (1 << 30,) * (1 << 20)),
     "no room": HEADER + struct.pack("<2I", 14, 1 << 31),
     "no header": b"MATLAB" + bytes(200),
 }

@@ -28,7 +28,8 @@ from vidrep_pipelines.training.run_directory import RunDirectory
 
 data = Path(sys.argv[1])
 assert len(run_job(value_job(range(3)), data / "items").ids) == 3
-assert len(run_job(faulty_job({"a": None, "b": "raise"}, SERIAL), data / "faults").failed) == 1
+for config in (SERIAL, SERIAL.trying_again()):
+    assert len(run_job(faulty_job({"a": None, "b": "raise"}, config), data / "faults").failed) == 1
 AtomicJson(filepath=data / "a.json").save({"a": 1})
 AtomicParquet(filepath=data / "a.parquet").save(pd.DataFrame({"a": [1, 2]}))
 with RunDirectory(data / "run", data / "reports", 1).locked():

@@ -297,7 +297,7 @@ def test_an_index_on_disk_that_is_out_of_order_is_refused(tmp_path: Path) -> Non
 
 
 def test_classes_that_no_video_has_are_named(caplog: pytest.LogCaptureFixture) -> None:
-    """Also of videos that are dropped by another rule; the misspelt class is not excluded."""
+    """Also of videos that are dropped by another rule; the misspelled class is not excluded."""
     index = resized_index(video("pour/x"), video("wave/y", frames=1))
     config = LabelFilterConfig(exclude_classes=("puor", "wave"), include_classes=("pour", "wave"))
     with caplog.at_level(logging.WARNING, "vidrep_pipelines"):

@@ -1,6 +1,8 @@
 """Resizing real files: killed at many moments, on every engine and in shards, it gives the same clips."""
 
+import os
 import random
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -151,4 +153,26 @@ def test_dask_with_a_worker_killed(raw: Path, undisturbed: Path, tmp_path: Path)
     wait_for_rows(driver, data / CLIP_FOLDER, 8)
     kill_if_alive(random.Random(0).choice(workers_of(driver.pid)))
     assert driver.wait(timeout=120) == 0, (data / "log.txt").read_text()[-2000:]
+    check_equal(data, undisturbed)
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_command_at_once_and_loses_nothing(
+    raw: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    """A terminal sends it to all processes of the command."""
+    data = ingested(raw, tmp_path)
+    folder, log = data / CLIP_FOLDER, data / "log.txt"
+    driver = start(data, parameters(raw))
+    wait_for_rows(driver, folder, 6)
+    os.killpg(driver.pid, signal.SIGINT)
+    assert driver.wait(timeout=30) == 1
+    wait_for(lambda: not running_with(f"VIDREP_DATA={data}"), "processes outlived their driver")
+    assert "Aborted!" in log.read_text() and "Traceback" not in log.read_text()
+    done = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.rglob("*.mp4")}
+    rows = [row["status"] for row in finished_rows(folder)]
+    assert 6 <= len(rows) < CLIPS
+    assert start(data, parameters(raw)).wait(timeout=120) == 0, log.read_text()[-2000:]
+    assert f"resize: {CLIPS} items, {rows.count('ok')} done before" in log.read_text()
+    assert all((path.stat().st_ino, path.stat().st_mtime_ns) == state for path, state in done.items())
     check_equal(data, undisturbed)

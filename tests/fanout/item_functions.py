@@ -26,9 +26,11 @@ def note(payload: Mapping[str, Any]) -> None:
 
 
 def write_value(payload: Mapping[str, Any], outputs: Outputs) -> dict[str, Scalar]:
-    """Writes the value into every product."""
+    """Writes the value into every product, after ``seconds`` or as soon as the file ``until`` is there."""
     note(payload)
-    time.sleep(payload.get("seconds", 0))
+    deadline = time.monotonic() + payload.get("seconds", 0)
+    while time.monotonic() < deadline and not ("until" in payload and Path(payload["until"]).exists()):
+        time.sleep(min(0.01, max(0, deadline - time.monotonic())))
     for suffix, path in outputs.items():
         path.write_text(f"{suffix} {payload['value']}")
     return {"value": payload["value"], "half": payload["value"] / 2, "even": payload["value"] % 2 == 0}

@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 from tests.fanout.jobs import SERIAL, faulty_job, value_job
 from vidrep_pipelines.datasets.frame_store import CodeStoreDataset
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
-from vidrep_pipelines.fanout.completeness import has_some, require_all, require_some
+from vidrep_pipelines.fanout.completeness import has_all, has_some, require_all, require_some
 from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.runner import run_job
 
@@ -51,6 +51,7 @@ def test_what_is_needed_as_a_whole(tmp_path: Path) -> None:
     run_job(faulty_job({"a": None, "b": "raise"}, SERIAL), tmp_path)
     require_some(tmp_path)
     assert has_some(tmp_path) and not has_some(tmp_path / "none")
+    assert not has_all(tmp_path) and not has_all(tmp_path / "none")
     with pytest.raises(FanOutError, match=r"1 of 2 parts failed, such as b: ValueError: cannot read '1'"):
         require_all(tmp_path, "parts failed")
 

@@ -48,15 +48,18 @@ class _dask:  # noqa: N801
 
 
 def test_one_worker_killed_in_the_middle(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    job = value_job(range(60), DASK, log=str(log), seconds=0.05)
+    """Items are slow until the killed worker is replaced: else the other one might do all that is left."""
+    log, replaced = tmp_path / "log", tmp_path / "replaced"
+    job = value_job(range(60), DASK, log=str(log), seconds=1, until=str(replaced))
     killed: list[int] = []
 
     def kill_a_dask_worker() -> None:
-        wait_for(lambda: len(executions(log)) >= 10, "no progress")
+        wait_for(lambda: len(executions(log)) >= 3, "no progress")
         slot = sorted(processes(log))[0]
         killed.append(int(Path(f"/proc/{slot}/stat").read_text().rpartition(")")[2].split()[1]))
         os.kill(killed[0], signal.SIGKILL)
+        wait_for(lambda: len(processes(log)) >= 3, "the killed worker was not replaced")
+        replaced.touch()
 
     killer = threading.Thread(target=kill_a_dask_worker)
     killer.start()

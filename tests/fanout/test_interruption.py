@@ -16,6 +16,7 @@ from tests.fanout.jobs import executions, processes, products, value_job
 from tests.fanout.kill_target import ITEMS, slow_job
 from tests.fanout.processes import (
     PATIENCE_SECONDS,
+    command_of,
     is_alive,
     kill_if_alive,
     parent_of,
@@ -42,12 +43,14 @@ class Scene:
     kept: dict[Path, tuple[int, int]] = field(default_factory=dict)
     done: set[int] = field(default_factory=set)
 
-    def start(self) -> "subprocess.Popen[bytes]":
+    def start(self, errors: Path = Path(os.devnull)) -> "subprocess.Popen[bytes]":
+        """In a process group of its own, like a command in a terminal."""
         command = [sys.executable, "-m", "tests.fanout.kill_target", str(self.folder), str(self.log), ""]
         environment = {**os.environ, MARK: str(self.folder)}
-        return subprocess.Popen(
-            [*command, self.engine], cwd=self.root, env=environment, stderr=subprocess.DEVNULL
-        )
+        with errors.open("wb") as output:
+            return subprocess.Popen(
+                [*command, self.engine], cwd=self.root, env=environment, stderr=output, start_new_session=True
+            )
 
     def kill_driver(self, driver: "subprocess.Popen[bytes]") -> None:
         """Kills it, waits until all its processes are gone, and notes what is finished."""
@@ -162,6 +165,42 @@ def test_stopped_driver_cleans_up(tmp_path: Path, project_root: Path, number: si
     assert not is_complete(scene.folder)
     assert len(run_job(slow_job(str(scene.log)), scene.folder).ids) == ITEMS
     assert len(executions(scene.log)) <= ITEMS + 2
+
+
+@pytest.mark.parametrize("moment", ["workers start", "workers work"])
+def test_ctrl_c_for_the_whole_group_ends_the_run_and_loses_nothing(
+    tmp_path: Path, project_root: Path, moment: str
+) -> None:
+    """A terminal sends it to the workers as well; only the driver may speak."""
+    scene, errors = Scene(project_root, tmp_path / "out", tmp_path / "log"), tmp_path / "errors"
+    driver = scene.start(errors)
+    if moment == "workers start":
+        wait_for(lambda: len(_starting(scene)) == 2, "no workers")
+    else:
+        _progress(scene, driver, 6)
+    os.killpg(driver.pid, signal.SIGINT)
+    assert driver.wait(PATIENCE_SECONDS) == -signal.SIGINT
+    wait_for(lambda: not running_with(f"{MARK}={scene.folder}"), "processes outlived their driver")
+    text = errors.read_text()
+    assert text.count("KeyboardInterrupt") == 1 and "spawn_main" not in text, text
+    started = len(executions(scene.log))
+    finished = [
+        row["facts"]["value"]
+        for path in journal_files(Bookkeeping(scene.folder).journals)
+        for _, row in read_journal(path)
+    ]
+    assert started - 2 <= len(finished) < ITEMS
+    assert not Bookkeeping(scene.folder).temporary.exists()
+    run_job(slow_job(str(scene.log)), scene.folder)
+    again = executions(scene.log)[started:]
+    assert sorted(again) == sorted(set(range(ITEMS)) - set(finished))
+
+
+def _starting(scene: Scene) -> list[int]:
+    """Worker processes, from the very first moment on."""
+    return [
+        process for process in running_with(f"{MARK}={scene.folder}") if b"spawn_main" in command_of(process)
+    ]
 
 
 @pytest.mark.parametrize("lost", ["journal", "manifest", "product", "everything"])

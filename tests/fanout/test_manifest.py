@@ -10,6 +10,8 @@ from vidrep_pipelines.fanout.journal import Row
 from vidrep_pipelines.fanout.manifest import (
     Stamp,
     conform,
+    failed_rows,
+    partial_rows,
     read_manifest,
     read_stamp,
     recover_manifest,
@@ -136,8 +138,9 @@ def test_rows_without_a_schema_have_the_types_of_their_values() -> None:
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     _write(tmp_path / "manifest", "a")
     (tmp_path / "manifest" / "part-00000.parquet").write_bytes(b"nothing")
-    with pytest.raises(FanOutError, match=r"part-00000\.parquet is damaged"):
-        read_manifest(tmp_path / "manifest")
+    for read in (read_manifest, failed_rows, partial_rows):
+        with pytest.raises(FanOutError, match=r"part-00000\.parquet is damaged"):
+            read(tmp_path / "manifest")
     (tmp_path / "manifest" / "_stamp.json").write_text('{"job": 1}')
     with pytest.raises(FanOutError, match=r"_stamp\.json is damaged"):
         read_stamp(tmp_path / "manifest")

@@ -39,7 +39,7 @@ class MortalTask(FrozenConfig):
 
     @cached_property
     def _task(self) -> Task:
-        loaded: Task = load_described(self.system, self.config, "system")
+        loaded: Task = load_described(self.system, self.config, "system", has="build_model")
         return loaded
 
     @property

@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from vidrep_pipelines.training.checkpoint import (
     save_checkpoint,
 )
 from vidrep_pipelines.training.errors import CheckpointWriteError
+from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.parts import TrainingParts, build_parts
 
 from .toy_task import ToyTask, toy_spec
@@ -219,3 +221,12 @@ def test_tied_parameters_can_be_saved(tmp_path: Path) -> None:
     weight = torch.ones(2, 2)
     save_file(module._unshared({"a": weight, "b": weight}), tmp_path / "tied.safetensors")
     assert set(load_file(tmp_path / "tied.safetensors")) == {"a", "b"}
+
+
+def test_a_resumed_run_writes_the_same_bytes(tmp_path: Path) -> None:
+    whole = run_training(toy_spec(tmp_path))
+    written = {file.name: file.read_bytes() for file in whole.checkpoint.iterdir()}
+    shutil.rmtree(whole.checkpoint)
+    again = run_training(toy_spec(tmp_path))
+    assert again.resumed_from == 8
+    assert {file.name: file.read_bytes() for file in again.checkpoint.iterdir()} == written

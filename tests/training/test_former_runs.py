@@ -132,10 +132,12 @@ def test_the_layout_of_earlier_versions_is_restored(tmp_path: Path) -> None:
 
 def test_folders_of_others_beside_the_former_runs_are_left_alone(tmp_path: Path) -> None:
     run_training(toy_spec(tmp_path))
-    (tmp_path / "previous" / "notes").mkdir(parents=True)
-    (tmp_path / "previous" / "notes" / "a.txt").touch()
+    names = ("notes", "unknown runs", "moving-averages")
+    for name in names:
+        (tmp_path / "previous" / name).mkdir(parents=True)
+        (tmp_path / "previous" / name / "a.txt").touch()
     run_training(toy_spec(tmp_path, train=_changed(seed=4)))
-    assert (tmp_path / "previous" / "notes" / "a.txt").is_file()
+    assert all((tmp_path / "previous" / name / "a.txt").is_file() for name in names)
 
 
 def test_files_of_the_planner_stay(tmp_path: Path) -> None:

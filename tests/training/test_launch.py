@@ -138,9 +138,10 @@ def test_our_own_errors_come_through_as_they_are() -> None:
     error = report.as_exception()
     assert isinstance(error, ConfigurationError)
     assert str(error) == "text"
-    foreign = report.model_copy(update={"error": "os:system", "trace": "a trace"}).as_exception()
-    assert isinstance(foreign, TrainingFailedError)
-    assert "a trace" in str(foreign)
+    for elsewhere in ("os:system", "vidrep_pipelines_of_others.errors:TheirError"):
+        foreign = report.model_copy(update={"error": elsewhere, "trace": "a trace"}).as_exception()
+        assert isinstance(foreign, TrainingFailedError)
+        assert "a trace" in str(foreign)
 
 
 @pytest.mark.ddp

@@ -86,6 +86,12 @@ def test_an_error_comes_as_it_was_and_leaves_no_worker(workers: int) -> None:
     assert not multiprocessing.active_children()
 
 
+def test_without_workers_an_error_shows_where_it_happened() -> None:
+    with pytest.raises(InputError) as caught:
+        read(Items(refuse), workers=0)
+    assert "refuse" in [entry.name for entry in caught.traceback]
+
+
 def test_a_worker_that_hangs_is_not_waited_for() -> None:
     started = time.monotonic()
     with pytest.raises(InputError, match="clip_003"):

@@ -39,7 +39,7 @@ _NO_BFLOAT16 = {"avx2": True, "avx512_f": True, "neon": True}
 def test_bfloat16_needs_instructions(monkeypatch: pytest.MonkeyPatch, instructions: str) -> None:
     for present in (True, False):
         capabilities = {**_NO_BFLOAT16, instructions: present}
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found)
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=capabilities: found, raising=False)
         assert has_bfloat16(_CPU) is present
         assert usable_precision(_CPU, "bf16") == ("bf16" if present else "fp32")
         assert [usable_precision(_CPU, name) for name in ("fp32", "fp16")] == ["fp32", "fp16"]
@@ -49,7 +49,7 @@ def test_bfloat16_needs_instructions(monkeypatch: pytest.MonkeyPatch, instructio
 def test_older_torch_and_gpus_are_asked_in_their_way(
     monkeypatch: pytest.MonkeyPatch, supported: bool
 ) -> None:
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: supported)
     assert has_bfloat16(_CPU) is supported
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
@@ -62,7 +62,7 @@ def test_bf16_without_instructions_trains_in_float32_and_says_so_once(
     """The digest is that of the parameters: the same run on another machine."""
     train = TOY_TRAIN.model_copy(update={"precision": "bf16"})
     with monkeypatch.context() as patch:
-        patch.setattr(torch.cpu, "get_capabilities", lambda: _NO_BFLOAT16)
+        patch.setattr(torch.cpu, "get_capabilities", lambda: _NO_BFLOAT16, raising=False)
         without = run_training(toy_spec(tmp_path / "without", train=train))
     plain = run_training(toy_spec(tmp_path / "plain"))
     assert losses(tmp_path / "without") == losses(tmp_path / "plain")
@@ -73,7 +73,7 @@ def test_bf16_without_instructions_trains_in_float32_and_says_so_once(
     assert (without.precision, plain.precision) == ("fp32", "fp32")
     again = run_training(toy_spec(tmp_path / "without", train=train))
     assert (again.status, again.precision) == ("up to date", "fp32")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     native = run_training(toy_spec(tmp_path / "native", train=train))
     assert (native.precision, native.digest) == ("bf16", without.digest)
     assert losses(tmp_path / "native") != losses(tmp_path / "plain")

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_file import disguise_of
+from vidrep_pipelines.common.npz import read_npy_header
 from vidrep_pipelines.common.restricted_pickle import (
     empty_bytes,
     encoded_bytes,
@@ -76,8 +78,8 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, by_columns, content = state
-        order: Literal["F", "C"] = "F" if by_columns else "C"
-        if kind.is_object:
+        order: Literal["F", "C"] = "F" if by_columns and not kind.is_object else "C"
+        if kind.is_object:  # listed row by row, however they lay in memory
             values = np.empty(len(content), dtype=object)
             values[:] = content
         else:
@@ -133,8 +135,8 @@ def load_array_pickle(path: Path) -> Any:
     Raises:
         InputError: The file is damaged, or asks for anything else (then nothing was executed).
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} was not read: it is no regular file (a folder, pipe or device).")
+    if disguise := disguise_of(path):
+        raise InputError(f"{path} was not read: {disguise}")
     try:
         with path.open("rb") as file:
             is_npy = file.read(len(_NPY)) == _NPY
@@ -154,13 +156,7 @@ def load_array_pickle(path: Path) -> Any:
 def _objects(content: bytes) -> Any:
     """What is behind the header of an ``.npy`` file of objects."""
     stream = io.BytesIO(content)
-    version = np.lib.format.read_magic(stream)
-    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else None
-    if version == (2, 0):
-        read_header = np.lib.format.read_array_header_2_0
-    if read_header is None:
-        raise pickle.UnpicklingError(f"it has the version {version}")
-    _, _, kind = read_header(stream)
+    _, kind = read_npy_header(stream)
     if not kind.hasobject:
         raise pickle.UnpicklingError("it holds a plain array, no objects")
     array = _without_stand_ins(loads_restricted(stream.read(), _STAND_INS))

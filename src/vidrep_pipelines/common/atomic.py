@@ -6,7 +6,6 @@ may be read-only.
 
 import filecmp
 import functools
-import glob
 import hashlib
 import os
 import secrets
@@ -15,6 +14,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from vidrep_pipelines.common.errors import VidrepError
@@ -24,6 +24,9 @@ from vidrep_pipelines.common.text import LONGEST_NAME
 TEMPORARY_MARK = ".partial-"
 _REPLACED_MARK = ".replaced"
 _LONGEST_MARK = len(f".{TEMPORARY_MARK}12345678-1234567890-12345678")
+_MOST_NAMES = 1000
+"""That a writer looks at for leftovers: all of them each time, in a folder that many files go to one by one,
+would cost the square of their number. Who fills such a folder calls :func:`remove_leftovers` first."""
 
 
 class ReadOnlyError(VidrepError):
@@ -52,17 +55,30 @@ def _cut_stem(path: Path) -> str:
 
 @functools.cache
 def _machine() -> str:
-    """Eight characters that tell this machine from others which may write to the same disk."""
-    return hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+    """Eight characters that tell this machine from others which may write to the same disk.
+
+    So they do containers on one machine, where equal numbers are different processes.
+    """
+    try:
+        processes = f"{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:  # not Linux
+        processes = ""
+    return hashlib.blake2b(f"{socket.gethostname()} {processes}".encode(), digest_size=4).hexdigest()
 
 
 def _remove_leftovers_of(path: Path) -> None:
-    """Removes what writers of the same file or folder left that were killed on this machine."""
-    pattern = f".{glob.escape(_cut_stem(path))}{TEMPORARY_MARK}{_machine()}-*{glob.escape(path.suffix)}"
-    for leftover in path.parent.glob(pattern):
-        owner = leftover.name.rpartition(TEMPORARY_MARK)[2].split("-")[1]
-        if owner.isdecimal() and not _is_alive(int(owner)):
-            _remove(leftover)
+    """Removes what writers of the same file or folder left that were killed on this machine.
+
+    Only where the folder has few other names.
+    """
+    start = f".{_cut_stem(path)}{TEMPORARY_MARK}{_machine()}-"
+    with os.scandir(path.parent) as entries:
+        names = [entry.name for entry in islice(entries, _MOST_NAMES)]
+    for name in names:
+        if name.startswith(start) and name.endswith(path.suffix):
+            owner = name.removeprefix(start).partition("-")[0]
+            if owner.isdecimal() and not _is_alive(int(owner)):
+                _remove(path.with_name(name))
 
 
 def _is_alive(process: int) -> bool:

@@ -29,7 +29,7 @@ UserLocation = Annotated[str, BeforeValidator(at_home)]
 class FrozenConfig(BaseModel):
     """An immutable, strictly checked configuration.
 
-    A key the class does not know is an error, so that a misspelt parameter never goes unnoticed, and a
+    A key the class does not know is an error, so that a misspelled parameter never goes unnoticed, and a
     value is never changed after it was checked. The text under each field is its documentation.
     """
 

@@ -1,5 +1,6 @@
 """Files compared with the checksums that were taken when they were written."""
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.item_id import BOOKKEEPING
 
 MISSING = "missing"
 _AT_ONCE = 256
@@ -43,6 +45,14 @@ class Finding:
     def whole(self) -> bool:
         """Whether the file is as it was written."""
         return self.found == self.promised.checksum
+
+
+def folders_below(root: Path) -> Iterator[tuple[Path, frozenset[str]]]:
+    """Folders from ``root`` on with the names in them; neither hidden ones nor those of items' products."""
+    for folder, names, files in os.walk(root):
+        there = frozenset((*names, *files))
+        names[:] = [] if BOOKKEEPING in there else [name for name in names if not name.startswith(".")]
+        yield Path(folder), there
 
 
 def check_files(promised: Iterable[PromisedFile], threads: int) -> Iterator[Finding]:

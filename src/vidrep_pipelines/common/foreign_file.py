@@ -11,8 +11,9 @@ from typing import NamedTuple
 _HEAD = 1024
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LFS_SIZE = re.compile(rb"^size (\d+)$", re.MULTILINE)
+# "*+": no comment is read in two ways, else a hundred of them would take for ever.
 _PAGE = re.compile(
-    rb"^(?:<\?xml[^>]*>)?\s*(?:<!--.*?-->\s*)*<(?:!doctype|html|head|body|error)\b", re.I | re.S
+    rb"^(?:<\?xml[^>]*>)?\s*(?:<!--.*?-->\s*)*+<(?:!doctype|html|head|body|error)\b", re.I | re.S
 )
 _APPLE_DOUBLE = b"\x00\x05\x16\x07\x00\x02\x00\x00"
 _MARK = b"\xef\xbb\xbf"
@@ -42,18 +43,21 @@ class Disguise(NamedTuple):
 
 
 def disguise_of(path: Path) -> Disguise | None:
-    """A Git-LFS pointer, a web page, an AppleDouble file or an empty file; none if the file is none of these.
+    """A Git-LFS pointer, a web page, an AppleDouble file, an empty file, or a pipe or device; else none.
 
     Args:
-        path: A file of any format. A missing or unreadable one has no disguise: its reader says so.
+        path: A file of any format. What is missing, unreadable or a folder has no disguise: its reader says
+            so.
     """
     head = file_head(path)
-    return None if head is None else disguise_in(head)
+    return _irregular(path) if head is None else disguise_in(head)
 
 
 def plain_disguise_of(path: Path) -> Disguise | None:
     """As :func:`disguise_of`, for text and other formats that are never compressed and may hold nothing."""
     head = file_head(path)
+    if head is None:
+        return _irregular(path)
     return disguise_in(head) or _packed(head) if head else None
 
 
@@ -92,6 +96,16 @@ def disguise_in(head: bytes) -> Disguise | None:
             "Remedy: delete the files that begin with `._`, and name the real one.",
         )
     return None
+
+
+def is_irregular(path: Path) -> bool:
+    """Whether reading may never end, or never begin."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _irregular(path: Path) -> Disguise | None:
+    what = "no regular file (a pipe or a device)"
+    return Disguise(what, "Remedy: name a file.") if is_irregular(path) else None
 
 
 def _packed(head: bytes) -> Disguise | None:

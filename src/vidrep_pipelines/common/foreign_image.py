@@ -8,6 +8,8 @@ from pathlib import Path
 from PIL import Image
 
 from vidrep_pipelines.common.errors import VidrepError
+from vidrep_pipelines.common.foreign_file import is_irregular
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 """Pillow also knows formats that other programs are started for (PostScript)."""
@@ -30,9 +32,10 @@ def opened_image(source: Path | bytes) -> Iterator[Image.Image]:
     Raises:
         ForeignImageError: Whatever is wrong with the picture, also while it is decoded.
         FileNotFoundError: There is no such file.
+        TooManyOpenFilesError: The process has no descriptor left; the picture is not at fault.
     """
-    if isinstance(source, Path) and source.exists() and not source.is_file():
-        raise ForeignImageError("it is no regular file (a folder, pipe or device)")
+    if isinstance(source, Path) and is_irregular(source):
+        raise ForeignImageError("it is no regular file (a pipe or a device)")
     try:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
@@ -43,4 +46,6 @@ def opened_image(source: Path | bytes) -> Iterator[Image.Image]:
     except (VidrepError, ForeignImageError, FileNotFoundError):
         raise
     except Exception as error:  # a damaged picture can raise nearly anything
+        if is_out_of_descriptors(error):
+            raise TooManyOpenFilesError from error
         raise ForeignImageError(str(error) or type(error).__name__) from error

@@ -32,8 +32,6 @@ def read_npz(path: Path, names: Iterable[str], what: str) -> dict[str, NDArray[A
     """
     if disguise := disguise_of(path):
         raise InputError(f"{path} is no readable {what}: {disguise}")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no readable {what}: it is no regular file (a folder, pipe or device).")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename.removesuffix(_SUFFIX): member for member in archive.infolist()}
@@ -54,6 +52,22 @@ def npz_names(path: Path) -> list[str]:
             return sorted(name.removesuffix(_SUFFIX) for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):
         return []
+
+
+def read_npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type of the array in an ``.npy`` file, which stands behind its header afterwards.
+
+    Raises:
+        ValueError: It has no header, or one of another version.
+    """
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, kind = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"an array has the version {version}")
+    return shape, kind
 
 
 def read_npy(path: Path, what: str) -> NDArray[Any]:
@@ -92,14 +106,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
 
 def _check_description(file: IO[bytes], size: int, name: str) -> None:
     """Whether an array's description fits its bytes: NumPy makes room for it before it reads them."""
-    version = np.lib.format.read_magic(file)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
-    if read_header is None:
-        raise ValueError(f"{name} has the version {version}")
-    shape, _, kind = read_header(file)
+    shape, kind = read_npy_header(file)
     rest = size - file.tell()
     if kind.hasobject:
         raise ValueError(f"{name} holds Python objects, which are not built")

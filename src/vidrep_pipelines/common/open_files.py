@@ -46,6 +46,6 @@ def most_with_descriptors(each: int) -> int:
     return max((descriptor_limit() - _KEPT_FREE) // each, 1)
 
 
-def is_out_of_descriptors(error: OSError) -> bool:
+def is_out_of_descriptors(error: BaseException) -> bool:
     """Whether a file could not be opened because too many others are open, in this process or in all."""
-    return error.errno in (errno.EMFILE, errno.ENFILE)
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

@@ -60,8 +60,6 @@ def load_restricted_pickle(path: Path, stand_ins: StandIns, accepted: str) -> An
     """
     if disguise := disguise_of(path) or plain_disguise_of(path):
         raise InputError(f"{path} was not read: {disguise}")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} was not read: it is no regular file (a folder, pipe or device).")
     try:
         return loads_restricted(path.read_bytes(), stand_ins)
     except FileNotFoundError as error:

@@ -16,7 +16,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def warn_of_absent(parameter: str, names: Iterable[str | int], present: Iterable[str | int]) -> None:
-    """Warns of chosen names that nothing has: a misspelt one would silently choose or leave out less.
+    """Warns of chosen names that nothing has: a misspelled one would silently choose or leave out less.
 
     Names may be numbers. Letters with accents are the same in either spelling of Unicode.
     """

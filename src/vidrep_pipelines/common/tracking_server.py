@@ -5,12 +5,13 @@ import os
 import re
 import socket
 import sqlite3
-import unicodedata
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from vidrep_pipelines.common.text import composed
 
 T = TypeVar("T")
 
@@ -33,12 +34,12 @@ def safe_name(name: str) -> str:
     Composed characters replace decomposed ones, ``_`` what MLflow refuses. A changed name ends in a digest of
     the original, so that two of them never become one. Safe names are fixed points.
     """
-    composed = unicodedata.normalize("NFC", name)
-    parts = [_REFUSED.sub("_", part) for part in composed.split("/")]
+    spelled = composed(name)
+    parts = [_REFUSED.sub("_", part) for part in spelled.split("/")]
     safe = "/".join("_" if part in {".", ".."} else part for part in parts if part)
-    if safe == composed and safe and len(safe.encode()) <= _LONGEST_NAME:
+    if safe == spelled and safe and len(safe.encode()) <= _LONGEST_NAME:
         return safe
-    mark = hashlib.sha256(composed.encode(errors="surrogatepass")).hexdigest()[:8]
+    mark = hashlib.sha256(spelled.encode(errors="surrogatepass")).hexdigest()[:8]
     kept = safe.encode()[: _LONGEST_NAME - len(mark) - 1].decode(errors="ignore").rstrip("/")
     return f"{kept}-{mark}"
 

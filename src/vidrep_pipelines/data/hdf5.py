@@ -49,8 +49,6 @@ def open_foreign_hdf5(path: Path) -> h5py.File:
             pipe or a device (where opening would wait for ever).
         OSError: There is no such file, or it is no whole HDF5 file.
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no regular file (a folder, pipe or device). Remedy: remove it.")
     if disguise := disguise_of(path):
         raise InputError(f"{path} is no HDF5 file: {disguise}")
     file = open_hdf5(path)

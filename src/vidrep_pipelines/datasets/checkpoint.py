@@ -1,9 +1,10 @@
 """A trained model: weights, the configuration that rebuilds it, and where it came from."""
 
 import json
+import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from kedro_datasets._typing import JSONPreview
 from vidrep_pipelines.common.atomic import atomic_directory, recover_directory
 from vidrep_pipelines.common.digest import digest_of_file, plain
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.file_checks import PromisedFile, folders_below
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 WEIGHTS, CONFIG, META = "model.safetensors", "config.json", "meta.json"
 _DIGEST = "weights_digest"
 """Entry of ``meta.json`` by which damaged weights are found; not part of :attr:`Checkpoint.meta`."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,29 @@ class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
         except (DatasetError, InputError):
             return JSONPreview("{}")
         return json_preview({"meta": checkpoint.meta, "config": checkpoint.config})
+
+
+def published_folders(root: Path) -> list[Path]:
+    """Published checkpoints below ``root``, sorted."""
+    return sorted(folder for folder, names in folders_below(root) if names >= {META, CONFIG})
+
+
+def promised_weights(folder: Path) -> Iterator[PromisedFile]:
+    """The weights of a published checkpoint; none if nothing says what they were.
+
+    So it is with those published before digests were kept, and with files of others that have such names.
+    """
+    try:
+        digest = _read_meta(folder / META)[1]
+    except InputError as error:
+        _log.warning("%s The weights beside it are not compared.", error)
+        return
+    if digest is not None:
+        remedy = (
+            f"remove it and run the pipeline that publishes {folder}; it takes the weights of its run, or "
+            "trains them again if these are damaged, too"
+        )
+        yield PromisedFile(folder / WEIGHTS, str(digest), remedy)
 
 
 def _link(source: Path, target: Path) -> None:

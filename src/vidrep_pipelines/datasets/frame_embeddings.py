@@ -8,8 +8,9 @@ from kedro_datasets._typing import TablePreview
 from vidrep_pipelines.common.errors import VidrepError
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 from vidrep_pipelines.datasets.resumable_parts import run_whole
+from vidrep_pipelines.fanout.completeness import has_all
 from vidrep_pipelines.fanout.job import Job
-from vidrep_pipelines.fanout.runner import is_complete, load_parts
+from vidrep_pipelines.fanout.runner import load_parts
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_embeddings import FrameEmbeddings
@@ -34,7 +35,7 @@ class FrameEmbeddingsDataset(LocalDataset[Job, "FrameEmbeddings"]):
         return FrameEmbeddings(self._path, tuple(parts.ids), parts.content_digest)
 
     def _exists(self) -> bool:
-        return is_complete(self._path) and not len(load_parts(self._path).failed)
+        return has_all(self._path)
 
     def preview(self, rows: int = 20) -> TablePreview:
         """The videos, with their frames."""

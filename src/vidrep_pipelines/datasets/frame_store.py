@@ -11,6 +11,7 @@ from kedro_datasets._typing import TablePreview
 from vidrep_pipelines.common.errors import InputError, VidrepError
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 from vidrep_pipelines.datasets.resumable_parts import run_whole
+from vidrep_pipelines.fanout.completeness import has_all
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.runner import Parts, is_complete, load_parts
 
@@ -120,7 +121,7 @@ class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
         return {**super()._describe(), "frames": self._frames.as_posix()}
 
     def _exists(self) -> bool:
-        return is_complete(self._path) and not len(load_parts(self._path).failed)
+        return has_all(self._path)
 
     def preview(self, rows: int = 20) -> TablePreview:
         """The shards, with their facts."""

@@ -46,6 +46,11 @@ def has_some(folder: Path) -> bool:
     )
 
 
+def has_all(folder: Path) -> bool:
+    """Whether the job in the folder ran to its end, and no item failed."""
+    return _complete_stamp(folder) is not None and not len(failed_rows(Bookkeeping(folder).manifest))
+
+
 def _complete_stamp(folder: Path) -> Stamp | None:
     stamp = find_stamp(Bookkeeping(folder).manifest)
     return stamp if stamp is not None and stamp.complete else None

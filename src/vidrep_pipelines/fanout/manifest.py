@@ -142,28 +142,39 @@ def read_manifest(path: Path) -> pa.Table:
         FanOutError: The folder is not a manifest.
     """
     tables = [FIXED.empty_table()]
-    for part in manifest_files(path):
-        try:
-            tables.append(pq.read_table(part, partitioning=None))
-        except (pa.ArrowException, OSError) as error:
-            raise damaged(part, error) from error
+    tables += [_read_part(part) for part in manifest_files(path)]
     return pa.concat_tables(tables, promote_options="default")
 
 
+def _read_part(part: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(part, columns=columns, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(part, error) from error
+
+
 def failed_rows(path: Path) -> pd.DataFrame:
-    """``id`` and ``error`` of the failed items, read file by file."""
+    """``id`` and ``error`` of the failed items, read file by file.
+
+    Raises:
+        FanOutError: A file is damaged.
+    """
     return _rows_with_errors(path, "failed")
 
 
 def partial_rows(path: Path) -> pd.DataFrame:
-    """``id`` and ``error`` of the items whose products lack something."""
+    """``id`` and ``error`` of the items whose products lack something.
+
+    Raises:
+        FanOutError: A file is damaged.
+    """
     return _rows_with_errors(path, "ok")
 
 
 def _rows_with_errors(path: Path, status: str) -> pd.DataFrame:
     tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
     for part in manifest_files(path):
-        rows = pq.read_table(part, columns=["id", "error", "status"], partitioning=None)
+        rows = _read_part(part, ["id", "error", "status"])
         chosen = pc.and_(pc.equal(rows["status"], status), pc.is_valid(rows["error"]))
         tables.append(rows.filter(chosen).select(["id", "error"]))
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()

@@ -77,9 +77,10 @@ def complete_job(job: Job, folder: Path) -> bool:
         items, books = items.of_shard(shard), replace(books, shard=shard)
         _log.info("%s: shard %s has %d of %d items", job.name, shard, len(items), total)
     run = _Run(job, items, books, hash_key)
-    if run.is_up_to_date():
+    read_only = is_read_only(books.folder)
+    if run.is_up_to_date(try_again=not read_only):
         return shard is None
-    if is_read_only(books.folder):
+    if read_only:
         raise ReadOnlyError(
             f"{job.name}: there is something left to do, and {folder} cannot be written to. Remedy: run it "
             "where the data folder may be written, or copy it and set VIDREP_DATA to the copy."
@@ -133,14 +134,19 @@ class _Run:
         digest = items.digest(job.suffixes)
         self._stamp = Stamp(job.name, job.suffixes, digest, len(items), complete=False)
 
-    def is_up_to_date(self) -> bool:
-        """Whether nothing is left to do, which is then said. Writes nothing, not even a lock."""
+    def is_up_to_date(self, *, try_again: bool) -> bool:
+        """Whether nothing is left to do, which is then said. Writes nothing, not even a lock.
+
+        Args:
+            try_again: Whether to try again what failed or lacks something counts as left to do. Not where
+                nothing can be written: those items are told, and the others can be used.
+        """
         books, finished = self._books, replace(self._stamp, complete=True)
         if books.shard is not None or books.shards() or books.journals.exists():
             return False
         if find_stamp(books.manifest) != finished:
             return False
-        _, plan = self._look([books], at_start=True)
+        _, plan = self._look([books], at_start=try_again)
         few_failed = plan.failed <= self._job.config.max_failed_fraction * len(self._items)
         if len(plan.pending) or plan.dropped or not few_failed:
             return False

@@ -15,6 +15,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.memory import MemoryWatch
+from vidrep_pipelines.fanout.termination import interrupts_kept_from_children
 from vidrep_pipelines.fanout.worker import Status, describe, prepare_process, run_task
 
 LOOK_SECONDS = 0.5
@@ -86,6 +87,14 @@ class Slot:
         self._started = time.monotonic()
         if self._pool is not None and not self._pool.active:
             self.stop()
+        with interrupts_kept_from_children():
+            self._schedule(packed)
+        if self._on_finish is not None:
+            on_finish = self._on_finish
+            self._future.add_done_callback(lambda _: on_finish(self))
+
+    def _schedule(self, packed: bytes) -> None:
+        """The pool's process starts with its first task, its successors in threads that start then."""
         if self._pool is None:
             self._pool = self._new_pool()
         if self._watch is not None:
@@ -97,9 +106,6 @@ class Slot:
         except RuntimeError:  # the process died before it was given anything
             self._future = Future()
             self._future.set_exception(BrokenProcessPool())
-        if self._on_finish is not None:
-            on_finish = self._on_finish
-            self._future.add_done_callback(lambda _: on_finish(self))
 
     def outcome(self) -> Outcome:
         """How the task ended; waits for it. A process that may be harmed does not get another task."""

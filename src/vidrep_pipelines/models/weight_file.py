@@ -120,6 +120,15 @@ def check_architecture(
         )
 
 
+def differing_names(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    """Names that only one of two sets of weights has, or under which their shapes differ; sorted."""
+    return [
+        name
+        for name in sorted(found.keys() | expected.keys())
+        if name not in found or name not in expected or found[name].shape != expected[name].shape
+    ]
+
+
 def some_of(names: list[str]) -> str:
     """The first few names, and how many more there are."""
     rest = len(names) - _SHOWN
@@ -155,7 +164,10 @@ def weights_digest(name: str, path: Path | None) -> str | None:
         digest = digest_of_file(path)
         check_weight_file(path)
     except OSError as error:
-        raise InputError(f"{name}: {path} cannot be read ({error.strerror}).") from error
+        raise InputError(
+            f"{name}: {path} cannot be read ({error.strerror}). Download the weights or correct the "
+            "parameter."
+        ) from error
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     return digest

@@ -280,6 +280,10 @@ def _restore(path: Path, contents: _Contents, parts: TrainingParts) -> None:
         raise InputError(f"{path} is of another model: {what} does not fit. {_remedy(path)}")
     set_model_state_dict(parts.model, dict(contents.model), options=_FULL)
     set_optimizer_state_dict(parts.model, parts.optimizer, contents.optimizer["optimizer"], options=_FULL)
+    for (
+        group
+    ) in parts.optimizer.param_groups:  # torch made lists of them: the next file would differ in bytes
+        group.update({name: tuple(value) for name, value in group.items() if name == "betas"})
     parts.scaler.load_state_dict(contents.optimizer["scaler"])
     if parts.average is not None and contents.average is not None:
         parts.average.load(contents.average)

@@ -51,7 +51,8 @@ class Failure(FrozenConfig):
     def as_exception(self) -> VidrepError:
         """Our own errors come back as they were; others are faults in code, shown with their traceback."""
         module, _, name = self.error.partition(":")
-        found = getattr(import_module(module), name, None) if module.startswith("vidrep_pipelines") else None
+        ours = module.partition(".")[0] == "vidrep_pipelines"
+        found = getattr(import_module(module), name, None) if ours else None
         if isinstance(found, type) and issubclass(found, VidrepError):
             return found(self.message)
         return TrainingFailedError(f"A training process failed:\n{self.trace}")

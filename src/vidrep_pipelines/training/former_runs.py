@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from vidrep_pipelines.training.run_record import (
 )
 
 _UNKNOWN, _MOVING = "unknown", "moving"
+_OWN_NAMES = re.compile(rf"({_UNKNOWN}|{_MOVING})(-\d+)?")
 _log = logging.getLogger(__name__)
 
 
@@ -106,7 +108,7 @@ class FormerRuns:
 
 
 def _is_ours(folder: Path) -> bool:
-    return was_trained(folder) or (folder / RECORD).exists() or folder.name.startswith((_UNKNOWN, _MOVING))
+    return was_trained(folder) or (folder / RECORD).exists() or bool(_OWN_NAMES.fullmatch(folder.name))
 
 
 def write_record(run: Path, record: RunRecord) -> None:

@@ -78,8 +78,7 @@ def interrupted(cause: str, step: int, path: Path) -> TrainingInterrupted:
     )
 
 
-def ignore_stop_signals(worker: int) -> None:
+def ignore_stop_signals() -> None:
     """For data-loader workers: a signal to the whole process group must not kill them mid-step."""
-    del worker
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

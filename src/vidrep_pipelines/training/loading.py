@@ -152,7 +152,10 @@ def _deaths_unnoticed() -> Iterator[None]:
 
 
 class _TellingDataset(Dataset[Any]):
-    """Hands our own errors on as values: torch would put a worker's traceback in place of their message."""
+    """Hands our own errors on as values: torch would put a worker's traceback in place of their message.
+
+    In the training process itself they are raised where they happen.
+    """
 
     def __init__(self, dataset: Dataset[Any]) -> None:
         self._dataset = dataset
@@ -162,6 +165,8 @@ class _TellingDataset(Dataset[Any]):
         try:
             return [self._dataset[key] for key in keys]
         except VidrepError as error:
+            if get_worker_info() is None:
+                raise
             return Failure.of(error)
 
 
@@ -215,7 +220,8 @@ def _prepare_worker(worker: int) -> None:
 
     It ends when that asks it to, or is gone.
     """
-    ignore_stop_signals(worker)
+    del worker
+    ignore_stop_signals()
     die_with_parent()
 
 

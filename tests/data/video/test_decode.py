@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import pickle
 import random
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.helpers.videos import (
     write_video,
 )
 from vidrep_pipelines.common.errors import MissingExtraError
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError
 from vidrep_pipelines.data.video import decode
 from vidrep_pipelines.data.video.decode import FrameReader, count_frames, read_frames
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
@@ -115,6 +117,38 @@ KEPT_READER = FrameReader("index")
 def test_any_ranks_in_any_order(resized, ranks):
     path, index, sequential = resized
     np.testing.assert_array_equal(KEPT_READER.read(path, ranks, index), sequential[ranks])
+
+
+@pytest.fixture
+def no_descriptors():
+    """Nothing more can be opened."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def indexed(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 5)
+    save_packet_index(PacketIndex.build(path), tmp_path / "a.packets")
+    return path
+
+
+@pytest.mark.parametrize("index", [None, "a.packets"])
+@pytest.mark.parametrize("reader", ["auto", "index", "pyav"])
+def test_no_video_is_to_blame_for_a_lack_of_descriptors(indexed, no_descriptors, reader, index):
+    with pytest.raises(TooManyOpenFilesError, match="ulimit -n"):
+        FrameReader(reader).read(indexed, [0], index and indexed.with_name(index))
+
+
+def test_nor_is_it_when_its_index_is_there(indexed, request):
+    index = PacketIndex.build(indexed)
+    request.getfixturevalue("no_descriptors")
+    with pytest.raises(TooManyOpenFilesError, match="ulimit -n"):
+        FrameReader("auto").read(indexed, [0], index)
 
 
 @pytest.mark.parametrize("reader", EVERY_READER)

@@ -90,6 +90,15 @@ def test_clips_that_cannot_be_read_are_left_out_and_counted(resized, tmp_path, c
     assert "a.mp4" in caplog.text
 
 
+@pytest.mark.parametrize("bytes_lost", [1, 600, 2000, 3000])
+def test_a_clip_that_was_cut_off_is_none_of_fewer_frames(resized, tmp_path, bytes_lost):
+    path = resized / f"{CLIPS[0]}.mp4"
+    path.write_bytes(path.read_bytes()[:-bytes_lost])
+    for function in (store_part_item, tar_shard_item):
+        facts, table, _ = build(function, resized, tmp_path / function.__name__)
+        assert facts["missing"] == 1 and table["id"].tolist() == CLIPS[1:]
+
+
 def test_a_clip_that_changes_later_is_indexed_when_it_is_read(resized, tmp_path, caplog):
     _, _, store = build(store_part_item, resized, tmp_path / "store")
     path = resized / f"{CLIPS[0]}.mp4"

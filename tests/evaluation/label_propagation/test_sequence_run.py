@@ -30,8 +30,21 @@ from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
+from vidrep_pipelines.training import precision
 
 PIXELS = PixelEncoder("pixels", PixelEncoderConfig(patch_size=4))
+
+
+class AutocastPixels(PixelEncoder):
+    """Remembers whether frames came in mixed precision."""
+
+    def __init__(self) -> None:
+        super().__init__("pixels", PixelEncoderConfig(patch_size=4))
+        self.autocast: set[bool] = set()
+
+    def patch_features(self, images: Tensor) -> Tensor:
+        self.autocast.add(torch.is_autocast_enabled("cpu"))
+        return super().patch_features(images)
 
 
 class NotANumber(nn.Module):
@@ -95,11 +108,26 @@ def test_batches_have_no_influence(frames_per_batch: int) -> None:
     np.testing.assert_array_equal(found, expected)
 
 
-def test_half_precision_finds_the_same_object() -> None:
+def test_half_precision_finds_the_same_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: True)
     frames, maps = moving_square()
     expected = np.stack(list(runner().label_maps(frames, maps[0])))
     found = np.stack(list(runner(precision="bf16").label_maps(frames, maps[0])))
     assert (found != expected).mean() < 0.02
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_bfloat16_is_not_emulated(present: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: present)
+    frames, maps = moving_square()
+    encoder = AutocastPixels()
+    half = runner(encoder, precision="bf16")
+    assert half.settings_used.propagation.precision == ("bf16" if present else "fp32")
+    assert half.settings.propagation.precision == "bf16"
+    found = list(half.label_maps(frames, maps[0]))
+    assert encoder.autocast == {present}
+    if not present:
+        np.testing.assert_array_equal(found, list(runner(precision="fp32").label_maps(frames, maps[0])))
 
 
 def test_frames_are_read_as_they_are_needed() -> None:

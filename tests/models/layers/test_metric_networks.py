@@ -154,3 +154,12 @@ def test_torchscript_of_others_is_not_executed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"i3d_torchscript\.pt"):
         PerceptualDistance.load(path, path)
     assert not victim.exists()
+
+
+def test_no_network_is_to_blame_for_a_lack_of_memory() -> None:
+    class Full(nn.Module):
+        def forward(self, video: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        ActionFeatures(Full())(torch.zeros(1, 9, 3, 8, 8))

@@ -117,8 +117,8 @@ def unpack(archive: Path, folder: Path) -> dict[str, int]:
     if not archive.is_file():
         raise InputError(f"{archive}: there is no such archive. Remedy: download it, or correct the list.")
     remove_leftovers(folder)
-    sizes: dict[str, int] = {}
-    members = 0
+    names: set[str] = set()
+    members = clip_bytes = 0
     largest = max(_ALWAYS_ALLOWED, _LARGEST_GROWTH * archive.stat().st_size)
     try:
         with _opened(archive) as stream:
@@ -127,18 +127,19 @@ def unpack(archive: Path, folder: Path) -> dict[str, int]:
                 if not _is_clip(member):
                     continue
                 name = PurePosixPath(member.name).name
-                if problem := _problem(name, member, largest - sum(sizes.values()), sizes):
+                if problem := _problem(name, member, largest - clip_bytes, names):
                     _log.warning("%s: %.200r is left out: %s", archive, member.name, problem)
                     continue
                 _write(content, folder / name, member.size)
-                sizes[name] = member.size
+                names.add(name)
+                clip_bytes += member.size
     except _DAMAGED as error:
         raise InputError(
-            f"{archive}: it is damaged after {len(sizes)} clips ({error}). Remedy: download it again."
+            f"{archive}: it is damaged after {len(names)} clips ({error}). Remedy: download it again."
         ) from error
-    if not sizes:
+    if not names:
         raise InputError(f"{archive}: it holds no {CLIP_SUFFIX} file. Remedy: see what was downloaded.")
-    return {"clips": len(sizes), "clip_bytes": sum(sizes.values()), "left_out": members - len(sizes)}
+    return {"clips": len(names), "clip_bytes": clip_bytes, "left_out": members - len(names)}
 
 
 def _problem(name: str, member: tarfile.TarInfo, room: int, before: Container[str]) -> str:

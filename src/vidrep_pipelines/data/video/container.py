@@ -9,6 +9,7 @@ from typing import Any
 import av
 
 from vidrep_pipelines.common.foreign_file import disguise_in
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 from vidrep_pipelines.data.video.container_formats import OPENING_OPTIONS, list_kind
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.film_stream import film_stream
@@ -51,6 +52,7 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
 
     Raises:
         UnreadableVideoError: No such file, a folder, no permission, empty, no video, or a broken header.
+        TooManyOpenFilesError: The process has no descriptor left; the video is not at fault.
     """
     path = Path(path)
     stored = _located(path)
@@ -63,6 +65,8 @@ def open_video(path: Path) -> Iterator[OpenedVideo]:
                 source = opening.enter_context(stored.open())
             container = opening.enter_context(av.open(source, options=dict(OPENING_OPTIONS)))
         except _OPEN_ERRORS as error:
+            if is_out_of_descriptors(error):
+                raise TooManyOpenFilesError from error
             raise UnreadableVideoError(f"{path}: {_reason(stored, error)}") from error
         stream = film_stream(container)
         if stream is None:
@@ -98,6 +102,8 @@ def _located(path: Path) -> StoredVideo:
     except FileNotFoundError as error:
         raise UnreadableVideoError(f"{path}: there is no such file (or it is a broken link).") from error
     except OSError as error:
+        if is_out_of_descriptors(error):
+            raise TooManyOpenFilesError from error
         raise UnreadableVideoError(
             f"{path}: {error.strerror}. Check the path and its permissions."
         ) from error

@@ -1,4 +1,4 @@
-"""Random access to the frames of a video: one interface, three readers, identical bytes."""
+"""Random access to the frames of a video: one interface to three readers."""
 
 import logging
 import os
@@ -83,7 +83,7 @@ class FrameReader:
         return _stack(pictures, wanted, distinct, Path(path))
 
     def count(self, path: Path, index: PacketIndex | Path | None = None) -> int:
-        """Number of frames of a video: from the packets where possible, else by decoding all of it.
+        """Number of frames of a video: from its index if there is one, else by decoding all of it.
 
         Raises:
             UnreadableVideoError: The file cannot be opened.
@@ -128,7 +128,7 @@ class FrameReader:
             return None
         if given.stamp.matches(file):
             return given
-        _log.warning("%s has changed since it was indexed; the index is built again in memory.", path)
+        _log.warning("%s has changed since it was indexed; the index is not used.", path)
         return None
 
     def _load(self, file: Path) -> PacketIndex | None:
@@ -137,7 +137,7 @@ class FrameReader:
         except InputError as error:
             if not self._warned:  # without the indices of a whole folder, one line is enough
                 _log.warning(
-                    "%s It is built again in memory, and so are others without further notice.", error
+                    "%s Videos are read without it, and so are others without further notice.", error
                 )
             self._warned = True
             return None

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 from vidrep_pipelines.data.video.packet_index import INDEXABLE_CODECS, FileStamp, PacketIndex
 from vidrep_pipelines.data.video.transport_stream import TransportStream
 
@@ -65,10 +66,13 @@ def load_packet_index(path: Path) -> PacketIndex:
 
     Raises:
         InputError: The file is missing, damaged, or no packet index.
+        TooManyOpenFilesError: The process has no descriptor left; the file is not at fault.
     """
     try:
         return index_from_bytes(path.read_bytes())
     except OSError as error:
+        if is_out_of_descriptors(error):
+            raise TooManyOpenFilesError from error
         raise InputError(f"{path}: the packet index cannot be read: {error.strerror}.") from error
     except (ValueError, struct.error) as error:
         reason = _first_problem(error) if isinstance(error, ValidationError) else error

@@ -10,6 +10,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 from vidrep_pipelines.data.video.container import DECODE_ERRORS, DECODING_OPTIONS
 from vidrep_pipelines.data.video.errors import UnreadableVideoError, WrongPictureError
 from vidrep_pipelines.data.video.packet_index import PacketIndex
@@ -43,12 +44,15 @@ class PacketReader:
 
         Raises:
             UnreadableVideoError: A frame is damaged or missing.
+            TooManyOpenFilesError: The process has no descriptor left; the video is not at fault.
         """
         pictures: dict[int, NDArray[np.uint8]] = {}
         decoder = self._decoder(index)
         try:
             descriptor = os.open(holding_file(path), os.O_RDONLY)
         except OSError as error:
+            if is_out_of_descriptors(error):
+                raise TooManyOpenFilesError from error
             raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
         try:
             for run in plan_runs(index, ranks):

@@ -74,7 +74,7 @@ class PacketStore:
         matches = map(_PART_NAME.fullmatch, (path.name for path in self.folder.glob(f"*{STORE_SUFFIX}")))
         counts = sorted({int(match[1]) for match in matches if match}, reverse=True)
         if not counts:
-            _log.warning("%s holds no packet store. Clips are indexed when they are read.", self.folder)
+            _log.warning("%s holds no packet store. Clips are indexed when they are read again.", self.folder)
         return counts
 
     def _part(self, name: str) -> PacketStorePart | None:
@@ -84,11 +84,11 @@ class PacketStore:
 
 
 def _opened(path: Path) -> PacketStorePart | None:
-    """The store saves time only: without a part, its clips are indexed when they are read."""
+    """The store saves time only: without a part, its clips are indexed when they are read again."""
     if not path.is_file():
         return None
     try:
         return PacketStorePart(path)
     except InputError as error:
-        _log.warning("%s Its clips are indexed when they are read.", error)
+        _log.warning("%s Its clips are indexed when they are read again.", error)
         return None

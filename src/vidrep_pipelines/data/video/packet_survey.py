@@ -10,7 +10,7 @@ from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.frame_times import are_presentation_times, presentation_times
 from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
-from vidrep_pipelines.data.video.healthy_frames import HealthyFrames
+from vidrep_pipelines.data.video.healthy_frames import HealthyFrames, promised_packets
 from vidrep_pipelines.data.video.packet_places import PacketPlaces
 from vidrep_pipelines.data.video.picture_checksum import picture_checksum
 from vidrep_pipelines.data.video.probe import claimed_rate
@@ -59,16 +59,23 @@ class PacketSurvey:
 
         Raises:
             UnindexableVideoError: The packets cannot be addressed, or lack times.
-            UnreadableVideoError: They cannot be read.
+            UnreadableVideoError: They cannot be read, or not all of them are there.
         """
+        whole = 0
         try:
             for packet in self._opened.container.demux(self._opened.stream):
                 if packet.size:
                     self._append(packet)
+                    whole += not packet.is_corrupt
         except DECODE_ERRORS as error:
             raise UnreadableVideoError(
                 f"{self._opened.path}: its packets cannot be read ({error})."
             ) from error
+        promised = promised_packets(self._opened)
+        if whole < promised:
+            raise UnreadableVideoError(
+                f"{self._opened.path}: the header promises {promised} frames, {whole} are there."
+            )
         if None in self._stamps:
             raise UnindexableVideoError(f"{self._opened.path}: its packets lack times.")
         self.times = np.array(self._stamps, np.int64)

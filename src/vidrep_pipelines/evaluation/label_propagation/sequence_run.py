@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+from vidrep_pipelines.training.precision import usable_precision
 
 from .frame_features import frame_features
 from .keypoints import decode_joints, stamp_known_joints, to_grid
@@ -24,7 +25,7 @@ class SequenceRunner:
 
     Attributes:
         encoder: On the device.
-        settings: What determines the result.
+        settings: What determines the result, as it is wanted.
         device: Does the work.
         frames_per_batch: Frames that the encoder sees at once.
     """
@@ -33,6 +34,13 @@ class SequenceRunner:
     settings: RunSettings
     device: torch.device
     frames_per_batch: int = 8
+
+    @property
+    def settings_used(self) -> RunSettings:
+        """The settings, with float32 where the device would only emulate bfloat16."""
+        precision = usable_precision(self.device, self.settings.propagation.precision)
+        propagation = self.settings.propagation.model_copy(update={"precision": precision})
+        return self.settings.model_copy(update={"propagation": propagation})
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of features of frames of this size."""
@@ -57,7 +65,7 @@ class SequenceRunner:
         """
         height, width = first.shape
         size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
-        config = self.settings.propagation
+        config = self.settings_used.propagation
         labels, former = renumbered(first)
         on_grid = first_labels(labels, *self.grid(height, width), config.variant)
         soft_maps = propagate(self._features(frames, size), on_grid.to(self.device), config)
@@ -76,8 +84,9 @@ class SequenceRunner:
         points = to_grid(sequence.joints()[:, :, 0], (height, width), (rows, columns))
         stamped = stamp_known_joints(points, rows, columns, self.settings.stamp == "extent").to(self.device)
         frames = (sequence.frame(index) for index in range(len(sequence)))
-        soft_maps = propagate(self._features(frames, size), stamped, self.settings.propagation)
+        soft_maps = propagate(self._features(frames, size), stamped, self.settings_used.propagation)
         return np.stack([decode_joints(soft) for soft in soft_maps], axis=-1)
 
     def _features(self, frames: Iterable[Pixels], size: tuple[int, int]) -> Iterator[torch.Tensor]:
-        return frame_features(frames, self.encoder, size, self.settings, self.device, self.frames_per_batch)
+        settings = self.settings_used
+        return frame_features(frames, self.encoder, size, settings, self.device, self.frames_per_batch)

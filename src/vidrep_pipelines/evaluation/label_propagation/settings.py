@@ -74,7 +74,8 @@ class LabelPropagationConfig(FrozenConfig):
     """Joints only: stamps of half a cell, or by the extent of the body as UVC and CropMAE have it."""
 
     precision: Precision = "fp32"
-    """Of the network (autocast) and of the ranking of sources."""
+    """Of the network (autocast) and of the ranking of sources. On a device without instructions for bfloat16,
+    `bf16` computes in float32; the log says so."""
 
     device: DeviceName = "auto"
     """`auto` takes CUDA where there is one; several GPUs share the sequences."""

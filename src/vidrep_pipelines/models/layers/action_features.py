@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.i3d import I3d
 from vidrep_pipelines.models.layers.published_program import is_program, load_published_program
-from vidrep_pipelines.models.weight_file import read_weights, some_of, without_wrappers
+from vidrep_pipelines.models.weight_file import differing_names, read_weights, some_of, without_wrappers
 
 PROGRAM = "i3d_torchscript.pt"
 
@@ -63,6 +63,8 @@ class ActionFeatures(nn.Module):
         video = (2 * frames - 1).reshape(*clips.shape[:3], _SIDE, _SIDE).transpose(1, 2)
         try:
             features: Tensor = self.network(video)
+        except torch.OutOfMemoryError:  # no fault of the network
+            raise
         except (torch.jit.Error, RuntimeError, TypeError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise InputError(
@@ -98,12 +100,7 @@ def _own(path: Path) -> I3d:
     expected = network.state_dict()
     counters = [name for name in expected if name.endswith("num_batches_tracked")]
     weights = {**{name: torch.zeros((), dtype=torch.int64) for name in counters}, **weights}
-    strangers = [
-        name
-        for name in sorted(weights.keys() | expected.keys())
-        if name not in weights or name not in expected or weights[name].shape != expected[name].shape
-    ]
-    if strangers:
-        raise InputError(f"{path} holds another network: {some_of(strangers)} do not fit. {HOW_TO_GET}")
+    if problems := differing_names(weights, expected):
+        raise InputError(f"{path} holds another network: {some_of(problems)} do not fit. {HOW_TO_GET}")
     network.load_state_dict(weights, assign=True)
     return network.float()

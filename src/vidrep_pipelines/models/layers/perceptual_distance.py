@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vgg_features import VGG16_WIDTHS, Vgg16Features, initialize_randomly
-from vidrep_pipelines.models.weight_file import read_weights, some_of
+from vidrep_pipelines.models.weight_file import differing_names, read_weights, some_of
 
 HOW_TO_GET = (
     "LPIPS needs two files: vgg16-397923af.pth, the ImageNet weights that torchvision publishes, and "
@@ -98,10 +98,5 @@ def _unit(features: Tensor) -> Tensor:
 
 
 def _check(found: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
-    problems = [
-        name
-        for name in sorted(found.keys() | expected.keys())
-        if name not in found or name not in expected or found[name].shape != expected[name].shape
-    ]
-    if problems:
+    if problems := differing_names(found, expected):
         raise InputError(f"{path} holds another network: {some_of(problems)} do not fit. {HOW_TO_GET}")

@@ -35,7 +35,7 @@ class GptConfig(FrozenConfig):
 
     width: int = Field(512, ge=1)
     """Channels of a token (`n_embd`). The released models have 768: the scripts ask for 512 (vae, musik) or
-    128 (dino) by a misspelt key, which the library passes over."""
+    128 (dino) by a misspelled key, which the library passes over."""
 
     residual_dropout: float = Field(0.0, ge=0, lt=1)
     """After attention and perceptron (`resid_pdrop`)."""
@@ -45,7 +45,7 @@ class GptConfig(FrozenConfig):
 
     attention_dropout: float = Field(0.0, ge=0, lt=1)
     """Of attention weights (`attn_pdrop`). 0.1 in the released models: the 0.2 that two scripts ask for is
-    misspelt too."""
+    misspelled too."""
 
     action_dimension: int | None = Field(None, ge=1)
     """Condition on an action of so many numbers, taken in the state. None, as published: the occupancy of

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
-from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset
 from vidrep_pipelines.evaluation.encoders.config import (
     CheckpointEncoderConfig,
@@ -83,18 +83,9 @@ def _weights_digest(config: EncoderConfig) -> str | None:
     """Of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
     match config:
         case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
-            from vidrep_pipelines.models.weight_file import check_weight_file
+            from vidrep_pipelines.models.weight_file import weights_digest
 
-            try:
-                check_weight_file(path)
-                return digest_of_file(path)
-            except InputError as error:
-                raise InputError(f"encoders: {error}") from error
-            except OSError as error:
-                raise InputError(
-                    f"encoders: {path} cannot be read ({error.strerror}). Download the weights or correct "
-                    "the path."
-                ) from error
+            return weights_digest("encoders", path)
         case _:
             return None
 

@@ -65,7 +65,8 @@ def propagate_sequence(item: SequenceItem, outputs: Mapping[str, Path]) -> dict[
     )
     path = outputs[PREDICTION_SUFFIX]
     found = _joints(item, runner, path) if item.config.task == "jhmdb" else _label_maps(item, runner, path)
-    return {"encoder": item.encoder.name, "sequence": str(item.row["id"]), "device": device.type, **found}
+    used = {"device": device.type, "precision": runner.settings_used.propagation.precision}
+    return {"encoder": item.encoder.name, "sequence": str(item.row["id"]), **used, **found}
 
 
 def _label_maps(item: SequenceItem, runner: Any, path: Path) -> dict[str, Scalar]:

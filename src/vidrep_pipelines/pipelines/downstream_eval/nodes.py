@@ -53,6 +53,7 @@ def propagate(
     """One item per encoder and sequence: its labels, carried from the first frame to the last."""
     from vidrep_pipelines.evaluation.label_propagation.prediction_file import PREDICTION_SUFFIX
 
+    _say_precision(config)
     rows = _rows(sequences)
     settings = config.resolve().model_dump(mode="json", exclude={"propagation": {"block_bytes"}})
     sources = [EncoderSource.model_validate(source) for source in encoders]
@@ -214,6 +215,22 @@ def _workers(config: LabelPropagationConfig, fanout: FanOutConfig) -> FanOutConf
         return fanout
     limit = gpus * config.workers_per_gpu
     return fanout.model_copy(update={"workers": min(fanout.workers or limit, limit)})
+
+
+def _say_precision(config: LabelPropagationConfig) -> None:
+    """A word where bfloat16 is wanted and items are computed in float32 instead."""
+    import torch
+
+    from vidrep_pipelines.training.precision import usable_precision
+
+    device = "cpu" if config.device == "cpu" or torch.cuda.device_count() == 0 else "cuda"
+    used = usable_precision(torch.device(device), config.precision)
+    if used != config.precision:
+        _log.warning(
+            "eval_%s.precision is %s, which this %s has no instructions for: computing in %s, as "
+            "emulating it would take several times as long.",
+            *(config.task, config.precision, device, used),
+        )
 
 
 def _encoder(item_id: str) -> str:

@@ -1,14 +1,15 @@
 """Nodes that look for files whose content changed after they were written."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vidrep_pipelines.common.atomic import remove_directory
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.file_checks import MISSING, PromisedFile, check_files
+from vidrep_pipelines.common.file_checks import PromisedFile, check_files
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.pipelines.verify.config import VerifyConfig
 
@@ -20,12 +21,11 @@ _log = logging.getLogger(__name__)
 def check_products(verify: VerifyConfig) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The damaged and missing files, and how many files were read in which folder."""
     from vidrep_pipelines.fanout.engine import usable_processors
-    from vidrep_pipelines.fanout.promised_files import job_folders
 
     rows, counts = list[tuple[str, ...]](), dict[str, int]()
     threads = verify.threads or usable_processors()
-    for folder in job_folders(verify.root):
-        promised = list(_promised(folder))
+    for folder, files in _promises(verify.root):
+        promised = list(files)
         counts[str(folder)] = len(promised)
         with Progress(len(promised), f"verify {folder.name}", unit="file") as progress:
             for finding in check_files(promised, threads):
@@ -40,7 +40,7 @@ def check_products(verify: VerifyConfig) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def settle_damage(damaged: pd.DataFrame, verify: VerifyConfig) -> None:
-    """Removes the damaged files if that is wanted.
+    """Removes the damaged files if that is wanted; of a training's checkpoint the whole folder.
 
     Raises:
         InputError: There are damaged files, and they stay.
@@ -54,14 +54,30 @@ def settle_damage(damaged: pd.DataFrame, verify: VerifyConfig) -> None:
             "`kedro run --pipelines verify --params verify.remove_damaged=true` removes them; the pipelines "
             "that made them make them again, and nothing else."
         )
-    there = damaged[damaged["found"] != MISSING]
-    for file in there["file"]:
-        Path(file).unlink(missing_ok=True)
-    _log.warning("verify: removed %d damaged files:\n%s", len(there), shown)
+    removed = _remove(Path(file) for file in damaged["file"])
+    _log.warning("verify: removed %d damaged files or checkpoints:\n%s", removed, shown)
 
 
-def _promised(folder: Path) -> Iterator[PromisedFile]:
-    """Of a stage that works item by item; other kinds of promises would join here."""
-    from vidrep_pipelines.fanout.promised_files import promised_files
+def _promises(root: Path) -> Iterator[tuple[Path, Iterator[PromisedFile]]]:
+    """Each folder that says what its files were like when they were written, and these files."""
+    from vidrep_pipelines.datasets.checkpoint import promised_weights, published_folders
+    from vidrep_pipelines.fanout import promised_files as of_jobs
+    from vidrep_pipelines.training import promised_files as of_training
 
-    return promised_files(folder)
+    yield from ((folder, of_jobs.promised_files(folder)) for folder in of_jobs.job_folders(root))
+    yield from ((run, of_training.promised_files(run)) for run in of_training.run_folders(root))
+    yield from ((folder, promised_weights(folder)) for folder in published_folders(root))
+
+
+def _remove(files: Iterable[Path]) -> int:
+    """Removes what is there of the files, and whole checkpoints, so that none is left with a part missing."""
+    from vidrep_pipelines.training.promised_files import checkpoint_of
+
+    targets = {checkpoint_of(file) or file for file in files}
+    there = [target for target in sorted(targets) if target.exists()]
+    for target in there:
+        if target.is_dir():
+            remove_directory(target)
+        else:
+            target.unlink()
+    return len(there)

@@ -1,0 +1,27 @@
+import logging
+
+import pandas as pd
+import pytest
+
+from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.pipelines.downstream_eval.nodes import propagate
+from vidrep_pipelines.training import precision
+
+
+@pytest.mark.parametrize(
+    ("wanted", "present", "lines"), [("bf16", False, 1), ("bf16", True, 0), ("fp32", False, 0)]
+)
+def test_bfloat16_that_is_not_used_is_said_once_and_makes_no_other_result(
+    wanted: str, present: bool, lines: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda device: present)
+    config = LabelPropagationConfig.model_validate({"task": "davis", "precision": wanted, "device": "cpu"})
+    row = {"frame_folder": "f", "label_path": "l", "digest": "1", "error": None}
+    sequences = pd.DataFrame([{"id": "a", **row}, {"id": "b", **row}])
+    encoder = {"name": "pixels", "digest": "3", "config": {"kind": "pixels"}}
+    with caplog.at_level(logging.WARNING):
+        job = propagate(sequences, [encoder], config, FanOutConfig(engine="serial"))
+    assert len(job.items) == 2
+    said = "eval_davis.precision is bf16, which this cpu has no instructions for: computing in fp32"
+    assert caplog.text.count(said) == lines == len(caplog.records)
