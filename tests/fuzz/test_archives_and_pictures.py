@@ -1,4 +1,4 @@
-"""NumPy archives of episodes, tar archives of clips, pictures."""
+"""NumPy archives of episodes, arrays of phases, tar archives of clips, pictures."""
 
 import io
 import tarfile
@@ -13,6 +13,7 @@ from tests.fuzz.files import written
 from tests.fuzz.limits import ROUND, answer_within_limits
 from vidrep_pipelines.data.label_sequences.images import read_frame, read_header
 from vidrep_pipelines.data.sources.kinetics_archives import unpack
+from vidrep_pipelines.data.sources.long_videos.penn_action import read_phases
 from vidrep_pipelines.data.sources.replay_buffer import buffer_facts
 from vidrep_pipelines.evaluation.label_propagation.palette import read_label_image
 
@@ -28,6 +29,12 @@ def archive(*, packed: bool) -> bytes:
     }
     buffer = io.BytesIO()
     (np.savez_compressed if packed else np.savez)(buffer, **columns)
+    return buffer.getvalue()
+
+
+def array(values: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values), allow_pickle=True)
     return buffer.getvalue()
 
 
@@ -52,6 +59,13 @@ def picture(kind: str, mode: str) -> bytes:
 def test_episodes(content: bytes) -> None:
     with written(content, "a.npz") as path:
         answer_within_limits(lambda: buffer_facts(path))
+
+
+@ROUND
+@given(damaged(array([0, 1, 2]), array([0.5]), array([None]), archive(packed=False)))
+def test_phases(content: bytes) -> None:
+    with written(content, "0001_phases.npy") as path:
+        answer_within_limits(lambda: read_phases(path))
 
 
 @ROUND
