@@ -184,3 +184,9 @@ def test_digests_are_of_files_that_can_hold_weights(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_text(POINTER)
     with pytest.raises(InputError, match=r"initialize_from: .*w\.pth holds no weights: it is a Git"):
         weights_digest("initialize_from", tmp_path / "w.pth")
+
+
+def test_nobody_waits_for_a_pipe_to_be_digested(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "w.pth")
+    with within_limits(), pytest.raises(InputError, match=r"initialize_from: There is no file .*w\.pth"):
+        weights_digest("initialize_from", tmp_path / "w.pth")

@@ -161,8 +161,9 @@ def weights_digest(name: str, path: Path | None) -> str | None:
     if path is None:
         return None
     try:
-        digest = digest_of_file(path)
+        path.stat()
         check_weight_file(path)
+        return digest_of_file(path)
     except OSError as error:
         raise InputError(
             f"{name}: {path} cannot be read ({error.strerror}). Download the weights or correct the "
@@ -170,7 +171,6 @@ def weights_digest(name: str, path: Path | None) -> str | None:
         ) from error
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
-    return digest
 
 
 def read_content(path: Path) -> Any:
