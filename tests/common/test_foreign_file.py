@@ -11,7 +11,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of, plain_disguise_of
 from vidrep_pipelines.common.foreign_text import read_foreign_text
 from vidrep_pipelines.common.mat_file import read_mat
-from vidrep_pipelines.common.npz import read_npz
+from vidrep_pipelines.common.npz import read_npy, read_npz
 from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
 from vidrep_pipelines.data.label_sequences.images import read_header
 from vidrep_pipelines.data.sources.long_videos.tfrecord import scan_records
@@ -79,12 +79,13 @@ def test_a_missing_file_is_left_to_its_reader(tmp_path: Path) -> None:
         load_plain_pickle,
         load_array_pickle,
         lambda path: read_npz(path, ["a"], "archive"),
+        lambda path: read_npy(path, "array"),
         lambda path: read_mat(path, "a"),
         read_header,
         lambda path: read_foreign_text(path, "Set it."),
         lambda path: list(scan_records(path)),
     ],
-    ids=["pickle", "arrays", "npz", "mat", "picture", "text", "records"],
+    ids=["pickle", "arrays", "npz", "npy", "mat", "picture", "text", "records"],
 )
 def test_nobody_waits_for_a_pipe(tmp_path: Path, read: Callable[[Path], object]) -> None:
     os.mkfifo(tmp_path / "a")

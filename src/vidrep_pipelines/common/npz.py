@@ -81,8 +81,6 @@ def read_npy(path: Path, what: str) -> NDArray[Any]:
         InputError: It cannot be read, or holds Python objects (which are not built), or not as many bytes as
             it says.
     """
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no readable {what}: it is no regular file (a folder, pipe or device).")
     if disguise := disguise_of(path):
         raise InputError(f"{path} is no readable {what}: {disguise}")
     try:
