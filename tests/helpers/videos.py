@@ -10,6 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.helpers.scheduling import scheduling_kept
+
 Frames = NDArray[np.uint8]
 
 _BITS = 8
@@ -89,7 +91,7 @@ def write_video(
     pictures = barcode_frames(frames, width, height, seed) if isinstance(frames, int) else frames
     path.parent.mkdir(parents=True, exist_ok=True)
     muxing = (container_options or {}) | ({"movflags": "faststart"} if faststart else {})
-    with av.open(str(path.absolute()), "w", options=muxing) as container:
+    with scheduling_kept(), av.open(str(path.absolute()), "w", options=muxing) as container:
         stream: Any = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = pixel_format

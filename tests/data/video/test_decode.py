@@ -343,3 +343,10 @@ def test_real_damaged_clip():
     assert read_frames(path, [0, 27]).shape == (2, 720, 1280, 3)
     with pytest.raises(UnreadableVideoError, match=r"corrupted\.mp4"):
         read_frames(path, [40])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="the system does not tell")
+def test_writing_test_videos_leaves_the_process_an_ordinary_one(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    write_video(tmp_path / "a.mp4", 3, codec="libsvtav1")
+    assert os.sched_getscheduler(0) == before
