@@ -322,3 +322,12 @@ def test_facts_that_change_their_type_become_text(tmp_path: Path) -> None:
 
 def _fact_of_its_own_type(payload: int, outputs: item_functions.Outputs) -> dict[str, int | str | float]:
     return {"fact": (1, "text", 1.5)[payload]}
+
+
+def test_the_claim_of_a_run_that_was_killed_at_its_end_is_taken_back(tmp_path: Path) -> None:
+    run_job(value_job([1, 2]), tmp_path)
+    books = Bookkeeping(tmp_path)
+    books.claim("killed")  # after its last item, before its rows were written
+    books.journals.mkdir()
+    assert len(run_job(value_job([1, 2]), tmp_path).ids) == 2
+    assert not books.is_claimed_by("killed")

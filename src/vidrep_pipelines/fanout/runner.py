@@ -160,6 +160,7 @@ class _Run:
             FanOutError: See :func:`complete_job`.
         """
         recover_manifest(self._books.manifest)
+        self._books.release()  # of a killed run, which may have left nothing to do
         self._books.clear_temporary()
         records, before = self._look(known, at_start=True)
         self._announce(before)
