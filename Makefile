@@ -8,6 +8,8 @@ PIPELINE ?= pretrain_rsp
 BENCH ?=
 # As many test processes as there are processors to use, at most four; a file's tests stay together.
 PARALLEL := -n $(shell nproc 2>/dev/null || echo 2) --maxprocesses 4 --dist loadfile
+# A test that hangs fails after so many seconds; one that hangs in a library's own code ends its process.
+hangs_after = --timeout $(1) -o faulthandler_timeout=$(shell expr $(1) + 60) -o faulthandler_exit_on_timeout=true
 MINUTES ?= 10
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_DISABLE_TELEMETRY := true
@@ -37,10 +39,10 @@ demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
 
 test: install ## Run the tests (slow ones are in test-slow)
-	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not slow" --instafail $(call hangs_after,300) $(PARALLEL)
 
 test-slow: install ## Run the slow tests
-	$(BIN)/python -m pytest -m "slow"
+	$(BIN)/python -m pytest -m "slow" --instafail $(call hangs_after,1200)
 
 fuzz: install ## Feed new random examples to the parsers and the property tests for ten minutes, or MINUTES=n
 	VIDREP_HYPOTHESIS=random $(BIN)/python -m pytest -m "hypothesis or fuzz" --fuzz-minutes $(MINUTES)

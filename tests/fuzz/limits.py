@@ -113,15 +113,18 @@ def _interrupted_after(processor: float, clock: float) -> Iterator[None]:
 
     timers = {signal.SIGPROF: (signal.ITIMER_PROF, processor), signal.SIGALRM: (signal.ITIMER_REAL, clock)}
     before = {number: signal.signal(number, stop) for number in timers}
+    set_before = {timer: (0.0, 0.0) for timer, _ in timers.values()}
     try:
         for timer, seconds in timers.values():
-            signal.setitimer(timer, seconds)
+            set_before[timer] = signal.setitimer(timer, seconds)
         yield
     finally:
         for timer, _ in timers.values():
             signal.setitimer(timer, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+        for timer, remaining in set_before.items():
+            signal.setitimer(timer, *remaining)  # the test's own limit goes on
 
 
 def _give_back_free_memory() -> None:
