@@ -4,6 +4,7 @@ The same for hours, with all systems: see docs/fanout.md.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,17 @@ from tests.helpers.project import merged
 
 
 @pytest.mark.slow
-def test_a_run_under_random_signals_ends_like_a_quiet_one(tmp_path: Path) -> None:
-    parameters = merged(chaos_parameters(), {"encoders": {"use": ["rsp", "pixels"]}})
-    chaos = Chaos("eval_davis", parameters, tmp_path, seed=1)
-    assert chaos.run(60) == []
+@pytest.mark.parametrize(
+    ("pipeline", "own", "seconds"),
+    [
+        ("eval_davis", {"encoders": {"use": ["rsp", "pixels"]}}, 60),
+        ("latent_extraction_vqvae", {}, 30),
+        ("latent_extraction_carl", {}, 30),
+    ],
+)
+def test_a_run_under_random_signals_ends_like_a_quiet_one(
+    pipeline: str, own: dict[str, Any], seconds: float, tmp_path: Path
+) -> None:
+    chaos = Chaos(pipeline, merged(chaos_parameters(), own), tmp_path, seed=1)
+    assert chaos.run(seconds) == []
     assert any(" to " in event for event in chaos.events), chaos.events

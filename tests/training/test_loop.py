@@ -135,6 +135,33 @@ def test_missing_last_pictures_are_made_up_for(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "reports" / "toy-0012.txt").is_file()
 
 
+def test_missing_pictures_of_a_middle_checkpoint_are_made_up_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = _changed(checkpoint_every_steps=4)
+    run_training(toy_spec(tmp_path / "quiet", train=train))
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="lost"):
+        patch.setattr(ToyTask, "on_checkpoint", _raise_lost)
+        run_training(toy_spec(tmp_path / "killed", train=train))
+    result = run_training(toy_spec(tmp_path / "killed", train=train))
+    assert result.resumed_from == 4
+    shown = [
+        {p.name: p.read_text() for p in (tmp_path / run / "reports").iterdir()} for run in ("quiet", "killed")
+    ]
+    assert sorted(shown[0]) == ["toy-0004.txt", "toy-0008.txt", "toy-0012.txt"]
+    assert shown[1] == shown[0]
+
+
+def test_a_run_that_was_stopped_between_checkpoints_shows_what_a_quiet_one_shows(tmp_path: Path) -> None:
+    train = _changed(checkpoint_every_steps=4)
+    task = ToyTask(kill_rank=0, kill_step=5, kill_marker=tmp_path / "killed", kill_signal=15)
+    with pytest.raises(TrainingInterrupted, match="after update 6"):
+        run_training(toy_spec(tmp_path, task, train))
+    assert run_training(toy_spec(tmp_path, task, train)).resumed_from == 6
+    names = sorted(path.name for path in (tmp_path / "reports").iterdir())
+    assert names == ["toy-0004.txt", "toy-0008.txt", "toy-0012.txt"]
+
+
 def _raise_lost(*arguments: object) -> None:
     raise OSError("lost")
 

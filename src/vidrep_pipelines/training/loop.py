@@ -122,10 +122,10 @@ class _TrainingRun:
         """Does the remaining updates."""
         self._announce()
         with interruption, self._sinks() as sinks:
+            if self._start > 0 and self._shows(self._start):
+                self._make_pictures(self._start, sinks)  # a kill may have come before they were made
             if self._start < self._schedule.steps:
                 self._train(interruption, sinks)
-            else:
-                self._make_pictures(self._start, sinks)  # a kill came between the last checkpoint and this
         result = self._result()
         if distributed.is_main():
             result = self._directory.write_result(result)
@@ -145,7 +145,7 @@ class _TrainingRun:
                     self._log_row(done, outcome, sinks)
                 if progress is not None:
                     progress.advance(note=f"loss {outcome.loss:.4g}")
-                if last or outcome.stop or done % self._checkpoint_interval() == 0:
+                if outcome.stop or self._shows(done):
                     path = self._save(done)
                     if outcome.stop and not last:
                         raise interrupted(interruption.received or "a signal to another process", done, path)
@@ -163,9 +163,11 @@ class _TrainingRun:
             self._replaced += int(torch.as_tensor(batch.get("replaced", 0)).sum())
             yield batch
 
-    def _checkpoint_interval(self) -> int:
+    def _shows(self, step: int) -> bool:
+        """Whether an undisturbed run saves its state at this step and makes pictures of it."""
         default = max(self._schedule.steps_per_epoch, _LEAST_STEPS_BETWEEN_CHECKPOINTS)
-        return self._spec.train.checkpoint_every_steps or default
+        interval = self._spec.train.checkpoint_every_steps or default
+        return step == self._schedule.steps or step % interval == 0
 
     def _save(self, step: int) -> Path:
         state = CheckpointState(
