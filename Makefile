@@ -39,7 +39,7 @@ demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
 
 test: install ## Run the tests (slow ones are in test-slow)
-	$(BIN)/python -m pytest -m "not slow" --instafail $(call hangs_after,300) $(PARALLEL)
+	$(BIN)/python -m pytest -q -m "not slow" --instafail $(call hangs_after,300) $(PARALLEL)
 
 test-slow: install ## Run the slow tests
 	$(BIN)/python -m pytest -m "slow" --instafail $(call hangs_after,1200)
