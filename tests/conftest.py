@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ os.environ["VIDREP_TASK_PACKAGES"] = "tests"  # their tasks are toys of their ow
 if "PYTEST_XDIST_WORKER" in os.environ:  # one process per core already
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as settings.py does; tests share their cores
+# Started in the background of a shell, one would ignore Ctrl-C, and so would every process that tests start.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # `make test` draws the same examples on every machine; `make fuzz` draws new ones. What that finds becomes an
 # explicit example of its test.

@@ -11,11 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.helpers.scheduling import scheduling_kept
+from vidrep_pipelines.data.video.encoder_instructions import reproducible_options
 
 Frames = NDArray[np.uint8]
 
 _BITS = 8
 _TICKS = 60_000  # MPEG-4 has 16 bits for it
+
+
+def _reproducible(codec: str, options: dict[str, str]) -> dict[str, str]:
+    """Else damage at a place of the file hits one thing today and another tomorrow."""
+    own = reproducible_options() if codec == "libx264" else {}
+    both = own.keys() & options.keys()
+    return own | options | {name: f"{options[name]}:{own[name]}" for name in both}
 
 
 def barcode_frames(count: int, width: int = 96, height: int = 64, seed: int = 0) -> Frames:
@@ -92,7 +100,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     muxing = (container_options or {}) | ({"movflags": "faststart"} if faststart else {})
     with scheduling_kept(), av.open(str(path.absolute()), "w", options=muxing) as container:
-        stream: Any = container.add_stream(codec, rate=rate, options=options or {})
+        stream: Any = container.add_stream(codec, rate=rate, options=_reproducible(codec, options or {}))
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = pixel_format
         stream.codec_context.thread_count = 1
