@@ -4,13 +4,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.data.test_filtering import resized_index, video
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.clip_table import ClassSamples, ClipRows, content_digest, snapshot
 from vidrep_pipelines.data.config import LabelFilterConfig
 from vidrep_pipelines.data.filtering import filter_clips
 from vidrep_pipelines.data.partitioned_table import write_table
-
-from .test_filtering import resized_index, video
 
 
 def clips(*names: str) -> pd.DataFrame:

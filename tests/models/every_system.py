@@ -8,6 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tests.helpers.videos import write_video
+from tests.models.carl.tiny import make_config as carl_config
+from tests.models.rsp.tiny import CONFIG as RSP_CONFIG
+from tests.models.voc.tiny import make_config as voc_config
+from tests.models.voc.tiny import make_episodes
+from tests.models.voc.tokenizers.tiny import make_store, vae_config
+from tests.models.vqvae.tiny import make_config as vqvae_config
 from vidrep_pipelines.data.clip_table import snapshot
 from vidrep_pipelines.data.sampling import PairSampling
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
@@ -20,13 +26,6 @@ from vidrep_pipelines.models.voc.token_file import write_token_episodes
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
-
-from .carl.tiny import make_config as carl_config
-from .rsp.tiny import CONFIG as RSP_CONFIG
-from .voc.tiny import make_config as voc_config
-from .voc.tiny import make_episodes
-from .voc.tokenizers.tiny import make_store, vae_config
-from .vqvae.tiny import make_config as vqvae_config
 
 CLIPS, FRAMES = 8, 20
 AVERAGED = {"update": "ema", "decay": 0.5, "restart_below": 0.1}

@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
+from tests.models.every_system import SYSTEMS
 from vidrep_pipelines.training import strategy
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 from vidrep_pipelines.training.inspection import evaluation_mode
 from vidrep_pipelines.training.task import StepInfo, TrainingStep
-
-from .every_system import SYSTEMS
 
 
 class CountingCompiler:

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from tests.helpers.mortal_task import Killed, MortalTask
+from tests.models.every_system import SYSTEMS
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.errors import TrainingFailedError
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.sinks import read_rows
-
-from .every_system import SYSTEMS
 
 DEATHS = {2: 3, 1: 5}
 """Two processes reach 3 updates, of which 2 are saved; then one reaches 5, of which 4 are saved."""

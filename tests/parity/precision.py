@@ -24,7 +24,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from .discovery import Case, Check
+from tests.parity.discovery import Case, Check
 
 Precision = Literal["double", "single"]
 

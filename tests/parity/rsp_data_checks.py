@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tests.parity.discovery import Case
 from vidrep_pipelines.data.transforms import (
     Crop,
     crop_resize,
@@ -12,8 +13,6 @@ from vidrep_pipelines.data.transforms import (
     random_resized_crop_torch,
 )
 from vidrep_pipelines.training.schedule import learning_rate, scaled_learning_rate
-
-from .discovery import Case
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)

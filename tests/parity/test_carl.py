@@ -2,16 +2,16 @@
 
 import pytest
 
-from .carl_checks.augment import AUGMENTATION_CHECKS
-from .carl_checks.evaluation import ALIGNMENT_CHECKS, EVALUATION_CHECKS
-from .carl_checks.finegym_labels import FINEGYM_LABEL_CHECKS
-from .carl_checks.losses import LOSS_CHECKS
-from .carl_checks.model import CONVOLUTIONAL_CHECKS, TRANSFORMER_CHECKS, check_whole_video
-from .carl_checks.sampling import SAMPLING_CHECKS
-from .carl_checks.schedule import SCHEDULE_CHECKS
-from .carl_checks.tfrecord import TFRECORD_CHECKS
-from .discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
-from .precision import Precision, computing_in, in_their_precisions
+from tests.parity.carl_checks.augment import AUGMENTATION_CHECKS
+from tests.parity.carl_checks.evaluation import ALIGNMENT_CHECKS, EVALUATION_CHECKS
+from tests.parity.carl_checks.finegym_labels import FINEGYM_LABEL_CHECKS
+from tests.parity.carl_checks.losses import LOSS_CHECKS
+from tests.parity.carl_checks.model import CONVOLUTIONAL_CHECKS, TRANSFORMER_CHECKS, check_whole_video
+from tests.parity.carl_checks.sampling import SAMPLING_CHECKS
+from tests.parity.carl_checks.schedule import SCHEDULE_CHECKS
+from tests.parity.carl_checks.tfrecord import TFRECORD_CHECKS
+from tests.parity.discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
+from tests.parity.precision import Precision, computing_in, in_their_precisions
 
 CHECKS: dict[str, tuple[Check, ...]] = {
     "scl_transformer": TRANSFORMER_CHECKS,

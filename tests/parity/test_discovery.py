@@ -8,22 +8,21 @@ import pytest
 import torch
 from benchmarks.reference.rsp_published import PublishedSettings
 
-from vidrep_pipelines.models.vqvae.model import VqvaeModel
-
-from .discovery import Case, find_cases, name_of, pair_with_checks, parity_folder
-from .precision import SPREAD, computing_in, tolerance
-from .recording import record_pretrain_case
-from .rsp_pretrain_checks import CHECKS, check_losses
-from .test_rsp import CHECKS as BY_KIND
-from .test_rsp import unknown_kind
-from .vqvae_checks.model import (
+from tests.parity.discovery import Case, find_cases, name_of, pair_with_checks, parity_folder
+from tests.parity.precision import SPREAD, computing_in, tolerance
+from tests.parity.recording import record_pretrain_case
+from tests.parity.rsp_pretrain_checks import CHECKS, check_losses
+from tests.parity.test_rsp import CHECKS as BY_KIND
+from tests.parity.test_rsp import unknown_kind
+from tests.parity.vqvae_checks.model import (
     check_architecture,
     check_features,
     check_losses_and_gradients,
     model_config,
 )
-from .vqvae_checks.near_ties import undecided
-from .vqvae_recording import OPTIONS, record_vqvae_case
+from tests.parity.vqvae_checks.near_ties import undecided
+from tests.parity.vqvae_recording import OPTIONS, record_vqvae_case
+from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 OTHER_SETTINGS = {
     "pretrain_q": PublishedSettings(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .discovery import Case, find_cases, name_of, parity_folder
+from tests.parity.discovery import Case, find_cases, name_of, parity_folder
 
 # What a case's config calls its kind -> the module that checks it.
 MODULES = {

@@ -2,10 +2,10 @@
 
 import pytest
 
-from .discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
-from .precision import Precision, computing_in, in_their_precisions
-from .rsp_data_checks import CROP_CHECKS, RATE_CHECKS
-from .rsp_pretrain_checks import CHECKS as PRETRAIN_CHECKS
+from tests.parity.discovery import Case, Check, find_cases, name_of, pair_with_checks, parity_folder
+from tests.parity.precision import Precision, computing_in, in_their_precisions
+from tests.parity.rsp_data_checks import CROP_CHECKS, RATE_CHECKS
+from tests.parity.rsp_pretrain_checks import CHECKS as PRETRAIN_CHECKS
 
 CHECKS: dict[str, tuple[Check, ...]] = {"pretrain": PRETRAIN_CHECKS, "crops": CROP_CHECKS, "lr": RATE_CHECKS}
 

@@ -7,9 +7,9 @@ from statistics import median
 
 import pytest
 
-from .discovery import find_cases, parity_folder
-from .precision import Precision, computing_in
-from .voc_checks import chains
+from tests.parity.discovery import find_cases, parity_folder
+from tests.parity.precision import Precision, computing_in
+from tests.parity.voc_checks import chains
 
 PARTS = ("preprocess", "vae", "vqkd", "musik", "gpt", "buffer")
 FOLDERS = [case.folder for case in find_cases(parity_folder("voc"))]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from .discovery import Case, find_cases, parity_folder
-from .precision import Precision, computing_in, in_both_precisions
-from .test_vqvae_data import EXPECTED, METRICS, RESIZES, SPLITS, TABLES
-from .vqvae_checks.lpips_layout import check_heads
-from .vqvae_checks.model import CHECKS
+from tests.parity.discovery import Case, find_cases, parity_folder
+from tests.parity.precision import Precision, computing_in, in_both_precisions
+from tests.parity.test_vqvae_data import EXPECTED, METRICS, RESIZES, SPLITS, TABLES
+from tests.parity.vqvae_checks.lpips_layout import check_heads
+from tests.parity.vqvae_checks.model import CHECKS
 
 CASES = find_cases(parity_folder("vqvae"))
 MODELS = [case for case in CASES if (case.folder / "weights.safetensors").is_file()]

@@ -14,6 +14,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.parity.discovery import parity_folder
+from tests.parity.vqvae_checks.stand_ins import action_features, perceptual
 from vidrep_pipelines.data.area_resize import resize_frame
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
@@ -27,9 +29,6 @@ from vidrep_pipelines.evaluation.reconstruction.frechet import frechet_distance
 from vidrep_pipelines.evaluation.reconstruction.pixel_range import to_range
 from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
 from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
-
-from .discovery import parity_folder
-from .vqvae_checks.stand_ins import action_features, perceptual
 
 Arrays = Mapping[str, NDArray[Any]]
 

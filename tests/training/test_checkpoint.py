@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.training.toy_task import ToyTask, toy_spec
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.training import checkpoint as module
 from vidrep_pipelines.training.checkpoint import (
@@ -22,8 +23,6 @@ from vidrep_pipelines.training.checkpoint import (
 from vidrep_pipelines.training.errors import CheckpointWriteError
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.parts import TrainingParts, build_parts
-
-from .toy_task import ToyTask, toy_spec
 
 _CPU = torch.device("cpu")
 _Damage = Callable[[Path], None]

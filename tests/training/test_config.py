@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.training.toy_task import ToyTask
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
-
-from .toy_task import ToyTask
 
 
 @pytest.mark.parametrize("length", [{}, {"epochs": 2, "steps": 3}])

@@ -5,11 +5,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from tests.training.toy_task import TOY_TRAIN, ToyTask, toy_spec
 from vidrep_pipelines.training import distributed
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.task import StepInfo
-
-from .toy_task import TOY_TRAIN, ToyTask, toy_spec
 
 
 class FollowingTask(ToyTask):

@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.kill_points import killed_before_event
+from tests.training.toy_task import TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
 from vidrep_pipelines.common import exchange
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training.config import TrainConfig, TrainSpec
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.run_directory import RunDirectory
 from vidrep_pipelines.training.run_record import RunRecord, read_record
-
-from .toy_task import TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
 
 
 def _changed(**changes: object) -> TrainConfig:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.training.toy_task import TOY_TRAIN, ToyTask, launched, losses, toy_spec
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training import launch as module
 from vidrep_pipelines.training.checkpoint import list_checkpoints
@@ -21,8 +22,6 @@ from vidrep_pipelines.training.processes import Death
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_directory import RunDirectory
 from vidrep_pipelines.training.run_record import RunRecord
-
-from .toy_task import TOY_TRAIN, ToyTask, launched, losses, toy_spec
 
 PATIENCE_SECONDS = 60
 _TWO = LaunchConfig(device="cpu", processes=2, loader_workers=0, device_batch_size=2)

@@ -7,13 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.training.toy_task import IN_PROCESS, TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, ProbeSpec, TrainConfig
 from vidrep_pipelines.training.errors import NonFiniteLossError, TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.run_directory import RunDirectory
-
-from .toy_task import IN_PROCESS, TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
 
 
 def _changed(**changes: Any) -> TrainConfig:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.toy_task import TOY_TRAIN, ToyTask, losses, toy_spec
 from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 from vidrep_pipelines.training.errors import NonFiniteLossError
 from vidrep_pipelines.training.loop import run_training
@@ -14,8 +15,6 @@ from vidrep_pipelines.training.precision import (
     usable_precision,
 )
 from vidrep_pipelines.training.sinks import read_log
-
-from .toy_task import TOY_TRAIN, ToyTask, losses, toy_spec
 
 _CPU = torch.device("cpu")
 _FP16 = TrainConfig(

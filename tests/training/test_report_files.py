@@ -3,10 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.toy_task import TOY_TRAIN, toy_spec
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.report_files import ReportFiles
-
-from .toy_task import TOY_TRAIN, toy_spec
 
 
 def _files(folder: Path) -> ReportFiles:

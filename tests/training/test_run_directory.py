@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.toy_task import ToyTask, losses, toy_spec
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.training import run_directory
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.run_directory import RunDirectory
 from vidrep_pipelines.training.run_record import RunRecord
-
-from .toy_task import ToyTask, losses, toy_spec
 
 
 def test_the_machine_is_not_part_of_the_record(tmp_path: Path) -> None:

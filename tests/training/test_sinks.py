@@ -5,12 +5,11 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from tests.training.toy_task import ToyTask, losses, toy_spec
 from vidrep_pipelines.training.config import TrackingTarget
 from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.sinks import JsonLinesSink, MlflowSink, read_log, read_rows
-
-from .toy_task import ToyTask, losses, toy_spec
 
 
 def _row(step: int) -> dict[str, float]:

@@ -2,13 +2,12 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.toy_task import ToyTask
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training import distributed, strategy
 from vidrep_pipelines.training.batch_norm import SharedBatchNorm
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 from vidrep_pipelines.training.task import TrainingStep
-
-from .toy_task import ToyTask
 
 TRAIN = TrainConfig(steps=1, synchronized_batch_norm=True)
 

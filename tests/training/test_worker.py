@@ -3,10 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.toy_task import ToyTask, losses, run_worker, toy_spec
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.worker import INTERRUPTED_EXIT_CODE, main
-
-from .toy_task import ToyTask, losses, run_worker, toy_spec
 
 
 @pytest.mark.ddp

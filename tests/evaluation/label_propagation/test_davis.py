@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.evaluation.label_propagation import davis_oracle
 from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, score_sequence
@@ -13,8 +14,6 @@ from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError
 from vidrep_pipelines.evaluation.label_propagation.label_folder import LabelFolder
 from vidrep_pipelines.evaluation.label_propagation.label_maps import first_labels, hard_labels
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
-
-from . import davis_oracle
 
 
 def moving_blocks(frames=6, height=48, width=64):

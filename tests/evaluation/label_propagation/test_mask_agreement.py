@@ -4,13 +4,12 @@ from benchmarks.reference.davis_published import published_contour, published_re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.evaluation.label_propagation import davis_oracle
 from vidrep_pipelines.evaluation.label_propagation.mask_agreement import (
     agreement,
     boundary,
     boundary_tolerance,
 )
-
-from . import davis_oracle
 
 
 @st.composite

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from tests.evaluation.label_propagation.propagation_oracle import propagate_slowly
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
 from vidrep_pipelines.evaluation.label_propagation.propagate import memory_bytes, propagate
-
-from .propagation_oracle import propagate_slowly
 
 VARIANTS = ["dino", "videowalk"]
 

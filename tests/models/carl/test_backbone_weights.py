@@ -6,10 +6,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.models.carl.tiny import make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.backbone_weights import load_backbone
-
-from .tiny import make_model
 
 OTHERS = {"fc.weight": torch.zeros(2, 2)}
 

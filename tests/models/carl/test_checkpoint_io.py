@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_frames, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.checkpoint_io import (
     from_original,
@@ -23,8 +24,6 @@ from vidrep_pipelines.models.carl.infer_config import infer_model_config, origin
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
 from vidrep_pipelines.models.carl.presets import CarlPreset
-
-from .tiny import CONVOLUTIONAL, make_config, make_frames, make_model
 
 _KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "carl_keys.json"
 PUBLISHED = {

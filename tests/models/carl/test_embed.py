@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch import Tensor
 
+from tests.models.carl.tiny import CONVOLUTIONAL, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.embed import _chunks, embed_frames
 from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.model import CarlModel
-
-from .tiny import CONVOLUTIONAL, make_model
 
 
 class Video:

@@ -4,10 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.models.carl.videos import label_index
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.label_table import LabelRows, write_labels
-
-from .videos import label_index
 
 VIDEOS: list[tuple[str, str, list[int]]] = [
     ("train/b", "bowl", [0, 1, 1, 2]),

@@ -6,12 +6,11 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_frames, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.frame_positions import frame_positions, frame_rotations
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.transformer_head import TransformerHead, _rotated
-
-from .tiny import CONVOLUTIONAL, make_config, make_frames, make_model
 
 _POSITIONS = ("clip", "relative", "none")
 

@@ -13,6 +13,8 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from tests.helpers.videos import write_video
+from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_model
+from tests.models.carl.videos import label_index
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clip_table import snapshot
@@ -27,9 +29,6 @@ from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, Trai
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.sinks import read_rows
 from vidrep_pipelines.training.task import StepInfo, load_task
-
-from .tiny import CONVOLUTIONAL, make_config, make_model
-from .videos import label_index
 
 VIDEOS, FRAMES = 4, 20
 STEP = StepInfo(0, 0.0, torch.Tensor.detach)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
+from tests.models.carl.tiny import CONVOLUTIONAL, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_embeddings import read_embeddings
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
@@ -21,8 +22,6 @@ from vidrep_pipelines.models.carl.frame_fitting import fit_frames
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.trained import TrainedCarl
 from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
-
-from .tiny import CONVOLUTIONAL, make_model
 
 WHOLE = EmbeddingConfig(frames_per_block=4)
 

@@ -9,6 +9,7 @@ from torch.utils.data import default_collate
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from tests.helpers.videos import read_barcodes, write_video
+from tests.models.carl.videos import NumberedVideos, label_index, shown
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clip_dataset import PackedClips
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
@@ -20,8 +21,6 @@ from vidrep_pipelines.models.carl.label_table import LabelRows, write_labels
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles
 from vidrep_pipelines.models.carl.view_dataset import ViewDataset
 from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
-
-from .videos import NumberedVideos, label_index, shown
 
 LENGTHS = [200, 90, 150, 120]
 PLAIN = AugmentationConfig.none()

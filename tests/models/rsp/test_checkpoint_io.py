@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.models.rsp.tiny import CONFIG, OBJECTIVE, make_frames, make_model, make_published, make_randomness
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.checkpoint_io import (
     encoder_state,
@@ -25,8 +26,6 @@ from vidrep_pipelines.models.rsp.infer_config import infer_model_config
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import rsp_objective
 from vidrep_pipelines.models.rsp.original_names import our_name
-
-from .tiny import CONFIG, OBJECTIVE, make_frames, make_model, make_published, make_randomness
 
 ROOT = Path(__file__).resolve().parents[3]
 SPECS = Path(os.environ.get("VIDREP_SHARED_SPECS", ROOT.parent / "shared" / "specs"))

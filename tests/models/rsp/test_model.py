@@ -1,9 +1,8 @@
 import torch
 from torch import nn
 
+from tests.models.rsp.tiny import CONFIG, make_frames, make_model
 from vidrep_pipelines.models.layers.positions import sine_cosine_positions
-
-from .tiny import CONFIG, make_frames, make_model
 
 
 def test_initialization() -> None:

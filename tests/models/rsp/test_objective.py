@@ -4,12 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.models.rsp.config import RspModelConfig
-from vidrep_pipelines.models.rsp.model import RspModel
-from vidrep_pipelines.models.rsp.objective import RspOutputs, draw_randomness, rsp_objective, with_free_bits
-from vidrep_pipelines.models.rsp.original_names import our_name
-
-from .tiny import (
+from tests.models.rsp.tiny import (
     CONFIG,
     OBJECTIVE,
     make_equal_randomness,
@@ -18,6 +13,10 @@ from .tiny import (
     make_published,
     make_randomness,
 )
+from vidrep_pipelines.models.rsp.config import RspModelConfig
+from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.models.rsp.objective import RspOutputs, draw_randomness, rsp_objective, with_free_bits
+from vidrep_pipelines.models.rsp.original_names import our_name
 
 CONTINUOUS = RspModelConfig.model_validate({**CONFIG.model_dump(), "latent": "continuous"})
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.rsp.tiny import OBJECTIVE, make_frames, make_model
 from vidrep_pipelines.models.rsp.pictures import (
     COLUMNS,
     attention_maps,
@@ -11,8 +12,6 @@ from vidrep_pipelines.models.rsp.pictures import (
     prediction_sheet,
     to_pixels,
 )
-
-from .tiny import OBJECTIVE, make_frames, make_model
 
 
 @pytest.mark.parametrize("normalize", [True, False])

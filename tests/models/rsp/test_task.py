@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import default_collate
 
 from tests.helpers.videos import write_video
+from tests.models.rsp.tiny import CONFIG, OBJECTIVE
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clip_table import snapshot
 from vidrep_pipelines.data.sampling import PairSampling
@@ -31,8 +32,6 @@ from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, Trai
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.sinks import read_rows
 from vidrep_pipelines.training.task import StepInfo, load_task
-
-from .tiny import CONFIG, OBJECTIVE
 
 CLIPS, FRAMES = 6, 16
 FIRST_STEP, LATER_STEP = (StepInfo(step, 0.0, no_reduction) for step in (0, 1))

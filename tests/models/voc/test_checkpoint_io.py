@@ -6,6 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.models.voc.test_gpt import make_gpt
+from tests.models.voc.test_objective import make_model
+from tests.models.voc.tiny import make_config
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.voc.checkpoint_io import (
     from_original,
@@ -22,10 +25,6 @@ from vidrep_pipelines.models.voc.gpt import Gpt
 from vidrep_pipelines.models.voc.infer_config import infer_gpt_config
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.reward_head import RewardHead
-
-from .test_gpt import make_gpt
-from .test_objective import make_model
-from .tiny import make_config
 
 
 def test_round_trip_through_a_file(tmp_path: Path) -> None:

@@ -3,13 +3,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from tests.models.voc.tokenizers.tiny import SIZE, SOURCE, make_store, vae_config
 from vidrep_pipelines.models.voc.depiction import DecodedStates, RetrievedStates
 from vidrep_pipelines.models.voc.nearest_states import NearestStates
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.tokenizer import depict
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
-
-from .tokenizers.tiny import SIZE, SOURCE, make_store, vae_config
 
 
 def test_states_are_decoded_frame_by_frame() -> None:

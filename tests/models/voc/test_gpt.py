@@ -2,11 +2,10 @@ import pytest
 import torch
 from benchmarks.reference.voc_published import published_logits
 
+from tests.models.voc.tiny import ACTIONS, VOCABULARY, make_config
 from vidrep_pipelines.models.voc.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.gpt import Gpt
 from vidrep_pipelines.models.voc.key_value_cache import KeyValueCache
-
-from .tiny import ACTIONS, VOCABULARY, make_config
 
 
 def make_gpt(*, actions: bool = False) -> Gpt:

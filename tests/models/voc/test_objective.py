@@ -5,13 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.models.voc.tiny import ACTIONS, CODE, VOCABULARY, make_config
 from vidrep_pipelines.models.voc import objective as module
 from vidrep_pipelines.models.voc.config import TargetConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.objective import OccupancyBatch, draw_targets, occupancy_objective
 from vidrep_pipelines.models.voc.sampling import sample_states
-
-from .tiny import ACTIONS, CODE, VOCABULARY, make_config
 
 B, T = 6, 4
 

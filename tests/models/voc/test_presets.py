@@ -1,5 +1,7 @@
 import pytest
 
+from tests.models.voc.tiny import CODE, GRID, VOCABULARY, make_config, make_episodes
+from tests.models.voc.tokenizers.tiny import musik_config, vae_config, vqkd_config
 from vidrep_pipelines.models.voc.config import (
     GptConfig,
     RewardConfig,
@@ -14,9 +16,6 @@ from vidrep_pipelines.models.voc.tokenizers.config import QuantizationConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.presets import published_musik, published_vae, published_vqkd
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
-
-from .tiny import CODE, GRID, VOCABULARY, make_config, make_episodes
-from .tokenizers.tiny import musik_config, vae_config, vqkd_config
 
 KINDS: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
 

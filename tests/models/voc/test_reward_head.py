@@ -1,12 +1,11 @@
 import pytest
 import torch
 
+from tests.models.voc.tiny import CODE, VOCABULARY, make_config
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.voc.config import RewardConfig
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.reward_head import RewardHead, standardized, state_features
-
-from .tiny import CODE, VOCABULARY, make_config
 
 
 def test_both_orders_of_features() -> None:

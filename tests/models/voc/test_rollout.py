@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.models.voc.tiny import ACTIONS, STACK, make_config, make_episodes
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.voc.checkpoint_io import trained_model
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.nearest_states import NearestStates
 from vidrep_pipelines.models.voc.predictor import OccupancyPredictor
 from vidrep_pipelines.models.voc.rollout import eventful_contexts, roll_out, steps_per_jump
-
-from .tiny import ACTIONS, STACK, make_config, make_episodes
 
 IntArray = NDArray[np.int64]
 GAMMA = 0.8

@@ -4,10 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.models.voc.test_gpt import make_gpt
+from tests.models.voc.tiny import ACTIONS, VOCABULARY
 from vidrep_pipelines.models.voc.sampling import draw_tokens, draw_uniforms, sample_states
-
-from .test_gpt import make_gpt
-from .tiny import ACTIONS, VOCABULARY
 
 
 @given(st.integers(0, 10_000), st.integers(2, 40))

@@ -12,6 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import default_collate
 
+from tests.models.voc.test_gpt import make_gpt
+from tests.models.voc.tiny import ACTIONS, make_config, make_episodes
 from vidrep_pipelines.models.voc.checkpoint_io import to_original, trained_model
 from vidrep_pipelines.models.voc.config import TargetConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.predictor import OccupancyPredictor
@@ -22,9 +24,6 @@ from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.sinks import read_rows
 from vidrep_pipelines.training.task import FollowsUpdates, StepInfo, load_task
-
-from .test_gpt import make_gpt
-from .tiny import ACTIONS, make_config, make_episodes
 
 STEP = StepInfo(0, 0.0, torch.Tensor.detach)
 

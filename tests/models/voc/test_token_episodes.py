@@ -5,6 +5,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.models.voc.tiny import VOCABULARY, make_episodes
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
 from vidrep_pipelines.models.voc.token_file import (
@@ -12,8 +13,6 @@ from vidrep_pipelines.models.voc.token_file import (
     read_token_episodes,
     write_token_episodes,
 )
-
-from .tiny import VOCABULARY, make_episodes
 
 
 def same(one: TokenEpisodes, other: TokenEpisodes) -> bool:

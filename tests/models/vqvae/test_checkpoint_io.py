@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.vqvae.tiny import make_config, make_images, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.vqvae.checkpoint_io import (
@@ -20,8 +21,6 @@ from vidrep_pipelines.models.vqvae.checkpoint_io import (
 from vidrep_pipelines.models.vqvae.config import VqvaePreset
 from vidrep_pipelines.models.vqvae.infer_config import infer_model_config
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-
-from .tiny import make_config, make_images, make_model
 
 _KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "vqvae_keys.json"
 COUNTS = {"baseline_2d": 68_103_491, "baseline": 68_103_491, "3d_decoder__2d_loss": 68_104_865}

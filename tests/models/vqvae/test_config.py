@@ -6,9 +6,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from tests.models.vqvae.tiny import make_config
 from vidrep_pipelines.models.vqvae.config import CodebookConfig, PresetName, VqvaeModelConfig, VqvaePreset
-
-from .tiny import make_config
 
 
 def test_named_configurations_are_the_published_ones() -> None:

@@ -1,9 +1,8 @@
 import pytest
 import torch
 
+from tests.models.vqvae.tiny import make_config, make_images, make_model
 from vidrep_pipelines.common.errors import InputError
-
-from .tiny import make_config, make_images, make_model
 
 
 @pytest.mark.parametrize("decoder", ["2d", "3d", "residual_causal_3d"])

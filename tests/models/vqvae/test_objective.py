@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.models.vqvae.tiny import DATA, make_config, make_images, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
@@ -11,8 +12,6 @@ from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.config import AdversarialConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, mean_psnr, vqvae_objective
 from vidrep_pipelines.models.vqvae.units import to_standardized, to_unit_range
-
-from .tiny import DATA, make_config, make_images, make_model
 
 PERCEPTUAL = LossNetworks(perceptual=PerceptualDistance.random(0, (4, 4, 4, 4, 4)))
 

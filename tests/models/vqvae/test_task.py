@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import default_collate
 
 from tests.helpers.videos import write_video
+from tests.models.vqvae.tiny import make_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clip_table import snapshot
 from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, trained_model
@@ -26,8 +27,6 @@ from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.sinks import read_rows
 from vidrep_pipelines.training.task import FollowsUpdates, StepInfo, load_task
-
-from .tiny import make_config
 
 CLIPS, FRAMES = 6, 10
 AVERAGED = {"update": "ema", "decay": 0.5, "restart_below": 0.1}

@@ -6,13 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
-from vidrep_pipelines.models.voc.tokenizers.musik.checkpoint_io import infer_config, load_into, to_original
-from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
-from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.musik.objective import MusikLosses, musik_objective
-
-from .recorded import (
+from tests.parity.voc_checks.recorded import (
     LOOSE_TOLERANCE,
     close,
     close_norms,
@@ -23,6 +17,11 @@ from .recorded import (
     read_config,
     read_weights,
 )
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
+from vidrep_pipelines.models.voc.tokenizers.musik.checkpoint_io import infer_config, load_into, to_original
+from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
+from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
+from vidrep_pipelines.models.voc.tokenizers.musik.objective import MusikLosses, musik_objective
 
 PUBLISHED = QuantizationConfig(weighting="legacy")
 

@@ -5,18 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
-from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import (
-    infer_config,
-    load_into,
-    load_original,
-    to_original,
-)
-from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
-from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vae.objective import vae_objective
-
-from .recorded import (
+from tests.parity.voc_checks.recorded import (
     LOOSE_TOLERANCE,
     close,
     close_norms,
@@ -27,6 +16,16 @@ from .recorded import (
     read_config,
     read_weights,
 )
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import (
+    infer_config,
+    load_into,
+    load_original,
+    to_original,
+)
+from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
+from vidrep_pipelines.models.voc.tokenizers.vae.objective import vae_objective
 
 PUBLISHED = VaeObjectiveConfig(quantization=QuantizationConfig(weighting="legacy"))
 

@@ -6,6 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tests.parity.voc_checks.recorded import (
+    close,
+    close_norms,
+    gradients_of,
+    read_arrays,
+    read_config,
+    read_weights,
+)
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.strict_loading import load_strictly
@@ -20,8 +28,6 @@ from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vqkd.objective import VqkdLosses, vqkd_objective
 from vidrep_pipelines.models.voc.tokenizers.vqkd.spherical_kmeans import spherical_kmeans
 from vidrep_pipelines.models.voc.tokenizers.vqkd.teacher import Teacher
-
-from .recorded import close, close_norms, gradients_of, read_arrays, read_config, read_weights
 
 DECAY = VqkdObjectiveConfig().decay
 ITERATIONS = VqkdObjectiveConfig().kmeans_iterations

@@ -6,9 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.parity.vqvae_checks.stand_ins import head_weights, vgg_weights
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
-
-from .stand_ins import head_weights, vgg_weights
 
 
 def check_heads(folder: Path, temporary: Path) -> None:

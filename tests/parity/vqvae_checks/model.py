@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from tests.parity.discovery import at_precision
 from tests.parity.precision import tolerance
+from tests.parity.vqvae_checks.near_ties import undecided
+from tests.parity.vqvae_checks.stand_ins import action_features, perceptual
 from vidrep_pipelines.evaluation.reconstruction.frechet import frechet_distance
 from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
 from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
@@ -38,9 +40,6 @@ from vidrep_pipelines.models.vqvae.objective import (
 )
 from vidrep_pipelines.models.vqvae.original_names import original_name
 from vidrep_pipelines.models.vqvae.units import to_standardized, to_unit_range
-
-from .near_ties import undecided
-from .stand_ins import action_features, perceptual
 
 VALUE_TOLERANCE = 2e-5
 LOSS_TOLERANCE = 1e-5

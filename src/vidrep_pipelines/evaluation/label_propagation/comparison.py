@@ -8,11 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
-
-from .config import TaskName
-from .errors import ResultMismatchError
-from .measures import Measures, measures, member_table
-from .task_scores import Arrays, headline
+from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
+from vidrep_pipelines.evaluation.label_propagation.measures import Measures, measures, member_table
+from vidrep_pipelines.evaluation.label_propagation.task_scores import Arrays, headline
 
 SUMMARY_COLUMNS = ("measure", "encoder", "value", "low", "high", "lead", "lead_low", "lead_high", "sequences")
 """Values and bounds of 95 % intervals in percent. ``lead``: how far the first encoder is ahead of this one,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .config import Precision, PropagationConfig
+from vidrep_pipelines.evaluation.label_propagation.config import Precision, PropagationConfig
 
 STORED_TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.data.label_sequences.images import labels_of
-
-from .errors import ResultMismatchError
-from .frame_statistics import FrameStatistics, frame_statistics
-from .label_maps import without_void
-from .mask_agreement import BOUNDARY_TOLERANCE, agreement, boundary_tolerance
+from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
+from vidrep_pipelines.evaluation.label_propagation.frame_statistics import FrameStatistics, frame_statistics
+from vidrep_pipelines.evaluation.label_propagation.label_maps import without_void
+from vidrep_pipelines.evaluation.label_propagation.mask_agreement import (
+    BOUNDARY_TOLERANCE,
+    agreement,
+    boundary_tolerance,
+)
 
 GLOBAL_COLUMNS = ("J&F-Mean", "J-Mean", "J-Recall", "J-Decay", "F-Mean", "F-Recall", "F-Decay")
 LEAST_FRAMES = 3

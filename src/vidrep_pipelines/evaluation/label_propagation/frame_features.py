@@ -11,10 +11,15 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
-
-from .config import Precision
-from .preprocessing import IMAGENET_STD, PUBLISHED_STD, Normalization, Pixels, prepare_frame
-from .settings import DeviceName, RunSettings
+from vidrep_pipelines.evaluation.label_propagation.config import Precision
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
+    IMAGENET_STD,
+    PUBLISHED_STD,
+    Normalization,
+    Pixels,
+    prepare_frame,
+)
+from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName, RunSettings
 
 
 def choose_device(wanted: DeviceName, name: str = "") -> torch.device:

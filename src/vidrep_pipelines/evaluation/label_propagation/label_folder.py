@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.data.foreign_listing import list_files
 from vidrep_pipelines.data.label_sequences.images import LABEL_SUFFIX
-
-from .errors import LabelImageError, ResultMismatchError
-from .palette import read_label_image
+from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError, ResultMismatchError
+from vidrep_pipelines.evaluation.label_propagation.palette import read_label_image
 
 
 class LabelFolder(Sequence[NDArray[np.uint8]]):

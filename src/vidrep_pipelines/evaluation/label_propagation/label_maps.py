@@ -7,10 +7,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidrep_pipelines.data.label_sequences.images import labels_of
-
-from .config import Variant
-from .errors import LabelImageError
-from .preprocessing import bilinear_one_hot, nearest_one_hot, resize_labels
+from vidrep_pipelines.evaluation.label_propagation.config import Variant
+from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
+    bilinear_one_hot,
+    nearest_one_hot,
+    resize_labels,
+)
 
 VOID = 255
 

@@ -8,13 +8,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.evaluation.bootstrap import Statistic, mean_over_members
-
-from .config import TaskName
-from .davis import GLOBAL_COLUMNS
-from .frame_statistics import FrameStatistics
-from .part_segmentation import VIP_CLASSES, SegmentationScore, segmentation_score
-from .pck import THRESHOLDS, annotated_joints
-from .task_scores import Arrays, davis_score
+from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.davis import GLOBAL_COLUMNS
+from vidrep_pipelines.evaluation.label_propagation.frame_statistics import FrameStatistics
+from vidrep_pipelines.evaluation.label_propagation.part_segmentation import (
+    VIP_CLASSES,
+    SegmentationScore,
+    segmentation_score,
+)
+from vidrep_pipelines.evaluation.label_propagation.pck import THRESHOLDS, annotated_joints
+from vidrep_pipelines.evaluation.label_propagation.task_scores import Arrays, davis_score
 
 Measures = dict[str, Statistic]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .config import PropagationConfig, Variant
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig, Variant
 
 
 def window(height: int, width: int, radius: float, variant: Variant) -> Tensor:

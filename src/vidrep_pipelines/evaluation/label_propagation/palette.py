@@ -7,8 +7,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
 from vidrep_pipelines.data.label_sequences.images import DAVIS_PALETTE
-
-from .errors import LabelImageError
+from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError
 
 PALETTE: NDArray[np.uint8] = np.array(DAVIS_PALETTE, dtype=np.uint8).reshape(256, 3)
 """(256, 3) RGB. Only indices matter to the metrics."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ResultMismatchError
-from .keypoints import to_pixels
+from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
+from vidrep_pipelines.evaluation.label_propagation.keypoints import to_pixels
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 BOX_SHARE = 0.6

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
-
-from .preprocessing import Pixels
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 
 PREDICTION_SUFFIX = ".h5"
 _LABELS, _JOINTS, _GRID = "labels", "joints", "grid"

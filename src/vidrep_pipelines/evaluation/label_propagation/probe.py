@@ -18,12 +18,11 @@ from vidrep_pipelines.data.sources.sample_world.label_layouts import objects_of_
 from vidrep_pipelines.data.sources.sample_world.policy import ScriptedPolicy
 from vidrep_pipelines.data.sources.sample_world.scene import draw_scene
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
-
-from .davis import DavisScore, SequenceScore, score_sequence
-from .preprocessing import Pixels
-from .probe_config import ProbeConfig
-from .sequence_run import SequenceRunner
-from .task_scores import Annotations
+from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
+from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
+from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
+from vidrep_pipelines.evaluation.label_propagation.task_scores import Annotations
 
 
 class LabelPropagationProbe(ProbeConfig):

@@ -4,9 +4,8 @@ from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
-
-from .config import FrameSize, PropagationConfig
-from .settings import RunSettings
+from vidrep_pipelines.evaluation.label_propagation.config import FrameSize, PropagationConfig
+from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
 
 
 class ProbeConfig(FrozenConfig):

@@ -9,14 +9,18 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+from vidrep_pipelines.evaluation.label_propagation.frame_features import frame_features
+from vidrep_pipelines.evaluation.label_propagation.keypoints import decode_joints, stamp_known_joints, to_grid
+from vidrep_pipelines.evaluation.label_propagation.label_maps import (
+    first_labels,
+    hard_labels,
+    renumbered,
+    vanished_objects,
+)
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels, network_size
+from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
+from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
 from vidrep_pipelines.training.precision import usable_precision
-
-from .frame_features import frame_features
-from .keypoints import decode_joints, stamp_known_joints, to_grid
-from .label_maps import first_labels, hard_labels, renumbered, vanished_objects
-from .preprocessing import Pixels, network_size
-from .propagate import propagate
-from .settings import RunSettings
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig
-
-from .config import (
+from vidrep_pipelines.evaluation.label_propagation.config import (
     DEFAULT_PRESETS,
     FrameSize,
     Precision,

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
-
-from .config import TaskName
-from .davis import SequenceScore, score_sequence
-from .errors import ResultMismatchError
-from .part_segmentation import confusion, segmentation_score
-from .pck import THRESHOLDS, JointDistances, joint_distances
-from .prediction_file import read_joints, read_label_maps
-from .preprocessing import Pixels
+from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.davis import SequenceScore, score_sequence
+from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
+from vidrep_pipelines.evaluation.label_propagation.part_segmentation import confusion, segmentation_score
+from vidrep_pipelines.evaluation.label_propagation.pck import THRESHOLDS, JointDistances, joint_distances
+from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joints, read_label_maps
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 
 SCORE_SUFFIX = ".npz"
 Arrays = Mapping[str, NDArray[Any]]

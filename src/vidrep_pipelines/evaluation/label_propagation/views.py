@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
+from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.keypoints import to_pixels
+from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joints, read_label_maps
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 from vidrep_pipelines.reporting.label_propagation import draw_joints, overlay, side_by_side
-
-from .config import TaskName
-from .keypoints import to_pixels
-from .prediction_file import read_joints, read_label_maps
-from .preprocessing import Pixels
 
 TRUTH = "annotation"
 

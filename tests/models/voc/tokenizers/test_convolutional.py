@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.models.voc.tokenizers.tiny import NETWORK, PIXELS, make_frames, musik_config, vae_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
@@ -13,8 +14,6 @@ from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObje
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae.objective import vae_objective
 from vidrep_pipelines.training.task import StepInfo
-
-from .tiny import NETWORK, PIXELS, make_frames, musik_config, vae_config
 
 STEP = StepInfo(0, 0.0, torch.Tensor.detach)
 AVERAGED = {"update": "ema", "decay": 0.5, "restart_below": 0.1}

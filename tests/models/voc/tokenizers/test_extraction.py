@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.models.voc.tokenizers.tiny import SERIAL, make_store, musik_config, vae_config, vqkd_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -19,8 +20,6 @@ from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
-
-from .tiny import SERIAL, make_store, musik_config, vae_config, vqkd_config
 
 BUILDERS = {
     "vae": (VaeTokenizer, vae_config),

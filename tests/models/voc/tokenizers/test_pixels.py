@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from tests.models.voc.tokenizers.tiny import make_frames
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.voc.tokenizers.config import Normalization, PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.pixels import (
@@ -13,8 +14,6 @@ from vidrep_pipelines.models.voc.tokenizers.pixels import (
     shift_frames,
     to_unit_range,
 )
-
-from .tiny import make_frames
 
 
 @given(padding=st.integers(0, 5), seed=st.integers(0, 100), height=st.integers(3, 9), width=st.integers(3, 9))

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.voc.tokenizers.tiny import make_store, musik_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.stored_frames import StatePairs, StoredFrames
-
-from .tiny import make_store, musik_config
 
 OBJECTIVE = MusikObjectiveConfig(largest_offset=3)
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from tests.models.voc.tokenizers.tiny import TEACHER, make_store, musik_config, vae_config, vqkd_config
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
@@ -23,8 +24,6 @@ from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.sinks import read_rows
 from vidrep_pipelines.training.task import FollowsUpdates, StepInfo, load_task
-
-from .tiny import TEACHER, make_store, musik_config, vae_config, vqkd_config
 
 AVERAGED = {"update": "ema", "decay": 0.5, "restart_below": 0.1}
 KINDS = ("vae", "averaged", "dino", "musik")

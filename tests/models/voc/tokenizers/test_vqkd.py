@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from tests.models.voc.tokenizers.tiny import SIZE, TEACHER, make_frames, vqkd_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
@@ -15,8 +16,6 @@ from vidrep_pipelines.models.voc.tokenizers.vqkd.objective import vqkd_objective
 from vidrep_pipelines.models.voc.tokenizers.vqkd.quantizer import DirectionQuantizer
 from vidrep_pipelines.models.voc.tokenizers.vqkd.spherical_kmeans import spherical_kmeans
 from vidrep_pipelines.models.voc.tokenizers.vqkd.teacher import Teacher
-
-from .tiny import SIZE, TEACHER, make_frames, vqkd_config
 
 
 def make_model(**changes: object) -> VqkdTokenizer:
