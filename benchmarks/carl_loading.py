@@ -19,7 +19,7 @@ from benchmarks.clips import write_clip
 from benchmarks.reference.carl_published import published_augmentation, published_frames
 from benchmarks.timing import Result
 from vidrep_pipelines.common.seeds import generator_for
-from vidrep_pipelines.data.clip_dataset import PackedClips
+from vidrep_pipelines.data.clips.dataset import PackedClips
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video.transcode import resize_video

@@ -14,8 +14,8 @@ from benchmarks.clips import raw_clips
 from benchmarks.reference.pair_loading_published import PublishedPairs
 from benchmarks.reference.resize_published import ffmpeg_is_installed, resize_published
 from benchmarks.timing import Result, seconds
-from vidrep_pipelines.data.clip_dataset import ClipDataset
-from vidrep_pipelines.data.sampling import PairSampling
+from vidrep_pipelines.data.clips.dataset import ClipDataset
+from vidrep_pipelines.data.clips.sampling import PairSampling
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
 from vidrep_pipelines.data.video.decode import FrameReader, ReaderName
 from vidrep_pipelines.data.video.packet_index import PacketIndex

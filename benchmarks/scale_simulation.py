@@ -21,15 +21,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vidrep_pipelines.data.clip_dataset import ClipDataset
-from vidrep_pipelines.data.clip_table import ClipRows, content_digest, snapshot
-from vidrep_pipelines.data.config import LabelFilterConfig
-from vidrep_pipelines.data.filtering import filter_clips
-from vidrep_pipelines.data.index import build_resized_index, build_video_index
-from vidrep_pipelines.data.labels import LabelRows, write_label_list
-from vidrep_pipelines.data.partitioned_table import PartitionedTable, write_table
-from vidrep_pipelines.data.sampling import PairSampling
-from vidrep_pipelines.data.table import LazyTable
+from vidrep_pipelines.data.clips.class_list import LabelRows, write_label_list
+from vidrep_pipelines.data.clips.config import LabelFilterConfig
+from vidrep_pipelines.data.clips.dataset import ClipDataset
+from vidrep_pipelines.data.clips.filtering import filter_clips
+from vidrep_pipelines.data.clips.index import build_resized_index, build_video_index
+from vidrep_pipelines.data.clips.sampling import PairSampling
+from vidrep_pipelines.data.clips.table import ClipRows, content_digest, snapshot
+from vidrep_pipelines.data.tables.partitioned_table import PartitionedTable, write_table
+from vidrep_pipelines.data.tables.table import LazyTable
 from vidrep_pipelines.data.transforms import FrameTransform
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig

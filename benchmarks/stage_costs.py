@@ -14,9 +14,9 @@ import pandas as pd
 import torch
 
 from benchmarks.clips import raw_clips
-from vidrep_pipelines.data.clip_dataset import ClipDataset
-from vidrep_pipelines.data.listing import list_videos
-from vidrep_pipelines.data.sampling import PairSampling
+from vidrep_pipelines.data.clips.dataset import ClipDataset
+from vidrep_pipelines.data.clips.sampling import PairSampling
+from vidrep_pipelines.data.files.listing import list_videos
 from vidrep_pipelines.data.transforms import FrameTransform
 from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX, probe_item, resize_item
 from vidrep_pipelines.data.video.profiles import ResizeConfig

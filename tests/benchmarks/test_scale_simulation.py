@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import scale_simulation
-from vidrep_pipelines.data.partitioned_table import PartitionedTable
+from vidrep_pipelines.data.tables.partitioned_table import PartitionedTable
 
 ROWS = 100_000
 

@@ -10,10 +10,10 @@ import pytest
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.open_files import TooManyOpenFilesError
-from vidrep_pipelines.data.frame_embeddings import write_embeddings
 from vidrep_pipelines.data.frame_store.video_episode import read_controls
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_foreign_hdf5, open_hdf5
-from vidrep_pipelines.data.sources.replay_buffer import opened_columns
+from vidrep_pipelines.data.labelled_videos.frame_embeddings import write_embeddings
+from vidrep_pipelines.data.sources.replay_buffer.episode import opened_columns
 from vidrep_pipelines.data.sources.robonet.header import opened
 
 SECRET = b"root:x:0:0 this must not be read"

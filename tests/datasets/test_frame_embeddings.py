@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from kedro.io import DatasetError
 
-from vidrep_pipelines.data.frame_embeddings import write_embeddings
+from vidrep_pipelines.data.labelled_videos.frame_embeddings import write_embeddings
 from vidrep_pipelines.datasets.frame_embeddings import FrameEmbeddingsDataset
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
-from tests.data.test_frame_labels import videos
+from tests.data.labelled_videos.test_frame_labels import videos
 from vidrep_pipelines.datasets.labelled_videos import LabelledVideosDataset
 
 

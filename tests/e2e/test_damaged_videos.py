@@ -12,7 +12,7 @@ from tests.helpers import videos
 from tests.helpers.damage import write_damaged, write_originals
 from tests.helpers.project import TINY, load, merged, run_pipeline
 from tests.helpers.real_clips import real_clip
-from vidrep_pipelines.data.listing import VIDEO_SUFFIXES
+from vidrep_pipelines.data.files.listing import VIDEO_SUFFIXES
 from vidrep_pipelines.data.video.decode import count_frames, read_frames
 from vidrep_pipelines.fanout.parts import Parts
 

@@ -18,7 +18,7 @@ from tests.helpers.project import merged, run_pipeline
 from tests.helpers.replay_buffers import LENGTHS, make_columns, write_buffer
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
-from vidrep_pipelines.data.sources import dm_control_episodes
+from vidrep_pipelines.data.sources.dm_control import episodes as dm_control_episodes
 from vidrep_pipelines.datasets.video_file import VideoFile
 
 STORE = "05_model_input/dmc_frames"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.sources.dm_control_actor import ActorFacts, write_actor
+from vidrep_pipelines.data.sources.dm_control.actor import ActorFacts, write_actor
 
 OBSERVATION = {"position": 2, "height": 1}
 """Names and sizes of what the task observes."""

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.frame_embeddings import FrameEmbeddings, write_embeddings
-from vidrep_pipelines.data.frame_labels import LabelledVideos, typed_table
+from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddings, write_embeddings
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos, typed_table
 
 Phases = Sequence[int] | NDArray[np.integer]
 

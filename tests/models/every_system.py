@@ -14,8 +14,8 @@ from tests.models.voc.tiny import make_config as voc_config
 from tests.models.voc.tiny import make_episodes
 from tests.models.voc.tokenizers.tiny import make_store, vae_config
 from tests.models.vqvae.tiny import make_config as vqvae_config
-from vidrep_pipelines.data.clip_table import snapshot
-from vidrep_pipelines.data.sampling import PairSampling
+from vidrep_pipelines.data.clips.sampling import PairSampling
+from vidrep_pipelines.data.clips.table import snapshot
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspObjectiveConfig

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.config import IngestConfig, LabelFilterConfig
-from vidrep_pipelines.data.partitioned_table import write_table
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.clips.config import IngestConfig, LabelFilterConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.tables.partitioned_table import write_table
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from tests.helpers.control import write_policy
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.sources.dm_control_config import ControlConfig
+from vidrep_pipelines.data.sources.dm_control.config import ControlConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import FoldersConfig

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers import videos
 from tests.helpers.project import TINY, merged, run_pipeline
-from vidrep_pipelines.data.partitioned_table import PartitionedTable
+from vidrep_pipelines.data.tables.partitioned_table import PartitionedTable
 
 ROWS = {"playing harp": "aaaaaaaaaaa", "sky diving": "bbbbbbbbbbb", "clay pottery making": "ccccccccccc"}
 REPLACEMENT = "replacement_for_corrupted_k400"

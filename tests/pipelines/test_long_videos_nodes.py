@@ -18,11 +18,11 @@ from tests.helpers.long_videos import (
 )
 from tests.helpers.videos import read_barcodes, write_video
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sources.long_videos.config import FineGymConfig, PennActionConfig, PouringConfig
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.datasets.frame_store import FrameStoreDataset
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.videos import write_video
-from vidrep_pipelines.data.config import TarShardsConfig
+from vidrep_pipelines.data.clips.config import TarShardsConfig
 from vidrep_pipelines.data.video.decode import read_frames
 from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
 from vidrep_pipelines.data.video.packet_index import PacketIndex

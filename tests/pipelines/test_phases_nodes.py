@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.frame_embeddings import labelled_videos, rising, stored, telling_and_mute
 from vidrep_pipelines.common.digest import plain
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_embeddings import FrameEmbeddings
+from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddings
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.downstream_eval import phases_nodes as nodes

@@ -13,7 +13,7 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.runner import load_parts
 
 if TYPE_CHECKING:
-    from vidrep_pipelines.data.frame_embeddings import FrameEmbeddings
+    from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddings
 
 
 class FrameEmbeddingsDataset(LocalDataset[Job, "FrameEmbeddings"]):
@@ -29,7 +29,7 @@ class FrameEmbeddingsDataset(LocalDataset[Job, "FrameEmbeddings"]):
 
     def load(self) -> "FrameEmbeddings":
         """The handle; opens no file."""
-        from vidrep_pipelines.data.frame_embeddings import FrameEmbeddings
+        from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddings
 
         parts = load_parts(self._path)
         return FrameEmbeddings(self._path, tuple(parts.ids), parts.content_digest)

@@ -6,7 +6,7 @@ import pandas as pd
 from kedro.io import DatasetError
 from kedro_datasets._typing import TablePreview
 
-from vidrep_pipelines.data.labels import read_label_list, write_label_list
+from vidrep_pipelines.data.clips.class_list import read_label_list, write_label_list
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 
 

@@ -26,7 +26,7 @@ class LabelMiniature(LocalDataset[MiniatureRequest, Path]):
         if self._is_whole(stamp):
             _log.info("miniature of %s: up to date (%d clips)", data.release, len(data.clips))
             return
-        from vidrep_pipelines.data.sources.sample_world.label_layouts import write_miniature
+        from vidrep_pipelines.data.sample_world.label_layouts import write_miniature
 
         with atomic_directory(self._path) as folder:
             write_miniature(data, folder)

@@ -13,7 +13,7 @@ from kedro_datasets._typing import JSONPreview, TablePreview
 
 from vidrep_pipelines.common.atomic import recover_directory
 from vidrep_pipelines.common.item_id import BOOKKEEPING
-from vidrep_pipelines.data.foreign_listing import is_hidden
+from vidrep_pipelines.data.files.foreign_listing import is_hidden
 from vidrep_pipelines.fanout.runner import is_complete, load_parts
 
 Saved = TypeVar("Saved")

@@ -3,8 +3,8 @@
 from kedro_datasets._typing import TablePreview
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.partitioned_table import PartitionedTable, write_table
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.tables.partitioned_table import PartitionedTable, write_table
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 
 

@@ -11,7 +11,7 @@ from kedro_datasets._typing import TablePreview
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import plain
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import list_files
+from vidrep_pipelines.data.files.foreign_listing import list_files
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 
 RUN = "run"

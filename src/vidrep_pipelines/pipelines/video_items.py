@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vidrep_pipelines.data.partitioned_table import ColumnReader, PartitionedTable
-from vidrep_pipelines.data.table import Rows, Table, as_table
+from vidrep_pipelines.data.tables.partitioned_table import ColumnReader, PartitionedTable
+from vidrep_pipelines.data.tables.table import Rows, Table, as_table
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.item_table import ItemTable, row_digests
 from vidrep_pipelines.fanout.parts import Parts

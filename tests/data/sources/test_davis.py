@@ -14,8 +14,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.images import read_frame, read_labels, write_labels
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
+from vidrep_pipelines.data.sample_world.truth import read_truth
 from vidrep_pipelines.data.sources.davis import DavisSequence, davis_sequences, inspect_davis
-from vidrep_pipelines.data.sources.sample_world.truth import read_truth
 
 NATIVE = DavisConfig(protocol="native")
 

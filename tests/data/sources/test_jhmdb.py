@@ -14,8 +14,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints, write_joints
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
+from vidrep_pipelines.data.sample_world.truth import read_truth
 from vidrep_pipelines.data.sources.jhmdb import inspect_jhmdb, jhmdb_sequences
-from vidrep_pipelines.data.sources.sample_world.truth import read_truth
 
 CONFIG = JhmdbConfig()
 CLIPS = ["push/push_000", "stack/stack_000"]

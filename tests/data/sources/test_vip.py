@@ -14,7 +14,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import VipConfig
 from vidrep_pipelines.data.label_sequences.images import read_labels, write_labels
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
-from vidrep_pipelines.data.sources.sample_world.truth import read_truth
+from vidrep_pipelines.data.sample_world.truth import read_truth
 from vidrep_pipelines.data.sources.vip import CLASS_NAMES, inspect_vip, vip_sequences
 
 CONFIG = VipConfig()

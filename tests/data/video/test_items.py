@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.videos import read_barcodes, remove_moov, write_video
-from vidrep_pipelines.data.index import INDEX_COLUMNS, RESIZED_COLUMNS
+from vidrep_pipelines.data.clips.index import INDEX_COLUMNS, RESIZED_COLUMNS
 from vidrep_pipelines.data.video.decode import FrameReader
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX, probe_item, resize_item

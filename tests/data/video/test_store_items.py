@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from tests.helpers.videos import flip_bytes, read_barcodes, write_video
-from vidrep_pipelines.data.clip_dataset import ClipDataset
-from vidrep_pipelines.data.sampling import PairSampling
+from vidrep_pipelines.data.clips.dataset import ClipDataset
+from vidrep_pipelines.data.clips.sampling import PairSampling
 from vidrep_pipelines.data.transforms import FrameTransform
 from vidrep_pipelines.data.video.decode import FrameReader, read_frames
 from vidrep_pipelines.data.video.errors import UnreadableVideoError

@@ -8,7 +8,7 @@ import pytest
 
 from tests.helpers.frame_embeddings import labelled_videos, mute, rising, stored, telling, telling_and_mute
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import LinearProbeConfig, PhasesConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddedVideo, EmbeddingSet
 from vidrep_pipelines.evaluation.frame_embeddings.kendall_tau import kendall_tau

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tests.helpers.frame_embeddings import labelled_videos, rising, stored, telling_and_mute
 from tests.helpers.videos import barcode_frames, read_barcode
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig, ShownVideosConfig
 from vidrep_pipelines.evaluation.frame_embeddings.shown_pair import choose_pair
 from vidrep_pipelines.evaluation.frame_embeddings.views import Views

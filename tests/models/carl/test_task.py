@@ -17,7 +17,7 @@ from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_model
 from tests.models.carl.videos import label_index
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.data.clip_table import snapshot
+from vidrep_pipelines.data.clips.table import snapshot
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from tests.models.carl.tiny import CONVOLUTIONAL, make_model
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_embeddings import read_embeddings
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.labelled_videos.frame_embeddings import read_embeddings
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.carl.config import CarlDataConfig
 from vidrep_pipelines.models.carl.embed import embed_frames

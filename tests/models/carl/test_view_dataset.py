@@ -11,7 +11,7 @@ from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requ
 from tests.helpers.videos import read_barcodes, write_video
 from tests.models.carl.videos import NumberedVideos, label_index, shown
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.clip_dataset import PackedClips
+from vidrep_pipelines.data.clips.dataset import PackedClips
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos, typed_table
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos, typed_table
 
 HEIGHT, WIDTH = 40, 48
 

@@ -17,8 +17,8 @@ from torch.utils.data import default_collate
 from tests.helpers.videos import write_video
 from tests.models.rsp.tiny import CONFIG, OBJECTIVE
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.clip_table import snapshot
-from vidrep_pipelines.data.sampling import PairSampling
+from vidrep_pipelines.data.clips.sampling import PairSampling
+from vidrep_pipelines.data.clips.table import snapshot
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.data.video.profiles import ResizeConfig

@@ -17,7 +17,7 @@ from torch.utils.data import default_collate
 from tests.helpers.videos import write_video
 from tests.models.vqvae.tiny import make_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.clip_table import snapshot
+from vidrep_pipelines.data.clips.table import snapshot
 from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, trained_model
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.clip_dataset import PackedStrings
+from vidrep_pipelines.data.clips.dataset import PackedStrings
 
 Rows = tuple[str, int, int]
 """A file below the store, the first row in its array, and the number of rows."""

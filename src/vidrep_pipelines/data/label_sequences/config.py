@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 
 
 class DavisConfig(FrozenConfig):

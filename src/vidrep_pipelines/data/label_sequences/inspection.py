@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import files_by_stem, require_no_gap
+from vidrep_pipelines.data.files.foreign_listing import files_by_stem, require_no_gap
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,

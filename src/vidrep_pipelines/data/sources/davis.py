@@ -12,7 +12,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.data.foreign_listing import folder_among, stem_of
+from vidrep_pipelines.data.files.foreign_listing import folder_among, stem_of
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import folder_among, list_files
+from vidrep_pipelines.data.files.foreign_listing import folder_among, list_files
 from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
 from vidrep_pipelines.data.label_sequences.inspection import inspect_joints
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE

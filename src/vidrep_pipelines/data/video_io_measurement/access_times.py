@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.seeds import generator_for
-from vidrep_pipelines.data.sampling import sample_pair
+from vidrep_pipelines.data.clips.sampling import sample_pair
 from vidrep_pipelines.data.video.container import open_video
 from vidrep_pipelines.data.video.decode import FrameReader
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames

@@ -8,7 +8,7 @@ import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.data.table import Rows, as_table
+from vidrep_pipelines.data.tables.table import Rows, as_table
 
 _COLUMNS = ("id", "path", "bytes", "mtime_ns", "etag")
 

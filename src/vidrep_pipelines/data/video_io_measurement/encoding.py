@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from vidrep_pipelines.data.local_copy import local_copy
+from vidrep_pipelines.data.files.local_copy import local_copy
 from vidrep_pipelines.data.video.container import open_video
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames

@@ -10,7 +10,7 @@ import pyarrow as pa
 from vidrep_pipelines.common.atomic import atomic_directory
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.clock import FrameArrays
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.evaluation.frame_embeddings.measurement import EmbeddingsReport

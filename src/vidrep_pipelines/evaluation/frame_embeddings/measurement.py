@@ -8,7 +8,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings import tasks
 from vidrep_pipelines.evaluation.frame_embeddings.clock import FrameArrays
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig

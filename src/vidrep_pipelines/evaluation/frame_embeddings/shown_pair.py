@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import ShownVideosConfig
 
 

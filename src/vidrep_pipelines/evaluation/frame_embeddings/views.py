@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vidrep_pipelines.data.frame_labels import LabelledVideos
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.alignment import dynamic_time_warping, nearest_frames
 from vidrep_pipelines.evaluation.frame_embeddings.clock import FrameArrays
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig

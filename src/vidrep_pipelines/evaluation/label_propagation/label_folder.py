@@ -7,7 +7,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.foreign_listing import list_files
+from vidrep_pipelines.data.files.foreign_listing import list_files
 from vidrep_pipelines.data.label_sequences.images import LABEL_SUFFIX
 from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError, ResultMismatchError
 from vidrep_pipelines.evaluation.label_propagation.palette import read_label_image

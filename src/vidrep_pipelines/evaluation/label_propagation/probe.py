@@ -10,13 +10,13 @@ from torch import nn
 
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
+from vidrep_pipelines.data.sample_world.clips import clip_requests
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.sample_world.episode import render_episode, run_episode
+from vidrep_pipelines.data.sample_world.label_layouts import objects_of_first_frame
+from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
+from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.davis import davis_sequences
-from vidrep_pipelines.data.sources.sample_world.clips import clip_requests
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.sources.sample_world.episode import render_episode, run_episode
-from vidrep_pipelines.data.sources.sample_world.label_layouts import objects_of_first_frame
-from vidrep_pipelines.data.sources.sample_world.policy import ScriptedPolicy
-from vidrep_pipelines.data.sources.sample_world.scene import draw_scene
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize, PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
 

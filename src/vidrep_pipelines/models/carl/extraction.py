@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
 from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
 from vidrep_pipelines.models.carl.trained import TrainedCarl
 from vidrep_pipelines.training.distributed import device_of_item

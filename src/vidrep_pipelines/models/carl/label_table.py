@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import LabelledVideos
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 
 _SCHEMA = pa.schema(
     [("id", pa.large_string()), ("action", pa.large_string()), ("labels", pa.large_list(pa.int16()))]

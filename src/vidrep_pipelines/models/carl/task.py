@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.data.clip_table import ClipRows
+from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.backbone_weights import load_backbone
 from vidrep_pipelines.models.carl.checkpoint_io import load_into, load_original

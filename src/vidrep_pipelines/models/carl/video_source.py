@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.clip_dataset import PackedClips
-from vidrep_pipelines.data.clip_table import ClipRows
+from vidrep_pipelines.data.clips.dataset import PackedClips
+from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.video.decode import FrameReader
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
-from vidrep_pipelines.data.clip_dataset import Sample
+from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.models.carl.augmentation_draw import AugmentationDraw, draw_augmentation
 from vidrep_pipelines.models.carl.config import CarlDataConfig
 from vidrep_pipelines.models.carl.exact_augmentation import augment_exactly

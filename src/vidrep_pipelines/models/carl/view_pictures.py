@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from vidrep_pipelines.data.clip_dataset import Sample
+from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.transforms import denormalize
 from vidrep_pipelines.reporting.pictures import Row, image_grid
 

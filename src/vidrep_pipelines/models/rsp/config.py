@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.data.sampling import PairSampling
+from vidrep_pipelines.data.clips.sampling import PairSampling
 
 ModelName = Literal[
     "vit_tiny_patch16", "vit_small_patch16", "vit_small_patch8", "vit_base_patch16", "vit_large_patch16"

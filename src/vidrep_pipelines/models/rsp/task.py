@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.data.clip_dataset import ClipDataset
-from vidrep_pipelines.data.clip_table import ClipRows
+from vidrep_pipelines.data.clips.dataset import ClipDataset
+from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import FrameTransform, normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.data.video.packet_store import PacketStore

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vidrep_pipelines.data.clip_dataset import Sample
+from vidrep_pipelines.data.clips.dataset import Sample
 
 _CLIPS, _FRAMES = 3, 8
 

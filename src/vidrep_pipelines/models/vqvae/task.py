@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.data.clip_dataset import ClipDataset, Sample
-from vidrep_pipelines.data.clip_table import ClipRows
+from vidrep_pipelines.data.clips.dataset import ClipDataset, Sample
+from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator

@@ -317,7 +317,7 @@ def _view(
 def _label_maps(sequences: pd.DataFrame, predictions: Parts) -> tuple[PredictedSequence, ...]:
     from functools import partial
 
-    from vidrep_pipelines.data.foreign_listing import stem_of
+    from vidrep_pipelines.data.files.foreign_listing import stem_of
     from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES
     from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
     from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_label_maps

@@ -6,8 +6,8 @@ from pydantic import model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
-from vidrep_pipelines.data.sources.agent_config import AgentEpisodesConfig
-from vidrep_pipelines.data.sources.dm_control_config import ControlConfig
+from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
+from vidrep_pipelines.data.sources.dm_control.config import ControlConfig
 
 
 class DmcConfig(FrozenConfig):

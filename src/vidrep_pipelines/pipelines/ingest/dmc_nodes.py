@@ -24,7 +24,7 @@ _WEEK = 7 * 24 * 3600.0  # seconds
 
 def list_buffers(dmc: DmcConfig) -> pd.DataFrame:
     """The files below ``dmc.replay_buffer``; none when it is not set."""
-    from vidrep_pipelines.data.sources import replay_buffer_files
+    from vidrep_pipelines.data.sources.replay_buffer import files as replay_buffer_files
 
     if dmc.replay_buffer is None:
         return pd.DataFrame(columns=replay_buffer_files.FILE_COLUMNS)
@@ -34,7 +34,7 @@ def list_buffers(dmc: DmcConfig) -> pd.DataFrame:
 def read_buffers(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
     """One row per replay buffer: its episodes and sizes, or why it cannot be read."""
     from vidrep_pipelines.common.digest import digest_of
-    from vidrep_pipelines.data.sources.replay_buffer_files import FILE_COLUMNS, read_facts_item
+    from vidrep_pipelines.data.sources.replay_buffer.files import FILE_COLUMNS, read_facts_item
 
     rows = listing[FILE_COLUMNS].itertuples(index=False, name=None)
     items = [Item(name, path, digest_of(size, time)) for name, path, size, time in rows]
@@ -43,7 +43,7 @@ def read_buffers(listing: pd.DataFrame, fanout: FanOutConfig) -> Job:
 
 def train_policy(dmc: DmcConfig, folders: FoldersConfig, fanout: FanOutConfig) -> Job:
     """One item if a behavior of ``dmc.control`` acts by the policy that is trained here; else none."""
-    from vidrep_pipelines.data.sources.dm_control_training import policy_requests, train_policy_item
+    from vidrep_pipelines.data.sources.dm_control.training import policy_requests, train_policy_item
 
     folder = folders.models / "dmc_policy_training"
     requests = [] if dmc.control is None else policy_requests(dmc.control, folder)
@@ -96,14 +96,14 @@ def report_episodes(
 
 
 def _buffered(listing: pd.DataFrame, buffers: Parts, dmc: DmcConfig) -> "list[EpisodeRequest]":
-    from vidrep_pipelines.data.sources.replay_buffer_files import buffer_requests
+    from vidrep_pipelines.data.sources.replay_buffer.files import buffer_requests
 
     return buffer_requests(listing, buffers.table, dmc.frames)
 
 
 def _simulated(policy: Parts, dmc: DmcConfig) -> "list[EpisodeRequest]":
     from vidrep_pipelines.common.errors import InputError
-    from vidrep_pipelines.data.sources.dm_control_episodes import control_requests
+    from vidrep_pipelines.data.sources.dm_control.episodes import control_requests
 
     assert dmc.control is not None
     for name, error in policy.failed[["id", "error"]].itertuples(index=False):
@@ -113,6 +113,6 @@ def _simulated(policy: Parts, dmc: DmcConfig) -> "list[EpisodeRequest]":
 
 
 def _rendered(dmc: DmcConfig) -> "list[EpisodeRequest]":
-    from vidrep_pipelines.data.sources.agent_episodes import agent_requests
+    from vidrep_pipelines.data.sample_world.agent_episodes import agent_requests
 
     return agent_requests(dmc.agent, dmc.frames)

@@ -24,8 +24,8 @@ def render_label_clips(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per clip of the miniatures; none when every release has a root."""
-    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
-    from vidrep_pipelines.data.sources.sample_world.clips import CLIP_SUFFIXES, clip_requests
+    from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sample_world.clips import CLIP_SUFFIXES, clip_requests
 
     needed = None in (davis.root, jhmdb.root, vip.root)
     requests = clip_requests(miniature.world) if needed else []

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
-from vidrep_pipelines.data.frame_labels import LabelledVideos
 from vidrep_pipelines.data.frame_store.config import FrameStoreConfig
+from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.data.sources.long_videos.config import (
     FineGymConfig,
     LongVideosConfig,
@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 
 def render_clips(config: Config, fanout: FanOutConfig) -> Job:
     """One item per clip of the sample world; none when there is a release."""
-    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
-    from vidrep_pipelines.data.sources.sample_world.clips import CLIP_SUFFIXES, clip_requests
+    from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sample_world.clips import CLIP_SUFFIXES, clip_requests
 
     requests = clip_requests(config.world) if config.root is None else []
     items = [Item(request.spec.id, request, request.digest) for request in requests]
@@ -238,7 +238,7 @@ def _errors(parts: Parts) -> dict[str, str]:
 
 
 def _version(path: Path) -> str:
-    from vidrep_pipelines.data.foreign_listing import size_and_time
+    from vidrep_pipelines.data.files.foreign_listing import size_and_time
 
     size, time = size_and_time(path)
     return f"{size}-{time}"

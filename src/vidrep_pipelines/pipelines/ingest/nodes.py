@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from vidrep_pipelines.data.config import IngestConfig, KineticsConfig
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.clips.config import IngestConfig, KineticsConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
@@ -16,8 +16,8 @@ from vidrep_pipelines.pipelines.video_items import outcomes, video_items
 
 def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig) -> Job:
     """One item per clip of the sample world; none when the user named a folder of videos."""
-    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
-    from vidrep_pipelines.data.sources.sample_world.clips import clip_requests
+    from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sample_world.clips import clip_requests
 
     requests = clip_requests(world) if ingest.root is None else []
     items = [Item(id=request.spec.id, payload=request, digest=request.digest) for request in requests]
@@ -32,7 +32,7 @@ def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[Rows, pd
 
 def unpack_archives(kinetics: KineticsConfig, fanout: FanOutConfig) -> Job:
     """One item per archive; one row of facts each, the clips go to ``kinetics.clips``."""
-    from vidrep_pipelines.data.sources.kinetics_archives import find_archives, unpack_item
+    from vidrep_pipelines.data.sources.kinetics.archives import find_archives, unpack_item
 
     items = [
         Item(archive.id, (archive.path, kinetics.clips / archive.id), archive.digest(kinetics.clips))
@@ -49,14 +49,14 @@ def list_kinetics(archives: Parts, kinetics: KineticsConfig) -> tuple[Rows, pd.D
 
 def probe_videos(listing: Rows, fanout: FanOutConfig) -> Job:
     """One row per file: size, rate, codec, rotation, or why it cannot be opened."""
-    from vidrep_pipelines.data.local_copy import probe_source
+    from vidrep_pipelines.data.files.local_copy import probe_source
 
     return Job("probe", probe_source, video_items(listing, str), (), fanout)
 
 
 def build_index(listing: Rows, probes: Parts) -> Rows:
     """The typed video index."""
-    from vidrep_pipelines.data.index import build_video_index
+    from vidrep_pipelines.data.clips.index import build_video_index
 
     return build_video_index(listing, outcomes(probes))
 
@@ -64,9 +64,9 @@ def build_index(listing: Rows, probes: Parts) -> Rows:
 def _listed(
     root: str | Path, suffixes: Collection[str], annotations: Path | None, split: str | None
 ) -> tuple[Rows, pd.DataFrame]:
-    from vidrep_pipelines.data.listing import list_videos, with_absolute_paths
-    from vidrep_pipelines.data.sources.kinetics import assign_classes
-    from vidrep_pipelines.data.sources.kinetics_annotations import read_annotations
+    from vidrep_pipelines.data.files.listing import list_videos, with_absolute_paths
+    from vidrep_pipelines.data.sources.kinetics.annotations import read_annotations
+    from vidrep_pipelines.data.sources.kinetics.videos import assign_classes
 
     listing = list_videos(root, suffixes)
     videos: Rows = listing.videos

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.data.config import IngestConfig
+from vidrep_pipelines.data.clips.config import IngestConfig
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
@@ -28,8 +28,8 @@ def render_clips(
     robonet: RoboNetConfig, ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig
 ) -> Job:
     """One item per rendered trajectory; none when RoboNet or a folder of videos is named."""
-    from vidrep_pipelines.data.sources.sample_world.clip_rendering import render_clip
-    from vidrep_pipelines.data.sources.sample_world.clips import CLIP_SUFFIXES, clip_requests
+    from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
+    from vidrep_pipelines.data.sample_world.clips import CLIP_SUFFIXES, clip_requests
 
     requests = clip_requests(world) if robonet.root is None and ingest.root is None else []
     items = [Item(id=request.spec.id, payload=request, digest=request.digest) for request in requests]
@@ -39,7 +39,7 @@ def render_clips(
 def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
     """RoboNet's files if ``robonet.root`` is set, else videos; and what was left out, with reasons."""
     from vidrep_pipelines.common.errors import ConfigurationError
-    from vidrep_pipelines.data.listing import with_absolute_paths
+    from vidrep_pipelines.data.files.listing import with_absolute_paths
     from vidrep_pipelines.data.sources.robonet.files import list_trajectory_files
 
     if robonet.root is not None:
@@ -57,7 +57,7 @@ def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tu
 
 def read_metadata(listing: Rows, robonet: RoboNetConfig, fanout: FanOutConfig) -> Job:
     """One row per file: RoboNet's metadata, or the facts of a video; or why it cannot be opened."""
-    from vidrep_pipelines.data.local_copy import probe_source
+    from vidrep_pipelines.data.files.local_copy import probe_source
     from vidrep_pipelines.data.sources.robonet.header import read_metadata_item
 
     if robonet.root is None:
@@ -69,7 +69,7 @@ def read_metadata(listing: Rows, robonet: RoboNetConfig, fanout: FanOutConfig) -
 def tabulate_metadata(listing: Rows, headers: Parts) -> pd.DataFrame:
     """The metadata of the readable files under their names, as RoboNet's own table has it."""
     from vidrep_pipelines.data.sources.robonet.header import metadata_table
-    from vidrep_pipelines.data.table import as_table
+    from vidrep_pipelines.data.tables.table import as_table
 
     rows = pd.concat([batch.to_pandas() for batch in as_table(listing).batches(["id", "path"])])
     return metadata_table(headers.table, rows.set_index("id")["path"])
@@ -86,7 +86,7 @@ def prepare_episodes(
     """One item per trajectory: decoded once, its frames at their final size."""
     from vidrep_pipelines.data.frame_store.preparation import prepare_episode
     from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests
-    from vidrep_pipelines.data.table import as_table
+    from vidrep_pipelines.data.tables.table import as_table
     from vidrep_pipelines.pipelines.ingest.video_episodes import video_requests
 
     files = pd.concat([batch.to_pandas() for batch in as_table(listing).batches()])

@@ -5,8 +5,8 @@ from typing import Any
 
 from PIL.Image import Image
 
-from vidrep_pipelines.data.config import LabelFilterConfig
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.clips.config import LabelFilterConfig
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.fanout.parts import Parts
 
 _SHEET_ROWS = 12
@@ -14,8 +14,8 @@ _SHEET_ROWS = 12
 
 def filter_clips(index: Rows, config: LabelFilterConfig) -> tuple[Rows, Rows, dict[str, Any]]:
     """Splits the resized clips into kept and dropped, with counts."""
-    from vidrep_pipelines.data.filtering import filter_clips as apply_rules
-    from vidrep_pipelines.data.labels import read_label_list
+    from vidrep_pipelines.data.clips.class_list import read_label_list
+    from vidrep_pipelines.data.clips.filtering import filter_clips as apply_rules
 
     label_list = None if config.label_list is None else read_label_list(config.label_list)
     result = apply_rules(index, config, label_list)
@@ -24,7 +24,7 @@ def filter_clips(index: Rows, config: LabelFilterConfig) -> tuple[Rows, Rows, di
 
 def list_labels(clips: Rows, videos: Parts) -> Iterable[tuple[int, str]]:
     """The official label list: (class id, path below the data root) per kept clip."""
-    from vidrep_pipelines.data.labels import LabelRows
+    from vidrep_pipelines.data.clips.class_list import LabelRows
 
     return LabelRows(clips, videos.folder.name)
 
@@ -38,7 +38,7 @@ def draw_report(report: dict[str, Any]) -> Image:
 
 def draw_contact_sheet(clips: Rows, videos: Parts) -> Image:
     """A few frames of a few clips of every class."""
-    from vidrep_pipelines.data.clip_table import ClassSamples
+    from vidrep_pipelines.data.clips.table import ClassSamples
     from vidrep_pipelines.data.video.decode import read_frames
     from vidrep_pipelines.reporting.contact_sheet import contact_sheet
 

@@ -25,7 +25,7 @@ def embed_videos(
     import torch
 
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
-    from vidrep_pipelines.data.frame_embeddings import EMBEDDINGS_SUFFIX
+    from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX
     from vidrep_pipelines.models.carl.extraction import EmbeddingRequest, embed_video
     from vidrep_pipelines.training.distributed import choose_device
 

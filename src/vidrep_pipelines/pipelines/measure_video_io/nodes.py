@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video_io_measurement.config import MeasureVideoIoConfig
 from vidrep_pipelines.fanout.config import FanOutConfig

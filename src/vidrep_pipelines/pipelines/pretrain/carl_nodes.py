@@ -9,7 +9,7 @@ import pandas as pd
 from PIL.Image import Image
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
@@ -19,8 +19,8 @@ from vidrep_pipelines.pipelines.pretrain.carl_config import CarlRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
-    from vidrep_pipelines.data.frame_labels import LabelledVideos
     from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
     from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
 else:
     FrameStore = LabelledVideos = Any  # their modules take seconds to import
@@ -79,7 +79,7 @@ def plan_carl_on_clips(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run on resized clips, which needs no labels."""
-    from vidrep_pipelines.data.clip_table import content_digest, snapshot
+    from vidrep_pipelines.data.clips.table import content_digest, snapshot
     from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
 
     chosen = _chosen(run, CarlParameters(model, objective, data, train), classes=None)

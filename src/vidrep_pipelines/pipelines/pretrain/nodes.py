@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
@@ -33,7 +33,7 @@ def plan_rsp(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run, as ``torchrun`` on several machines reads it too."""
-    from vidrep_pipelines.data.clip_table import content_digest, snapshot
+    from vidrep_pipelines.data.clips.table import content_digest, snapshot
     from vidrep_pipelines.models.rsp.task import RspTask
     from vidrep_pipelines.training.config import TrainSpec
 

@@ -1,6 +1,6 @@
 """Nodes of the resize stage."""
 
-from vidrep_pipelines.data.table import Rows
+from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
@@ -10,7 +10,7 @@ from vidrep_pipelines.pipelines.video_items import outcomes, video_items
 
 def resize_videos(index: Rows, resize: ResizeConfig, fanout: FanOutConfig) -> Job:
     """One item per video; its digest covers the file and the parameters: what changed is redone."""
-    from vidrep_pipelines.data.local_copy import resize_source
+    from vidrep_pipelines.data.files.local_copy import resize_source
     from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
 
     items = video_items(index, lambda path: (path, resize), resize)
@@ -19,6 +19,6 @@ def resize_videos(index: Rows, resize: ResizeConfig, fanout: FanOutConfig) -> Jo
 
 def index_resized(index: Rows, resized: Parts) -> Rows:
     """Every raw video with the outcome of resizing it."""
-    from vidrep_pipelines.data.index import build_resized_index
+    from vidrep_pipelines.data.clips.index import build_resized_index
 
     return build_resized_index(index, outcomes(resized))

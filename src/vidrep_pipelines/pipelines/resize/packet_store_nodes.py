@@ -1,7 +1,7 @@
 """Nodes that gather what resizing left beside each clip into few large files."""
 
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.data.config import TarShardsConfig
+from vidrep_pipelines.data.clips.config import TarShardsConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts

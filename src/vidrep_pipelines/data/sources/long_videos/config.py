@@ -6,7 +6,7 @@ from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.data.frame_store.config import FramesConfig
-from vidrep_pipelines.data.sources.sample_world.config import SampleWorldConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.video.profiles import ProfileName
 
 FRAMES = FramesConfig(height=224, width=224, min_frames=2)

@@ -12,7 +12,7 @@ from typing import Any
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.foreign_listing import files_by_stem, size_and_time
+from vidrep_pipelines.data.files.foreign_listing import files_by_stem, size_and_time
 from vidrep_pipelines.data.sources.long_videos.config import FineGymConfig
 from vidrep_pipelines.data.sources.long_videos.finegym import Event
 from vidrep_pipelines.data.sources.long_videos.video import LeftOut

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_labels import FrameLabels, LabelledVideos, typed_table
+from vidrep_pipelines.data.labelled_videos.frame_labels import FrameLabels, LabelledVideos, typed_table
 from vidrep_pipelines.data.sources.long_videos.video import UNLABELLED, LeftOut, LongVideo, LongVideos
 
 LEFT_OUT_COLUMNS = ("id", "split", "reason")

@@ -21,7 +21,7 @@ from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_imag
 from vidrep_pipelines.common.foreign_number import whole_numbers
 from vidrep_pipelines.common.mat_file import read_mat
 from vidrep_pipelines.common.npz import read_npy
-from vidrep_pipelines.data.foreign_listing import (
+from vidrep_pipelines.data.files.foreign_listing import (
     files_by_stem,
     list_files,
     list_folders,

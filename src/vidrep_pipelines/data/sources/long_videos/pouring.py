@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
-from vidrep_pipelines.data.foreign_listing import list_files, list_folders
+from vidrep_pipelines.data.files.foreign_listing import list_files, list_folders
 from vidrep_pipelines.data.frame_store.episode import (
     NO_CAMERA,
     DamagedViewError,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.listing import Listing, list_videos
+from vidrep_pipelines.data.files.listing import Listing, list_videos
 
 SUFFIX = ".hdf5"
 

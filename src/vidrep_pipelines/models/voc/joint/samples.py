@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import generator_for
-from vidrep_pipelines.data.clip_dataset import Sample
+from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.voc.config import TargetConfig
 from vidrep_pipelines.models.voc.draws import FutureDraws

@@ -1,0 +1,71 @@
+"""Parameters of the data stages: where videos come from and which clips are kept."""
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig, UserLocation, UserPath
+from vidrep_pipelines.data.files.listing import VIDEO_SUFFIXES
+
+
+class IngestConfig(FrozenConfig):
+    """Where the raw videos are (``params:ingest``)."""
+
+    root: UserLocation | None = None
+    """Folder of videos, flat or in class folders of any nesting: a local path, or the address of a store that
+    fsspec knows (``s3://bucket/folder``; extra ``remote``). None: the sample world is used."""
+
+    suffixes: tuple[str, ...] = tuple(sorted(VIDEO_SUFFIXES))
+    """File endings that count as video, in lower case."""
+
+    annotations: UserPath | None = None
+    """Kinetics' official CSV (label, youtube_id, ...): gives classes to the clips of a flat folder. Lists of
+    names and labels (Kinetics-600's .txt), ActivityNet's JSON and test lists without labels are read, too."""
+
+    split: str | None = None
+    """With ``annotations``: keep only the rows of this split, for example ``train``."""
+
+
+class KineticsConfig(FrozenConfig):
+    """Kinetics as it is published (``params:kinetics``): archives of clips, and tables of their classes."""
+
+    archives: UserPath
+    """The archives as downloaded: their folder, or a text file that names one archive per line (a path, or
+    the address it was fetched from; the archive itself lies beside the text file)."""
+
+    clips: UserPath
+    """Folder to unpack to, one folder for each archive."""
+
+    annotations: UserPath
+    """The official CSV: label, youtube_id, time_start, time_end, split, is_cc; or another form of it, see
+    ``ingest.annotations``."""
+
+    split: str | None = None
+    """Keep only the rows of this split, for example ``train``."""
+
+
+class LabelFilterConfig(FrozenConfig):
+    """Which resized clips become training material (``params:label_filter``)."""
+
+    min_frames: int = Field(2, ge=1)
+    """Shorter clips are dropped: two distinct frames cannot be drawn from a clip of one frame."""
+
+    min_short_side: int = Field(1, ge=1)
+    """Clips whose source had a smaller short side, in pixels, are dropped."""
+
+    drop_truncated: bool = False
+    """Also drop clips that broke in the middle. False keeps the frames before the damage."""
+
+    include_classes: tuple[str, ...] = ()
+    """Keep only these classes. Empty: all."""
+
+    exclude_classes: tuple[str, ...] = ()
+    """Drop these classes."""
+
+    label_list: UserPath | None = None
+    """An official ``label_full_1.0.pickle``, or the folder of one: keep only the clips that it names."""
+
+
+class TarShardsConfig(FrozenConfig):
+    """How clips are packed into tar archives."""
+
+    clips_per_shard: int = Field(default=4096, ge=1)
+    """Clips in one archive: at 87 kB read per sample, hundreds of megabytes that lie together on the disk."""

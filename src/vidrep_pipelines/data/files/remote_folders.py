@@ -1,0 +1,102 @@
+"""Folders in object stores and on servers, through fsspec."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+
+from vidrep_pipelines.common.errors import InputError, MissingExtraError
+from vidrep_pipelines.common.uri import without_credentials
+from vidrep_pipelines.data.files.folders import Entry, Unlisted, leave_out
+from vidrep_pipelines.data.files.foreign_listing import is_hidden
+
+_TIMES = ("LastModified", "last_modified", "mtime", "updated", "created")
+_ETAGS = ("ETag", "etag")
+
+
+class RemoteFolders:
+    """The folders below an address.
+
+    Args:
+        address: For example ``s3://bucket/folder``. Keys and end points come from the environment, as the
+            driver expects them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...).
+
+    Raises:
+        InputError: There is no such folder, it cannot be reached, or the address holds a password.
+        MissingExtraError: The file system's driver is not installed.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.unlisted: list[Unlisted] = []
+        self._files, self._root = file_system(address)
+        self._files.invalidate_cache()
+        try:
+            listable = self._files.isdir(self._root)
+        except Exception as error:  # every file system has its own errors
+            raise InputError(f"ingest.root: {address} cannot be listed: {error}.") from error
+        if not listable:
+            raise InputError(
+                f"ingest.root: there is no folder {address}. Correct the parameter, or the keys in the "
+                "environment if it should be visible."
+            )
+
+    def entries(self, folder: PurePosixPath, wanted: Callable[[str], bool]) -> list[Entry]:
+        """See :class:`~vidrep_pipelines.data.files.folders.Folders`."""
+        place = self._root if folder == PurePosixPath() else f"{self._root.rstrip('/')}/{folder}"
+        try:
+            found = self._files.ls(place, detail=True)
+        except Exception as error:  # every file system has its own errors
+            leave_out(self, folder, f"the folder cannot be read: {error}")
+            return []
+        # A store without real folders may hold an empty object with the name of the folder itself.
+        inside = [info for info in found if info["name"].strip("/") != place.strip("/")]
+        described = (_described(info, wanted) for info in inside)
+        return [entry for entry in described if entry is not None]
+
+
+def file_system(address: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it.
+
+    Raises:
+        InputError: No file system has this kind of address, or it holds a password.
+        MissingExtraError: The driver is not installed.
+    """
+    if without_credentials(address) != address:
+        raise InputError(
+            f"{without_credentials(address)}: addresses with a password would end up in tables and logs. "
+            "Remedy: give keys and passwords to the file system's driver through the environment."
+        )
+    try:
+        files, path = fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{address}: {error}. Remedy: pip install 'vidrep-pipelines[remote]' for S3, or the driver that "
+            "the message names."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{address}: {error}. Remedy: correct the address.") from error
+    return files, path
+
+
+def _described(info: dict[str, Any], wanted: Callable[[str], bool]) -> Entry | None:
+    name = info["name"].rstrip("/").rpartition("/")[2]
+    if is_hidden(name):
+        return None
+    if info["type"] == "directory":
+        return Entry(name, "folder")
+    if not wanted(name):
+        return None
+    etag = next((str(info[key]).strip('"') for key in _ETAGS if info.get(key)), "")
+    return Entry(name, "file", int(info.get("size") or 0), _nanoseconds(info), etag)
+
+
+def _nanoseconds(info: dict[str, Any]) -> int:
+    for key in _TIMES:
+        value = info.get(key)
+        if isinstance(value, datetime):
+            return int(value.timestamp()) * 10**9 + value.microsecond * 1000
+        if isinstance(value, int | float):
+            return int(value * 10**9)
+    return 0

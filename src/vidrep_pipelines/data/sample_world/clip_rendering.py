@@ -1,0 +1,52 @@
+"""Renders one clip to a video and a truth file."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from vidrep_pipelines.data.sample_world.clips import ClipRequest
+from vidrep_pipelines.data.sample_world.episode import render_episode, run_episode
+from vidrep_pipelines.data.sample_world.geometry import ByteArray
+from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
+from vidrep_pipelines.data.sample_world.scene import draw_scene
+from vidrep_pipelines.data.sample_world.truth import truth_of, write_truth
+from vidrep_pipelines.data.sample_world.video_writer import write_video
+
+
+def render_clip(request: ClipRequest, outputs: Mapping[str, Path]) -> dict[str, str | int | float]:
+    """Renders one clip: a scripted policy acts, and what happens is filmed.
+
+    Args:
+        request: The clip and the world's parameters.
+        outputs: Where the video (".mp4") and the truth (".h5") go.
+
+    Returns:
+        One row: activity, instruction, frames, frames_per_second, width, height, seed, final_reward.
+    """
+    config, spec = request.config, request.spec
+    scene = draw_scene(spec.activity, spec.seed, config.distractors)
+    policy = ScriptedPolicy(config.policy_noise)
+    episode = run_episode(scene, policy, spec.frames, config.frames_per_second)
+    masks, parts, keypoints = [], [], []
+
+    def filmed() -> Iterator[ByteArray]:
+        for frame in render_episode(episode, config):
+            masks.append(frame.masks)
+            parts.append(frame.parts)
+            keypoints.append(frame.keypoints)
+            yield frame.pixels
+
+    write_video(outputs[".mp4"], filmed(), config)
+    labels = (np.stack(masks), np.stack(parts), np.stack(keypoints))
+    write_truth(outputs[".h5"], truth_of(episode, spec.activity, config, *labels))
+    return {
+        "activity": spec.activity,
+        "instruction": scene.instruction,
+        "frames": spec.frames,
+        "frames_per_second": config.frames_per_second,
+        "width": config.width,
+        "height": config.height,
+        "seed": spec.seed,
+        "final_reward": float(episode.rewards[-1]),
+    }

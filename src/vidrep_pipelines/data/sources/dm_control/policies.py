@@ -1,0 +1,84 @@
+"""Policies that collect episodes of the DeepMind Control Suite."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidrep_pipelines.common.seeds import generator_for
+from vidrep_pipelines.data.sources.dm_control.actor import read_actor, run_actor
+from vidrep_pipelines.data.sources.dm_control.config import ControlBehavior
+from vidrep_pipelines.data.sources.dm_control.gaits import gait_of
+
+_MEMORY = 0.8  # share of a random action that is left one step later
+_STRENGTH = 0.7  # standard deviation of smooth actions, as a share of the largest
+
+Act = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""State (S,) to action (A,) within the task's bounds."""
+
+Wish = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""State (S,) to action (A,) in -1..1."""
+
+
+def control_policy(
+    behavior: ControlBehavior,
+    domain: str,
+    seconds: float,
+    specification: Any,
+    observation: Mapping[str, int],
+    seed: int,
+) -> Act:
+    """The policy of an episode.
+
+    Args:
+        behavior: Who acts.
+        domain: Of the task.
+        seconds: From one action to the next.
+        specification: ``minimum`` and ``maximum`` (A,) of actions.
+        observation: Names and sizes of what the task observes.
+        seed: Of its draws.
+
+    Raises:
+        InputError: The trained policy's file cannot be used.
+        ConfigurationError: There is no gait for the domain.
+    """
+    low, high = np.asarray(specification.minimum), np.asarray(specification.maximum)
+    rng = generator_for(seed, "policy")
+    if behavior.policy == "uniform":
+        return lambda state: rng.uniform(low, high)
+    if behavior.policy == "smooth":
+        return _smooth_policy(low, high, rng)
+    wish = (
+        _gait_wish(domain, seconds) if behavior.policy == "scripted" else _actor_wish(behavior, observation)
+    )
+
+    def act(state: NDArray[np.float32]) -> NDArray[np.float64]:
+        wanted = low + (wish(state) + 1) / 2 * (high - low)
+        action: NDArray[np.float64] = wanted + behavior.noise * rng.standard_normal(len(low))
+        return np.clip(action, low, high)
+
+    return act
+
+
+def _actor_wish(behavior: ControlBehavior, observation: Mapping[str, int]) -> Wish:
+    assert behavior.actor is not None
+    layers = read_actor(behavior.actor, observation)
+    return lambda state: run_actor(layers, state)
+
+
+def _gait_wish(domain: str, seconds: float) -> Wish:
+    gait, steps = gait_of(domain), iter(range(2**62))
+    return lambda state: gait.action(next(steps) * seconds)
+
+
+def _smooth_policy(low: NDArray[Any], high: NDArray[Any], rng: np.random.Generator) -> Act:
+    value = np.zeros(len(low))
+
+    def act(state: NDArray[np.float32]) -> NDArray[np.float64]:
+        value[:] = _MEMORY * value + np.sqrt(1 - _MEMORY**2) * rng.standard_normal(len(low))
+        middle, half = (low + high) / 2, (high - low) / 2
+        action: NDArray[np.float64] = np.clip(middle + _STRENGTH * half * value, low, high)
+        return action
+
+    return act
