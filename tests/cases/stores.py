@@ -16,7 +16,7 @@ from tests.helpers.dmc import TINY_DMC
 from tests.helpers.evaluation import TINY_EVALUATION
 from tests.helpers.project import TINY, flat_parameters, load, merged, run_pipeline
 from tests.helpers.vqvae import TINY_VQVAE
-from vidrep_pipelines.models.weight_file import read_weights
+from vidrep_pipelines.models.shared.weight_file import read_weights
 
 
 def checkpoints(root: Path, work: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from tests.fuzz.damage import damaged
 from tests.fuzz.files import written
 from tests.fuzz.limits import ROUND, answer_within_limits
-from vidrep_pipelines.models.weight_file import read_weights
+from vidrep_pipelines.models.shared.weight_file import read_weights
 
 VALID = save({"a": torch.arange(6.0).reshape(2, 3), "b": torch.zeros(2, dtype=torch.int64)}, {"made": "here"})
 

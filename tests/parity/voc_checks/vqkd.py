@@ -15,8 +15,8 @@ from tests.parity.voc_checks.recorded import (
     read_weights,
 )
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
+from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.strict_loading import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.vqkd.checkpoint_io import infer_config, load_into, to_original
 from vidrep_pipelines.models.voc.tokenizers.vqkd.config import (
     TeacherConfig,

@@ -12,7 +12,7 @@ from vidrep_pipelines.evaluation.encoders.config import OriginalEncoderConfig
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
 from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
-from vidrep_pipelines.models.weight_file import read_weights, some_of, without_wrappers
+from vidrep_pipelines.models.shared.weight_file import read_weights, some_of, without_wrappers
 
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
 _CHANNELS_PER_HEAD = 64

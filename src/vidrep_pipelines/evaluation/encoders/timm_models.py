@@ -11,7 +11,7 @@ from vidrep_pipelines.evaluation.encoders.config import TimmEncoderConfig, Tripl
 from vidrep_pipelines.evaluation.encoders.convolutional import ConvolutionalEncoder
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
-from vidrep_pipelines.models.weight_file import read_weights, some_of, without_wrappers
+from vidrep_pipelines.models.shared.weight_file import read_weights, some_of, without_wrappers
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.backbone import FrameBackbone
 from vidrep_pipelines.models.carl.config import BackboneOrigin
-from vidrep_pipelines.models.weight_file import read_content, some_of, state_dict_in
+from vidrep_pipelines.models.shared.weight_file import read_content, some_of, state_dict_in
 
 
 class _Layout(NamedTuple):

@@ -13,7 +13,7 @@ from vidrep_pipelines.models.carl.config import CarlModelConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.original_names import original_name, our_name
 from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
-from vidrep_pipelines.models.weight_file import check_architecture, read_content, state_dict_in
+from vidrep_pipelines.models.shared.weight_file import check_architecture, read_content, state_dict_in
 
 _WEIGHTS_ENTRY, _SETTINGS_ENTRY = "model_state", "cfg"
 _COUNTER = "num_batches_tracked"

@@ -31,7 +31,7 @@ from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
 from vidrep_pipelines.models.carl.view_dataset import ViewDataset
 from vidrep_pipelines.models.carl.view_pictures import views_sheet
-from vidrep_pipelines.models.weight_file import weights_digest
+from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _PICTURE_VIDEOS = 3

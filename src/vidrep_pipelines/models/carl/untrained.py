@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.models.own_weights import write_weights
+from vidrep_pipelines.models.shared.own_weights import write_weights
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.inspection import own_random_state
 from vidrep_pipelines.training.task import load_task

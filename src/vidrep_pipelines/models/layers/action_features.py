@@ -10,7 +10,12 @@ from torch.nn import functional as F
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.i3d import I3d
 from vidrep_pipelines.models.layers.published_program import is_program, load_published_program
-from vidrep_pipelines.models.weight_file import differing_names, read_weights, some_of, without_wrappers
+from vidrep_pipelines.models.shared.weight_file import (
+    differing_names,
+    read_weights,
+    some_of,
+    without_wrappers,
+)
 
 PROGRAM = "i3d_torchscript.pt"
 

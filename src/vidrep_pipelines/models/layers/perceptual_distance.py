@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vgg_features import VGG16_WIDTHS, Vgg16Features, initialize_randomly
-from vidrep_pipelines.models.weight_file import differing_names, read_weights, some_of
+from vidrep_pipelines.models.shared.weight_file import differing_names, read_weights, some_of
 
 HOW_TO_GET = (
     "LPIPS needs two files: vgg16-397923af.pth, the ImageNet weights that torchvision publishes, and "

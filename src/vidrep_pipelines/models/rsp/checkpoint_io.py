@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models import weight_file
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.original_names import original_name, our_name, published_order
-from vidrep_pipelines.models.weight_file import WRAPPER_PREFIXES, read_weights
+from vidrep_pipelines.models.shared import weight_file
+from vidrep_pipelines.models.shared.weight_file import WRAPPER_PREFIXES, read_weights
 
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
 _POSITION_TABLES = ("encoder.pos_embed", "decoder.positions")

@@ -20,7 +20,7 @@ from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, Rs
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness, rsp_objective
 from vidrep_pipelines.models.rsp.pictures import prediction_sheet
-from vidrep_pipelines.models.weight_file import weights_digest
+from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.shared.weight_file import check_architecture, read_weights
 from vidrep_pipelines.models.voc.config import VocModelConfig
 from vidrep_pipelines.models.voc.gpt import Gpt
 from vidrep_pipelines.models.voc.model import VocModel
@@ -18,7 +19,6 @@ from vidrep_pipelines.models.voc.original_names import (
     our_reward_name,
 )
 from vidrep_pipelines.models.voc.reward_head import RewardHead
-from vidrep_pipelines.models.weight_file import check_architecture, read_weights
 
 _TIED, _EMBEDDING = "lm_head.weight", "transformer.wte.weight"
 _MASKS = (".attn.bias", ".attn.masked_bias")

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.shared.weight_file import check_architecture, read_weights
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.original_names import original_name, our_name
-from vidrep_pipelines.models.weight_file import check_architecture, read_weights
 
 _WEIGHTS_ENTRY = "model_state_dict"
 _FROZEN_NETWORKS = "loss."

@@ -19,6 +19,7 @@ from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.layers.vqgan import Level
+from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.vqvae.config import (
@@ -33,7 +34,6 @@ from vidrep_pipelines.models.vqvae.objective import LossNetworks, vqvae_objectiv
 from vidrep_pipelines.models.vqvae.pictures import code_histogram, reconstruction_strips
 from vidrep_pipelines.models.vqvae.samples import picture_clips, spread_samples
 from vidrep_pipelines.models.vqvae.windows import StoredWindows, WholeFrames, WindowSampling
-from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vidrep_pipelines.models.own_weights import write_weights
+from vidrep_pipelines.models.shared.own_weights import write_weights
 
 
 class Parts(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.models.own_weights import write_weights
+from vidrep_pipelines.models.shared.own_weights import write_weights
 from vidrep_pipelines.models.voc.tokenizers.musik import checkpoint_io as musik_io
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.source import TokenizerSource

@@ -12,10 +12,11 @@ from torch import nn
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.musik import checkpoint_io as musik_io
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.strict_loading import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.tokenizer import Tokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae import checkpoint_io as vae_io
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
@@ -23,7 +24,6 @@ from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vqkd import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
-from vidrep_pipelines.models.weight_file import read_weights
 
 TokenizerKind = Literal["vae", "dino", "musik"]
 

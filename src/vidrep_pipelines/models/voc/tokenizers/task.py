@@ -9,8 +9,8 @@ from torch import nn
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.models.layers.vqgan import Level
+from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.voc.tokenizers.stored_frames import StatePairs, StoredFrames
-from vidrep_pipelines.models.weight_file import weights_digest
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 
 

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_sizes import infer_sizes
+from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.convolutional_names import (
     CONVOLUTIONAL,
@@ -15,8 +17,6 @@ from vidrep_pipelines.models.voc.tokenizers.convolutional_names import (
 )
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.strict_loading import load_strictly
-from vidrep_pipelines.models.weight_file import read_weights
 
 _TOKENIZER = (*CONVOLUTIONAL, ("quant_linear.", "frame_head."))
 _HEAD = (

@@ -7,16 +7,16 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_sizes import infer_sizes
+from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.convolutional_names import (
     CONVOLUTIONAL,
     to_original_names,
     to_our_names,
 )
-from vidrep_pipelines.models.voc.tokenizers.strict_loading import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
-from vidrep_pipelines.models.weight_file import read_weights
 
 _PREFIXES = (*CONVOLUTIONAL, ("decoder.", "decoder."))
 _NETWORKS_OF_THE_LOSS = "loss."

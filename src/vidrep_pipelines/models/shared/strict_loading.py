@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from vidrep_pipelines.models.weight_file import check_architecture
+from vidrep_pipelines.models.shared.weight_file import check_architecture
 
 
 def load_strictly(

@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from vidrep_pipelines.models.own_weights import write_weights
+from vidrep_pipelines.models.shared.own_weights import write_weights
 
 
 def test_equal_weights_are_left_alone_and_others_replace_them(tmp_path: Path) -> None:

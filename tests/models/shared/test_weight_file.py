@@ -14,7 +14,7 @@ import torch
 
 from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.weight_file import (
+from vidrep_pipelines.models.shared.weight_file import (
     check_weight_file,
     read_content,
     read_weights,

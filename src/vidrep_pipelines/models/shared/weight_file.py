@@ -11,7 +11,7 @@ from torch import Tensor
 from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of, file_head, plain_disguise_of
-from vidrep_pipelines.models.torch_file import Inert, load_torch_file, refusal
+from vidrep_pipelines.models.shared.torch_file import Inert, load_torch_file, refusal
 
 WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
 """What training wrappers of published code put before the names of an encoder's weights, outermost first."""
@@ -176,7 +176,7 @@ def weights_digest(name: str, path: Path | None) -> str | None:
 def read_content(path: Path) -> Any:
     """Reads all of a file: weights, and the numbers, strings and containers that lie beside them.
 
-    Objects of other programs are :class:`~vidrep_pipelines.models.torch_file.Inert` stand-ins.
+    Objects of other programs are :class:`~vidrep_pipelines.models.shared.torch_file.Inert` stand-ins.
 
     Raises:
         InputError: The file is absent, damaged, or asks for code to be run (which is not done).
