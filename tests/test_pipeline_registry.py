@@ -16,9 +16,9 @@ from vidrep_pipelines.datasets.local import LocalDataset
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.voc.config import TokenizerName, VocPreset
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.pipeline_registry import register_pipelines
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig

@@ -6,9 +6,9 @@ from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.models.rsp.task import RspTask
 from vidrep_pipelines.models.voc.joint.task import JointTask
 from vidrep_pipelines.models.voc.task import VocTask
+from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
-from vidrep_pipelines.models.voc.tokenizers.vqkd.task import VqkdTask
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 
 

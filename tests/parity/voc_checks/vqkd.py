@@ -17,17 +17,17 @@ from tests.parity.voc_checks.recorded import (
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.checkpoint_io import infer_config, load_into, to_original
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import (
+from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import infer_config, load_into, to_original
+from vidrep_pipelines.models.voc.tokenizers.dino.config import (
     TeacherConfig,
     TransformerConfig,
     VqkdConfig,
     VqkdObjectiveConfig,
 )
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd.objective import VqkdLosses, vqkd_objective
-from vidrep_pipelines.models.voc.tokenizers.vqkd.spherical_kmeans import spherical_kmeans
-from vidrep_pipelines.models.voc.tokenizers.vqkd.teacher import Teacher
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.dino.objective import VqkdLosses, vqkd_objective
+from vidrep_pipelines.models.voc.tokenizers.dino.spherical_kmeans import spherical_kmeans
+from vidrep_pipelines.models.voc.tokenizers.dino.teacher import Teacher
 
 DECAY = VqkdObjectiveConfig().decay
 ITERATIONS = VqkdObjectiveConfig().kmeans_iterations

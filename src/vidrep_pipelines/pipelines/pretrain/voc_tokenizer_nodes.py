@@ -9,9 +9,9 @@ from PIL.Image import Image
 
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig, VqkdObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocTokenizerRunConfig
@@ -64,8 +64,8 @@ def plan_dino(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run of VQ-KD, or of the finished tokenizer."""
+    from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
     from vidrep_pipelines.models.voc.tokenizers.presets import published_vqkd
-    from vidrep_pipelines.models.voc.tokenizers.vqkd.task import VqkdTask
 
     if run.preset is not None:
         model = published_vqkd(model)

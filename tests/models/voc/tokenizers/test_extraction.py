@@ -12,6 +12,7 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.extraction import extract_codes, extraction_requests
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.source import TokenizerKind, TokenizerSource
@@ -19,7 +20,6 @@ from vidrep_pipelines.models.voc.tokenizers.token_assembly import assemble_token
 from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
 
 BUILDERS = {
     "vae": (VaeTokenizer, vae_config),

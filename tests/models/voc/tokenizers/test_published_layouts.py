@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
+from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.musik import checkpoint_io as musik_io
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae import checkpoint_io as vae_io
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd import checkpoint_io as vqkd_io
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
 
 _KEYS = Path(__file__).resolve().parents[5] / "shared" / "specs" / "voc_keys.json"
 pytestmark = pytest.mark.skipif(not _KEYS.is_file(), reason="no table of published tensors")

@@ -12,13 +12,13 @@ from torch import nn
 
 from tests.models.voc.tokenizers.tiny import TEACHER, make_store, musik_config, vae_config, vqkd_config
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdObjectiveConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.task import VqkdTask
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.launch import launch

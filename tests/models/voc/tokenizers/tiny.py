@@ -22,9 +22,9 @@ from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
 from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.config import TeacherConfig, TransformerConfig, VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import TeacherConfig, TransformerConfig, VqkdConfig
 
 SERIAL = FanOutConfig(engine="serial")
 SOURCE, SIZE, ACTIONS = 20, 16, 3

@@ -1,9 +1,9 @@
 """What the released scripts do with each tokenizer, laid over parameters of any size."""
 
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
 
 _LEGACY = QuantizationConfig(weighting="legacy")
 

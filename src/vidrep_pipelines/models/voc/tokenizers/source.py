@@ -14,6 +14,9 @@ from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
+from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.musik import checkpoint_io as musik_io
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
@@ -21,9 +24,6 @@ from vidrep_pipelines.models.voc.tokenizers.tokenizer import Tokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae import checkpoint_io as vae_io
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd import checkpoint_io as vqkd_io
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
 
 TokenizerKind = Literal["vae", "dino", "musik"]
 

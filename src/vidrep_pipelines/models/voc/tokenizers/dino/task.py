@@ -7,23 +7,23 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.dino.objective import vqkd_objective
+from vidrep_pipelines.models.voc.tokenizers.dino.teacher import Teacher
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use
 from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.saving import save_pictures
 from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
 from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
-from vidrep_pipelines.models.voc.tokenizers.vqkd.checkpoint_io import load_into, load_original
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import VqkdConfig, VqkdObjectiveConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd.objective import vqkd_objective
-from vidrep_pipelines.models.voc.tokenizers.vqkd.teacher import Teacher
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 
 class VqkdTask(TokenizerTask):
     """Trains on single frames in uniformly random order. VOC itself uses published weights."""
 
-    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.vqkd.task:VqkdTask"
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.dino.task:VqkdTask"
     """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     system: ClassVar[str] = "voc_dino"

@@ -11,7 +11,7 @@ from vidrep_pipelines.compat import timm
 from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import TeacherConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.config import TeacherConfig
 
 _STAND_IN_SEED = 7
 _HEADS = ("head.", "fc_norm.")

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidrep_pipelines.models.layers.vector_quantizer import VectorQuantizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd.spherical_kmeans import spherical_kmeans
+from vidrep_pipelines.models.voc.tokenizers.dino.spherical_kmeans import spherical_kmeans
 
 Exchange = Callable[[Tensor], Tensor]
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.compat import timm
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import TransformerConfig, VqkdConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.quantizer import DirectionQuantizer
+from vidrep_pipelines.models.voc.tokenizers.dino.config import TransformerConfig, VqkdConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.quantizer import DirectionQuantizer
 
 _EVALUATION_DECAY = 0.99
 

@@ -9,8 +9,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.config import TransformerConfig, VqkdConfig
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.dino.config import TransformerConfig, VqkdConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 
 _PARTS = (
     ("quantize.embedding.weight", "quantizer.codes.codebook"),

@@ -6,9 +6,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdOutputs, VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.dino.teacher import Teacher
 from vidrep_pipelines.models.voc.tokenizers.pixels import to_unit_range
-from vidrep_pipelines.models.voc.tokenizers.vqkd.model import VqkdOutputs, VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.vqkd.teacher import Teacher
 
 
 @dataclass(frozen=True)
