@@ -5,9 +5,7 @@ from torch.nn import functional as F
 
 from vidrep_pipelines.models.layers.causal_convolution import CausalConvolution, CausalRefinement
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator, hinge_loss
-from vidrep_pipelines.models.layers.resampling import Downsample, Upsample
-from vidrep_pipelines.models.layers.residual_block import ResidualBlock
-from vidrep_pipelines.models.layers.spatial_attention import SpatialAttention
+from vidrep_pipelines.models.layers.vqgan import Downsample, ResidualBlock, SpatialAttention, Upsample
 
 
 def test_residual_block_adds_to_its_shortcut() -> None:

@@ -5,8 +5,7 @@ import torch
 from torch.distributions import Categorical, Normal, kl_divergence
 from torch.nn import functional as F
 
-from vidrep_pipelines.models.layers.categorical import CategoricalLatent
-from vidrep_pipelines.models.layers.gaussian import GaussianLatent
+from vidrep_pipelines.models.layers.latents import CategoricalLatent, GaussianLatent
 
 
 def test_categorical_sample_is_one_hot_of_the_largest() -> None:

@@ -9,8 +9,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.reconstruction.networks import load_frame_features
 from vidrep_pipelines.models.layers import published_program
 from vidrep_pipelines.models.layers.action_features import ActionFeatures
-from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
-from vidrep_pipelines.models.layers.vgg_features import VGG16_WIDTHS, Vgg16Features
+from vidrep_pipelines.models.layers.perceptual_distance import VGG16_WIDTHS, PerceptualDistance, Vgg16Features
 
 NARROW = (4, 4, 8, 8, 8)
 

@@ -5,13 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidrep_pipelines.models.layers.patches import (
+from vidrep_pipelines.models.layers.tokens import (
     denormalize_patches,
     normalize_patches,
     patchify,
+    sine_cosine_positions,
     unpatchify,
 )
-from vidrep_pipelines.models.layers.positions import sine_cosine_positions
 
 
 @settings(max_examples=30, deadline=None)

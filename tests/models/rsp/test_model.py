@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from tests.models.rsp.tiny import CONFIG, make_frames, make_model
-from vidrep_pipelines.models.layers.positions import sine_cosine_positions
+from vidrep_pipelines.models.layers.tokens import sine_cosine_positions
 
 
 def test_initialization() -> None:

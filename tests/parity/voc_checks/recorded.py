@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from tests.parity.discovery import at_precision
 from tests.parity.precision import tolerance
-from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
-from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 
 VALUE_TOLERANCE = 1e-5
 LOOSE_TOLERANCE = 1e-4

@@ -5,8 +5,8 @@ import torch
 from vidrep_pipelines.evaluation.encoders.config import RandomEncoderConfig
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
-from vidrep_pipelines.models.layers.initialization import initialize_linear_layers, initialize_patch_embedding
 from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
+from vidrep_pipelines.models.layers.transformer import initialize_linear_layers, initialize_patch_embedding
 
 _MLP_RATIO = 4.0
 

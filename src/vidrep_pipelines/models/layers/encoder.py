@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vidrep_pipelines.compat import timm
-from vidrep_pipelines.models.layers.masking import take_tokens
-from vidrep_pipelines.models.layers.positions import sine_cosine_positions
+from vidrep_pipelines.models.layers.tokens import sine_cosine_positions, take_tokens
 
 
 class VisionTransformerEncoder(nn.Module):

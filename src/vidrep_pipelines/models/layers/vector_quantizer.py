@@ -1,5 +1,9 @@
-"""Vector quantization: every vector is replaced by the nearest entry of a codebook."""
+"""Vector quantization: every vector is replaced by the nearest entry of a codebook.
 
+The codebook learns by the gradient or as a moving average of what it replaces.
+"""
+
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -107,3 +111,104 @@ def perplexity(counts: Tensor) -> Tensor:
 def used_share(counts: Tensor) -> Tensor:
     """Share of the codes that occur, given counts (K,)."""
     return (counts > 0).double().mean()
+
+
+Exchange = Callable[[Tensor], Tensor]
+
+
+class CodebookAverage(nn.Module):
+    """Moves a quantizer's codebook once per update of the weights (van den Oord et al. 2017, appendix A.1).
+
+    Every forward pass only collects what it saw (:meth:`observe`); :meth:`update` then does one step for all
+    of it, so that neither the number of processes nor accumulation changes the result. Shares of the use are
+    averaged, not counts: the thresholds do not depend on the batch size.
+
+    An entry whose share falls below ``restart_below / K`` is replaced by a vector of the batch (Dhariwal et
+    al. 2020, "Jukebox", section 3.1). As nothing has been used before the first update, that one fills the
+    codebook with vectors of the data.
+
+    Args:
+        size: Entries K.
+        dimension: Channels D.
+        decay: In [0, 1), of the moving averages.
+        restart_below: Share of an even use under which an entry is replaced. 0: never.
+
+    Attributes:
+        shares: (K,) moving average of the share of the vectors that each entry gets.
+        sums: (K, D) moving average of the sum of these vectors, divided by the number of all vectors.
+    """
+
+    shares: Tensor
+    sums: Tensor
+
+    def __init__(self, size: int, dimension: int, decay: float, restart_below: float) -> None:
+        super().__init__()
+        self._decay, self._restart_below = decay, restart_below
+        self.register_buffer("shares", torch.zeros(size))
+        self.register_buffer("sums", torch.zeros(size, dimension))
+        # Not buffers: DistributedDataParallel would overwrite them by those of the first process.
+        self._counted: list[Tensor] = []
+        self._candidates: list[Tensor] = []
+
+    @torch.no_grad()
+    def observe(self, vectors: Tensor, codes: Tensor, priorities: Tensor) -> None:
+        """Collects one forward pass.
+
+        Args:
+            vectors: (N, D), prepared.
+            codes: (N,) of the vectors.
+            priorities: (N,) random in [0, 1); the vectors with the highest ones become new entries.
+        """
+        size = len(self.shares)
+        vectors = vectors.float()
+        weights = torch.cat([vectors, torch.ones_like(vectors[:, :1])], dim=1)
+        self._counted.append(torch.zeros(size, weights.shape[1]).to(weights).index_add_(0, codes, weights))
+        candidates = torch.cat([vectors, priorities.to(vectors)[:, None]], dim=1)
+        self._candidates = [_highest(torch.cat([*self._candidates, candidates]), size)]
+
+    @torch.no_grad()
+    def update(self, quantizer: VectorQuantizer, mean_across_ranks: Exchange, gather: Exchange) -> int:
+        """Moves the codebook by what was observed since the last call. Every process must call this.
+
+        Args:
+            quantizer: Its codebook is set.
+            mean_across_ranks: Mean of a tensor over the processes.
+            gather: Concatenates the tensors of all processes along the first dimension.
+
+        Returns:
+            How many entries were replaced.
+        """
+        counted = mean_across_ranks(torch.stack(self._counted).sum(dim=0))
+        counted = counted / counted[:, -1].sum()
+        candidates = _highest(gather(self._padded_candidates()), len(self.shares))
+        self.forget()
+        self.shares.lerp_(counted[:, -1], 1 - self._decay)
+        self.sums.lerp_(counted[:, :-1], 1 - self._decay)
+        restarted = self._restart(candidates)
+        known = self.shares > 0
+        quantizer.codebook[known] = quantizer.prepare(self.sums[known] / self.shares[known, None])
+        return restarted
+
+    def forget(self) -> None:
+        """Drops what was observed since the last update."""
+        self._counted, self._candidates = [], []
+
+    def _padded_candidates(self) -> Tensor:
+        """(K, D + 1): as many on every process; those that fill up have a negative priority."""
+        found = self._candidates[0]
+        return F.pad(found, (0, 0, 0, len(self.shares) - len(found)), value=-1.0)
+
+    def _restart(self, candidates: Tensor) -> int:
+        dead = (self.shares < self._restart_below / len(self.shares)).nonzero().flatten()
+        vectors = candidates[candidates[:, -1] >= 0, :-1]
+        dead = dead[: len(vectors)]
+        # As if they had just had an even share, so that there is time to find out whether they are of use.
+        self.shares[dead] = 1 / len(self.shares)
+        self.sums[dead] = vectors[: len(dead)] / len(self.shares)
+        return len(dead)
+
+
+def _highest(candidates: Tensor, count: int) -> Tensor:
+    """The rows with the highest priorities (their last column), highest first."""
+    order = candidates[:, -1].argsort(descending=True, stable=True)
+    return candidates[order[:count]]

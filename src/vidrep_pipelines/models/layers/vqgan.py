@@ -10,10 +10,100 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidrep_pipelines.models.layers.resampling import Downsample, Upsample
-from vidrep_pipelines.models.layers.residual_block import ResidualBlock, group_norm
-from vidrep_pipelines.models.layers.spatial_attention import SpatialAttention
+from vidrep_pipelines.models.layers.transformer import attend
 from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+
+
+def group_norm(channels: int, groups: int) -> nn.GroupNorm:
+    """Group normalization with the family's epsilon."""
+    return nn.GroupNorm(groups, channels, eps=1e-6)
+
+
+class ResidualBlock(nn.Module):
+    """Two rounds of norm, SiLU and 3x3 convolution beside a shortcut, (N, C, H, W) to (N, D, H, W).
+
+    Source: Esser et al. 2021, "Taming Transformers for High-Resolution Image Synthesis", appendix A.
+
+    Args:
+        inputs: Channels C.
+        outputs: Channels D; the shortcut is a 1x1 convolution where they differ.
+        groups: Groups of the normalizations.
+        dropout: Probability of dropping a value before the second convolution.
+    """
+
+    def __init__(self, inputs: int, outputs: int, groups: int = 32, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm1 = group_norm(inputs, groups)
+        self.convolution1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm2 = group_norm(outputs, groups)
+        self.dropout = nn.Dropout(dropout)
+        self.convolution2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.shortcut = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C, H, W) to (N, D, H, W)."""
+        hidden = self.convolution1(F.silu(self.norm1(features)))
+        hidden = self.convolution2(self.dropout(F.silu(self.norm2(hidden))))
+        output: Tensor = self.shortcut(features) + hidden
+        return output
+
+
+class Downsample(nn.Module):
+    """A 3x3 convolution of stride 2, (N, C, H, W) to (N, C, H / 2, W / 2).
+
+    Zeros are added on the right and at the bottom only, as the VQGAN family does.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, stride=2)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C, H, W) to (N, C, H / 2, W / 2)."""
+        output: Tensor = self.convolution(F.pad(features, (0, 1, 0, 1)))
+        return output
+
+
+class Upsample(nn.Module):
+    """Every position four times, then a 3x3 convolution, (N, C, H, W) to (N, C, 2 H, 2 W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C, H, W) to (N, C, 2 H, 2 W)."""
+        output: Tensor = self.convolution(F.interpolate(features, scale_factor=2.0, mode="nearest"))
+        return output
+
+
+class SpatialAttention(nn.Module):
+    """One head of attention over all positions beside a shortcut, (N, C, H, W) to the same shape.
+
+    Source: Esser et al. 2021, "Taming Transformers for High-Resolution Image Synthesis", appendix A.
+
+    Args:
+        channels: Channels C.
+        groups: Groups of the normalization.
+    """
+
+    def __init__(self, channels: int, groups: int = 32) -> None:
+        super().__init__()
+        self.norm = group_norm(channels, groups)
+        self.query = nn.Conv2d(channels, channels, 1)
+        self.key = nn.Conv2d(channels, channels, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+        self.output = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, C, H, W) to the same shape."""
+        normal = self.norm(features)
+        query, key, value = (
+            project(normal).flatten(2).transpose(1, 2) for project in (self.query, self.key, self.value)
+        )
+        attended = attend(query, key, value, heads=1).transpose(1, 2).reshape_as(features)
+        output: Tensor = features + self.output(attended)
+        return output
 
 
 class Level(nn.Module):

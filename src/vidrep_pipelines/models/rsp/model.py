@@ -7,18 +7,15 @@ Shapes: images (B, C, H, W); L patches of P values; encoder tokens (B, 1 + L, E)
 import torch
 from torch import Tensor, nn
 
-from vidrep_pipelines.models.layers.categorical import CategoricalLatent
-from vidrep_pipelines.models.layers.cross_block import CrossBlock
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
-from vidrep_pipelines.models.layers.gaussian import GaussianLatent
-from vidrep_pipelines.models.layers.initialization import (
+from vidrep_pipelines.models.layers.latents import CategoricalLatent, GaussianLatent, Latent
+from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
+from vidrep_pipelines.models.layers.tokens import fill_tokens, sine_cosine_positions
+from vidrep_pipelines.models.layers.transformer import (
+    CrossBlock,
     initialize_linear_layers,
     initialize_patch_embedding,
 )
-from vidrep_pipelines.models.layers.latent import Latent
-from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
-from vidrep_pipelines.models.layers.masking import fill_tokens
-from vidrep_pipelines.models.layers.positions import sine_cosine_positions
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidrep_pipelines.models.layers.masking import Masking, random_masking
-from vidrep_pipelines.models.layers.patches import normalize_patches, patchify
+from vidrep_pipelines.models.layers.tokens import Masking, normalize_patches, patchify, random_masking
 from vidrep_pipelines.models.rsp.config import RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel, make_latent
 

@@ -5,8 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from vidrep_pipelines.data.transforms import denormalize
-from vidrep_pipelines.models.layers.masking import random_masking
-from vidrep_pipelines.models.layers.patches import denormalize_patches, patchify, unpatchify
+from vidrep_pipelines.models.layers.tokens import denormalize_patches, patchify, random_masking, unpatchify
 from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness

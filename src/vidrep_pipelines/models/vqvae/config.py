@@ -6,8 +6,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
-from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 
 PresetName = Literal["baseline_2d", "baseline", "3d_decoder__2d_loss"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from vidrep_pipelines.models.layers.vqgan_sizes import infer_sizes
+from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 
 _HEAD_PREFIX = "decoder._2d_decoder."

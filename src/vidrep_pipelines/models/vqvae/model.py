@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.layers.codebook_average import CodebookAverage
-from vidrep_pipelines.models.layers.vector_quantizer import VectorQuantizer
+from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, VectorQuantizer
 from vidrep_pipelines.models.layers.vqgan import FrameEncoder
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.networks import Decoder

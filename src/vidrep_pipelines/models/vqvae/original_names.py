@@ -1,7 +1,7 @@
 """How the published checkpoints call what our model calls differently."""
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.layers.vqgan_names import original_path, our_path
+from vidrep_pipelines.models.layers.vqgan_weights import original_path, our_path
 
 _PARTS = (
     ("quantize.embedding.weight", "quantizer.codebook"),

@@ -19,8 +19,7 @@ from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.runner import run_job
-from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
-from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.config import TeacherConfig, TransformerConfig, VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig

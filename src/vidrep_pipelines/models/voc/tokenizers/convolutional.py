@@ -9,11 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.models.layers.codebook_average import CodebookAverage
-from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
-from vidrep_pipelines.models.layers.vector_quantizer import VectorQuantizer, codebook_loss
+from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, VectorQuantizer, codebook_loss
 from vidrep_pipelines.models.layers.vqgan import FrameEncoder
-from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
 from vidrep_pipelines.training.task import StepInfo
 

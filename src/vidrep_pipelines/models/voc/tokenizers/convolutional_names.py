@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from vidrep_pipelines.models.layers.vqgan_names import original_path, our_path
+from vidrep_pipelines.models.layers.vqgan_weights import original_path, our_path
 
 Prefixes = tuple[tuple[str, str], ...]
 

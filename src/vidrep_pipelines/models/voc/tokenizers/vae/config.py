@@ -5,8 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.models.layers.codebook_config import CodebookConfig
-from vidrep_pipelines.models.layers.vqgan_config import VqganConfig
+from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
 
 PUBLISHED_NETWORK = VqganConfig(image_size=256)

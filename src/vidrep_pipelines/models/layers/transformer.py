@@ -1,4 +1,4 @@
-"""Multi-head attention, computed by the fastest kernels of torch."""
+"""What transformers are made of: attention, the network behind it, cross-attention blocks, first weights."""
 
 import torch
 from torch import Tensor, nn
@@ -73,3 +73,75 @@ class CrossAttention(nn.Module):
         key, value = self.kv(context).chunk(2, dim=-1)
         output: Tensor = self.proj(attend(self.q(tokens), key, value, self.heads))
         return output
+
+
+class Mlp(nn.Module):
+    """Linear, exact GELU, linear.
+
+    Args:
+        dimension: Number of channels in and out.
+        hidden_dimension: Number of channels between.
+    """
+
+    def __init__(self, dimension: int, hidden_dimension: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(dimension, hidden_dimension)
+        self.fc2 = nn.Linear(hidden_dimension, dimension)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Tokens (..., D) to (..., D)."""
+        output: Tensor = self.fc2(F.gelu(self.fc1(tokens)))
+        return output
+
+
+_EPSILON = 1e-6
+
+
+class CrossBlock(nn.Module):
+    """Cross-attention to a context, self-attention, perceptron; each normalized before and added.
+
+    There is no perceptron between the two attentions (SiamMAE's cross-self decoder, arXiv 2305.14344, has one
+    after both).
+
+    Args:
+        dimension: Number of channels D.
+        heads: Number of attention heads.
+        mlp_ratio: Width of the perceptron relative to D.
+    """
+
+    def __init__(self, dimension: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.cross_norm = nn.LayerNorm(dimension, _EPSILON)
+        self.context_norm = nn.LayerNorm(dimension, _EPSILON)
+        self.cross_attention = CrossAttention(dimension, heads)
+        self.self_norm = nn.LayerNorm(dimension, _EPSILON)
+        self.self_attention = SelfAttention(dimension, heads)
+        self.mlp_norm = nn.LayerNorm(dimension, _EPSILON)
+        self.mlp = Mlp(dimension, int(dimension * mlp_ratio))
+
+    def forward(self, tokens: Tensor, context: Tensor) -> Tensor:
+        """Tokens (B, N, D) and context (B, M, D) to (B, N, D).
+
+        Tokens that are the same for every sample may be given once, as (1, N, D).
+        """
+        tokens = tokens + self.cross_attention(self.cross_norm(tokens), self.context_norm(context))
+        tokens = tokens + self.self_attention(self.self_norm(tokens))
+        output: Tensor = tokens + self.mlp(self.mlp_norm(tokens))
+        return output
+
+
+def initialize_linear_layers(module: nn.Module) -> None:
+    """Xavier-uniform weights and zero biases for one linear layer; pass it to ``model.apply``."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def initialize_patch_embedding(projection: nn.Module) -> None:
+    """Xavier-uniform weights as if the convolution were a linear layer on flattened patches (MAE).
+
+    The bias keeps the framework's default, as published.
+    """
+    weight = projection.get_parameter("weight")
+    nn.init.xavier_uniform_(weight.detach().flatten(1))

@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidrep_pipelines.models.layers.masking import fill_tokens, random_masking, take_tokens
+from vidrep_pipelines.models.layers.tokens import fill_tokens, random_masking, take_tokens
 
 
 @settings(max_examples=60, deadline=None)

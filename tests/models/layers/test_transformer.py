@@ -3,9 +3,7 @@ import torch
 from benchmarks.reference import rsp_published as published
 from torch import Tensor, nn
 
-from vidrep_pipelines.models.layers.attention import CrossAttention, SelfAttention, attend
-from vidrep_pipelines.models.layers.cross_block import CrossBlock
-from vidrep_pipelines.models.layers.mlp import Mlp
+from vidrep_pipelines.models.layers.transformer import CrossAttention, CrossBlock, Mlp, SelfAttention, attend
 
 
 def test_fused_attention_equals_the_written_out_sum() -> None:
