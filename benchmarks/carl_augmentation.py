@@ -7,10 +7,9 @@ import torch
 
 from benchmarks.reference.carl_published import published_augmentation
 from benchmarks.timing import Result, interleave
-from vidrep_pipelines.models.carl.augmentation_config import AugmentationConfig
-from vidrep_pipelines.models.carl.augmentation_draw import AugmentationDraw, draw_augmentation
-from vidrep_pipelines.models.carl.color_change import change_colors
-from vidrep_pipelines.models.carl.frame_fitting import cut_and_resize
+from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, change_colors, draw_augmentation
+from vidrep_pipelines.models.carl.config import AugmentationConfig
+from vidrep_pipelines.models.carl.video_source import cut_and_resize
 
 FRAMES, SIZE, DRAWS, ROUNDS = 80, 224, 4, 5
 HOW = (

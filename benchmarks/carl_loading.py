@@ -23,12 +23,10 @@ from vidrep_pipelines.data.clips.dataset import PackedClips
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video.transcode import resize_video
-from vidrep_pipelines.models.carl.augmentation_config import AugmentationConfig
-from vidrep_pipelines.models.carl.augmentation_draw import draw_augmentation
-from vidrep_pipelines.models.carl.color_change import change_colors
-from vidrep_pipelines.models.carl.config import CarlDataConfig
+from vidrep_pipelines.models.carl.augmentation import change_colors, draw_augmentation
+from vidrep_pipelines.models.carl.config import AugmentationConfig, CarlDataConfig
+from vidrep_pipelines.models.carl.dataset import ViewDataset
 from vidrep_pipelines.models.carl.video_source import VideoFiles
-from vidrep_pipelines.models.carl.view_dataset import ViewDataset
 from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig, sample_views
 
 FRAMES, HEIGHT, WIDTH, SIZE = 600, 360, 640, 224

@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 from torch.nn import functional
 
-from vidrep_pipelines.models.carl.augmentation_draw import AugmentationDraw, ColorChange
+from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, ColorChange
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

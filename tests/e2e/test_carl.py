@@ -13,10 +13,9 @@ from PIL import Image
 from tests.helpers.carl import TINY_CARL
 from tests.helpers.long_videos import pouring_payload, write_tfrecords
 from tests.helpers.project import load, merged, run_pipeline
-from vidrep_pipelines.models.carl.checkpoint_io import load_original
-from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
-from vidrep_pipelines.models.carl.infer_config import infer_model_config
-from vidrep_pipelines.models.carl.trained import TrainedCarl
+from vidrep_pipelines.models.carl.checkpoint_io import infer_model_config, load_original
+from vidrep_pipelines.models.carl.config import EmbeddingConfig
+from vidrep_pipelines.models.carl.inference import TrainedCarl
 
 PIPELINE = "latent_extraction_carl"
 EMBEDDINGS = "07_model_output/carl"

@@ -14,19 +14,21 @@ from pydantic import ValidationError
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.transforms import Crop, denormalize, normalize
-from vidrep_pipelines.models.carl.augmentation_config import AugmentationConfig
-from vidrep_pipelines.models.carl.augmentation_draw import (
+from vidrep_pipelines.models.carl.augmentation import (
     BRIGHTNESS,
     CONTRAST,
     HUE,
     SATURATION,
     AugmentationDraw,
     ColorChange,
+    augment_exactly,
+    blur_weights,
+    change_colors,
     draw_augmentation,
+    shift_hue,
 )
-from vidrep_pipelines.models.carl.color_change import blur_weights, change_colors, shift_hue
-from vidrep_pipelines.models.carl.exact_augmentation import augment_exactly
-from vidrep_pipelines.models.carl.frame_fitting import cut_and_resize, fit_frames
+from vidrep_pipelines.models.carl.config import AugmentationConfig
+from vidrep_pipelines.models.carl.video_source import cut_and_resize, fit_frames
 
 SIZE = 24
 WHOLE = Crop(0, 0, 40, 52)

@@ -13,16 +13,16 @@ from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_frames, make
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.checkpoint_io import (
     from_original,
+    infer_model_config,
     load_into,
     load_original,
     original_checkpoint,
     original_optimizer_state,
+    original_settings,
     to_original,
     trained_model,
 )
-from vidrep_pipelines.models.carl.infer_config import infer_model_config, original_settings
-from vidrep_pipelines.models.carl.model import CarlModel
-from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
+from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
 from vidrep_pipelines.models.carl.presets import CarlPreset
 
 _KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "carl_keys.json"

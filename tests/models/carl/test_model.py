@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_frames, make_model
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.carl.frame_positions import frame_positions, frame_rotations
+from vidrep_pipelines.models.carl.heads import TransformerHead, _rotated, frame_positions, frame_rotations
 from vidrep_pipelines.models.carl.model import CarlModel
-from vidrep_pipelines.models.carl.transformer_head import TransformerHead, _rotated
 
 _POSITIONS = ("clip", "relative", "none")
 

@@ -7,10 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from vidrep_pipelines.models.carl.config import CarlObjectiveConfig
-from vidrep_pipelines.models.carl.cycle_consistency import cycle_consistency
+from vidrep_pipelines.models.carl.losses import cycle_consistency, sequence_contrast, time_contrast
 from vidrep_pipelines.models.carl.objective import Views, carl_objective
-from vidrep_pipelines.models.carl.sequence_contrast import sequence_contrast
-from vidrep_pipelines.models.carl.time_contrast import time_contrast
 
 
 def make_batch(batch: int = 4, views: int = 2, frames: int = 6, seed: int = 0) -> tuple[Tensor, Views]:

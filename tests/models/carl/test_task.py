@@ -19,10 +19,9 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clips.table import snapshot
 from vidrep_pipelines.data.transforms import normalize
-from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint
+from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint, original_settings
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
-from vidrep_pipelines.models.carl.infer_config import original_settings
-from vidrep_pipelines.models.carl.label_table import write_labels
+from vidrep_pipelines.models.carl.dataset import write_labels
 from vidrep_pipelines.models.carl.pictures import ViewPair, view_similarity
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec

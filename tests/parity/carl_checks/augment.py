@@ -10,11 +10,14 @@ from torch import Tensor
 
 from tests.parity.discovery import Case
 from vidrep_pipelines.data.transforms import normalize
-from vidrep_pipelines.models.carl.augmentation_config import AugmentationConfig, EvaluationCrop
-from vidrep_pipelines.models.carl.augmentation_draw import AugmentationDraw, draw_augmentation
-from vidrep_pipelines.models.carl.color_change import change_colors
-from vidrep_pipelines.models.carl.exact_augmentation import augment_exactly
-from vidrep_pipelines.models.carl.frame_fitting import cut_and_resize, fit_frames
+from vidrep_pipelines.models.carl.augmentation import (
+    AugmentationDraw,
+    augment_exactly,
+    change_colors,
+    draw_augmentation,
+)
+from vidrep_pipelines.models.carl.config import AugmentationConfig, EvaluationCrop
+from vidrep_pipelines.models.carl.video_source import cut_and_resize, fit_frames
 
 _BLUR_TIMES = 4
 

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from tests.parity.discovery import Case, at_precision
 from tests.parity.precision import tolerance
-from vidrep_pipelines.models.carl.cycle_consistency import cycle_consistency
-from vidrep_pipelines.models.carl.frame_classification import frame_classification
-from vidrep_pipelines.models.carl.sequence_contrast import sequence_contrast
-from vidrep_pipelines.models.carl.time_contrast import time_contrast
+from vidrep_pipelines.models.carl.losses import (
+    cycle_consistency,
+    frame_classification,
+    sequence_contrast,
+    time_contrast,
+)
 
 
 class _Recorded:

@@ -14,15 +14,12 @@ from torch import Tensor, nn
 from tests.parity.discovery import Case, at_precision
 from tests.parity.precision import tolerance
 from vidrep_pipelines.data.transforms import normalize
-from vidrep_pipelines.models.carl.checkpoint_io import load_into, to_original
-from vidrep_pipelines.models.carl.config import CarlModelConfig, CarlObjectiveConfig
-from vidrep_pipelines.models.carl.embed import embed_frames
-from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
-from vidrep_pipelines.models.carl.frame_positions import frame_positions
-from vidrep_pipelines.models.carl.model import CarlModel
+from vidrep_pipelines.models.carl.checkpoint_io import load_into, original_name, our_name, to_original
+from vidrep_pipelines.models.carl.config import CarlModelConfig, CarlObjectiveConfig, EmbeddingConfig
+from vidrep_pipelines.models.carl.heads import frame_positions
+from vidrep_pipelines.models.carl.inference import embed_frames
+from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
 from vidrep_pipelines.models.carl.objective import Views, carl_objective
-from vidrep_pipelines.models.carl.original_names import original_name, our_name
-from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
 
 Arrays = Mapping[str, NDArray[Any]]
 

@@ -4,6 +4,8 @@ Shapes: frames (B, K * T, 3, S, S) normalized, K context frames at each of T pos
 frame last; mask (B, T); embeddings (B, T, D).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,8 +13,7 @@ from torch.nn import functional
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.backbone import FrameBackbone
 from vidrep_pipelines.models.carl.config import CarlModelConfig
-from vidrep_pipelines.models.carl.local_head import LocalHead
-from vidrep_pipelines.models.carl.transformer_head import TransformerHead
+from vidrep_pipelines.models.carl.heads import LocalHead, TransformerHead
 
 _SMALLEST_SIDES = {"transformer": 32, "conv": 65, "vanilla": 32}
 """The convolutions need maps of 5 x 5."""
@@ -103,3 +104,29 @@ class CarlModel(nn.Module):
             raise InputError(
                 f"{frames.shape[1]} frames are no whole number of positions with {context} frames each."
             )
+
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """The trained parameters of batch norms, then all others, in the published order.
+
+    As published, everything is decayed alike; the groups differ in name only.
+    """
+    norms = [
+        parameter
+        for module in model.modules()
+        if isinstance(module, _BATCH_NORMS)
+        for parameter in module.parameters()
+    ]
+    of_norms = {id(parameter) for parameter in norms}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in of_norms]
+    groups = [
+        {
+            "params": [parameter for parameter in group if parameter.requires_grad],
+            "weight_decay": weight_decay,
+        }
+        for group in (norms, others)
+    ]
+    return [group for group in groups if group["params"]]

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.models.carl.config import CarlObjectiveConfig
-from vidrep_pipelines.models.carl.cycle_consistency import cycle_consistency
-from vidrep_pipelines.models.carl.frame_classification import frame_classification
-from vidrep_pipelines.models.carl.sequence_contrast import sequence_contrast
-from vidrep_pipelines.models.carl.time_contrast import time_contrast
+from vidrep_pipelines.models.carl.losses import (
+    cycle_consistency,
+    frame_classification,
+    sequence_contrast,
+    time_contrast,
+)
 
 Gather = Callable[[Tensor], Tensor]
 Average = Callable[[Tensor], Tensor]

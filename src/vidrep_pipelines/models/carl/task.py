@@ -14,23 +14,20 @@ from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
-from vidrep_pipelines.models.carl.backbone_weights import load_backbone
+from vidrep_pipelines.models.carl.augmentation import change_colors
+from vidrep_pipelines.models.carl.backbone import load_backbone
 from vidrep_pipelines.models.carl.checkpoint_io import load_into, load_original
-from vidrep_pipelines.models.carl.color_change import change_colors
 from vidrep_pipelines.models.carl.config import (
     BackboneOrigin,
     CarlDataConfig,
     CarlModelConfig,
     CarlObjectiveConfig,
 )
-from vidrep_pipelines.models.carl.label_table import LabelRows
-from vidrep_pipelines.models.carl.model import CarlModel
+from vidrep_pipelines.models.carl.dataset import LabelRows, ViewDataset
+from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
 from vidrep_pipelines.models.carl.objective import Views, carl_objective
-from vidrep_pipelines.models.carl.parameter_groups import parameter_groups
-from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet
+from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet, views_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
-from vidrep_pipelines.models.carl.view_dataset import ViewDataset
-from vidrep_pipelines.models.carl.view_pictures import views_sheet
 from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 

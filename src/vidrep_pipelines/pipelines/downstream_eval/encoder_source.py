@@ -128,8 +128,7 @@ def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCon
 
 def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
-    from vidrep_pipelines.models.carl.image_encoder import BackboneStage
-    from vidrep_pipelines.models.carl.trained import TrainedCarl
+    from vidrep_pipelines.models.carl.inference import BackboneStage, TrainedCarl
 
     stage = BackboneStage(TrainedCarl.load(checkpoint.directory).model, config.stage)
     return FeatureMapEncoder(name, stage, network_stride=stage.stride, cell=config.cell)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.models.carl.embedding_config import EmbeddingConfig
+from vidrep_pipelines.models.carl.config import EmbeddingConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def embed_videos(
 
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX
-    from vidrep_pipelines.models.carl.extraction import EmbeddingRequest, embed_video
+    from vidrep_pipelines.models.carl.inference import EmbeddingRequest, embed_video
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)

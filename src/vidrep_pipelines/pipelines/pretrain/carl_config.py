@@ -17,7 +17,7 @@ class CarlRunConfig(FrozenConfig):
 
     preset: PresetName | None = None
     """A published configuration, of CARL or of a baseline, laid over the parameters: see
-    :mod:`vidrep_pipelines.models.carl.chosen_parameters`. The names of the first release (``simclr...``) are
+    :mod:`vidrep_pipelines.models.carl.presets`. The names of the first release (``simclr...``) are
     known, too. None: the parameters as they are."""
 
     release: Release = "cvpr2022"

@@ -21,7 +21,7 @@ from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
     from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
-    from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
+    from vidrep_pipelines.models.carl.presets import CarlParameters
 else:
     FrameStore = LabelledVideos = Any  # their modules take seconds to import
 
@@ -40,8 +40,8 @@ def plan_carl(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run on a frame store with labels."""
-    from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
-    from vidrep_pipelines.models.carl.label_table import write_labels
+    from vidrep_pipelines.models.carl.dataset import write_labels
+    from vidrep_pipelines.models.carl.presets import CarlParameters
 
     classes = int(labelled.table["classes"].max())
     chosen = _chosen(run, CarlParameters(model, objective, data, train), classes)
@@ -80,7 +80,7 @@ def plan_carl_on_clips(
 ) -> dict[str, Any]:
     """The complete description of a training run on resized clips, which needs no labels."""
     from vidrep_pipelines.data.clips.table import content_digest, snapshot
-    from vidrep_pipelines.models.carl.chosen_parameters import CarlParameters
+    from vidrep_pipelines.models.carl.presets import CarlParameters
 
     chosen = _chosen(run, CarlParameters(model, objective, data, train), classes=None)
     source = {
@@ -92,8 +92,7 @@ def plan_carl_on_clips(
 
 def _chosen(run: CarlRunConfig, parameters: "CarlParameters", classes: int | None) -> "CarlParameters":
     """The parameters, with the published configuration that was asked for laid over them."""
-    from vidrep_pipelines.models.carl.chosen_parameters import with_method_of, with_preset
-    from vidrep_pipelines.models.carl.presets import CarlPreset
+    from vidrep_pipelines.models.carl.presets import CarlPreset, with_method_of, with_preset
 
     if run.preset is None:
         return parameters
@@ -149,7 +148,7 @@ def train_carl(
 
 def initialize_carl(spec: dict[str, Any]) -> CheckpointSource:
     """The same model with the weights that its training starts from: the floor of every evaluation."""
-    from vidrep_pipelines.models.carl.untrained import write_untrained
+    from vidrep_pipelines.models.carl.inference import write_untrained
     from vidrep_pipelines.training.config import TrainSpec
 
     folder = Path(spec["run_directory"]).with_name("untrained")
@@ -164,8 +163,8 @@ def _use(spec: dict[str, Any]) -> dict[str, Any]:
 
 def draw_carl(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
     """How two views of a video find one another in time, and what views look like."""
+    from vidrep_pipelines.models.carl.inference import TrainedCarl
     from vidrep_pipelines.models.carl.task import CarlTask
-    from vidrep_pipelines.models.carl.trained import TrainedCarl
 
     task = CarlTask.model_validate(spec["task_config"])
     model = TrainedCarl.load(checkpoint.directory).model
@@ -174,8 +173,11 @@ def draw_carl(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Imag
 
 def export_carl(checkpoint: Checkpoint) -> dict[str, Any]:
     """CARL's weights under the names of the original repository, with the settings that they need."""
-    from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint
-    from vidrep_pipelines.models.carl.infer_config import original_settings, unpublished_settings
+    from vidrep_pipelines.models.carl.checkpoint_io import (
+        original_checkpoint,
+        original_settings,
+        unpublished_settings,
+    )
 
     model = CarlModelConfig.model_validate(checkpoint.config["model"])
     if unpublished_settings(model):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.models.carl.tiny import make_model
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.carl.backbone_weights import load_backbone
+from vidrep_pipelines.models.carl.backbone import load_backbone
 
 OTHERS = {"fc.weight": torch.zeros(2, 2)}
 

@@ -1,13 +1,63 @@
-"""CARL's head: perceptrons on every frame, then a transformer over the frames of the clip."""
+"""What turns features of frames into embeddings: a transformer over time, or a small network per frame."""
 
 import copy
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vidrep_pipelines.models.carl.config import CarlModelConfig
-from vidrep_pipelines.models.carl.frame_positions import frame_positions, frame_rotations
+
+_BASE = 10000.0
+
+
+@lru_cache(maxsize=64)
+def frame_positions(frames: int, trained_frames: int, width: int) -> Tensor:
+    """Sine in even channels, cosine in odd ones, of ``position / 10000 ** (channel / width)``.
+
+    Positions are numbered from 0; those of a clip that is not as long as the training views are spread
+    evenly over 0 .. ``trained_frames - 1``. The exponent of a cosine is its own channel's, as published, not
+    that of the sine beside it.
+
+    Args:
+        frames: S, frames of the clip.
+        trained_frames: T, frames of a training view.
+        width: D.
+
+    Returns:
+        (S, D) float64 on the CPU; shared between calls, not to be changed.
+    """
+    position = _numbered(frames, trained_frames)
+    channel = torch.arange(width)
+    angle = position[:, None] / _BASE ** (channel.double() / width)
+    return torch.where(channel % 2 == 0, angle.sin(), angle.cos())
+
+
+@lru_cache(maxsize=64)
+def frame_rotations(frames: int, trained_frames: int, width: int) -> Tensor:
+    """Angles of rotary positions (Su et al., RoFormer, arXiv 2104.09864): ``position / T ** (2 i / width)``.
+
+    Positions are numbered as in :func:`frame_positions`; the slowest pair turns once in about six views.
+
+    Args:
+        frames: S, frames of the clip.
+        trained_frames: T, frames of a training view.
+        width: Channels of an attention head, even.
+
+    Returns:
+        (S, width / 2) float64 on the CPU; shared between calls, not to be changed.
+    """
+    pair = torch.arange(0, width, 2).double()
+    return _numbered(frames, trained_frames)[:, None] / trained_frames ** (pair / width)
+
+
+def _numbered(frames: int, trained_frames: int) -> Tensor:
+    """(S,) positions of the frames of a clip."""
+    if frames == trained_frames:
+        return torch.arange(frames, dtype=torch.float64)
+    return torch.linspace(0, trained_frames - 1, frames, dtype=torch.float64)
+
 
 _SMALLEST_VARIANCE = 1e-5
 
@@ -156,3 +206,48 @@ def _visible(mask: Tensor) -> Tensor:
     """
     real = mask.bool()
     return real | ~real.any(dim=1, keepdim=True)
+
+
+class LocalHead(nn.Module):
+    """Maximum over context frames and places, then perceptrons, (B, T, C) to (B, T, D).
+
+    With ``encoder: conv`` two 3D convolutions come before the maximum (TCC, arXiv 1904.07846, section 4).
+    """
+
+    def __init__(self, config: CarlModelConfig) -> None:
+        super().__init__()
+        width = config.feature_width
+        self.convolutions: nn.Sequential | None = None
+        if config.encoder == "conv":
+            self.convolutions = _convolutions(width, config.convolution_width)
+            width = config.convolution_width
+        self.perceptrons = _perceptrons(width, config)
+        self.to_embedding = nn.Linear(config.hidden_width, config.embedding_width)
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """Maps (N, K, C, h, w) of positions with K frames each to (N, C'); h and w >= 5 for convolutions."""
+        volumes = maps.transpose(1, 2)
+        if self.convolutions is not None:
+            volumes = self.convolutions(volumes)
+        return volumes.amax(dim=(2, 3, 4))
+
+    def forward(self, pooled: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Pooled positions (B, T, C') to embeddings (B, T, D), not normalized. Padding changes nothing."""
+        output: Tensor = self.to_embedding(self.perceptrons(pooled))
+        return output
+
+
+def _convolutions(inputs: int, width: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (inputs, width):
+        # Time is padded, space is not: 14 x 14 places become 10 x 10.
+        convolution = nn.Conv3d(channels, width, kernel_size=3, padding=(1, 0, 0))
+        layers += [convolution, nn.BatchNorm3d(width), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+def _perceptrons(inputs: int, config: CarlModelConfig) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for width in (inputs, config.hidden_width):
+        layers += [nn.Dropout(config.dropout), nn.Linear(width, config.hidden_width), nn.ReLU()]
+    return nn.Sequential(*layers)
