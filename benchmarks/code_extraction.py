@@ -13,9 +13,8 @@ from torch import Tensor
 
 from benchmarks.timing import Result, interleave
 from vidrep_pipelines.data.frame_store.shard import FRAMES, VERSION_STAMP
-from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
-from vidrep_pipelines.models.vqvae.extraction import ExtractionRequest, extract_shard
-from vidrep_pipelines.models.vqvae.extraction_config import LatentExtractionConfig
+from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.inference import ExtractionRequest, extract_shard
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 FRAMES_PER_SHARD, BATCH, ROUNDS, VERSION = 8, 8, 5, "1"

@@ -18,7 +18,7 @@ from tests.helpers.robonet import robot_frames, write_trajectory
 from tests.helpers.videos import truncate
 from tests.helpers.vqvae import TINY_VQVAE
 from vidrep_pipelines.data.frame_store.store import FrameStore
-from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 
 REPORTS = "08_reporting/vqvae"
 RECONSTRUCTION = f"{REPORTS}/reconstruction"

@@ -13,11 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.parity.vqvae_checks.model import model_config, objective_config
-from vidrep_pipelines.models.vqvae.checkpoint_io import to_original
+from vidrep_pipelines.models.vqvae.checkpoint_io import original_name, to_original
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, vqvae_objective
-from vidrep_pipelines.models.vqvae.original_names import original_name
 
 FULL = "encoder.conv_in.weight"
 

@@ -11,6 +11,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.vqvae.checkpoint_io import (
     from_original,
+    infer_model_config,
     load_into,
     load_original,
     original_checkpoint,
@@ -19,7 +20,6 @@ from vidrep_pipelines.models.vqvae.checkpoint_io import (
     trained_model,
 )
 from vidrep_pipelines.models.vqvae.config import VqvaePreset
-from vidrep_pipelines.models.vqvae.infer_config import infer_model_config
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 _KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "vqvae_keys.json"

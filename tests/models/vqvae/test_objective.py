@@ -10,8 +10,8 @@ from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminato
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.config import AdversarialConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.inference import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, mean_psnr, vqvae_objective
-from vidrep_pipelines.models.vqvae.units import to_standardized, to_unit_range
 
 PERCEPTUAL = LossNetworks(perceptual=PerceptualDistance.random(0, (4, 4, 4, 4, 4)))
 

@@ -22,14 +22,20 @@ from vidrep_pipelines.evaluation.reconstruction.frechet import frechet_distance
 from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
 from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, codebook_loss, perplexity
-from vidrep_pipelines.models.vqvae.checkpoint_io import load_into, load_original, to_original
+from vidrep_pipelines.models.vqvae.checkpoint_io import (
+    infer_model_config,
+    load_into,
+    load_original,
+    original_name,
+    to_original,
+)
 from vidrep_pipelines.models.vqvae.config import (
     CodebookConfig,
     VqvaeDataConfig,
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
 )
-from vidrep_pipelines.models.vqvae.infer_config import infer_model_config
+from vidrep_pipelines.models.vqvae.inference import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.model import VqvaeModel, VqvaeOutputs
 from vidrep_pipelines.models.vqvae.objective import (
     LossNetworks,
@@ -38,8 +44,6 @@ from vidrep_pipelines.models.vqvae.objective import (
     quantization_loss,
     vqvae_objective,
 )
-from vidrep_pipelines.models.vqvae.original_names import original_name
-from vidrep_pipelines.models.vqvae.units import to_standardized, to_unit_range
 
 VALUE_TOLERANCE = 2e-5
 LOSS_TOLERANCE = 1e-5

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes, original_path, our_path
 from vidrep_pipelines.models.shared.weight_file import check_architecture, read_weights
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.original_names import original_name, our_name
 
 _WEIGHTS_ENTRY = "model_state_dict"
 _FROZEN_NETWORKS = "loss."
@@ -133,3 +133,62 @@ def original_optimizer_state(optimizer: torch.optim.Optimizer, model: VqvaeModel
         "state": {number: optimizer.state[parameter] for number, parameter in enumerate(parameters)},
         "param_groups": [{**group, "params": list(range(len(parameters)))}],
     }
+
+
+_PARTS = (
+    ("quantize.embedding.weight", "quantizer.codebook"),
+    ("quant_conv.", "to_latents."),
+    ("post_quant_conv.", "from_latents."),
+    ("encoder.", "encoder."),
+    ("decoder._2d_decoder.", "decoder.frames."),
+    ("decoder._out_conv1.", "decoder.head.0."),
+    ("decoder._out_conv2.", "decoder.head.1."),
+    ("decoder.", "decoder.frames."),  # without a head
+)
+
+
+def our_name(original: str) -> str:
+    """``"encoder.down.0.block.1.nin_shortcut.weight"`` to ``"encoder.levels.0.blocks.1.shortcut.weight"``.
+
+    Raises:
+        InputError: The published model has no such parameter.
+    """
+    for theirs, ours in _PARTS:
+        if original.startswith(theirs):
+            return ours + our_path(original.removeprefix(theirs))
+    raise InputError(f"{original!r} is no parameter of VQ-VAE.")
+
+
+def original_name(ours: str, *, has_head: bool) -> str:
+    """The inverse of :func:`our_name`.
+
+    Args:
+        ours: Name of a parameter.
+        has_head: Whether the model has the published head over time, which changes the decoder's prefix.
+
+    Raises:
+        InputError: The published model has no such parameter.
+    """
+    parts = _PARTS[:-1] if has_head else [part for part in _PARTS if "._" not in part[0]]
+    for theirs, prefix in parts:
+        if ours.startswith(prefix):
+            return theirs + original_path(ours.removeprefix(prefix), prefix[: len("encoder.")])
+    raise InputError(f"{ours!r} is no parameter of the published VQ-VAE.")
+
+
+_HEAD_PREFIX = "decoder._2d_decoder."
+
+
+def infer_model_config(state: Mapping[str, Tensor], *, image_size: int = 64) -> VqvaeModelConfig:
+    """Derives the config from weights under the published names.
+
+    Args:
+        state: The weights.
+        image_size: Side of the frames it was trained with, which no shape shows.
+
+    Raises:
+        InputError: The tensors are not those of a published VQ-VAE.
+    """
+    network, codebook = infer_sizes(state, image_size)
+    decoder = "3d" if any(name.startswith(_HEAD_PREFIX) for name in state) else "2d"
+    return VqvaeModelConfig.model_validate({**network.model_dump(), "codebook": codebook, "decoder": decoder})

@@ -163,3 +163,13 @@ class LossFiles(FrozenConfig):
     def paths(self) -> dict[str, Path | None]:
         """The files by field."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class LatentExtractionConfig(FrozenConfig):
+    """What is extracted from a data set."""
+
+    latents: bool = False
+    """Also keep the latents before quantization, as float16: many times the size of the codes."""
+
+    batch_size: int = Field(64, ge=1)
+    """Frames encoded together."""

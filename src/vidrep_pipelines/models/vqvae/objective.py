@@ -1,21 +1,25 @@
 """The losses of VQ-VAE (the original's, and the adversarial one of VQGAN)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.models.layers import action_features, perceptual_distance
+from vidrep_pipelines.models.layers.action_features import ActionFeatures
+from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
 from vidrep_pipelines.models.layers.vector_quantizer import (
     code_counts,
     codebook_loss,
     perplexity,
     used_share,
 )
-from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.inference import clamped_psnr, to_unit_range
 from vidrep_pipelines.models.vqvae.model import Quantized, VqvaeModel, VqvaeOutputs
-from vidrep_pipelines.models.vqvae.units import clamped_psnr, to_unit_range
 
 
 @dataclass(frozen=True)
@@ -184,3 +188,44 @@ def clip_statistics_loss(
 def mean_psnr(images: Tensor, reconstruction: Tensor, data: VqvaeDataConfig) -> Tensor:
     """Mean over frames of the peak signal-to-noise ratio in decibels, of pixels clamped to 0..1."""
     return clamped_psnr(to_unit_range(images, data), to_unit_range(reconstruction, data))
+
+
+_STAND_IN_SEED = 7
+_STAND_IN_WIDTHS = (16, 32, 64, 64, 64)
+
+
+def load_loss_networks(
+    config: VqvaeObjectiveConfig, files: LossFiles, device: torch.device | str
+) -> LossNetworks:
+    """Builds what the weights ask for, in evaluation mode.
+
+    Raises:
+        ConfigurationError: A file is needed and not named.
+        InputError: A file is absent, or holds another network.
+    """
+    features = None
+    if config.needs_action_features:
+        path = _needed(files.action_features, "action_features", "fvd weights", action_features.HOW_TO_GET)
+        features = ActionFeatures.load(path).to(device)
+    return LossNetworks(perceptual=_perceptual(config, files, device), action_features=features)
+
+
+def _perceptual(
+    config: VqvaeObjectiveConfig, files: LossFiles, device: torch.device | str
+) -> nn.Module | None:
+    if not config.perceptual_weight:
+        return None
+    if config.perceptual_network == "random":
+        return PerceptualDistance.random(_STAND_IN_SEED, _STAND_IN_WIDTHS).to(device).eval()
+    help_text = (
+        perceptual_distance.HOW_TO_GET + " Without them: perceptual_weight 0, or perceptual_network random."
+    )
+    trunk = _needed(files.perceptual_trunk, "perceptual_trunk", "perceptual_weight", help_text)
+    heads = _needed(files.perceptual_heads, "perceptual_heads", "perceptual_weight", help_text)
+    return PerceptualDistance.load(trunk, heads).to(device).eval()
+
+
+def _needed(path: Path | None, field: str, weight: str, help_text: str) -> Path:
+    if path is None:
+        raise ConfigurationError(f"{weight} above zero needs the file {field}, which is not set. {help_text}")
+    return path

@@ -1,6 +1,8 @@
 """Pictures of a VQ-VAE at work: originals, reconstructions and errors; how often each code is used."""
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +11,11 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from vidrep_pipelines.models.layers.vector_quantizer import perplexity, used_share
-from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig
+from vidrep_pipelines.data.frame_store.codes import CodeStore
+from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.inference import TrainedVqvae, clamped_psnr, to_unit_range
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.units import clamped_psnr, to_unit_range
 from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
 from vidrep_pipelines.reporting.pictures import Row, image_grid
 
@@ -87,3 +90,88 @@ def to_pixels(frames: Tensor) -> NDArray[np.uint8]:
     levels = (frames.clamp(0, 1) * 255).round().to(torch.uint8)
     pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).cpu().numpy()
     return pixels
+
+
+_SCALE, _GAP = 3, 6
+
+
+def comparison_film(pairs: Sequence[tuple[Tensor, Tensor]]) -> NDArray[np.uint8]:
+    """Original, reconstruction and error side by side, clips below one another.
+
+    Args:
+        pairs: Clips (T, 3, H, W) of one length, nominally in 0..1, and their reconstructions.
+
+    Returns:
+        (T, H', W', 3): pixels enlarged, gaps white, sides even.
+    """
+    rows = [
+        [to_pixels(frames) for frames in (first, second, error_picture(first, second))]
+        for first, second in pairs
+    ]
+    return _with_gaps([_with_gaps([_enlarged(part) for part in row], axis=2) for row in rows], axis=1)
+
+
+def _enlarged(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return frames.repeat(_SCALE, axis=1).repeat(_SCALE, axis=2)
+
+
+def _with_gaps(parts: list[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
+    """Joins parts with white between them, and after the last one as much as makes the sum even."""
+    length = sum(part.shape[axis] for part in parts) + _GAP * (len(parts) - 1)
+    shape = list(parts[0].shape)
+    joined: list[NDArray[np.uint8]] = []
+    for number, part in enumerate(parts):
+        shape[axis] = _GAP if number + 1 < len(parts) else length % 2
+        joined += [part, np.full(shape, 255, np.uint8)]
+    return np.concatenate(joined, axis=axis)
+
+
+_CLIPS, _FRAMES = 4, 12
+
+
+def rate(config: VqvaeModelConfig) -> dict[str, float]:
+    """Bits that a frame takes as codes of equal length, and what it takes as 8-bit pixels divided by that."""
+    bits = config.grid**2 * math.log2(config.codebook.size)
+    return {"bits_per_frame": bits, "compression": 8 * config.channels * config.image_size**2 / bits}
+
+
+def code_report(counts: Tensor, config: VqvaeModelConfig) -> dict[str, Any]:
+    """Facts about the use of the codes.
+
+    Args:
+        counts: (K,) of the codes.
+        config: The model.
+
+    Returns:
+        codes, codebook_size, codebook_use (share of entries that occur), perplexity, bits_per_frame,
+        compression, and entropy_bits_per_frame: what an ideal entropy coder of single codes would take.
+    """
+    evenness = float(perplexity(counts))
+    return {
+        "codes": int(counts.sum()),
+        "codebook_size": config.codebook.size,
+        "codebook_use": float(used_share(counts)),
+        "perplexity": evenness,
+        **rate(config),
+        "entropy_bits_per_frame": config.grid**2 * math.log2(evenness),
+    }
+
+
+def count_codes(codes: CodeStore, size: int) -> Tensor:
+    """How often each of ``size`` codes occurs in the views of a store, (K,)."""
+    counts = torch.zeros(size, dtype=torch.float64)
+    for view in codes.store.ids:
+        counts += code_counts(torch.from_numpy(codes.codes(view).astype(np.int64)), size)
+    return counts
+
+
+def decoded_strips(trained: TrainedVqvae, codes: CodeStore) -> Image:
+    """Draws a few views from all over a store beside what their codes decode to."""
+    ids = codes.store.ids
+    chosen = np.unique(np.linspace(0, len(ids) - 1, _CLIPS).round().astype(int)).tolist()
+    pairs = []
+    for view in (ids[number] for number in chosen):
+        shown = slice(0, _FRAMES)
+        frames = torch.from_numpy(codes.frames(view, shown)).permute(0, 3, 1, 2) / 255
+        pairs.append((frames, trained.decode(codes.codes(view, shown)[None])[0].cpu()))
+    return comparison_strips(pairs, ("original", "decoded from codes", "error"))

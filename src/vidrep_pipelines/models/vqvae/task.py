@@ -28,12 +28,16 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
 )
-from vidrep_pipelines.models.vqvae.loss_networks import load_loss_networks
+from vidrep_pipelines.models.vqvae.dataset import (
+    StoredWindows,
+    WholeFrames,
+    WindowSampling,
+    picture_clips,
+    spread_samples,
+)
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.objective import LossNetworks, vqvae_objective
+from vidrep_pipelines.models.vqvae.objective import LossNetworks, load_loss_networks, vqvae_objective
 from vidrep_pipelines.models.vqvae.pictures import code_histogram, reconstruction_strips
-from vidrep_pipelines.models.vqvae.samples import picture_clips, spread_samples
-from vidrep_pipelines.models.vqvae.windows import StoredWindows, WholeFrames, WindowSampling
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 

@@ -136,8 +136,7 @@ def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCo
 
 def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
-    from vidrep_pipelines.models.vqvae.image_encoder import FrameLatents
-    from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+    from vidrep_pipelines.models.vqvae.inference import FrameLatents, TrainedVqvae
 
     trained = TrainedVqvae.load(checkpoint.directory)
     latents = FrameLatents(trained.model)

@@ -37,7 +37,7 @@ def measure_vqvae(
 
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
     from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
-    from vidrep_pipelines.models.vqvae.code_report import code_report
+    from vidrep_pipelines.models.vqvae.pictures import code_report
     from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import (
         label,
         measure,
@@ -79,8 +79,7 @@ def draw_vqvae_clips(
 ) -> tuple[Image, Film, Image]:
     """Original, reconstruction and error of a few of the clips, still and moving; metrics per robot."""
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
-    from vidrep_pipelines.models.vqvae.film import comparison_film
-    from vidrep_pipelines.models.vqvae.pictures import comparison_strips
+    from vidrep_pipelines.models.vqvae.pictures import comparison_film, comparison_strips
     from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import shown_pairs
     from vidrep_pipelines.reporting.reconstruction import robot_chart
 

@@ -16,7 +16,7 @@ from vidrep_pipelines.evaluation.reconstruction.evaluation import evaluate_recon
 from vidrep_pipelines.evaluation.reconstruction.measurement import ReconstructionReport
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
-from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 

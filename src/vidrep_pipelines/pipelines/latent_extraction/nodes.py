@@ -7,7 +7,7 @@ from PIL.Image import Image
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.models.vqvae.extraction_config import LatentExtractionConfig
+from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def extract_codes(
 
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
-    from vidrep_pipelines.models.vqvae.extraction import ExtractionRequest, extract_shard
+    from vidrep_pipelines.models.vqvae.inference import ExtractionRequest, extract_shard
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
@@ -62,9 +62,13 @@ def extract_codes(
 
 def show_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
     """How evenly the stored codes are used, and clips decoded from nothing but their codes."""
-    from vidrep_pipelines.models.vqvae.code_report import code_report, count_codes, decoded_strips
-    from vidrep_pipelines.models.vqvae.pictures import code_histogram
-    from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+    from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
+    from vidrep_pipelines.models.vqvae.pictures import (
+        code_histogram,
+        code_report,
+        count_codes,
+        decoded_strips,
+    )
 
     trained = TrainedVqvae.load(checkpoint.directory)
     counts = count_codes(codes, trained.model.quantizer.size)

@@ -84,8 +84,8 @@ def train_vqvae(
 
 def draw_vqvae(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
     """Reconstructions of training clips, and how often each code is used."""
+    from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
     from vidrep_pipelines.models.vqvae.task import VqvaeTask
-    from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
 
     task = VqvaeTask.model_validate(spec["task_config"])
     model = TrainedVqvae.load(checkpoint.directory).model

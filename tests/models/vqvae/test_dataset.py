@@ -11,7 +11,7 @@ from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig
-from vidrep_pipelines.models.vqvae.windows import StoredWindows, WholeFrames, WindowSampling
+from vidrep_pipelines.models.vqvae.dataset import StoredWindows, WholeFrames, WindowSampling
 
 
 @given(

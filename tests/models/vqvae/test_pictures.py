@@ -7,7 +7,7 @@ import torch
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.video.decode import count_frames, read_frames
 from vidrep_pipelines.data.video.film import write_film
-from vidrep_pipelines.models.vqvae.film import comparison_film
+from vidrep_pipelines.models.vqvae.pictures import comparison_film
 
 
 def test_original_reconstruction_and_error_side_by_side() -> None:

@@ -1,21 +1,83 @@
+"""Latents of single images."""
+
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
-from tests.models.vqvae.test_trained import publish
-from tests.models.vqvae.tiny import make_config
+from tests.models.vqvae.tiny import DATA, make_config, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
-from vidrep_pipelines.models.vqvae.code_report import code_report, count_codes, decoded_strips
-from vidrep_pipelines.models.vqvae.extraction import ExtractionRequest, extract_shard
-from vidrep_pipelines.models.vqvae.extraction_config import LatentExtractionConfig
-from vidrep_pipelines.models.vqvae.trained import TrainedVqvae
+from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.inference import (
+    ExtractionRequest,
+    FrameLatents,
+    TrainedVqvae,
+    extract_shard,
+)
+from vidrep_pipelines.models.vqvae.model import VqvaeModel
+from vidrep_pipelines.models.vqvae.pictures import code_report, count_codes, decoded_strips
+
+
+def publish(folder: Path, config: VqvaeModelConfig) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(make_model(config).state_dict(), folder / "model.safetensors")
+    described = {"model": config.model_dump(mode="json"), "data": DATA.model_dump(mode="json")}
+    (folder / "config.json").write_text(json.dumps(described))
+    return folder
+
+
+def make_frames(*shape: int) -> Any:
+    return np.random.default_rng(3).integers(0, 256, (*shape, 16, 16, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("codes", ["euclidean", "cosine"])
+@pytest.mark.parametrize("decoder", ["2d", "3d", "residual_causal_3d"])
+def test_codes_decode_to_the_reconstruction_bit_for_bit(tmp_path: Path, decoder: str, codes: str) -> None:
+    trained = TrainedVqvae.load(publish(tmp_path, make_config({"codes": codes}, decoder=decoder)))
+    frames = make_frames(2, 5)
+    reconstruction, found = trained.reconstruct(frames)
+    assert reconstruction.shape == (2, 5, 3, 16, 16)
+    assert torch.equal(trained.encode(frames)[0], found)
+    assert torch.equal(trained.decode(found.numpy().astype(np.int16)), reconstruction)
+    assert len(found.unique()) > 3
+
+
+def test_codes_of_a_frame_do_not_depend_on_the_batch(tmp_path: Path) -> None:
+    trained = TrainedVqvae.load(publish(tmp_path, make_config()))
+    frames = make_frames(9)
+    whole, latents = trained.encode(frames)
+    assert latents.shape == (9, 4, 8, 8)
+    pieces = torch.cat([trained.encode(frames[start : start + 2])[0] for start in range(0, 9, 2)])
+    assert torch.equal(whole, pieces)
+
+
+@pytest.mark.parametrize("codes", [np.full((1, 2, 8, 8), 16), np.full((1, 2, 8, 8), -1), np.zeros((2, 8, 8))])
+def test_other_codes_are_refused(tmp_path: Path, codes: Any) -> None:
+    trained = TrainedVqvae.load(publish(tmp_path, make_config()))
+    with pytest.raises(InputError, match="odes"):
+        trained.decode(codes.astype(np.int16))
+
+
+@pytest.mark.parametrize("damage", ["config.json", "model.safetensors", "content"])
+def test_damaged_checkpoints_are_named(tmp_path: Path, damage: str) -> None:
+    folder = publish(tmp_path / "checkpoint", make_config())
+    if damage == "content":
+        (folder / "config.json").write_text("{}")
+    else:
+        (folder / damage).unlink()
+    with pytest.raises(InputError, match=r"checkpoint holds no checkpoint of a VQ-VAE .*pretrain_vqvae"):
+        TrainedVqvae.load(folder)
+
 
 CONFIG = LatentExtractionConfig(latents=True, batch_size=4)
 
@@ -71,3 +133,23 @@ def test_frames_that_the_model_cannot_take_are_refused(store: FrameStore, tmp_pa
     for wrong in (request, replace(request, version="v3")):
         with pytest.raises(InputError, match="multiples of 16"):
             extract_shard(wrong, {".h5": tmp_path / "codes.h5"})
+
+
+def test_images_of_any_size() -> None:
+    config = VqvaeModelConfig(
+        image_size=16,
+        width=8,
+        width_multipliers=(1, 2, 2),
+        groups=4,
+        residual_blocks=1,
+        attention_resolutions=(),
+    )
+    encoder = FrameLatents(VqvaeModel(config).eval())
+    for height, width in ((16, 16), (32, 24)):
+        latents = encoder(torch.rand(2, 3, height, width))
+        assert latents.shape == (
+            2,
+            config.codebook.dimension,
+            height // encoder.stride,
+            width // encoder.stride,
+        )

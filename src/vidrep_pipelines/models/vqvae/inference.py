@@ -1,0 +1,208 @@
+"""A trained VQ-VAE at use: loaded, codes of whole episodes extracted, an encoder of images."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.codes import code_shard
+from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
+from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
+from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.models.vqvae.checkpoint_io import trained_model
+from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
+from vidrep_pipelines.models.vqvae.model import VqvaeModel
+from vidrep_pipelines.training.distributed import device_of_item
+
+
+def to_unit_range(images: Tensor, data: VqvaeDataConfig) -> Tensor:
+    """Standardized images (..., 3, H, W) to nominally 0..1, unclamped, in float32."""
+    statistics = torch.tensor((data.mean, data.std), device=images.device)
+    mean, std = statistics.view(2, 3, 1, 1).unbind()
+    return images.float() * std + mean
+
+
+def to_standardized(images: Tensor, data: VqvaeDataConfig) -> Tensor:
+    """The inverse of :func:`to_unit_range`."""
+    statistics = torch.tensor((data.mean, data.std), device=images.device)
+    mean, std = statistics.view(2, 3, 1, 1).unbind()
+    return (images.float() - mean) / std
+
+
+def clamped_psnr(images: Tensor, others: Tensor) -> Tensor:
+    """Mean over frames (..., 3, H, W) of the peak signal-to-noise ratio in decibels, clamped to 0..1."""
+    errors = (images.clamp(0, 1) - others.clamp(0, 1)).square().mean(dim=(-3, -2, -1))
+    return (-10 * errors.clamp(min=1e-10).log10()).mean()
+
+
+@dataclass(frozen=True)
+class TrainedVqvae:
+    """Model and units. All methods work on the model's device, without gradients.
+
+    Attributes:
+        model: In evaluation mode.
+        data: Mean and deviation of its pixels.
+    """
+
+    model: VqvaeModel
+    data: VqvaeDataConfig
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device | str = "cpu") -> Self:
+        """Loads a published checkpoint: ``config.json`` and ``model.safetensors``.
+
+        Raises:
+            InputError: The folder holds no checkpoint of a VQ-VAE.
+        """
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            data = VqvaeDataConfig.model_validate(config["data"])
+            model = VqvaeModelConfig.model_validate(config["model"])
+            state = load_file(folder / "model.safetensors")
+        except (OSError, ValueError, KeyError, TypeError, ValidationError, SafetensorError) as error:
+            raise InputError(
+                f"{folder} holds no checkpoint of a VQ-VAE ({error}). Remedy: run pretrain_vqvae."
+            ) from error
+        return cls(trained_model(model, state).to(device), data)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def standardized(self, frames: NDArray[np.uint8]) -> Tensor:
+        """Frames ([B,] T, H, W, 3) as images ([B,] T, 3, H, W) in the network's units."""
+        pixels = torch.from_numpy(frames).to(self.device).movedim(-1, -3)
+        return normalize(pixels, self.data.mean, self.data.std)
+
+    @torch.inference_mode()
+    def encode(self, frames: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """Frames ([B,] T, H, W, 3) to codes ([B,] T, h, w) int64, and latents ([B,] T, D, h, w)."""
+        latents = self.model.latents(self.standardized(frames))
+        return self.model.quantize(latents).codes, latents
+
+    @torch.inference_mode()
+    def reconstruct(self, frames: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """Clips (B, T, H, W, 3) through the codes and back.
+
+        Returns:
+            (B, T, 3, H, W) float32, nominally in 0..1 and unclamped; codes (B, T, h, w).
+        """
+        outputs = self.model(self.standardized(frames))
+        return to_unit_range(outputs.reconstruction, self.data), outputs.quantized.codes
+
+    @torch.inference_mode()
+    def decode(self, codes: NDArray[np.integer]) -> Tensor:
+        """Codes (B, T, h, w) to clips (B, T, 3, H, W) float32, nominally in 0..1 and unclamped.
+
+        In float32 the result is to the bit what :meth:`reconstruct` gives for the same clips together.
+
+        Raises:
+            InputError: A code is not in the codebook, or the codes are no clips.
+        """
+        size = self.model.quantizer.size
+        if codes.ndim != 4:
+            raise InputError(f"Codes of clips are (B, T, h, w), not {codes.shape}.")
+        if codes.size and not 0 <= codes.min() <= codes.max() < size:
+            raise InputError(f"Codes {codes.min()}..{codes.max()} are not those of a codebook of {size}.")
+        clips = self.model.decode_codes(torch.from_numpy(codes.astype(np.int64)).to(self.device))
+        return to_unit_range(clips, self.data)
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """What extracting the codes of one shard needs.
+
+    Attributes:
+        checkpoint: Folder of the published checkpoint.
+        version: Digest of its weights, so that a process that outlives a training never uses the old ones.
+        store: Folder of the frame store.
+        shard: Path of the shard below it.
+        frames_digest: Version of the shard.
+        config: What to keep, and how.
+        device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
+        number: Of the shard; deals shards to GPUs.
+    """
+
+    checkpoint: Path
+    version: str
+    store: Path
+    shard: str
+    frames_digest: str
+    config: LatentExtractionConfig
+    device: str
+    number: int
+
+
+def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int]:
+    """Encodes every frame of a shard in the order in which they are stored.
+
+    Args:
+        request: The shard.
+        outputs: Where the codes (".h5") go.
+
+    Returns:
+        One row: frames, and how many different codes occur.
+
+    Raises:
+        InputError: The shard or the checkpoint cannot be read, or they are of different sizes.
+    """
+    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
+    frames = _frames(request)
+    total, config = frames.shape[0], trained.model.config
+    used = torch.zeros(config.codebook.size, dtype=torch.bool)
+    shape = tuple(side // config.downsampling for side in frames.shape[1:3])
+    channels = config.codebook.dimension if request.config.latents else None
+    with code_shard(
+        outputs[SHARD_SUFFIX], total, (shape[0], shape[1]), request.frames_digest, channels
+    ) as writer:
+        for start in range(0, total, request.config.batch_size):
+            stop = min(start + request.config.batch_size, total)
+            codes, latents = (part.cpu() for part in trained.encode(frames.read(start, stop)))
+            used[codes.flatten()] = True
+            writer.append(codes.numpy(), latents.numpy() if request.config.latents else None)
+    frames.close()
+    return {"frames": total, "codes_used": int(used.sum())}
+
+
+def _frames(request: ExtractionRequest) -> ContiguousArray:
+    versions = {request.shard: request.frames_digest}
+    return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions)[request.shard]
+
+
+@lru_cache(maxsize=8)
+def _trained(checkpoint: Path, version: str, device: str) -> TrainedVqvae:
+    del version  # part of the key
+    return TrainedVqvae.load(checkpoint, device)
+
+
+class FrameLatents(nn.Module):
+    """The latents of single images, as the codebook sees them.
+
+    Args:
+        model: In evaluation mode.
+    """
+
+    def __init__(self, model: VqvaeModel) -> None:
+        super().__init__()
+        self.model = model
+
+    @property
+    def stride(self) -> int:
+        """Pixels between positions of the latents."""
+        return self.model.config.downsampling
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Standardized images (B, 3, H, W) to latents (B, D, H / stride, W / stride)."""
+        return self.model.latents(images)
