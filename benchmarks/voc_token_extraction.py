@@ -13,9 +13,8 @@ from benchmarks.timing import Medians, Result, interleave
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA
 from vidrep_pipelines.data.frame_store.shard import View, pixel_sums, write_shard
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.extraction import ExtractionRequest, extract_codes
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.source import TokenizerSource
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
+from vidrep_pipelines.models.voc.tokenizers.inference import ExtractionRequest, TokenizerSource, extract_codes
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 

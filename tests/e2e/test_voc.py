@@ -14,8 +14,7 @@ from tests.helpers.project import load, merged, run_pipeline
 from tests.helpers.voc import TINY_VOC
 from vidrep_pipelines.models.voc.checkpoint_io import trained_model
 from vidrep_pipelines.models.voc.config import VocModelConfig
-from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
+from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source, tokenize
 
 
 @pytest.fixture(scope="module")

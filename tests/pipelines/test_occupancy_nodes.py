@@ -20,9 +20,8 @@ from vidrep_pipelines.models.voc.config import GptConfig, RewardConfig, VocModel
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.token_file import write_token_episodes
+from vidrep_pipelines.models.voc.tokenizers.inference import Tokenizer, assemble_token_episodes
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.token_assembly import assemble_token_episodes
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import Tokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_nodes import draw_futures, measure_occupancy

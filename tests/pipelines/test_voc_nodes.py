@@ -19,9 +19,9 @@ from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import to_original as vqkd_to_original
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.latent_extraction import voc_nodes as extraction_nodes

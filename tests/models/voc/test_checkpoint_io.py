@@ -12,6 +12,7 @@ from tests.models.voc.tiny import make_config
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.voc.checkpoint_io import (
     from_original,
+    infer_gpt_config,
     load_gpt_into,
     load_into,
     load_original,
@@ -22,9 +23,7 @@ from vidrep_pipelines.models.voc.checkpoint_io import (
 )
 from vidrep_pipelines.models.voc.config import VocPreset
 from vidrep_pipelines.models.voc.gpt import Gpt
-from vidrep_pipelines.models.voc.infer_config import infer_gpt_config
-from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.reward_head import RewardHead
+from vidrep_pipelines.models.voc.model import RewardHead, VocModel
 
 
 def test_round_trip_through_a_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from vidrep_pipelines.models.voc.config import (
     VocPreset,
 )
 from vidrep_pipelines.models.voc.gpt import Gpt
-from vidrep_pipelines.models.voc.reward_head import RewardHead
+from vidrep_pipelines.models.voc.model import RewardHead
 
 
 def parameters(module: torch.nn.Module) -> int:

@@ -4,8 +4,7 @@ from benchmarks.reference.voc_published import published_logits
 
 from tests.models.voc.tiny import ACTIONS, VOCABULARY, make_config
 from vidrep_pipelines.models.voc.checkpoint_io import to_original
-from vidrep_pipelines.models.voc.gpt import Gpt
-from vidrep_pipelines.models.voc.key_value_cache import KeyValueCache
+from vidrep_pipelines.models.voc.gpt import Gpt, KeyValueCache
 
 
 def make_gpt(*, actions: bool = False) -> Gpt:

@@ -20,10 +20,12 @@ from vidrep_pipelines.evaluation.occupancy.published_metrics import (
     mean_squared_error,
 )
 from vidrep_pipelines.models.voc.checkpoint_io import (
+    infer_gpt_config,
     load_gpt_into,
     load_into,
     load_original,
     load_reward_into,
+    original_name,
     reward_to_original,
     to_original,
 )
@@ -34,8 +36,7 @@ from vidrep_pipelines.models.voc.config import (
     VocModelConfig,
     VocObjectiveConfig,
 )
-from vidrep_pipelines.models.voc.draws import bootstrapped_offset
-from vidrep_pipelines.models.voc.infer_config import infer_gpt_config
+from vidrep_pipelines.models.voc.dataset import bootstrapped_offset
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.objective import (
     OccupancyBatch,
@@ -43,9 +44,8 @@ from vidrep_pipelines.models.voc.objective import (
     draw_targets,
     occupancy_objective,
 )
-from vidrep_pipelines.models.voc.original_names import original_name
+from vidrep_pipelines.models.voc.sampling import future_log_probabilities, values_of
 from vidrep_pipelines.models.voc.task import VocTask
-from vidrep_pipelines.models.voc.values import future_log_probabilities, values_of
 from vidrep_pipelines.training.config import OptimizerConfig
 from vidrep_pipelines.training.optimizer import build_optimizer, set_learning_rate
 from vidrep_pipelines.training.schedule import learning_rate

@@ -24,10 +24,8 @@ from vidrep_pipelines.models.voc.tokenizers.dino.config import (
     VqkdConfig,
     VqkdObjectiveConfig,
 )
-from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.dino.objective import VqkdLosses, vqkd_objective
-from vidrep_pipelines.models.voc.tokenizers.dino.spherical_kmeans import spherical_kmeans
-from vidrep_pipelines.models.voc.tokenizers.dino.teacher import Teacher
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer, spherical_kmeans
+from vidrep_pipelines.models.voc.tokenizers.dino.objective import Teacher, VqkdLosses, vqkd_objective
 
 DECAY = VqkdObjectiveConfig().decay
 ITERATIONS = VqkdObjectiveConfig().kmeans_iterations

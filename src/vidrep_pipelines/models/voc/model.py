@@ -1,14 +1,73 @@
-"""The occupancy model with its slowly following copy and the reward head."""
+"""The occupancy model with its slowly following copy, and the reward head."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.models.voc.config import VocModelConfig
+from vidrep_pipelines.models.voc.config import FeatureLayout, VocModelConfig
 from vidrep_pipelines.models.voc.gpt import Gpt
-from vidrep_pipelines.models.voc.reward_head import RewardHead
+
+
+def state_features(
+    states: Tensor, codebook: Tensor, grid: tuple[int, int], frame_stack: int, layout: FeatureLayout
+) -> Tensor:
+    """Codebook vectors of all tokens of a state, in the order that a reward head expects.
+
+    Args:
+        states: (..., T) codes, oldest frame first and row by row, T = frame_stack * h * w.
+        codebook: (V, D).
+        grid: h and w.
+        frame_stack: Frames of a state.
+        layout: Whether channels come before or after the places.
+
+    Returns:
+        (..., T * D).
+    """
+    vectors = F.embedding(states, codebook)
+    vectors = vectors.reshape(*states.shape[:-1], frame_stack, grid[0] * grid[1], -1)
+    if layout == "channel_major":
+        vectors = vectors.transpose(-2, -1)
+    features: Tensor = vectors.flatten(-3)
+    return features
+
+
+def standardized(codebook: Tensor) -> Tensor:
+    """Codebook (V, D) with mean 0 and deviation 1 in each channel."""
+    centered = codebook - codebook.mean(dim=0)
+    return centered / centered.std(dim=0, correction=0).clamp(min=1e-8)
+
+
+class RewardHead(nn.Module):
+    """A perceptron with two hidden layers on :func:`state_features`.
+
+    Args:
+        config: Of the model; ``config.reward`` must be set.
+    """
+
+    def __init__(self, config: VocModelConfig) -> None:
+        super().__init__()
+        assert config.reward is not None
+        self._config, self._layout, self._units = config, config.reward.layout, config.reward.units
+        width = config.reward.width
+        self.layers = nn.Sequential(
+            nn.Linear(config.state_tokens * config.reward.codebook_dimension, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, 1),
+        )
+
+    def forward(self, states: Tensor, codebook: Tensor) -> Tensor:
+        """Rewards (...) of states (..., T), with codebook (V, D)."""
+        if self._units == "standardized":
+            codebook = standardized(codebook)
+        features = state_features(states, codebook, self._config.grid, self._config.frame_stack, self._layout)
+        rewards: Tensor = self.layers(features).squeeze(-1)
+        return rewards
 
 
 class VocModel(nn.Module):
@@ -70,3 +129,23 @@ def _fitting_codebook(config: VocModelConfig, codebook: Tensor | None) -> Tensor
             "model.reward.codebook_dimension to the tokenizer's sizes."
         )
     return codebook.detach().clone().float()
+
+
+def occupancy_groups(model: VocModel, weight_decay: float) -> list[dict[str, Any]]:
+    """The optimizer's groups, as published: in the GPT all but norms and biases are decayed.
+
+    The reward head is a group of its own, all of it decayed by ``model.reward.weight_decay``.
+    """
+    named = list(model.gpt.named_parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [value for name, value in named if not _is_decayed(name)], "weight_decay": 0.0},
+        {"params": [value for name, value in named if _is_decayed(name)], "weight_decay": weight_decay},
+    ]
+    if model.reward_head is not None and model.config.reward is not None:
+        head = list(model.reward_head.parameters())
+        groups.append({"params": head, "weight_decay": model.config.reward.weight_decay})
+    return groups
+
+
+def _is_decayed(name: str) -> bool:
+    return not name.endswith("bias") and "norm" not in name

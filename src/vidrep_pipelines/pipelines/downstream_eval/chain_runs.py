@@ -16,8 +16,8 @@ from vidrep_pipelines.evaluation.occupancy.markov_chain import ChainScores, Mark
 from vidrep_pipelines.evaluation.occupancy.random_chain import random_chain
 from vidrep_pipelines.fanout.job import Scalar
 from vidrep_pipelines.models.voc.config import GptConfig, VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.predictor import OccupancyPredictor
 from vidrep_pipelines.models.voc.task import VocTask
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.token_file import write_token_episodes

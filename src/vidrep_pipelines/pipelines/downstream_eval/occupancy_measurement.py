@@ -13,9 +13,9 @@ from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode
 from vidrep_pipelines.models.voc.checkpoint_io import trained_model
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.dataset import check_fit
+from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.predictor import OccupancyPredictor
-from vidrep_pipelines.models.voc.samples import check_fit
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device

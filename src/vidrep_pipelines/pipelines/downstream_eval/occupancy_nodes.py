@@ -82,8 +82,8 @@ def draw_futures(
     launch: LaunchConfig,
 ) -> tuple[Image, Film]:
     """Sampled futures beside what happened, still and moving."""
-    from vidrep_pipelines.models.voc.rollout import steps_per_jump
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.models.voc.inference import steps_per_jump
+    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
     from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import discount_of, load_model
     from vidrep_pipelines.pipelines.downstream_eval.sampled_futures import FutureSampler
     from vidrep_pipelines.reporting.occupancy_futures import futures_film, futures_grid

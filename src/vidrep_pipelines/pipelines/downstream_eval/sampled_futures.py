@@ -5,13 +5,21 @@ import numpy as np
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig
-from vidrep_pipelines.models.voc.depiction import DecodedStates, Depiction, RetrievedStates
+from vidrep_pipelines.models.voc.inference import (
+    DecodedStates,
+    Depiction,
+    FloatArray,
+    IntArray,
+    NearestStates,
+    OccupancyPredictor,
+    RetrievedStates,
+    eventful_contexts,
+    roll_out,
+    steps_per_jump,
+)
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.nearest_states import NearestStates
-from vidrep_pipelines.models.voc.predictor import FloatArray, IntArray, OccupancyPredictor
-from vidrep_pipelines.models.voc.rollout import eventful_contexts, roll_out, steps_per_jump
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import DecodingTokenizer, Tokenizer
+from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import split_of
 from vidrep_pipelines.reporting.occupancy_futures import Pixels, ShownFuture
 

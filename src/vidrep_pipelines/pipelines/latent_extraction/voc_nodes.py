@@ -27,8 +27,11 @@ def extract_codes(
 ) -> Job:
     """One item per shard of frames; redone when the shard or the tokenizer changes."""
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
-    from vidrep_pipelines.models.voc.tokenizers.extraction import extract_codes, extraction_requests
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.inference import (
+        checkpoint_source,
+        extract_codes,
+        extraction_requests,
+    )
     from vidrep_pipelines.training.distributed import choose_device
 
     device = choose_device(launch).type
@@ -42,17 +45,19 @@ def extract_codes(
 
 def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes:
     """The codes of all episodes with their actions, rewards and the codebook."""
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
-    from vidrep_pipelines.models.voc.tokenizers.token_assembly import assemble_token_episodes
+    from vidrep_pipelines.models.voc.tokenizers.inference import assemble_token_episodes, checkpoint_source
 
     return assemble_token_episodes(codes, checkpoint_source(checkpoint.config, checkpoint.weights).load())
 
 
 def show_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
     """How evenly the stored codes are used."""
-    from vidrep_pipelines.models.voc.tokenizers.code_report import code_report, count_stored_codes
+    from vidrep_pipelines.models.voc.tokenizers.inference import (
+        checkpoint_source,
+        code_report,
+        count_stored_codes,
+    )
     from vidrep_pipelines.models.voc.tokenizers.pictures import code_histogram
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
 
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     counts = count_stored_codes(codes, tokenizer.vocabulary)

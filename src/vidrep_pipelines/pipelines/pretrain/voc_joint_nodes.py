@@ -62,7 +62,7 @@ def train_joint(
     spec: dict[str, Any], tracking: TrackingConfig
 ) -> tuple[CheckpointSource, CheckpointSource, pd.DataFrame, dict[str, Any]]:
     """Trains both, and parts them: the tokenizer, and the occupancy model on its codes."""
-    from vidrep_pipelines.models.voc.joint.parts import write_parts
+    from vidrep_pipelines.models.voc.joint.model import write_parts
 
     both, log, metrics = nodes.train(spec, tracking)
     parts = write_parts(both.directory / both.weights, Path(spec["run_directory"]).parent / "parts")

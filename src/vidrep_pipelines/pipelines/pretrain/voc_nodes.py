@@ -22,8 +22,8 @@ def plan_voc(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run on the token episodes."""
+    from vidrep_pipelines.models.voc.dataset import check_fit
     from vidrep_pipelines.models.voc.presets import fitted_to, with_preset
-    from vidrep_pipelines.models.voc.samples import check_fit
     from vidrep_pipelines.models.voc.task import VocTask
     from vidrep_pipelines.training.config import TrainSpec
 

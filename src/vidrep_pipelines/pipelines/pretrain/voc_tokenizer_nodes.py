@@ -132,7 +132,7 @@ def _spec(
 def _finished(
     path: Path, model: VaeConfig | VqkdConfig | MusikConfig, kind: TokenizerName, folders: FoldersConfig
 ) -> dict[str, Any]:
-    from vidrep_pipelines.models.voc.tokenizers.published_layouts import finished_source
+    from vidrep_pipelines.models.voc.tokenizers.checkpoint_io import finished_source
 
     source = finished_source(path.absolute(), model)
     directory = _folder(folders, kind) / "published"
@@ -149,7 +149,7 @@ def train_tokenizer(
     """Trains, resumes, or finds that the run is finished; a finished tokenizer is only written anew.
 
     The checkpoint's configuration is that of a
-    :class:`~vidrep_pipelines.models.voc.tokenizers.source.TokenizerSource`: ``kind`` and ``model``.
+    :class:`~vidrep_pipelines.models.voc.tokenizers.inference.TokenizerSource`: ``kind`` and ``model``.
     """
     if _FINISHED in spec:
         return _published_checkpoint(spec)
@@ -161,8 +161,8 @@ def train_tokenizer(
 
 
 def _published_checkpoint(spec: dict[str, Any]) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
-    from vidrep_pipelines.models.voc.tokenizers.published_layouts import write_finished
-    from vidrep_pipelines.models.voc.tokenizers.source import TokenizerSource
+    from vidrep_pipelines.models.voc.tokenizers.checkpoint_io import write_finished
+    from vidrep_pipelines.models.voc.tokenizers.inference import TokenizerSource
 
     source = TokenizerSource.model_validate(spec[_FINISHED])
     weights = write_finished(source, Path(spec["directory"]))
@@ -182,9 +182,9 @@ def draw_curves(log: pd.DataFrame) -> Image:
 
 def draw_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, Image]:
     """Held-out frames beside what their codes give back or stand for, and how often each code is used."""
+    from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames
+    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
     from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, draw_tokens
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
-    from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
 
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     present = set(frames.table["split"])
@@ -195,15 +195,15 @@ def draw_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, I
 
 def export_tokenizer(checkpoint: Checkpoint) -> dict[str, Any]:
     """A tokenizer's weights under the names of the original repositories."""
-    from vidrep_pipelines.models.voc.tokenizers.published_layouts import published_weights
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.checkpoint_io import published_weights
+    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
 
     return published_weights(checkpoint_source(checkpoint.config, checkpoint.weights))
 
 
 def export_action_energy(checkpoint: Checkpoint) -> dict[str, Any]:
     """The contrastive head of ``musik``, which the original keeps in a file of its own."""
-    from vidrep_pipelines.models.voc.tokenizers.published_layouts import published_action_energy
-    from vidrep_pipelines.models.voc.tokenizers.source import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.checkpoint_io import published_action_energy
+    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
 
     return published_action_energy(checkpoint_source(checkpoint.config, checkpoint.weights))

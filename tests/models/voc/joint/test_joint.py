@@ -18,10 +18,10 @@ from tests.models.voc.tokenizers.tiny import ACTIONS, make_store, vae_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.voc.config import GptConfig, TargetConfig, VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.joint.config import JointConfig, JointObjectiveConfig
-from vidrep_pipelines.models.voc.joint.parts import write_parts
+from vidrep_pipelines.models.voc.joint.model import write_parts
 from vidrep_pipelines.models.voc.joint.task import JointTask
 from vidrep_pipelines.models.voc.presets import fitted_to_tokenizer
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
+from vidrep_pipelines.models.voc.tokenizers.inference import tokenize
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.launch import launch

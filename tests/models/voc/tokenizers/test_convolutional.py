@@ -6,9 +6,9 @@ import torch
 from tests.models.voc.tokenizers.tiny import NETWORK, PIXELS, make_frames, musik_config, vae_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
+from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, depict, tokenize
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import DecodingTokenizer, Tokenizer, depict, tokenize
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import load_into, load_original, to_original
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer

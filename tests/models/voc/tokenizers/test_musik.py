@@ -8,12 +8,11 @@ from torch.nn import functional as F
 
 from tests.models.voc.tokenizers.tiny import ACTIONS, PIXELS, make_frames, musik_config
 from vidrep_pipelines.models.voc.tokenizers.config import QuantizationConfig
+from vidrep_pipelines.models.voc.tokenizers.dataset import draw_offset, prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.musik.checkpoint_io import load_into, load_original, to_original
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import ActionEnergy, MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.musik.objective import draw_negatives, musik_objective
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.stored_frames import draw_offset
 
 
 def make_model() -> MusikTokenizer:

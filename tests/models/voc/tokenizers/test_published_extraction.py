@@ -3,8 +3,8 @@ from benchmarks.reference.voc_token_extraction_published import published_codes,
 
 from tests.models.voc.tokenizers.tiny import make_frames, vae_config
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
+from vidrep_pipelines.models.voc.tokenizers.inference import tokenize
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 

@@ -7,15 +7,16 @@ from torch.nn import functional as F
 
 from tests.models.voc.tokenizers.tiny import SIZE, TEACHER, make_frames, vqkd_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import load_into, load_original, to_original
 from vidrep_pipelines.models.voc.tokenizers.dino.config import TeacherConfig
-from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.dino.objective import vqkd_objective
-from vidrep_pipelines.models.voc.tokenizers.dino.quantizer import DirectionQuantizer
-from vidrep_pipelines.models.voc.tokenizers.dino.spherical_kmeans import spherical_kmeans
-from vidrep_pipelines.models.voc.tokenizers.dino.teacher import Teacher
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
+from vidrep_pipelines.models.voc.tokenizers.dino.model import (
+    DirectionQuantizer,
+    VqkdTokenizer,
+    spherical_kmeans,
+)
+from vidrep_pipelines.models.voc.tokenizers.dino.objective import Teacher, vqkd_objective
+from vidrep_pipelines.models.voc.tokenizers.inference import tokenize
 
 
 def make_model(**changes: object) -> VqkdTokenizer:

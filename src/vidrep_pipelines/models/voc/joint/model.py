@@ -1,8 +1,14 @@
-"""A tokenizer and an occupancy model on its codes."""
+"""A tokenizer and an occupancy model on its codes: trained together, taken apart afterwards."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from vidrep_pipelines.models.shared.own_weights import write_weights
 from vidrep_pipelines.models.voc.joint.config import JointConfig
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
@@ -31,3 +37,29 @@ class JointModel(nn.Module):
         """Gives the reward head the codebook as it is now."""
         if self.occupancy.codebook is not None:
             self.occupancy.codebook.copy_(self.tokenizer.codebook)
+
+
+class Parts(NamedTuple):
+    """Folders, each with a ``model.safetensors``."""
+
+    tokenizer: Path
+    occupancy: Path
+
+
+def write_parts(weights: Path, folder: Path) -> Parts:
+    """Divides the weights of a :class:`~vidrep_pipelines.models.voc.joint.model.JointModel`.
+
+    Args:
+        weights: A safetensors file of the whole model.
+        folder: Receives the folders of the parts.
+    """
+    state = load_file(weights)
+    parts = Parts(folder / "tokenizer", folder / "occupancy")
+    for name, path in parts._asdict().items():
+        _write(state, f"{name}.", path)
+    return parts
+
+
+def _write(state: Mapping[str, Tensor], prefix: str, folder: Path) -> None:
+    part = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    write_weights(part, folder / "model.safetensors")

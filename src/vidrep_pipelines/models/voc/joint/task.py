@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.models.voc.gpt import Block
 from vidrep_pipelines.models.voc.joint.config import JointConfig, JointObjectiveConfig
+from vidrep_pipelines.models.voc.joint.dataset import JointSamples
 from vidrep_pipelines.models.voc.joint.model import JointModel
-from vidrep_pipelines.models.voc.joint.samples import JointSamples
+from vidrep_pipelines.models.voc.model import occupancy_groups
 from vidrep_pipelines.models.voc.objective import OccupancyBatch, OccupancyLosses, occupancy_objective
-from vidrep_pipelines.models.voc.parameter_groups import occupancy_groups
 from vidrep_pipelines.models.voc.sampling import draw_uniforms
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.vae.objective import VaeLosses, vae_objective
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
 from vidrep_pipelines.training.optimizer import weight_decay_groups

@@ -3,6 +3,7 @@
 Shapes: pictures (N, 3, S, S), normalized; latents (N, D, h, h); codes (N, h, h) int64 in 0..K-1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,7 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, VectorQuantizer, codebook_loss
 from vidrep_pipelines.models.layers.vqgan import FrameEncoder
 from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
+from vidrep_pipelines.models.layers.vqgan_weights import original_path, our_path
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
 from vidrep_pipelines.training.task import StepInfo
 
@@ -138,3 +140,34 @@ def _priorities(seeds: Tensor, vectors: int) -> Tensor:
         torch.rand(vectors // len(seeds), generator=generator.manual_seed(seed)) for seed in seeds.tolist()
     ]
     return torch.cat(drawn)
+
+
+Prefixes = tuple[tuple[str, str], ...]
+
+CONVOLUTIONAL: Prefixes = (
+    ("quantize.embedding.weight", "quantizer.codebook"),
+    ("quant_conv.", "to_latents."),
+    ("post_quant_conv.", "from_latents."),
+    ("encoder.", "encoder."),
+)
+"""The parts of both: their prefix first, ours second."""
+
+
+def to_our_names(state: Mapping[str, Tensor], prefixes: Prefixes) -> dict[str, Tensor]:
+    """Renames published weights; names without a known prefix stay, so that a check finds them."""
+    renamed = {}
+    for name, value in state.items():
+        theirs, ours = next((pair for pair in prefixes if name.startswith(pair[0])), ("", ""))
+        renamed[ours + our_path(name.removeprefix(theirs)) if theirs else name] = value
+    return renamed
+
+
+def to_original_names(state: Mapping[str, Tensor], prefixes: Prefixes) -> dict[str, Tensor]:
+    """The inverse of :func:`to_our_names`; tensors without a known prefix are left out."""
+    renamed = {}
+    for name, value in state.items():
+        for theirs, ours in prefixes:
+            if name.startswith(ours):
+                renamed[theirs + original_path(name.removeprefix(ours), theirs)] = value
+                break
+    return renamed

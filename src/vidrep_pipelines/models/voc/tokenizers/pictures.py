@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import DecodingTokenizer, Tokenizer, depict, tokenize
+from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, depict, tokenize
 from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
 from vidrep_pipelines.reporting.pictures import Row, image_grid
 

@@ -1,17 +1,27 @@
 """What the training tasks of the three tokenizers share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from PIL.Image import Image
 from torch import nn
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.models.layers.vqgan import Level
 from vidrep_pipelines.models.shared.weight_file import weights_digest
-from vidrep_pipelines.models.voc.tokenizers.stored_frames import StatePairs, StoredFrames
+from vidrep_pipelines.models.voc.tokenizers.dataset import StatePairs, StoredFrames
 from vidrep_pipelines.training.optimizer import weight_decay_groups
+
+
+def save_pictures(pictures: Mapping[str, Image], directory: Path, step: int) -> list[Path]:
+    """Saves each picture as ``<directory>/<name>/step-<step>.png`` and returns the paths."""
+    paths = [directory / name / f"step-{step:08d}.png" for name in pictures]
+    for path, picture in zip(paths, pictures.values(), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(path)
+    return paths
 
 
 class TokenizerTask(FrozenConfig, ABC):

@@ -7,16 +7,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames, prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.dino.objective import vqkd_objective
-from vidrep_pipelines.models.voc.tokenizers.dino.teacher import Teacher
+from vidrep_pipelines.models.voc.tokenizers.dino.objective import Teacher, vqkd_objective
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.saving import save_pictures
-from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
-from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask, save_pictures
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 

@@ -10,7 +10,7 @@ from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.convolutional_names import (
+from vidrep_pipelines.models.voc.tokenizers.convolutional import (
     CONVOLUTIONAL,
     to_original_names,
     to_our_names,

@@ -5,15 +5,13 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from vidrep_pipelines.models.voc.tokenizers.dataset import StatePairs, prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.musik.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.musik.objective import draw_negatives, musik_objective
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.saving import save_pictures
-from vidrep_pipelines.models.voc.tokenizers.stored_frames import StatePairs
-from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask, save_pictures
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.pixels import to_unit_range
+from vidrep_pipelines.models.voc.tokenizers.dataset import to_unit_range
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeOutputs, VaeTokenizer
 

@@ -8,11 +8,9 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
+from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames, prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, draw_reconstructions
-from vidrep_pipelines.models.voc.tokenizers.pixels import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.saving import save_pictures
-from vidrep_pipelines.models.voc.tokenizers.stored_frames import StoredFrames
-from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask, save_pictures
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from tests.models.voc.tiny import STACK, make_config, make_episodes
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.voc.config import TargetConfig
-from vidrep_pipelines.models.voc.draws import bootstrapped_offset, geometric_offset
-from vidrep_pipelines.models.voc.samples import OccupancySamples
+from vidrep_pipelines.models.voc.dataset import OccupancySamples, bootstrapped_offset, geometric_offset
 
 GAMMA = 0.7
 

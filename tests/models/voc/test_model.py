@@ -4,8 +4,7 @@ import torch
 from tests.models.voc.tiny import CODE, VOCABULARY, make_config
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.voc.config import RewardConfig
-from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.reward_head import RewardHead, standardized, state_features
+from vidrep_pipelines.models.voc.model import RewardHead, VocModel, standardized, state_features
 
 
 def test_both_orders_of_features() -> None:

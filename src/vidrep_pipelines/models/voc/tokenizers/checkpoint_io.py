@@ -8,9 +8,9 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.shared.own_weights import write_weights
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
+from vidrep_pipelines.models.voc.tokenizers.inference import TokenizerSource
 from vidrep_pipelines.models.voc.tokenizers.musik import checkpoint_io as musik_io
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
-from vidrep_pipelines.models.voc.tokenizers.source import TokenizerSource
 from vidrep_pipelines.models.voc.tokenizers.vae import checkpoint_io as vae_io
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 

@@ -13,11 +13,15 @@ from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
-from vidrep_pipelines.models.voc.tokenizers.extraction import extract_codes, extraction_requests
+from vidrep_pipelines.models.voc.tokenizers.inference import (
+    TokenizerKind,
+    TokenizerSource,
+    assemble_token_episodes,
+    extract_codes,
+    extraction_requests,
+    tokenize,
+)
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
-from vidrep_pipelines.models.voc.tokenizers.source import TokenizerKind, TokenizerSource
-from vidrep_pipelines.models.voc.tokenizers.token_assembly import assemble_token_episodes
-from vidrep_pipelines.models.voc.tokenizers.tokenizer import tokenize
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 

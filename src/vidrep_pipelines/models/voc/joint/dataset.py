@@ -11,7 +11,7 @@ from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.voc.config import TargetConfig
-from vidrep_pipelines.models.voc.draws import FutureDraws
+from vidrep_pipelines.models.voc.dataset import FutureDraws
 from vidrep_pipelines.models.voc.joint.config import JointConfig
 
 
