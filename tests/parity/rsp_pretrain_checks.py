@@ -12,11 +12,10 @@ from torch.nn import functional as F
 
 from tests.parity.discovery import Case
 from tests.parity.precision import tolerance
-from vidrep_pipelines.models.rsp.checkpoint_io import load_into, load_original, to_original
+from vidrep_pipelines.models.rsp.checkpoint_io import load_into, load_original, original_name, to_original
 from vidrep_pipelines.models.rsp.config import RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import RspOutputs, RspRandomness, rsp_objective
-from vidrep_pipelines.models.rsp.original_names import original_name
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 
 VALUE_TOLERANCE = 2e-5

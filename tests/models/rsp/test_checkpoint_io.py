@@ -15,17 +15,17 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.checkpoint_io import (
     encoder_state,
     from_original,
+    infer_model_config,
     load_into,
     load_original,
     original_checkpoint,
     original_optimizer_state,
+    our_name,
     to_original,
 )
 from vidrep_pipelines.models.rsp.config import RspModelConfig
-from vidrep_pipelines.models.rsp.infer_config import infer_model_config
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import rsp_objective
-from vidrep_pipelines.models.rsp.original_names import our_name
 
 ROOT = Path(__file__).resolve().parents[3]
 SPECS = Path(os.environ.get("VIDREP_SHARED_SPECS", ROOT.parent / "shared" / "specs"))

@@ -13,10 +13,10 @@ from tests.models.rsp.tiny import (
     make_published,
     make_randomness,
 )
+from vidrep_pipelines.models.rsp.checkpoint_io import our_name
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import RspOutputs, draw_randomness, rsp_objective, with_free_bits
-from vidrep_pipelines.models.rsp.original_names import our_name
 
 CONTINUOUS = RspModelConfig.model_validate({**CONFIG.model_dump(), "latent": "continuous"})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.rsp.config import NAMED_SIZES, ModelName, RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
-from vidrep_pipelines.models.rsp.original_names import original_name, our_name, published_order
 from vidrep_pipelines.models.shared import weight_file
 from vidrep_pipelines.models.shared.weight_file import WRAPPER_PREFIXES, read_weights
 
@@ -159,3 +160,130 @@ def _unwrapped(name: str, prefixes: Iterable[str] = WRAPPER_PREFIXES) -> str:
     for prefix in prefixes:
         name = name.removeprefix(prefix)
     return name
+
+
+_PARTS: tuple[tuple[str, str], ...] = (
+    ("cls_token", "encoder.cls_token"),
+    ("pos_embed", "encoder.pos_embed"),
+    ("mask_token", "decoder.mask_token"),
+    ("decoder_pos_embed", "decoder.positions"),
+    ("patch_embed.", "encoder.patch_embed."),
+    ("blocks.", "encoder.blocks."),
+    ("norm.", "encoder.norm."),
+    ("to_posterior.", "to_posterior."),
+    ("to_prior.", "to_prior."),
+    ("decoder_embed_mae.", "decoder.embed_masked."),
+    ("decoder_embed_deter.", "decoder.embed_source."),
+    ("decoder_embed_stoch.", "decoder.embed_latent."),
+    ("decoder_blocks.", "decoder.blocks."),
+    ("decoder_norm.", "decoder.norm."),
+    ("decoder_pred.", "decoder.to_pixels."),
+)
+_DECODER_BLOCK_PARTS = {
+    "norm1": "cross_norm",
+    "norm_kv1": "context_norm",
+    "cattn": "cross_attention",
+    "norm3": "self_norm",
+    "attn": "self_attention",
+    "norm4": "mlp_norm",
+    "mlp2": "mlp",
+}
+_DECODER_BLOCK_PARTS_BACK = {ours: theirs for theirs, ours in _DECODER_BLOCK_PARTS.items()}
+
+
+def our_name(original: str) -> str:
+    """``"decoder_blocks.0.cattn.q.weight"`` to ``"decoder.blocks.0.cross_attention.q.weight"``.
+
+    Raises:
+        InputError: The published model has no such parameter.
+    """
+    return _translate(original, _PARTS, "decoder_blocks.", _DECODER_BLOCK_PARTS)
+
+
+def original_name(ours: str) -> str:
+    """The inverse of :func:`our_name`.
+
+    Raises:
+        InputError: Our model has no such parameter.
+    """
+    parts = [(new, old) for old, new in _PARTS]
+    return _translate(ours, parts, "decoder.blocks.", _DECODER_BLOCK_PARTS_BACK)
+
+
+def published_order(ours: str) -> int:
+    """Sorting our names by this number, stably, gives the order of the published model's parameters."""
+    return next(place for place, (_, part) in enumerate(_PARTS) if ours.startswith(part))
+
+
+def _translate(
+    name: str, parts: Iterable[tuple[str, str]], block_prefix: str, block_parts: dict[str, str]
+) -> str:
+    for old, new in parts:
+        if name == old or (old.endswith(".") and name.startswith(old)):
+            rest = name.removeprefix(old)
+            if old != block_prefix:
+                return new + rest
+            number, part, *leaf = rest.split(".")
+            if part in block_parts:
+                return ".".join([new + number, block_parts[part], *leaf])
+    raise InputError(f"{name!r} is no parameter of RSP.")
+
+
+_DECODER_CHANNELS_PER_HEAD = 32
+_CHANNELS_PER_HEAD = 64
+
+
+def infer_model_config(
+    state: Mapping[str, Tensor], *, heads: int | None = None, latent_variables: int | None = None
+) -> RspModelConfig:
+    """Derives the config from weights under the published names.
+
+    Args:
+        state: The weights.
+        heads: Attention heads of the encoder, which no shape shows. Default: 64 channels each, as published.
+        latent_variables: Variables of the latent, which no shape shows. Default: as many as classes.
+
+    Raises:
+        InputError: The tensors are not those of an RSP model.
+    """
+    try:
+        projection = state["patch_embed.proj.weight"]
+        dimension, channels, patch_size, _ = projection.shape
+        decoder_dimension, sample_size = state["decoder_embed_stoch.weight"].shape
+        parameter_count = len(state["to_prior.2.bias"])
+        patches = state["pos_embed"].shape[1] - 1
+        hidden = len(state["blocks.0.mlp.fc1.bias"])
+    except (KeyError, ValueError) as error:
+        raise InputError(f"These weights are not those of an RSP model: {error} is missing.") from error
+    continuous = parameter_count == 2 * sample_size
+    variables = sample_size if continuous else latent_variables or isqrt(sample_size)
+    if sample_size % variables:
+        raise InputError(f"A latent of {sample_size} numbers is not {variables} variables; say how many.")
+    return RspModelConfig(
+        name=_name_of(dimension, patch_size),
+        image_size=isqrt(patches) * patch_size,
+        patch_size=patch_size,
+        channels=channels,
+        embedding_dimension=dimension,
+        depth=_count(state, "blocks."),
+        heads=heads or max(1, dimension // _CHANNELS_PER_HEAD),
+        decoder_dimension=decoder_dimension,
+        decoder_depth=_count(state, "decoder_blocks."),
+        decoder_heads=max(1, decoder_dimension // _DECODER_CHANNELS_PER_HEAD),
+        mlp_ratio=hidden / dimension,
+        latent="continuous" if continuous else "discrete",
+        latent_variables=variables,
+        latent_classes=32 if continuous else sample_size // variables,
+    )
+
+
+def _name_of(dimension: int, patch_size: int) -> ModelName:
+    """The named size with this width and patch, or the default's name for sizes of one's own."""
+    for name, sizes in NAMED_SIZES.items():
+        if sizes["embedding_dimension"] == dimension and sizes["patch_size"] == patch_size:
+            return name
+    return "vit_small_patch16"
+
+
+def _count(state: Mapping[str, Tensor], prefix: str) -> int:
+    return len({name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)})

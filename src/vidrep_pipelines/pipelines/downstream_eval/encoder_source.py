@@ -119,7 +119,7 @@ def load_encoder(source: EncoderSource) -> "ImageEncoder":
 def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
     from vidrep_pipelines.models.rsp.config import RspModelConfig
-    from vidrep_pipelines.models.rsp.image_encoder import image_encoder
+    from vidrep_pipelines.models.rsp.inference import image_encoder
 
     model = RspModelConfig.model_validate(checkpoint.config)
     encoder = image_encoder(model, checkpoint.state_dict())

@@ -9,7 +9,7 @@ from tests.models.rsp.tiny import CONFIG, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.checkpoint_io import to_original
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspObjectiveConfig
-from vidrep_pipelines.models.rsp.image_encoder import image_encoder
+from vidrep_pipelines.models.rsp.inference import image_encoder
 from vidrep_pipelines.models.rsp.task import RspTask
 
 
