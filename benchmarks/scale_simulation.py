@@ -33,7 +33,7 @@ from vidrep_pipelines.data.tables.table import LazyTable
 from vidrep_pipelines.data.transforms import FrameTransform
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.pipelines.resize.nodes import resize_videos
+from vidrep_pipelines.pipelines.resize.clips_nodes import resize_videos
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 from vidrep_pipelines.training.order import DataOrder, RankBatches, plan_batches
 

@@ -4,7 +4,7 @@ import torch
 
 from benchmarks.reference.reconstruction_metrics_published import published_ssim
 from benchmarks.timing import Result, interleave
-from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
+from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import structural_similarity
 
 CLIPS, FRAMES, SIZE, ROUNDS = 2, 12, 64, 9
 HOW = (

@@ -8,7 +8,7 @@ import pytest
 from tests.fanout.jobs import DASK, LOCAL, executions, faulty_job, processes
 from tests.fanout.processes import is_alive, wait_for
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.fanout import memory
+from vidrep_pipelines.fanout import slot as memory
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.runner import run_job
 

@@ -15,7 +15,7 @@ from tests.fuzz.files import written
 from tests.fuzz.limits import ROUND, answer_within_limits
 from vidrep_pipelines.common.array_pickle import load_array_pickle
 from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
-from vidrep_pipelines.data.sources.long_videos.tensor_pickle import load_tensor_pickle
+from vidrep_pipelines.data.sources.long_videos.published_index import load_tensor_pickle
 from vidrep_pipelines.models.shared.weight_file import read_weights
 
 pytestmark = pytest.mark.fuzz

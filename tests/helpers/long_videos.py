@@ -15,7 +15,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from tests.helpers.videos import Frames, barcode_frames, write_video
-from vidrep_pipelines.data.sources.long_videos.crc32c import masked_crc32c
+from vidrep_pipelines.data.sources.long_videos.tfrecord import masked_crc32c
 
 
 def jpeg(frame: Frames) -> bytes:

@@ -26,9 +26,11 @@ from vidrep_pipelines.data.sources.robonet.header import read_metadata_item
 from vidrep_pipelines.data.sources.robonet.trajectory import RoboNetTrajectory
 from vidrep_pipelines.evaluation.reconstruction.config import PixelRange
 from vidrep_pipelines.evaluation.reconstruction.frechet import frechet_distance
-from vidrep_pipelines.evaluation.reconstruction.pixel_range import to_range
-from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
-from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
+from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import (
+    peak_signal_to_noise_ratio,
+    structural_similarity,
+    to_range,
+)
 
 Arrays = Mapping[str, NDArray[Any]]
 

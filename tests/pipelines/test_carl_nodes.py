@@ -19,8 +19,12 @@ from vidrep_pipelines.models.carl.presets import CarlPreset, PresetName, Release
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.pipelines.pretrain.carl_config import CarlRunConfig
-from vidrep_pipelines.pipelines.pretrain.carl_nodes import initialize_carl, plan_carl, plan_carl_on_clips
+from vidrep_pipelines.pipelines.pretrain.carl_nodes import (
+    CarlRunConfig,
+    initialize_carl,
+    plan_carl,
+    plan_carl_on_clips,
+)
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.parts import build_parts
 from vidrep_pipelines.training.task import load_task

@@ -16,7 +16,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.ingest import nodes as ingest
 from vidrep_pipelines.pipelines.label_filter import nodes as label_filter
-from vidrep_pipelines.pipelines.resize import nodes as resize
+from vidrep_pipelines.pipelines.resize import clips_nodes as resize
 
 FANOUT = FanOutConfig(workers=1)
 FILES = pd.DataFrame(

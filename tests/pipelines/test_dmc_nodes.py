@@ -11,8 +11,8 @@ from vidrep_pipelines.data.sources.dm_control.config import ControlConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.pipelines.ingest.dmc_config import DmcConfig
 from vidrep_pipelines.pipelines.ingest.dmc_nodes import (
+    DmcConfig,
     assemble_frames,
     list_buffers,
     prepare_episodes,

@@ -18,8 +18,8 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.fanout.runner import load_parts, run_job
-from vidrep_pipelines.pipelines.resize import packet_store_nodes
-from vidrep_pipelines.pipelines.resize.packet_store_nodes import build_packet_store, pack_tar_shards
+from vidrep_pipelines.pipelines.resize import clips_nodes as packet_store_nodes
+from vidrep_pipelines.pipelines.resize.clips_nodes import build_packet_store, pack_tar_shards
 
 SERIAL = FanOutConfig(engine="serial")
 CLIPS = [f"pouring/clip_{number}" for number in range(9)]

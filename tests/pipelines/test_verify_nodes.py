@@ -21,8 +21,7 @@ from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.job import Scalar
 from vidrep_pipelines.fanout.manifest import read_manifest
 from vidrep_pipelines.fanout.runner import run_job
-from vidrep_pipelines.pipelines.verify.config import VerifyConfig
-from vidrep_pipelines.pipelines.verify.nodes import check_products, settle_damage
+from vidrep_pipelines.pipelines.verify.data_folder_nodes import VerifyConfig, check_products, settle_damage
 from vidrep_pipelines.training.checkpoint import list_checkpoints
 from vidrep_pipelines.training.loop import run_training
 

@@ -25,7 +25,7 @@ from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.latent_extraction import voc_nodes as extraction_nodes
-from vidrep_pipelines.pipelines.latent_extraction.voc_config import TokenExtractionConfig
+from vidrep_pipelines.pipelines.latent_extraction.voc_nodes import TokenExtractionConfig
 from vidrep_pipelines.pipelines.pretrain import voc_nodes, voc_tokenizer_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig, VocTokenizerRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig

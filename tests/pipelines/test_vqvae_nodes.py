@@ -10,8 +10,7 @@ from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, Vqv
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import label
-from vidrep_pipelines.pipelines.pretrain.vqvae_config import VqvaeRunConfig
-from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import plan_vqvae
+from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import VqvaeRunConfig, plan_vqvae
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.task import load_task

@@ -16,24 +16,24 @@ class LabelledVideosDataset(LocalDataset["LabelledVideos", "LabelledVideos"]):
 
     def save(self, data: "LabelledVideos") -> None:
         """Writes the folder."""
-        from vidrep_pipelines.data.labelled_videos.frame_labels_file import write_labelled_videos
+        from vidrep_pipelines.data.labelled_videos.frame_labels import write_labelled_videos
 
         write_labelled_videos(self._path, data)
 
     def load(self) -> "LabelledVideos":
         """Reads table and labels."""
-        from vidrep_pipelines.data.labelled_videos.frame_labels_file import read_labelled_videos
+        from vidrep_pipelines.data.labelled_videos.frame_labels import read_labelled_videos
 
         return read_labelled_videos(self._require())
 
     def _exists(self) -> bool:
-        from vidrep_pipelines.data.labelled_videos.frame_labels_file import LABELS, TABLE
+        from vidrep_pipelines.data.labelled_videos.frame_labels import LABELS, TABLE
 
         return all((self._path / name).is_file() for name in (TABLE, LABELS))
 
     def preview(self, rows: int = 20) -> TablePreview:
         """Videos, frames and labelled frames per split and action."""
-        from vidrep_pipelines.data.labelled_videos.frame_labels_file import read_labelled_videos
+        from vidrep_pipelines.data.labelled_videos.frame_labels import read_labelled_videos
 
         try:
             table = read_labelled_videos(self._path).table

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.labelled_videos.frame_labels import VIDEO_COLUMNS, LabelledVideos, typed_table
-from vidrep_pipelines.data.labelled_videos.frame_labels_file import (
+from vidrep_pipelines.data.labelled_videos.frame_labels import (
     LABELS,
     TABLE,
+    VIDEO_COLUMNS,
+    LabelledVideos,
     read_labelled_videos,
+    typed_table,
     write_labelled_videos,
 )
 

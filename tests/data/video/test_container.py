@@ -8,8 +8,7 @@ from PIL import Image
 
 from tests.fuzz.limits import within_limits
 from tests.helpers.videos import write_video
-from vidrep_pipelines.data.video.container import open_video
-from vidrep_pipelines.data.video.container_formats import FORMATS
+from vidrep_pipelines.data.video.container import FORMATS, open_video
 from vidrep_pipelines.data.video.decode import read_frames
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.packet_index import PacketIndex

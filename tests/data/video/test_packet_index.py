@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.videos import box, cut_by_edit_list, flip_bytes, truncate, write_audio_only, write_video
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.video.decode import read_frames
+from vidrep_pipelines.data.video.decode import count_by_decoding, read_frames
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.packet_index import FileStamp, PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import (
@@ -24,7 +24,6 @@ from vidrep_pipelines.data.video.packet_index_file import (
 )
 from vidrep_pipelines.data.video.picture_checksum import picture_checksum
 from vidrep_pipelines.data.video.profiles import ResizeConfig
-from vidrep_pipelines.data.video.sequential_reader import count_by_decoding
 from vidrep_pipelines.data.video.transcode import resize_video
 
 

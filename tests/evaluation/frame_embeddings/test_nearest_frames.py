@@ -6,14 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidrep_pipelines.evaluation.frame_embeddings.alignment import dynamic_time_warping
-from vidrep_pipelines.evaluation.frame_embeddings.distances import squared_distances
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import (
     EmbeddedVideo,
     EmbeddingSet,
     split_by_length,
 )
 from vidrep_pipelines.evaluation.frame_embeddings.kendall_tau import kendall_tau, tau_of
-from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import find_nearest
+from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import find_nearest, squared_distances
 from vidrep_pipelines.evaluation.frame_embeddings.retrieval import retrieval_of, retrieve_frames
 
 LENGTHS = st.lists(st.integers(2, 12), min_size=2, max_size=4)

@@ -4,9 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
-from vidrep_pipelines.evaluation.label_propagation.neighborhood import blocks, window
+from vidrep_pipelines.evaluation.label_propagation.neighborhood import (
+    blocks,
+    dot_products,
+    unit_features,
+    window,
+)
 from vidrep_pipelines.evaluation.label_propagation.selection import select
-from vidrep_pipelines.evaluation.label_propagation.similarity import dot_products, unit_features
 
 
 def one_block(height, width, config):

@@ -4,10 +4,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from vidrep_pipelines.evaluation.occupancy.calibration import (
-    calibration_error,
-    probability_integral_transform,
-)
 from vidrep_pipelines.evaluation.occupancy.likelihood import TokenFrequencies, geometric_futures
 from vidrep_pipelines.evaluation.occupancy.published_metrics import (
     density_values,
@@ -15,9 +11,15 @@ from vidrep_pipelines.evaluation.occupancy.published_metrics import (
     published_horizon,
     share_within,
 )
+from vidrep_pipelines.evaluation.occupancy.scores import (
+    calibration_error,
+    probability_integral_transform,
+    rank_correlation,
+    root_mean_square_error,
+    slope,
+)
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode, choose_contexts
 from vidrep_pipelines.evaluation.occupancy.token_count_regression import TokenCountRegression, token_counts
-from vidrep_pipelines.evaluation.occupancy.value_scores import rank_correlation, root_mean_square_error, slope
 
 
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=30))

@@ -14,8 +14,10 @@ from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
 from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
-from vidrep_pipelines.evaluation.reconstruction.clips_config import MeasuredClipsConfig
-from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
+from vidrep_pipelines.evaluation.reconstruction.config import (
+    MeasuredClipsConfig,
+    ReconstructionEvaluationConfig,
+)
 from vidrep_pipelines.evaluation.reconstruction.evaluation import evaluate_reconstruction
 from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
 from vidrep_pipelines.evaluation.reconstruction.measurement import ReconstructionReport

@@ -15,7 +15,7 @@ from vidrep_pipelines.evaluation.reconstruction.measurement import (
     ReconstructionReport,
 )
 from vidrep_pipelines.evaluation.reconstruction.networks import FeatureNetwork, MetricNetworks
-from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
+from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import peak_signal_to_noise_ratio
 
 CLIPS = 7
 TABLE = pd.DataFrame(

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.evaluation.reconstruction.pixel_range import to_range
-from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
-from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
+from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import (
+    peak_signal_to_noise_ratio,
+    structural_similarity,
+    to_range,
+)
 
 
 def pair(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from tests.fuzz.damage import damaged
 from tests.fuzz.limits import ROUND, answer_within_limits
 from tests.fuzz.video.samples import video
-from vidrep_pipelines.data.video.decode import FrameReader, Pictures
+from vidrep_pipelines.data.video.decode import FrameReader, Pictures, read_sequentially
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.probe import probe
-from vidrep_pipelines.data.video.sequential_reader import read_sequentially
 
 KINDS = [
     (".mp4", "libx264"),

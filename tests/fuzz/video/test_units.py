@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.fuzz.damage import damaged
 from tests.fuzz.limits import ROUND, within_limits
 from tests.fuzz.video.samples import video
-from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
+from vidrep_pipelines.data.video.packet_survey import is_droppable, length_size
 from vidrep_pipelines.data.video.transport_stream import TransportStream, detect_distance
 
 LENGTHS = b"\x00\x00\x00\x02\x09\xf0\x00\x00\x00\x04\x06\x05\xff\x80\x00\x00\x00\x03\x01\x88\x99"

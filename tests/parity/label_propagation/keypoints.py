@@ -9,10 +9,9 @@ import torch
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.context import context_frames
 from vidrep_pipelines.evaluation.label_propagation.keypoints import decode_joints, stamp_joints
-from vidrep_pipelines.evaluation.label_propagation.neighborhood import blocks, window
+from vidrep_pipelines.evaluation.label_propagation.neighborhood import blocks, unit_features, window
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
 from vidrep_pipelines.evaluation.label_propagation.selection import Selection, select
-from vidrep_pipelines.evaluation.label_propagation.similarity import unit_features
 
 
 def check(config: dict[str, Any], arrays: dict[str, Any], folder: Path) -> None:

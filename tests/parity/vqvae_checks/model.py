@@ -19,8 +19,10 @@ from tests.parity.precision import tolerance
 from tests.parity.vqvae_checks.near_ties import undecided
 from tests.parity.vqvae_checks.stand_ins import action_features, perceptual
 from vidrep_pipelines.evaluation.reconstruction.frechet import frechet_distance
-from vidrep_pipelines.evaluation.reconstruction.psnr import peak_signal_to_noise_ratio
-from vidrep_pipelines.evaluation.reconstruction.ssim import structural_similarity
+from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import (
+    peak_signal_to_noise_ratio,
+    structural_similarity,
+)
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, codebook_loss, perplexity
 from vidrep_pipelines.models.vqvae.checkpoint_io import (
     infer_model_config,

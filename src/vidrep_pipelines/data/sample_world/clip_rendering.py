@@ -1,17 +1,46 @@
 """Renders one clip to a video and a truth file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 
 from vidrep_pipelines.data.sample_world.clips import ClipRequest
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sample_world.episode import render_episode, run_episode
 from vidrep_pipelines.data.sample_world.geometry import ByteArray
 from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
 from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sample_world.truth import truth_of, write_truth
-from vidrep_pipelines.data.sample_world.video_writer import write_video
+
+
+def write_video(path: Path, frames: Iterable[ByteArray], config: SampleWorldConfig) -> int:
+    """Encodes RGB frames (H, W, 3) to an mp4 file and returns how many there were.
+
+    One encoder thread and no macroblock tree, whose result depends on memory addresses: equal frames give an
+    equal file.
+    """
+    count = 0
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=config.frames_per_second)
+        stream.width, stream.height, stream.pix_fmt = config.width, config.height, "yuv420p"
+        stream.time_base = Fraction(1, config.frames_per_second)
+        stream.thread_count = 1
+        stream.options = {
+            "crf": str(config.quality),
+            "g": str(config.keyframe_interval),
+            "preset": "veryfast",
+            "x264-params": "mbtree=0",
+        }
+        for pixels in frames:
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            frame.pts = count
+            container.mux(stream.encode(frame))
+            count += 1
+        container.mux(stream.encode(None))
+    return count
 
 
 def render_clip(request: ClipRequest, outputs: Mapping[str, Path]) -> dict[str, str | int | float]:

@@ -17,7 +17,7 @@ from vidrep_pipelines.data.sample_world.geometry import (
     homography,
     upright,
 )
-from vidrep_pipelines.data.sample_world.lighting import Light, Sensor
+from vidrep_pipelines.data.sample_world.lighting import Light, Sensor, Shadows
 from vidrep_pipelines.data.sample_world.pieces import (
     AGENT,
     Piece,
@@ -30,7 +30,6 @@ from vidrep_pipelines.data.sample_world.pieces import (
 )
 from vidrep_pipelines.data.sample_world.scene import Scene
 from vidrep_pipelines.data.sample_world.scenery import TABLE_FAR, paint_scenery
-from vidrep_pipelines.data.sample_world.shadows import Shadows
 from vidrep_pipelines.data.sample_world.world import Snapshot
 
 

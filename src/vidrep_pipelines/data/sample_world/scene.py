@@ -8,11 +8,30 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.activities.base import Activity, draw_body
-from vidrep_pipelines.data.sample_world.activities.draw import draw_activity
+from vidrep_pipelines.data.sample_world.activities.drop import Drop
+from vidrep_pipelines.data.sample_world.activities.pour import Pour
+from vidrep_pipelines.data.sample_world.activities.push import Push
+from vidrep_pipelines.data.sample_world.activities.stack import Stack
+from vidrep_pipelines.data.sample_world.activities.strike import Strike
+from vidrep_pipelines.data.sample_world.activities.wave import Wave
 from vidrep_pipelines.data.sample_world.body import Body, ShapeName
 from vidrep_pipelines.data.sample_world.config import ActivityName
 from vidrep_pipelines.data.sample_world.materials import COLORS, ColorName
 from vidrep_pipelines.data.sample_world.world import World
+
+
+def draw_activity(name: ActivityName, rng: np.random.Generator, colors: list[ColorName]) -> Activity:
+    """The activity of that name with its objects drawn; the colors used are taken out of ``colors``."""
+    kinds: dict[ActivityName, type[Push | Stack | Drop | Pour | Strike | Wave]] = {
+        "push": Push,
+        "stack": Stack,
+        "drop": Drop,
+        "pour": Pour,
+        "strike": Strike,
+        "wave": Wave,
+    }
+    return kinds[name].draw(rng, colors)
+
 
 _ARM_COLORS: tuple[ColorName, ...] = ("orange", "white", "yellow", "blue", "green", "red")
 _LANES = (0.62, -0.5, 0.8)  # of the first, second and third distractor

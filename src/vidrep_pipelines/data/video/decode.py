@@ -2,22 +2,119 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.video.container import open_video
 from vidrep_pipelines.data.video.decord_reader import read_with_decord
 from vidrep_pipelines.data.video.errors import UnreadableVideoError, WrongPictureError
-from vidrep_pipelines.data.video.file_memory import FileMemory
+from vidrep_pipelines.data.video.healthy_frames import HealthyFrames
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import load_packet_index
 from vidrep_pipelines.data.video.packet_reader import PacketReader
-from vidrep_pipelines.data.video.sequential_reader import count_by_decoding, read_sequentially
+from vidrep_pipelines.data.video.picture_converter import PictureConverter
 from vidrep_pipelines.data.video.stored_video import holding_file
+
+T = TypeVar("T")
+_Key = tuple[str, str, int, int]
+
+
+class FileMemory:
+    """Remembers the results of functions of a file; what was not asked for longest is forgotten first.
+
+    Args:
+        capacity: How many results are kept.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._results: OrderedDict[_Key, Any] = OrderedDict()
+
+    def recall(self, path: Path, make: Callable[[Path], T]) -> T:
+        """``make(path)``, unless it was made before for the same state of the file. Errors are not kept."""
+        key = _key(path, make)
+        if key is None:
+            return make(path)  # raises with the reason
+        if key not in self._results:
+            self._results[key] = make(path)
+        self._results.move_to_end(key)
+        if len(self._results) > self._capacity:
+            self._results.popitem(last=False)
+        return cast(T, self._results[key])
+
+    def replace(self, path: Path, make: Callable[[Path], T], result: T) -> None:
+        """Lets ``recall(path, make)`` return ``result`` from now on."""
+        key = _key(path, make)
+        if key is not None:
+            self._results[key] = result
+
+    def meets_again(self, path: Path) -> bool:
+        """Whether this was asked before about the same state of the file."""
+        known = _key(path, _acquaintance) in self._results
+        self.recall(path, _acquaintance)
+        return known
+
+
+def _acquaintance(path: Path) -> Path:
+    """All that there is to remember about having met a file."""
+    return path
+
+
+def _key(path: Path, make: Callable[[Path], Any]) -> _Key | None:
+    try:
+        status = holding_file(path).stat()
+    except OSError:
+        return None
+    return make.__name__, str(path), status.st_size, status.st_mtime_ns
+
+
+def read_sequentially(path: Path, ranks: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+    """Decodes up to the last wanted frame.
+
+    Args:
+        path: Any video.
+        ranks: Ascending, not negative.
+
+    Returns:
+        (H, W, 3) per rank, upright.
+
+    Raises:
+        IndexError: The video is shorter.
+        UnreadableVideoError: The video is damaged before the last wanted frame.
+    """
+    wanted, last = set(ranks), max(ranks)
+    pictures: dict[int, NDArray[np.uint8]] = {}
+    converter = PictureConverter()
+    with open_video(path) as opened:
+        frames = HealthyFrames(opened)
+        for rank, frame in enumerate(frames):
+            if rank in wanted:
+                pictures[rank] = converter.upright_rgb(frame, frame.rotation)
+            if rank == last:
+                return pictures
+    if frames.detail:
+        raise UnreadableVideoError(f"{path}: {frames.detail}.")
+    raise IndexError(f"{path} has {frames.count} frames, there is no frame {last}.")
+
+
+def count_by_decoding(path: Path) -> int:
+    """Number of frames that decode without damage.
+
+    Raises:
+        UnreadableVideoError: The file cannot be opened.
+    """
+    with open_video(path) as opened:
+        frames = HealthyFrames(opened)
+        for _ in frames:
+            pass
+        return frames.count
+
 
 ReaderName = Literal["auto", "index", "decord", "pyav"]
 Pictures = dict[int, NDArray[np.uint8]]

@@ -1,6 +1,8 @@
 """Going once through the packets of a video, and through the frames that come out of them."""
 
+from collections.abc import Iterator
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,121 @@ from numpy.typing import NDArray
 from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.frame_times import are_presentation_times, presentation_times
-from vidrep_pipelines.data.video.h264_units import is_droppable, length_size
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames, promised_packets
-from vidrep_pipelines.data.video.packet_places import PacketPlaces
 from vidrep_pipelines.data.video.picture_checksum import picture_checksum
 from vidrep_pipelines.data.video.probe import claimed_rate
+from vidrep_pipelines.data.video.transport_stream import SYNC, TransportStream, detect_distance
+
+_CONFIGURATION_VERSION = 1
+_START_CODE = b"\x00\x00\x01"
+_SLICE_TYPES = (1, 5)
+"""``nal_unit_type`` of a slice of an ordinary picture and of an instantaneous refresh (IDR) picture."""
+
+
+def length_size(extradata: bytes) -> int | None:
+    """Bytes of the length field before each unit, from the ``avcC`` record; None for start-code streams."""
+    if len(extradata) < 7 or extradata[0] != _CONFIGURATION_VERSION:
+        return None
+    return (extradata[4] & 0b11) + 1
+
+
+def is_droppable(packet: bytes, size_bytes: int | None) -> bool:
+    """Whether no other picture refers to this one (``nal_ref_idc`` of its first slice is 0).
+
+    Args:
+        packet: One access unit.
+        size_bytes: Result of :func:`length_size`: bytes of the length before each unit; None if start codes
+            separate them.
+    """
+    headers = _after_start_codes(packet) if size_bytes is None else _after_lengths(packet, size_bytes)
+    for header in headers:
+        if header & 0b11111 in _SLICE_TYPES:
+            return (header >> 5) & 0b11 == 0
+    return False
+
+
+def _after_lengths(packet: bytes, size_bytes: int) -> Iterator[int]:
+    """First byte of each unit."""
+    position = 0
+    while position + size_bytes < len(packet):
+        yield packet[position + size_bytes]
+        position += size_bytes + int.from_bytes(packet[position : position + size_bytes], "big")
+
+
+def _after_start_codes(packet: bytes) -> Iterator[int]:
+    position = packet.find(_START_CODE)
+    while 0 <= position < len(packet) - len(_START_CODE):
+        yield packet[position + len(_START_CODE)]
+        position = packet.find(_START_CODE, position + len(_START_CODE))
+
+
+_HEADER_BYTES = 1024
+"""Most bytes between where a demuxer says that a packet begins and its data: block headers of Matroska."""
+
+_STEP_BYTES = 1 << 16
+_TIME_BYTES = 4
+_MOST_WRAPPED_BYTES = 1 << 26
+"""Bytes of a transport stream that are searched for the end of one packet."""
+
+
+class PacketPlaces:
+    """Finds the byte range of each packet of a video.
+
+    Attributes:
+        transport: How the packets are wrapped; None where they lie in the file as they are.
+    """
+
+    def __init__(self, path: Path, container: Any, stream: Any, file: Any) -> None:
+        self.transport: TransportStream | None = None
+        self._path, self._file = path, file
+        self._pid = int(stream.id) if container.format.name == "mpegts" else None
+
+    def find(self, position: int | None, data: bytes) -> tuple[int, int]:
+        """First byte and number of bytes of the range that holds a packet, wrapped or not.
+
+        Args:
+            position: Where the demuxer says that the packet begins.
+            data: The packet.
+
+        Raises:
+            UnindexableVideoError: The file does not hold the packet in one piece.
+        """
+        try:
+            if position is None or position < 0:
+                raise ValueError("its packets have no positions")
+            if self._pid is not None:
+                return self._wrapped(position, data)
+            return self._plain(position, data)
+        except (ValueError, IndexError) as error:
+            raise UnindexableVideoError(
+                f"{self._path}: its packets cannot be addressed by byte ranges ({error})."
+            ) from error
+
+    def _plain(self, position: int, data: bytes) -> tuple[int, int]:
+        self._file.seek(position)
+        after = self._file.read(len(data) + _HEADER_BYTES).find(data)
+        if after < 0:
+            raise ValueError("this container does not store them as plain byte ranges")
+        return position + after, len(data)
+
+    def _wrapped(self, position: int, data: bytes) -> tuple[int, int]:
+        self._file.seek(position)
+        wrapped = self._file.read(_STEP_BYTES)
+        if not wrapped.startswith(SYNC):  # a time of four bytes comes before each piece
+            position, wrapped = position + _TIME_BYTES, wrapped[_TIME_BYTES:]
+        if self.transport is None:
+            assert self._pid is not None
+            self.transport = TransportStream(self._pid, detect_distance(wrapped))
+        size = self.transport.span(wrapped, len(data))
+        while size is None:
+            more = self._file.read(len(wrapped))
+            wrapped += more
+            if not more or len(wrapped) > _MOST_WRAPPED_BYTES:
+                raise ValueError("the transport stream ends within one")
+            size = self.transport.span(wrapped, len(data))
+        if self.transport.unwrap(memoryview(wrapped)[:size]) != data:
+            raise ValueError("the transport stream wraps several of them in one")
+        return position, size
 
 
 class PacketSurvey:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,57 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.clips.sampling import sample_pair
-from vidrep_pipelines.data.video.container import open_video
+from vidrep_pipelines.data.video.container import OpenedVideo, open_video
 from vidrep_pipelines.data.video.decode import FrameReader
+from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_plan import plan_runs
 from vidrep_pipelines.data.video.picture_converter import PictureConverter
 from vidrep_pipelines.data.video_io_measurement.config import MeasureVideoIoConfig
-from vidrep_pipelines.data.video_io_measurement.seeking_reader import read_by_seeking
+
+
+def read_by_seeking(path: Path, ranks: Sequence[int]) -> NDArray[np.uint8]:
+    """Reads frames of an MP4 clip whose frames are evenly spaced from time 0 on, as this project writes them.
+
+    From one frame to the next, decoding goes on unless there is a keyframe between them to jump to.
+
+    Args:
+        path: The clip.
+        ranks: Frame numbers in ascending order, without repetition.
+
+    Returns:
+        (N, H, W, 3) uint8 RGB.
+
+    Raises:
+        UnreadableVideoError: A frame cannot be decoded, or there is no such frame.
+    """
+    converter = PictureConverter()
+    with open_video(path) as opened:
+        return np.stack([converter.upright_rgb(frame, 0) for frame in _frames(opened, ranks)])
+
+
+def _frames(opened: OpenedVideo, ranks: Sequence[int]) -> Iterator[Any]:
+    stream = opened.stream
+    decoded: Iterator[Any] = iter(())
+    position = -1
+    for rank in ranks:
+        time = round(rank / stream.average_rate / stream.time_base)
+        if position < 0 or _last_keyframe(stream, time) > position:
+            opened.container.seek(time, stream=stream)
+            decoded = opened.container.decode(stream)
+        frame = next((candidate for candidate in decoded if candidate.pts >= time), None)
+        if frame is None:
+            raise UnreadableVideoError(f"{opened.path}: there is no frame {rank}.")
+        position = frame.pts
+        yield frame
+
+
+def _last_keyframe(stream: Any, time: int) -> int:
+    """Time of the last keyframe up to ``time``, according to the header."""
+    entries = stream.index_entries
+    return int(entries[entries.search_timestamp(time)].timestamp)
+
 
 PairReader = Callable[[Path, Sequence[int]], NDArray[np.uint8]]
 Access = Literal["pair", "sequential"]

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, Triple
-from vidrep_pipelines.evaluation.encoders.grid import grid_of
+from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 
 
 class FeatureMapEncoder(nn.Module):

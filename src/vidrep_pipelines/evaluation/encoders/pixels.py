@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PixelEncoderConfig
-from vidrep_pipelines.evaluation.encoders.grid import grid_of
+from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 
 
 class PixelEncoder(nn.Module):

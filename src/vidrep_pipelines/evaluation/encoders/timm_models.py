@@ -3,15 +3,57 @@
 import logging
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.compat import timm
-from vidrep_pipelines.evaluation.encoders.config import TimmEncoderConfig, Triple
-from vidrep_pipelines.evaluation.encoders.convolutional import ConvolutionalEncoder
+from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, TimmEncoderConfig, Triple
+from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
 from vidrep_pipelines.models.shared.weight_file import read_weights, some_of, without_wrappers
+
+
+class ConvolutionalEncoder(nn.Module):
+    """The output of one stage of a ResNet of timm's, without later stages.
+
+    Args:
+        name: For reports.
+        network: A ResNet; its classifier is never called.
+        stage: The stage, counted from 1.
+        mean: Of its training.
+        std: Of its training.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        network: Any,
+        *,
+        stage: int,
+        mean: Triple = IMAGENET_MEAN,
+        std: Triple = IMAGENET_STD,
+    ) -> None:
+        super().__init__()
+        self.name, self.mean, self.std = name, mean, std
+        self.network = network
+        self._stage = stage
+        self.stride = int(self.network.feature_info[stage]["reduction"])
+
+    @torch.no_grad()
+    def patch_features(self, images: Tensor) -> Tensor:
+        """Normalized images (B, 3, H, W) to features (B, D, H / stride, W / stride).
+
+        Raises:
+            InputError: H or W is not a multiple of the stride.
+        """
+        grid_of(images, self.stride)
+        features: Tensor = self.network.forward_intermediates(
+            images, indices=[self._stage], stop_early=True, intermediates_only=True
+        )[0]
+        return features
+
 
 _log = logging.getLogger(__name__)
 

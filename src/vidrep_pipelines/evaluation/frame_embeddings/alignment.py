@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.evaluation.frame_embeddings.distances import squared_distances
+from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import squared_distances
 
 Path = NDArray[np.int64]
 

@@ -9,9 +9,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.context import STORED_TYPES, Context, context_frames
 from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
-from vidrep_pipelines.evaluation.label_propagation.neighborhood import Block, blocks
+from vidrep_pipelines.evaluation.label_propagation.neighborhood import Block, blocks, unit_features
 from vidrep_pipelines.evaluation.label_propagation.selection import BlockScores, Selection, select
-from vidrep_pipelines.evaluation.label_propagation.similarity import unit_features
 
 
 def propagate(

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
-from vidrep_pipelines.evaluation.label_propagation.neighborhood import Block
-from vidrep_pipelines.evaluation.label_propagation.similarity import dot_products
+from vidrep_pipelines.evaluation.label_propagation.neighborhood import Block, dot_products
 
 SCREENED_PER_KEPT = 4  # sources ranked in bfloat16 for each one that is kept
 

@@ -1,6 +1,7 @@
 """Asks an occupancy model about states of episodes that it has not seen."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,9 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.occupancy import published_metrics
-from vidrep_pipelines.evaluation.occupancy.calibration import probability_integral_transform
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 from vidrep_pipelines.evaluation.occupancy.likelihood import TokenFrequencies, geometric_futures
-from vidrep_pipelines.evaluation.occupancy.occupancy_model import OccupancyModel
+from vidrep_pipelines.evaluation.occupancy.scores import probability_integral_transform
 from vidrep_pipelines.evaluation.occupancy.state_episode import (
     Contexts,
     StateEpisode,
@@ -25,6 +25,36 @@ from vidrep_pipelines.evaluation.occupancy.token_count_regression import TokenCo
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+
+class OccupancyModel(Protocol):
+    """A model of the discounted future of a state. States are (n, T) tokens, actions (n, A) or none."""
+
+    def reward_samples(
+        self, states: IntArray, seeds: IntArray, samples: int, actions: FloatArray | None = None
+    ) -> FloatArray:
+        """Predicted rewards (n, samples) of states drawn from the discounted future of each.
+
+        Args:
+            states: (n, T).
+            seeds: (n,) of the draws.
+            samples: How many for each state.
+            actions: (n, A), taken in ``states``.
+        """
+
+    def rewards(self, states: IntArray) -> FloatArray:
+        """Predicted rewards (n,) of being in ``states``."""
+
+    def log_probabilities(
+        self, states: IntArray, futures: IntArray, actions: FloatArray | None = None
+    ) -> FloatArray:
+        """Logarithms (n, T) of the probability of each token of ``futures`` in the future of ``states``."""
+
+    def token_scores(
+        self, states: IntArray, futures: IntArray, actions: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """The same, and the logits (n, T) of the same tokens, which only a published metric needs."""
+
 
 _STATES_AT_ONCE = 64
 

@@ -9,11 +9,64 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
-from vidrep_pipelines.evaluation.occupancy.calibration import calibration_error
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
-from vidrep_pipelines.evaluation.occupancy.value_scores import rank_correlation, root_mean_square_error, slope
 
 FloatArray = NDArray[np.float64]
+
+
+def root_mean_square_error(predicted: FloatArray, actual: FloatArray) -> float:
+    """Of predictions (n,) of what happened (n,)."""
+    return float(np.sqrt(np.mean((predicted - actual) ** 2)))
+
+
+def slope(predicted: FloatArray, actual: FloatArray) -> float:
+    """Of what happened (n,) over the predictions (n,), 0 if these are constant.
+
+    1 if differences are neither exaggerated (less) nor understated (more).
+    """
+    centered = predicted - predicted.mean()
+    spread = float(np.mean(centered**2))
+    return float(np.mean(centered * (actual - actual.mean()))) / spread if spread > 0 else 0.0
+
+
+def rank_correlation(one: FloatArray, other: FloatArray) -> float:
+    """Spearman's rho in [-1, 1], ties sharing their mean rank; 0 if either side is constant."""
+    first, second = (_ranks(values) for values in (one, other))
+    scale = float(np.std(first) * np.std(second))
+    if scale == 0:
+        return 0.0
+    return float(np.mean((first - first.mean()) * (second - second.mean())) / scale)
+
+
+def _ranks(values: FloatArray) -> FloatArray:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: FloatArray = (last - (counts - 1) / 2)[inverse]
+    return ranks
+
+
+def probability_integral_transform(samples: FloatArray, actual: FloatArray) -> FloatArray:
+    """Where what happened lies among the samples.
+
+    Args:
+        samples: (n, S) drawn from the predictions.
+        actual: (n,).
+
+    Returns:
+        (n,) shares of the samples below, ties counted half; uniform over [0, 1] for a perfect model.
+    """
+    below = (samples < actual[:, None]).mean(axis=1)
+    equal = (samples == actual[:, None]).mean(axis=1)
+    shares: FloatArray = below + equal / 2
+    return shares
+
+
+def calibration_error(shares: FloatArray) -> float:
+    """Mean distance of sorted shares (n,) from even ones: 0 is perfect, 0.5 the worst."""
+    even = (np.arange(len(shares)) + 0.5) / len(shares)
+    return float(np.abs(np.sort(shares) - even).mean())
+
+
 Columns = Mapping[str, FloatArray]
 """Columns of :func:`~vidrep_pipelines.evaluation.occupancy.measurement.measure_contexts`, (n,) each."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
-from vidrep_pipelines.evaluation.reconstruction.clips_config import MeasuredClipsConfig
+from vidrep_pipelines.evaluation.reconstruction.config import MeasuredClipsConfig
 
 
 @dataclass(frozen=True)

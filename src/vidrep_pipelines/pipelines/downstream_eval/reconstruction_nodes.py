@@ -8,8 +8,10 @@ from PIL.Image import Image
 
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.video_file import Film
-from vidrep_pipelines.evaluation.reconstruction.clips_config import MeasuredClipsConfig
-from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
+from vidrep_pipelines.evaluation.reconstruction.config import (
+    MeasuredClipsConfig,
+    ReconstructionEvaluationConfig,
+)
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.training.config import LaunchConfig
 

@@ -1,22 +1,54 @@
 """Nodes that collect or read episodes and turn them into a frame store."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 from PIL.Image import Image
+from pydantic import model_validator
 
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
+from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
+from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
+from vidrep_pipelines.data.sources.dm_control.config import ControlConfig
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.pipelines.ingest.dmc_config import DmcConfig
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
     from vidrep_pipelines.data.frame_store.store import FrameStore
 else:
     FrameStore = Any  # its module takes seconds to import
+
+
+class DmcConfig(FrozenConfig):
+    """Where episodes come from (``params:dmc``): what is set of the first two, else the sample world."""
+
+    replay_buffer: UserPath | None = None
+    """Folder of replay buffers in the layout of V-D4RL, ``.hdf5`` or ``.npz``, at any depth."""
+
+    control: ControlConfig | None = None
+    """Episodes of the DeepMind Control Suite (extra ``robots``), collected here."""
+
+    agent: AgentEpisodesConfig = AgentEpisodesConfig()
+    """Episodes of the sample world's arm."""
+
+    frames: FramesConfig = FramesConfig(height=84, width=84)
+    """How frames are stored."""
+
+    store: FrameStoreConfig = FrameStoreConfig(name="dmc", split=SplitConfig(validation=0.1, test=0.1))
+    """How the store is made of the episodes; the split is by episode."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.replay_buffer is not None and self.control is not None:
+            raise ValueError(
+                "dmc.replay_buffer and dmc.control are both set. Remedy: set one of them to null"
+            )
+        return self
+
 
 _FILM_RATE = 12
 _WEEK = 7 * 24 * 3600.0  # seconds

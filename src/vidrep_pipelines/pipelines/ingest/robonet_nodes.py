@@ -1,12 +1,16 @@
 """Nodes that turn RoboNet files, or any videos, into a frame store."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.clips.config import IngestConfig
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig
+from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
+from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
 from vidrep_pipelines.data.tables.table import Rows
@@ -20,6 +24,44 @@ if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
 else:
     FrameStore = Any  # its module takes seconds to import
+
+
+def video_requests(
+    files: pd.DataFrame, headers: Parts, clips: Parts, frames: FramesConfig
+) -> list[EpisodeRequest]:
+    """One request per video that could be opened.
+
+    Args:
+        files: One row per file: id, class_name, path, bytes, mtime_ns, etag.
+        headers: Of the job that opened them.
+        clips: Rendered clips: those among the files have their states and actions beside them.
+        frames: How frames are prepared.
+
+    Raises:
+        ConfigurationError: No file could be opened.
+    """
+    readable = files[files["id"].isin(set(headers.ids))]
+    if readable.empty:
+        raise ConfigurationError(
+            f"None of {len(files)} videos can be opened; the table of failures in the log says why. Remedy: "
+            "set ingest.root to a folder of videos."
+        )
+    rendered = dict(zip(clips.table["id"], clips.table["digest"], strict=True))
+    return [
+        EpisodeRequest(_episode(row, rendered.get(row["id"]), clips), frames)
+        for row in readable.to_dict("records")
+    ]
+
+
+def _episode(row: dict[Any, Any], rendering: str | None, clips: Parts) -> VideoEpisode:
+    """What a rendered clip was made from identifies it, wherever it lies and whenever it was written."""
+    path = Path(row["path"])
+    if rendering is not None and path == clips.path(row["id"], ".mp4").absolute():
+        controls, stamp = clips.path(row["id"], ".h5").absolute(), rendering
+    else:
+        controls, stamp = None, row["etag"] or f"{row['bytes']}-{row['mtime_ns']}"
+    return VideoEpisode(row["id"], path, robot=row["class_name"], controls=controls, stamp=stamp)
+
 
 _SHEET_ROWS = 12
 
@@ -40,7 +82,7 @@ def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tu
     """RoboNet's files if ``robonet.root`` is set, else videos; and what was left out, with reasons."""
     from vidrep_pipelines.common.errors import ConfigurationError
     from vidrep_pipelines.data.files.listing import with_absolute_paths
-    from vidrep_pipelines.data.sources.robonet.files import list_trajectory_files
+    from vidrep_pipelines.data.sources.robonet.requests import list_trajectory_files
 
     if robonet.root is not None:
         listing = list_trajectory_files(robonet.root)
@@ -87,7 +129,7 @@ def prepare_episodes(
     from vidrep_pipelines.data.frame_store.preparation import prepare_episode
     from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests
     from vidrep_pipelines.data.tables.table import as_table
-    from vidrep_pipelines.pipelines.ingest.video_episodes import video_requests
+    from vidrep_pipelines.pipelines.ingest.robonet_nodes import video_requests
 
     files = pd.concat([batch.to_pandas() for batch in as_table(listing).batches()])
     if robonet.root is None:

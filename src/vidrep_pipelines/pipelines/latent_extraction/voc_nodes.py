@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
+from pydantic import Field
 
+from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.pipelines.latent_extraction.voc_config import TokenExtractionConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 else:
     CodeStore = FrameStore = TokenEpisodes = Any  # their modules take seconds to import
+
+
+class TokenExtractionConfig(FrozenConfig):
+    """How frames are encoded. Nothing here changes a code."""
+
+    batch_size: int = Field(32, ge=1)
+    """Frames that are encoded at once."""
 
 
 def extract_codes(

@@ -3,19 +3,26 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from PIL.Image import Image
+from pydantic import Field, field_validator
 
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
+from vidrep_pipelines.models.carl.config import (
+    BackboneOrigin,
+    CarlDataConfig,
+    CarlModelConfig,
+    CarlObjectiveConfig,
+)
+from vidrep_pipelines.models.carl.presets import PresetName, Release, camera_ready_name
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import nodes
-from vidrep_pipelines.pipelines.pretrain.carl_config import CarlRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -24,6 +31,43 @@ if TYPE_CHECKING:
     from vidrep_pipelines.models.carl.presets import CarlParameters
 else:
     FrameStore = LabelledVideos = Any  # their modules take seconds to import
+
+
+class CarlRunConfig(FrozenConfig):
+    """Which configuration is trained, from what, and where it is kept."""
+
+    folder: str = Field("carl", pattern=r"^[A-Za-z0-9_-]+$")
+    """Folder of the run below ``folders.models`` and ``folders.reporting``."""
+
+    preset: PresetName | None = None
+    """A published configuration, of CARL or of a baseline, laid over the parameters: see
+    :mod:`vidrep_pipelines.models.carl.presets`. The names of the first release (``simclr...``) are
+    known, too. None: the parameters as they are."""
+
+    release: Release = "cvpr2022"
+    """Which version of the published configurations: the camera-ready code, or the first release."""
+
+    sizes: Literal["published", "kept"] = "published"
+    """With a preset: take everything from it, or only the method, and keep sizes, lengths and rates."""
+
+    splits: tuple[str, ...] = Field(("train",), min_length=1)
+    """Parts of the release that are trained on; FineGym has ``additional`` events."""
+
+    backbone_origin: BackboneOrigin = "byol"
+    """What the ResNet starts from. Published: ``byol`` by name, ``supervised`` in the first release."""
+
+    backbone_weights: UserPath | None = None
+    """File of these weights, in torchvision's or timm's layout for ``supervised``."""
+
+    initialize_from: UserPath | None = None
+    """A checkpoint of the whole model in the original layout to start from, in place of
+    ``backbone_weights``."""
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _one_name(cls, value: object) -> object:
+        return camera_ready_name(value) if isinstance(value, str) else value
+
 
 _log = logging.getLogger(__name__)
 

@@ -6,23 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL.Image import Image
+from pydantic import Field
 
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.models.vqvae.config import (
     LossFiles,
+    PresetName,
     VqvaeDataConfig,
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
 )
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import nodes
-from vidrep_pipelines.pipelines.pretrain.vqvae_config import VqvaeRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
 else:
     FrameStore = Any  # its module takes seconds to import
+
+
+class VqvaeRunConfig(FrozenConfig):
+    """Which configuration is trained, from what, and where it is kept."""
+
+    folder: str = Field("vqvae", pattern=r"^[A-Za-z0-9_-]+$")
+    """Folder of the run below ``folders.models`` and ``folders.reporting``."""
+
+    preset: PresetName | None = None
+    """One of the published configurations: it sets the decoder, the perceptual loss and the frames of a
+    sample, see :mod:`vidrep_pipelines.models.vqvae.presets`; sizes stay. None: the parameters as they are."""
+
+    statistics: bool = False
+    """Standardize pixels by the statistics of the frame store's training split, in place of ``data.mean`` and
+    ``data.std``."""
+
+    initialize_from: UserPath | None = None
+    """A checkpoint in the original layout to start from."""
+
 
 _log = logging.getLogger(__name__)
 

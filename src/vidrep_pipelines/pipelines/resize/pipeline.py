@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.resize import nodes, packet_store_nodes
+from vidrep_pipelines.pipelines.resize import clips_nodes as nodes
+from vidrep_pipelines.pipelines.resize import clips_nodes as packet_store_nodes
 
 
 def create_pipeline() -> Pipeline:

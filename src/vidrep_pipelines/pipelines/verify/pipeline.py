@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.verify import nodes
+from vidrep_pipelines.pipelines.verify import data_folder_nodes as nodes
 
 
 def create_pipeline() -> Pipeline:

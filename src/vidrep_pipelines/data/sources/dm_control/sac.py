@@ -1,6 +1,7 @@
 """Soft actor-critic of stable-baselines3 (extra ``robots``), saved so that a killed training goes on."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import SAC
+from torch import nn
 
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.data.sources.dm_control.actor import Layers
 from vidrep_pipelines.data.sources.dm_control.config import ControlTrainingConfig
 from vidrep_pipelines.data.sources.dm_control.gymnasium import ControlGymnasium
-from vidrep_pipelines.data.sources.dm_control.linear_layers import linear_layers
+
+
+def linear_layers(modules: Iterable[nn.Module]) -> Layers:
+    """Weights and biases of the linear layers among modules that are applied one after the other."""
+    linear = [module for module in modules if isinstance(module, nn.Linear)]
+    return [(module.weight.detach().numpy().copy(), module.bias.detach().numpy().copy()) for module in linear]
+
 
 _ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 

@@ -5,13 +5,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.suggestions import warn_of_absent
+from vidrep_pipelines.data.files.listing import Listing, list_videos
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
 from vidrep_pipelines.data.frame_store.split import subsample
 from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
 from vidrep_pipelines.data.sources.robonet.trajectory import RoboNetTrajectory
+
+SUFFIX = ".hdf5"
+
+
+def list_trajectory_files(root: Path) -> Listing:
+    """Lists them; their names without ``.hdf5`` are the ids.
+
+    Raises:
+        InputError: There is no such folder, or no file of this kind below it.
+    """
+    if not root.is_dir():
+        raise InputError(f"robonet.root: {root} is no folder. Correct the parameter, or VIDREP_ROBONET.")
+    try:
+        return list_videos(root, (SUFFIX,))
+    except InputError as error:
+        raise InputError(
+            f"robonet.root: there is no {SUFFIX} file below {root}. Remedy: unpack RoboNet's archive there, "
+            "or set the parameter to the folder that holds its trajectories."
+        ) from error
 
 
 def trajectory_requests(

@@ -1,4 +1,4 @@
-"""Nodes that look for files whose content changed after they were written."""
+"""Parameters of the verification."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -6,12 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import Field
 
 from vidrep_pipelines.common.atomic import remove_directory
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.file_checks import PromisedFile, check_files
 from vidrep_pipelines.common.progress import Progress
-from vidrep_pipelines.pipelines.verify.config import VerifyConfig
+
+
+class VerifyConfig(FrozenConfig):
+    """What is compared, and what happens to damaged files (``params:verify``)."""
+
+    root: UserPath
+    """Everything below it that a stage made item by item (clips, frames, codes, embeddings, stores), the
+    checkpoints of trainings, former runs among them, and published weights."""
+
+    remove_damaged: bool = False
+    """Removes damaged files, so that the pipelines which made them make them again, and damaged checkpoints,
+    so that training goes on from the one before. False: reports them only, and the run ends in an error."""
+
+    threads: int | None = Field(default=None, ge=1)
+    """Files that are read at the same time; none means one per processor."""
+
 
 _COLUMNS = ["file", "expected", "found", "remedy"]
 _SHOWN = 10

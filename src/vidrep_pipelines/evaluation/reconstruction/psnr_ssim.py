@@ -1,4 +1,4 @@
-"""Structural similarity."""
+"""PSNR and SSIM: how close pixels are, and how close what they show."""
 
 from functools import lru_cache
 
@@ -6,6 +6,32 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.evaluation.reconstruction.config import PixelRange
+
+
+def to_range(video: Tensor, pixel_range: PixelRange) -> Tensor:
+    """Brings pixels, nominally in 0..1, into the range that the mode says; any shape."""
+    if pixel_range == "as_published":
+        return video
+    clamped = video.clamp(0, 1)
+    return (clamped * 255).round() / 255 if pixel_range == "rounded" else clamped
+
+
+def peak_signal_to_noise_ratio(real: Tensor, reconstruction: Tensor) -> Tensor:
+    """10 log10(1 / MSE) per frame, in decibels.
+
+    Frames are measured one by one: the ratio of a whole clip is another number, dominated by its worst frame.
+
+    Args:
+        real: (..., C, H, W) in 0..1.
+        reconstruction: The same shape.
+
+    Returns:
+        (...); infinite for identical frames.
+    """
+    errors = (real.double() - reconstruction.double()).square().mean((-3, -2, -1))
+    return (-10 * errors.log10()).to(real.dtype)
+
 
 _WINDOW = 11
 _SIGMA = 1.5

@@ -1,10 +1,30 @@
-"""Nodes that gather what resizing left beside each clip into few large files."""
+"""Nodes of the resize stage."""
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.clips.config import TarShardsConfig
+from vidrep_pipelines.data.tables.table import Rows
+from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.video_items import outcomes, video_items
+
+
+def resize_videos(index: Rows, resize: ResizeConfig, fanout: FanOutConfig) -> Job:
+    """One item per video; its digest covers the file and the parameters: what changed is redone."""
+    from vidrep_pipelines.data.files.local_copy import resize_source
+    from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
+
+    items = video_items(index, lambda path: (path, resize), resize)
+    return Job("resize", resize_source, items, (CLIP_SUFFIX, INDEX_SUFFIX), fanout)
+
+
+def index_resized(index: Rows, resized: Parts) -> Rows:
+    """Every raw video with the outcome of resizing it."""
+    from vidrep_pipelines.data.clips.index import build_resized_index
+
+    return build_resized_index(index, outcomes(resized))
+
 
 _CLIPS_PER_PART = 16_384
 """Their packet indices take some 40 MB; a part is made again when one of its clips changes."""
