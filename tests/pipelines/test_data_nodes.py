@@ -14,8 +14,8 @@ from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.pipelines.ingest import nodes as ingest
-from vidrep_pipelines.pipelines.label_filter import nodes as label_filter
+from vidrep_pipelines.pipelines.ingest import videos_nodes as ingest
+from vidrep_pipelines.pipelines.label_filter import clips_nodes as label_filter
 from vidrep_pipelines.pipelines.resize import clips_nodes as resize
 
 FANOUT = FanOutConfig(workers=1)

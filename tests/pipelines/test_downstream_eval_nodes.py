@@ -5,7 +5,7 @@ import pytest
 
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.pipelines.downstream_eval.nodes import propagate
+from vidrep_pipelines.pipelines.downstream_eval.label_propagation_nodes import propagate
 from vidrep_pipelines.training import precision
 
 

@@ -11,7 +11,7 @@ from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video_io_measurement.config import EncodingChoice, MeasureVideoIoConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.pipelines.measure_video_io import nodes
+from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes as nodes
 
 CLIPS = pd.DataFrame(
     {

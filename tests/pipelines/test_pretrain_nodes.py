@@ -12,7 +12,7 @@ from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.task import RspTask
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_record import RunRecord

@@ -1,5 +1,11 @@
 """What a representation is good for, measured on other tasks; what a reconstruction is worth."""
 
+from vidrep_pipelines.pipelines.downstream_eval.label_propagation_pipeline import (
+    SYSTEMS,
+    create_davis_pipeline,
+    create_jhmdb_pipeline,
+    create_vip_pipeline,
+)
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_pipeline import (
     create_occupancy_chains_pipeline,
 )
@@ -8,12 +14,6 @@ from vidrep_pipelines.pipelines.downstream_eval.occupancy_pipeline import (
     create_occupancy_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
-from vidrep_pipelines.pipelines.downstream_eval.pipeline import (
-    SYSTEMS,
-    create_davis_pipeline,
-    create_jhmdb_pipeline,
-    create_vip_pipeline,
-)
 from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
     create_vqvae_reconstruction_pipeline,

@@ -1,7 +1,7 @@
 """Raw videos to a typed index."""
 
 from vidrep_pipelines.pipelines.ingest.dmc_pipeline import create_dmc_pipeline
-from vidrep_pipelines.pipelines.ingest.pipeline import create_kinetics_pipeline, create_pipeline
 from vidrep_pipelines.pipelines.ingest.robonet_pipeline import create_robonet_pipeline
+from vidrep_pipelines.pipelines.ingest.videos_pipeline import create_kinetics_pipeline, create_pipeline
 
 __all__ = ["create_dmc_pipeline", "create_kinetics_pipeline", "create_pipeline", "create_robonet_pipeline"]

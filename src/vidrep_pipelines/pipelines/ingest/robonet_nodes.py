@@ -17,7 +17,7 @@ from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.pipelines.ingest.nodes import list_raw_videos
+from vidrep_pipelines.pipelines.ingest.videos_nodes import list_raw_videos
 from vidrep_pipelines.pipelines.video_items import video_items
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from vidrep_pipelines.pipelines.pretrain.carl_pipeline import (
     create_carl_kinetics_pipeline,
     create_carl_pipeline,
 )
-from vidrep_pipelines.pipelines.pretrain.pipeline import create_rsp_export_pipeline, create_rsp_pipeline
+from vidrep_pipelines.pipelines.pretrain.rsp_pipeline import create_rsp_export_pipeline, create_rsp_pipeline
 from vidrep_pipelines.pipelines.pretrain.voc_pipeline import (
     create_voc_export_pipeline,
     create_voc_joint_pipeline,

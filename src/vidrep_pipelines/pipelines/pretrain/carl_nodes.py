@@ -22,7 +22,7 @@ from vidrep_pipelines.models.carl.config import (
 )
 from vidrep_pipelines.models.carl.presets import PresetName, Release, camera_ready_name
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.pipelines.pretrain import carl_nodes as nodes
-from vidrep_pipelines.pipelines.pretrain import nodes as shared_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as shared_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "train")
 

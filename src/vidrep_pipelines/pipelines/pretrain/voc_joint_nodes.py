@@ -9,7 +9,7 @@ from vidrep_pipelines.datasets.checkpoint import CheckpointSource
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocJointRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 

@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import TokenizerName
-from vidrep_pipelines.pipelines.pretrain import nodes as shared_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as shared_nodes
 from vidrep_pipelines.pipelines.pretrain import voc_joint_nodes as joint_nodes
 from vidrep_pipelines.pipelines.pretrain import voc_nodes as nodes
 from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes as tokenizer_nodes

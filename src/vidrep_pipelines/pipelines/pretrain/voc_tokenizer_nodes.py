@@ -13,7 +13,7 @@ from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdO
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocTokenizerRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 

@@ -18,7 +18,7 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaeObjectiveConfig,
 )
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import nodes as shared_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as shared_nodes
 from vidrep_pipelines.pipelines.pretrain import vqvae_nodes as nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "train")

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.measure_video_io import nodes
+from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes as nodes
 
 
 def create_pipeline() -> Pipeline:

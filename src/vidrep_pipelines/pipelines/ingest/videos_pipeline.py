@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.ingest import nodes
+from vidrep_pipelines.pipelines.ingest import videos_nodes as nodes
 
 
 def create_pipeline() -> Pipeline:

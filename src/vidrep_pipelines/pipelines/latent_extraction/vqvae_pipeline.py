@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.latent_extraction import nodes
+from vidrep_pipelines.pipelines.latent_extraction import vqvae_nodes as nodes
 
 
 def create_vqvae_pipeline() -> Pipeline:

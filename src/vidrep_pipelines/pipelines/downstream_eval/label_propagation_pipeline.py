@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import nodes
+from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes as nodes
 
 _RSP = ("rsp.checkpoint",)
 SYSTEMS = ("rsp.checkpoint", "carl.checkpoint", "vqvae.checkpoint")

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
 
 
 def create_rsp_pipeline() -> Pipeline:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.label_filter import nodes
+from vidrep_pipelines.pipelines.label_filter import clips_nodes as nodes
 
 
 def create_pipeline() -> Pipeline:
