@@ -1,4 +1,4 @@
-"""Items that hang or hoard memory, on every engine that can stop them."""
+"""Items that hang or hoard slot, on every engine that can stop them."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from tests.fanout.jobs import DASK, LOCAL, executions, faulty_job, processes
 from tests.fanout.processes import is_alive, wait_for
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.fanout import slot as memory
+from vidrep_pipelines.fanout import slot
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.runner import run_job
 
@@ -42,12 +42,12 @@ def test_an_item_does_not_pay_for_what_earlier_ones_left_behind(tmp_path: Path) 
 
 
 def test_memory_of_processes() -> None:
-    assert memory.resident_bytes(os.getpid()) > 10_000_000
-    assert memory.resident_bytes(2**22 + 1) == 0
+    assert slot.resident_bytes(os.getpid()) > 10_000_000
+    assert slot.resident_bytes(2**22 + 1) == 0
 
 
 def test_systems_that_do_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "resident_bytes", lambda process: 0)
+    monkeypatch.setattr(slot, "resident_bytes", lambda process: 0)
     config = LOCAL.model_copy(update={"memory_limit": "1GB"})
     with pytest.raises(ConfigurationError, match=r"fanout\.memory_limit needs the /proc"):
         run_job(faulty_job({"a": None}, config), tmp_path)

@@ -1,4 +1,4 @@
-"""Nodes of ingest, resize and the label filter: what they hand to the domain packages."""
+"""Nodes of videos_nodes, resize and the label filter: what they hand to the domain packages."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.pipelines.ingest import videos_nodes as ingest
+from vidrep_pipelines.pipelines.ingest import videos_nodes
 from vidrep_pipelines.pipelines.label_filter import clips_nodes as label_filter
 from vidrep_pipelines.pipelines.resize import clips_nodes as resize
 
@@ -38,11 +38,11 @@ def frames(tables: tuple[Rows, Rows]) -> tuple[pd.DataFrame, ...]:
 
 def test_sample_world_is_rendered_only_without_videos_of_the_user(tmp_path: Path) -> None:
     world = SampleWorldConfig(clips=3)
-    job = ingest.render_sample_world(IngestConfig(), world, FANOUT)
+    job = videos_nodes.render_sample_world(IngestConfig(), world, FANOUT)
     assert len(job.items) == 3
     assert len({item.digest for item in job.items}) == 3
     assert job.suffixes == (".mp4", ".h5")
-    assert ingest.render_sample_world(IngestConfig(root=tmp_path), world, FANOUT).items == []
+    assert videos_nodes.render_sample_world(IngestConfig(root=tmp_path), world, FANOUT).items == []
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def folder(tmp_path: Path) -> Path:
 
 def test_listed_paths_are_absolute(folder: Path, videos: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
-    listing, unknown = frames(ingest.list_raw_videos(videos, IngestConfig(root=Path(folder.name))))
+    listing, unknown = frames(videos_nodes.list_raw_videos(videos, IngestConfig(root=Path(folder.name))))
     assert listing["path"].tolist() == [str(path) for path in sorted(folder.glob("*.mp4"))]
     assert (list(unknown.columns), len(unknown)) == (["id", "path", "reason"], 0)
 
 
 def test_sample_world_is_listed_without_videos_of_the_user(folder: Path) -> None:
-    listing, _ = frames(ingest.list_raw_videos(Parts(folder, pd.DataFrame(), ()), IngestConfig()))
+    listing, _ = frames(videos_nodes.list_raw_videos(Parts(folder, pd.DataFrame(), ()), IngestConfig()))
     assert len(listing) == 2
 
 
@@ -69,19 +69,21 @@ def test_annotations_give_classes_and_leave_out_the_unknown(folder: Path, videos
     table = folder / "train.csv"
     table.write_text("label,youtube_id,time_start,time_end,split\nplaying harp,abcdefghijk,10,20,train\n")
     config = IngestConfig(root=folder, annotations=table, split="train")
-    listing, unknown = frames(ingest.list_raw_videos(videos, config))
+    listing, unknown = frames(videos_nodes.list_raw_videos(videos, config))
     assert listing["class_name"].tolist() == ["playing_harp"]
     assert listing["path"].tolist() == [str(folder / "abcdefghijk_000010_000020.mp4")]
     assert unknown["id"].tolist() == ["lmnopqrstuv_000030_000040"]
 
 
 def test_probing_is_repeated_for_changed_files_only() -> None:
-    digests = [item.digest for item in ingest.probe_videos(FILES, FANOUT).items]
+    digests = [item.digest for item in videos_nodes.probe_videos(FILES, FANOUT).items]
     changed = [
-        [item.digest for item in ingest.probe_videos(FILES.assign(**{column: [10, 99]}), FANOUT).items]
+        [item.digest for item in videos_nodes.probe_videos(FILES.assign(**{column: [10, 99]}), FANOUT).items]
         for column in ("bytes", "mtime_ns")
     ]
-    moved = [item.digest for item in ingest.probe_videos(FILES.assign(path=["/w/1", "/w/2"]), FANOUT).items]
+    moved = [
+        item.digest for item in videos_nodes.probe_videos(FILES.assign(path=["/w/1", "/w/2"]), FANOUT).items
+    ]
     assert moved == digests
     assert changed[0][0] == digests[0]  # the size of the first file stayed
     assert all(after[1] != digests[1] for after in changed)
@@ -90,7 +92,7 @@ def test_probing_is_repeated_for_changed_files_only() -> None:
 def test_the_mark_of_an_object_store_counts_instead_of_the_time() -> None:
     stored = FILES.assign(etag=["e1", "e2"])
     before, later, replaced = (
-        [item.digest for item in ingest.probe_videos(table, FANOUT).items]
+        [item.digest for item in videos_nodes.probe_videos(table, FANOUT).items]
         for table in (stored, stored.assign(mtime_ns=[7, 8]), stored.assign(etag=["e1", "e3"]))
     )
     assert later == before
@@ -99,7 +101,7 @@ def test_the_mark_of_an_object_store_counts_instead_of_the_time() -> None:
 
 def test_items_of_a_table_on_disk_are_those_of_the_data_frame(tmp_path: Path) -> None:
     table = write_table(FILES, tmp_path / "table")
-    in_memory, on_disk = (list(ingest.probe_videos(rows, FANOUT).items) for rows in (FILES, table))
+    in_memory, on_disk = (list(videos_nodes.probe_videos(rows, FANOUT).items) for rows in (FILES, table))
     assert in_memory == on_disk
     assert [item.payload for item in on_disk] == FILES["path"].tolist()
 

@@ -22,7 +22,7 @@ from vidrep_pipelines.datasets.label_miniature import LabelMiniature
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.fanout.runner import run_job
-from vidrep_pipelines.pipelines.ingest import label_sequences_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import label_sequences_nodes
 from vidrep_pipelines.pipelines.ingest.label_sequences_pipeline import (
     create_davis_pipeline,
     create_jhmdb_pipeline,
@@ -36,36 +36,38 @@ DAVIS, JHMDB, VIP = DavisConfig(protocol="native"), JhmdbConfig(), VipConfig()
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    job = nodes.render_label_clips(DAVIS, JHMDB, VIP, MINIATURE, SERIAL)
+    job = label_sequences_nodes.render_label_clips(DAVIS, JHMDB, VIP, MINIATURE, SERIAL)
     return run_job(job, tmp_path_factory.mktemp("label_clips"))
 
 
 def test_rendered_unless_every_release_has_a_root(tmp_path: Path) -> None:
     root = {"root": tmp_path}
     roots = [config.model_copy(update=root) for config in (DAVIS, JHMDB)]
-    assert len(nodes.render_label_clips(*roots, VIP, MINIATURE, SERIAL).items) == 2
-    all_roots = nodes.render_label_clips(*roots, VIP.model_copy(update=root), MINIATURE, SERIAL)
+    assert len(label_sequences_nodes.render_label_clips(*roots, VIP, MINIATURE, SERIAL).items) == 2
+    all_roots = label_sequences_nodes.render_label_clips(
+        *roots, VIP.model_copy(update=root), MINIATURE, SERIAL
+    )
     assert all_roots.items == []
 
 
 def test_from_clips_to_tables(clips: Parts, tmp_path: Path) -> None:
     requests = (
-        nodes.request_davis_miniature(clips, DAVIS, MINIATURE),
-        nodes.request_jhmdb_miniature(clips, JHMDB, MINIATURE),
-        nodes.request_vip_miniature(clips, VIP, MINIATURE),
+        label_sequences_nodes.request_davis_miniature(clips, DAVIS, MINIATURE),
+        label_sequences_nodes.request_jhmdb_miniature(clips, JHMDB, MINIATURE),
+        label_sequences_nodes.request_vip_miniature(clips, VIP, MINIATURE),
     )
     for request in requests:
         LabelMiniature(filepath=tmp_path / request.release).save(request)
     jobs = (
-        nodes.plan_davis_inspection(tmp_path / "davis", DAVIS, SERIAL),
-        nodes.plan_jhmdb_inspection(tmp_path / "jhmdb", JHMDB, SERIAL),
-        nodes.plan_vip_inspection(tmp_path / "vip", VIP, SERIAL),
+        label_sequences_nodes.plan_davis_inspection(tmp_path / "davis", DAVIS, SERIAL),
+        label_sequences_nodes.plan_jhmdb_inspection(tmp_path / "jhmdb", JHMDB, SERIAL),
+        label_sequences_nodes.plan_vip_inspection(tmp_path / "vip", VIP, SERIAL),
     )
     done = [run_job(job, tmp_path / f"{job.name}_inspection") for job in jobs]
     tables = (
-        nodes.index_davis(done[0], tmp_path / "davis", DAVIS),
-        nodes.index_jhmdb(done[1], tmp_path / "jhmdb", JHMDB),
-        nodes.index_vip(done[2], tmp_path / "vip", VIP),
+        label_sequences_nodes.index_davis(done[0], tmp_path / "davis", DAVIS),
+        label_sequences_nodes.index_jhmdb(done[1], tmp_path / "jhmdb", JHMDB),
+        label_sequences_nodes.index_vip(done[2], tmp_path / "vip", VIP),
     )
     for table in tables:
         assert len(table) == 2
@@ -77,13 +79,15 @@ def test_bad_sequences_do_not_stop_the_others(tmp_path: Path) -> None:
     root = write_release("davis", tmp_path / "DAVIS")
     (root / "Annotations/480p/push_000/00001.png").unlink()
     config = DavisConfig(root=root, prepared=tmp_path / "prepared")
-    parts = run_job(nodes.plan_davis_inspection(tmp_path, config, SERIAL), tmp_path / "inspection")
-    table = nodes.index_davis(parts, tmp_path, config)
+    parts = run_job(
+        label_sequences_nodes.plan_davis_inspection(tmp_path, config, SERIAL), tmp_path / "inspection"
+    )
+    table = label_sequences_nodes.index_davis(parts, tmp_path, config)
     assert table["id"].tolist() == ["push_000", "stack_000"]
     assert "00001.png is missing" in table["error"][0]
     assert pd.isna(table["error"][1])
     assert (table["width"][1], table["height"][1]) == (880, 480)
-    again = nodes.plan_davis_inspection(tmp_path, config, SERIAL)
+    again = label_sequences_nodes.plan_davis_inspection(tmp_path, config, SERIAL)
     assert [item.digest for item in again.items] == table["digest"].tolist()
 
 
@@ -125,27 +129,27 @@ def _indexed(release: ReleaseName, root: Path, inspection: Path) -> pd.DataFrame
     match release:
         case "davis":
             davis = DavisConfig(root=root, protocol="native")
-            parts = run_job(nodes.plan_davis_inspection(root, davis, SERIAL), inspection)
-            return nodes.index_davis(parts, root, davis)
+            parts = run_job(label_sequences_nodes.plan_davis_inspection(root, davis, SERIAL), inspection)
+            return label_sequences_nodes.index_davis(parts, root, davis)
         case "jhmdb":
             jhmdb = JhmdbConfig(root=root)
-            parts = run_job(nodes.plan_jhmdb_inspection(root, jhmdb, SERIAL), inspection)
-            return nodes.index_jhmdb(parts, root, jhmdb)
+            parts = run_job(label_sequences_nodes.plan_jhmdb_inspection(root, jhmdb, SERIAL), inspection)
+            return label_sequences_nodes.index_jhmdb(parts, root, jhmdb)
         case "vip":
             vip = VipConfig(root=root)
-            parts = run_job(nodes.plan_vip_inspection(root, vip, SERIAL), inspection)
-            return nodes.index_vip(parts, root, vip)
+            parts = run_job(label_sequences_nodes.plan_vip_inspection(root, vip, SERIAL), inspection)
+            return label_sequences_nodes.index_vip(parts, root, vip)
 
 
 def test_users_release_gives_an_empty_miniature(clips: Parts, tmp_path: Path) -> None:
-    request = nodes.request_vip_miniature(clips, VipConfig(root=tmp_path), MINIATURE)
+    request = label_sequences_nodes.request_vip_miniature(clips, VipConfig(root=tmp_path), MINIATURE)
     assert request.clips == ()
 
 
 def test_missing_release_is_named(tmp_path: Path) -> None:
     config = JhmdbConfig(root=tmp_path / "none")
     with pytest.raises(InputError, match=r"jhmdb\.root: there is no folder"):
-        nodes.plan_jhmdb_inspection(tmp_path, config, SERIAL)
+        label_sequences_nodes.plan_jhmdb_inspection(tmp_path, config, SERIAL)
 
 
 def test_pipelines_can_be_added_up() -> None:

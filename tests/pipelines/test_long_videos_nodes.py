@@ -27,7 +27,7 @@ from vidrep_pipelines.datasets.frame_store import FrameStoreDataset
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.fanout.runner import run_job
-from vidrep_pipelines.pipelines.ingest import long_videos_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import long_videos_nodes
 from vidrep_pipelines.pipelines.ingest.long_videos_pipeline import (
     create_finegym_pipeline,
     create_penn_action_pipeline,
@@ -43,30 +43,30 @@ Release = tuple[LabelledVideos, pd.DataFrame, Parts]
 
 
 def pouring(config: PouringConfig, work: Path) -> Release:
-    clips = run_job(nodes.render_clips(config, SERIAL), work / "clips")
-    records = run_job(nodes.list_pouring_records(config, SERIAL), work / "records")
-    prepared = run_job(nodes.prepare_pouring(clips, records, config, SERIAL), work / "prepared")
-    return *nodes.label_pouring(clips, records, prepared, config), prepared
+    clips = run_job(long_videos_nodes.render_clips(config, SERIAL), work / "clips")
+    records = run_job(long_videos_nodes.list_pouring_records(config, SERIAL), work / "records")
+    prepared = run_job(long_videos_nodes.prepare_pouring(clips, records, config, SERIAL), work / "prepared")
+    return *long_videos_nodes.label_pouring(clips, records, prepared, config), prepared
 
 
 def penn_action(config: PennActionConfig, work: Path) -> Release:
-    clips = run_job(nodes.render_clips(config, SERIAL), work / "clips")
-    prepared = run_job(nodes.prepare_penn_action(clips, config, SERIAL), work / "prepared")
-    return *nodes.label_penn_action(clips, prepared, config), prepared
+    clips = run_job(long_videos_nodes.render_clips(config, SERIAL), work / "clips")
+    prepared = run_job(long_videos_nodes.prepare_penn_action(clips, config, SERIAL), work / "prepared")
+    return *long_videos_nodes.label_penn_action(clips, prepared, config), prepared
 
 
 def finegym(config: FineGymConfig, work: Path) -> Release:
-    clips = run_job(nodes.render_clips(config, SERIAL), work / "clips")
-    events = run_job(nodes.cut_finegym_events(config, SERIAL), work / "events")
-    prepared = run_job(nodes.prepare_finegym(clips, events, config, SERIAL), work / "prepared")
-    return *nodes.label_finegym(clips, events, prepared, config), prepared
+    clips = run_job(long_videos_nodes.render_clips(config, SERIAL), work / "clips")
+    events = run_job(long_videos_nodes.cut_finegym_events(config, SERIAL), work / "events")
+    prepared = run_job(long_videos_nodes.prepare_finegym(clips, events, config, SERIAL), work / "prepared")
+    return *long_videos_nodes.label_finegym(clips, events, prepared, config), prepared
 
 
 def stored(
     release: Release, config: PouringConfig | PennActionConfig | FineGymConfig, work: Path
 ) -> FrameStore:
     dataset = FrameStoreDataset(filepath=work / "store")
-    dataset.save(nodes.assemble_frames(release[2], release[0], config, SERIAL))
+    dataset.save(long_videos_nodes.assemble_frames(release[2], release[0], config, SERIAL))
     return dataset.load()
 
 
@@ -230,9 +230,9 @@ def test_finegym_from_raw_videos(tmp_path: Path) -> None:
     first = read_barcodes(store.frames("train/vid-A_1_E_000001_000002"))
     assert (first[0], len(first)) == (30, 25)
     other = config.model_copy(update={"classes": 288})
-    again = nodes.cut_finegym_events(other, SERIAL)
+    again = long_videos_nodes.cut_finegym_events(other, SERIAL)
     assert [item.digest for item in again.items] == [
-        item.digest for item in nodes.cut_finegym_events(config, SERIAL).items
+        item.digest for item in long_videos_nodes.cut_finegym_events(config, SERIAL).items
     ]
     labelled = finegym(other, tmp_path)[0]
     assert labelled.of("train/vidB_E_000000_000002").max() == 287
@@ -273,7 +273,7 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
     config = PouringConfig(root=path.parent, frames=FRAMES)
     labelled, _, prepared = pouring(config, tmp_path)
     with pytest.raises(InputError, match="None of 1 videos"):
-        nodes.assemble_frames(prepared, labelled, config, SERIAL)
+        long_videos_nodes.assemble_frames(prepared, labelled, config, SERIAL)
 
 
 def test_pipelines_end_in_frames_and_labels() -> None:

@@ -11,7 +11,7 @@ from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video_io_measurement.config import EncodingChoice, MeasureVideoIoConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes as nodes
+from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes
 
 CLIPS = pd.DataFrame(
     {
@@ -26,7 +26,7 @@ FANOUT = FanOutConfig(workers=1)
 
 
 def digests(measurement: MeasureVideoIoConfig, resize: ResizeConfig) -> list[str]:
-    return [item.digest for item in nodes.encode_clips(CLIPS, measurement, resize, FANOUT).items]
+    return [item.digest for item in video_io_nodes.encode_clips(CLIPS, measurement, resize, FANOUT).items]
 
 
 def test_clips_are_encoded_again_when_the_result_would_differ() -> None:
@@ -42,7 +42,7 @@ def test_clips_are_encoded_again_when_the_result_would_differ() -> None:
 
 
 def test_products_are_one_file_per_encoding() -> None:
-    job = nodes.encode_clips(CLIPS, MeasureVideoIoConfig(), ResizeConfig(), FANOUT)
+    job = video_io_nodes.encode_clips(CLIPS, MeasureVideoIoConfig(), ResizeConfig(), FANOUT)
     assert job.suffixes == (".lossless.mp4", ".published.mp4", ".small.mp4", ".train.mp4")
 
 
@@ -53,5 +53,5 @@ def test_without_a_single_decodable_clip_it_says_what_to_do(
         {"id": ["a"], "status": ["failed"], "error": ["/v/a.mp4: it is torn"], "frames": [0]}
     )
     with caplog.at_level(logging.WARNING), pytest.raises(InputError, match=r"measure_video_io\.clips"):
-        nodes.time_access(Parts(tmp_path, table, ()), MeasureVideoIoConfig())
+        video_io_nodes.time_access(Parts(tmp_path, table, ()), MeasureVideoIoConfig())
     assert "leaves out a: /v/a.mp4: it is torn" in caplog.text

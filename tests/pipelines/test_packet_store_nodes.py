@@ -18,7 +18,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.fanout.runner import load_parts, run_job
-from vidrep_pipelines.pipelines.resize import clips_nodes as packet_store_nodes
+from vidrep_pipelines.pipelines.resize import clips_nodes
 from vidrep_pipelines.pipelines.resize.clips_nodes import build_packet_store, pack_tar_shards
 
 SERIAL = FanOutConfig(engine="serial")
@@ -40,7 +40,7 @@ def resized(tmp_path: Path) -> Parts:
 def test_the_store_has_every_finished_clip(
     resized: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packet_store_nodes, "_CLIPS_PER_PART", 3)
+    monkeypatch.setattr(clips_nodes, "_CLIPS_PER_PART", 3)
     job = build_packet_store(resized, SERIAL)
     assert {clip for item in job.items for clip in item.payload[2]} == set(CLIPS)
     assert 1 < len(job.items) <= 4
@@ -54,7 +54,7 @@ def test_the_store_has_every_finished_clip(
 def test_only_parts_with_changed_clips_are_made_again(
     resized: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packet_store_nodes, "_CLIPS_PER_PART", 3)
+    monkeypatch.setattr(clips_nodes, "_CLIPS_PER_PART", 3)
     before = {item.id: item.digest for item in build_packet_store(resized, SERIAL).items}
     resized.table.loc[0, "digest"] = "2"
     after = build_packet_store(resized, SERIAL).items

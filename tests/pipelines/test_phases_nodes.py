@@ -14,7 +14,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddings
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.downstream_eval import phases_nodes as nodes
+from vidrep_pipelines.pipelines.downstream_eval import phases_nodes
 from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
 from vidrep_pipelines.tracking import flatten
 from vidrep_pipelines.training.config import LaunchConfig
@@ -32,7 +32,7 @@ LABELLED = labelled_videos(
 def measure(
     folder: Path, encoders: dict[str, FrameEmbeddings], config: PhasesConfig = CONFIG
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    return nodes.measure_phases(
+    return phases_nodes.measure_phases(
         LABELLED,
         encoders["trained"],
         encoders["untrained"],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes as nodes
+from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes
 
 _RSP = ("rsp.checkpoint",)
 SYSTEMS = ("rsp.checkpoint", "carl.checkpoint", "vqvae.checkpoint")
@@ -19,7 +19,7 @@ def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
         checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
     """
     export = Node(
-        nodes.export_davis,
+        label_propagation_nodes.export_davis,
         inputs=["sequences", "propagated", "scores", "params:davis"],
         outputs="results",
         name="export_results",
@@ -44,7 +44,7 @@ def create_vip_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
         checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
     """
     export = Node(
-        nodes.export_vip,
+        label_propagation_nodes.export_vip,
         inputs=["sequences", "propagated"],
         outputs="results",
         name="export_results",
@@ -60,28 +60,28 @@ def _create_pipeline(
     places = {checkpoint.replace(".", "_"): checkpoint for checkpoint in checkpoints}
     work = [
         Node(
-            nodes.list_encoders,
+            label_propagation_nodes.list_encoders,
             inputs=["params:encoders", *places],
             outputs="encoders",
             name="list_encoders",
             tags=["cpu"],
         ),
         Node(
-            nodes.propagate,
+            label_propagation_nodes.propagate,
             inputs=["sequences", "encoders", config, "params:fanout"],
             outputs="propagated",
             name="propagate",
             tags=["gpu", "fanout"],
         ),
         Node(
-            nodes.score,
+            label_propagation_nodes.score,
             inputs=["sequences", "propagated", config, "params:fanout"],
             outputs="scores",
             name="score",
             tags=["cpu", "fanout"],
         ),
         Node(
-            nodes.summarize,
+            label_propagation_nodes.summarize,
             inputs=["encoders", "sequences", "scores", config, "params:tracking"],
             outputs=["summary", "per_object", "per_sequence", "eval_metrics"],
             name="summarize",
@@ -101,16 +101,22 @@ def _create_pipeline(
 
 def _pictures(config: str) -> list[Node]:
     return [
-        Node(nodes.draw_bars, inputs=["summary", config], outputs="bars", name="draw_bars", tags=["cpu"]),
         Node(
-            nodes.draw_sheet,
+            label_propagation_nodes.draw_bars,
+            inputs=["summary", config],
+            outputs="bars",
+            name="draw_bars",
+            tags=["cpu"],
+        ),
+        Node(
+            label_propagation_nodes.draw_sheet,
             inputs=["sequences", "propagated", "per_sequence", config],
             outputs="sheet",
             name="draw_sheet",
             tags=["cpu"],
         ),
         Node(
-            nodes.film_extremes,
+            label_propagation_nodes.film_extremes,
             inputs=["sequences", "propagated", "per_sequence", config],
             outputs=["best_film", "worst_film"],
             name="film_extremes",

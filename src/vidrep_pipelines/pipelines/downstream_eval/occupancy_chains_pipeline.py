@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import occupancy_chains_nodes as nodes
+from vidrep_pipelines.pipelines.downstream_eval import occupancy_chains_nodes
 
 _CONFIG = "params:occupancy_chains"
 
@@ -12,22 +12,28 @@ def create_occupancy_chains_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.plan_runs,
+                occupancy_chains_nodes.plan_runs,
                 inputs=[_CONFIG, "params:fanout"],
                 outputs="runs",
                 name="learn_chains",
                 tags=["cpu", "fanout"],
             ),
             Node(
-                nodes.compare,
+                occupancy_chains_nodes.compare,
                 inputs=["runs", _CONFIG, "params:tracking"],
                 outputs=["scores", "summary", "eval_metrics"],
                 name="compare",
                 tags=["cpu", "eval"],
             ),
-            Node(nodes.gather_curves, inputs="runs", outputs="curves", name="gather_curves", tags=["cpu"]),
             Node(
-                nodes.draw_chains,
+                occupancy_chains_nodes.gather_curves,
+                inputs="runs",
+                outputs="curves",
+                name="gather_curves",
+                tags=["cpu"],
+            ),
+            Node(
+                occupancy_chains_nodes.draw_chains,
                 inputs=["scores", "curves"],
                 outputs="comparison",
                 name="draw",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import occupancy_nodes as nodes
+from vidrep_pipelines.pipelines.downstream_eval import occupancy_nodes
 
 _SHARED = (
     "params:occupancy",
@@ -24,7 +24,7 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.measure_occupancy,
+                occupancy_nodes.measure_occupancy,
                 inputs=[
                     "checkpoint",
                     "training_spec",
@@ -40,14 +40,14 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
                 tags=["voc", "gpu", "eval"],
             ),
             Node(
-                nodes.draw_occupancy,
+                occupancy_nodes.draw_occupancy,
                 inputs=["occupancy_values", "occupancy_scores"],
                 outputs=["occupancy_scatter", "occupancy_along_episodes", "occupancy_calibration"],
                 name="draw_occupancy",
                 tags=["voc"],
             ),
             Node(
-                nodes.draw_futures,
+                occupancy_nodes.draw_futures,
                 inputs=[
                     "checkpoint",
                     "training_spec",
@@ -73,7 +73,7 @@ def create_occupancy_comparison_pipeline(kinds: Sequence[str]) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.compare_occupancy,
+                occupancy_nodes.compare_occupancy,
                 inputs=list(kinds),
                 outputs=["occupancy_comparison", "occupancy_comparison_chart"],
                 name="compare_occupancy",

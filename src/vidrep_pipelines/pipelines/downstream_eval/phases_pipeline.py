@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import phases_nodes as nodes
+from vidrep_pipelines.pipelines.downstream_eval import phases_nodes
 
 _SHARED = ("params:launch", "params:folders", "params:tracking")
 
@@ -18,14 +18,14 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
     return Pipeline(
         [
             Node(
-                nodes.measure_phases,
+                phases_nodes.measure_phases,
                 inputs=["labelled_videos", *embedded, *_SHARED],
                 outputs=["phases_summary", "phases_per_action", "phases_left_out", "phases_metrics"],
                 name="measure_phases",
                 tags=["carl", "gpu", "eval"],
             ),
             Node(
-                nodes.draw_phases,
+                phases_nodes.draw_phases,
                 inputs=["labelled_videos", "video_frames", *embedded],
                 outputs=[
                     "phases_alignment",
@@ -38,7 +38,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
                 tags=["carl"],
             ),
             Node(
-                nodes.draw_bars,
+                phases_nodes.draw_bars,
                 inputs=["phases_summary", "labelled_videos", "params:phases"],
                 outputs="phases_bars",
                 name="draw_bars",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import reconstruction_nodes as nodes
+from vidrep_pipelines.pipelines.downstream_eval import reconstruction_nodes
 
 _SHARED = (
     "params:measured_clips",
@@ -18,7 +18,7 @@ def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.measure_vqvae,
+                reconstruction_nodes.measure_vqvae,
                 inputs=["checkpoint", "training_spec", "frame_store", *_SHARED],
                 outputs=[
                     "reconstruction_values",
@@ -30,14 +30,14 @@ def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
                 tags=["vqvae", "gpu", "eval"],
             ),
             Node(
-                nodes.draw_vqvae_clips,
+                reconstruction_nodes.draw_vqvae_clips,
                 inputs=["checkpoint", "frame_store", "params:measured_clips", "reconstruction_summary"],
                 outputs=["reconstruction_strips", "reconstruction_film", "reconstruction_per_robot"],
                 name="draw_clips",
                 tags=["vqvae"],
             ),
             Node(
-                nodes.draw_rate_distortion,
+                reconstruction_nodes.draw_rate_distortion,
                 inputs="reconstruction_runs",
                 outputs="rate_distortion",
                 name="draw_rate_distortion",
@@ -62,7 +62,7 @@ def create_comparison_pipeline(pixel: str, perceptual: str, clips: str) -> Pipel
     return Pipeline(
         [
             Node(
-                nodes.compare_variants,
+                reconstruction_nodes.compare_variants,
                 inputs=list(variants),
                 outputs=["ablation_table", "ablation_picture"],
                 name="compare_variants",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.ingest import dmc_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import dmc_nodes
 
 
 def create_dmc_pipeline() -> Pipeline:
@@ -18,10 +18,19 @@ def create_dmc_pipeline() -> Pipeline:
 
 def _reading() -> list[Node]:
     return [
-        Node(nodes.list_buffers, inputs=["params:dmc"], outputs="listing", name="list_buffers", tags=["cpu"]),
-        _fanout(nodes.read_buffers, ["listing", "params:fanout"], "buffers", "read_buffers"),
+        Node(
+            dmc_nodes.list_buffers,
+            inputs=["params:dmc"],
+            outputs="listing",
+            name="list_buffers",
+            tags=["cpu"],
+        ),
+        _fanout(dmc_nodes.read_buffers, ["listing", "params:fanout"], "buffers", "read_buffers"),
         _fanout(
-            nodes.train_policy, ["params:dmc", "params:folders", "params:fanout"], "policy", "train_policy"
+            dmc_nodes.train_policy,
+            ["params:dmc", "params:folders", "params:fanout"],
+            "policy",
+            "train_policy",
         ),
     ]
 
@@ -30,13 +39,19 @@ def _storing() -> list[Node]:
     sources = ["listing", "buffers", "policy"]
     return [
         _fanout(
-            nodes.prepare_episodes, [*sources, "params:dmc", "params:fanout"], "episodes", "prepare_episodes"
+            dmc_nodes.prepare_episodes,
+            [*sources, "params:dmc", "params:fanout"],
+            "episodes",
+            "prepare_episodes",
         ),
         _fanout(
-            nodes.assemble_frames, ["episodes", "params:dmc", "params:fanout"], "frames", "assemble_frames"
+            dmc_nodes.assemble_frames,
+            ["episodes", "params:dmc", "params:fanout"],
+            "frames",
+            "assemble_frames",
         ),
         Node(
-            nodes.report_episodes,
+            dmc_nodes.report_episodes,
             inputs=["frames", "buffers", "episodes"],
             outputs=["report", "contact_sheet", "film"],
             name="report_episodes",

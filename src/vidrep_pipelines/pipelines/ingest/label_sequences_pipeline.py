@@ -4,26 +4,37 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.ingest import label_sequences_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import label_sequences_nodes
 
 
 def create_davis_pipeline() -> Pipeline:
     """DAVIS-2017 (``davis.root``) or the sample world's masks in its layout."""
     return _create_pipeline(
-        "davis", nodes.request_davis_miniature, nodes.plan_davis_inspection, nodes.index_davis
+        "davis",
+        label_sequences_nodes.request_davis_miniature,
+        label_sequences_nodes.plan_davis_inspection,
+        label_sequences_nodes.index_davis,
     )
 
 
 def create_jhmdb_pipeline() -> Pipeline:
     """JHMDB (``jhmdb.root``) or the sample world's keypoints in its layout."""
     return _create_pipeline(
-        "jhmdb", nodes.request_jhmdb_miniature, nodes.plan_jhmdb_inspection, nodes.index_jhmdb
+        "jhmdb",
+        label_sequences_nodes.request_jhmdb_miniature,
+        label_sequences_nodes.plan_jhmdb_inspection,
+        label_sequences_nodes.index_jhmdb,
     )
 
 
 def create_vip_pipeline() -> Pipeline:
     """VIP (``vip.root``) or the sample world's parts in its layout."""
-    return _create_pipeline("vip", nodes.request_vip_miniature, nodes.plan_vip_inspection, nodes.index_vip)
+    return _create_pipeline(
+        "vip",
+        label_sequences_nodes.request_vip_miniature,
+        label_sequences_nodes.plan_vip_inspection,
+        label_sequences_nodes.index_vip,
+    )
 
 
 def _create_pipeline(
@@ -37,7 +48,7 @@ def _create_pipeline(
     rendering = Pipeline(
         [
             Node(
-                nodes.render_label_clips,
+                label_sequences_nodes.render_label_clips,
                 inputs=parameters,
                 outputs="label_clips",
                 name="render",

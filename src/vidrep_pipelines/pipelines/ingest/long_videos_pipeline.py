@@ -4,28 +4,41 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.ingest import long_videos_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import long_videos_nodes
 
 
 def create_pouring_pipeline() -> Pipeline:
     """Pouring (``pouring.root``): TFRecord files, or converted videos."""
     records = _fanout(
-        nodes.list_pouring_records, ["params:pouring", "params:fanout"], "tfrecord_files", "list_records"
+        long_videos_nodes.list_pouring_records,
+        ["params:pouring", "params:fanout"],
+        "tfrecord_files",
+        "list_records",
     )
     return _create_pipeline(
-        "pouring", nodes.prepare_pouring, nodes.label_pouring, [records], ["tfrecord_files"]
+        "pouring",
+        long_videos_nodes.prepare_pouring,
+        long_videos_nodes.label_pouring,
+        [records],
+        ["tfrecord_files"],
     )
 
 
 def create_penn_action_pipeline() -> Pipeline:
     """PennAction (``penn_action.root``): folders of frames and label files, or converted videos."""
-    return _create_pipeline("penn_action", nodes.prepare_penn_action, nodes.label_penn_action, [], [])
+    return _create_pipeline(
+        "penn_action", long_videos_nodes.prepare_penn_action, long_videos_nodes.label_penn_action, [], []
+    )
 
 
 def create_finegym_pipeline() -> Pipeline:
     """FineGym (``finegym.root``): long videos of which the events are cut out, or events."""
-    events = _fanout(nodes.cut_finegym_events, ["params:finegym", "params:fanout"], "events", "cut_events")
-    return _create_pipeline("finegym", nodes.prepare_finegym, nodes.label_finegym, [events], ["events"])
+    events = _fanout(
+        long_videos_nodes.cut_finegym_events, ["params:finegym", "params:fanout"], "events", "cut_events"
+    )
+    return _create_pipeline(
+        "finegym", long_videos_nodes.prepare_finegym, long_videos_nodes.label_finegym, [events], ["events"]
+    )
 
 
 def _create_pipeline(
@@ -40,7 +53,7 @@ def _create_pipeline(
     sources = ["source_clips", *found]
     return Pipeline(
         [
-            _fanout(nodes.render_clips, [parameters, "params:fanout"], "source_clips", "render"),
+            _fanout(long_videos_nodes.render_clips, [parameters, "params:fanout"], "source_clips", "render"),
             *first,
             _fanout(prepare, [*sources, parameters, "params:fanout"], "prepared_videos", "prepare_videos"),
             Node(
@@ -51,7 +64,7 @@ def _create_pipeline(
                 tags=["cpu"],
             ),
             _fanout(
-                nodes.assemble_frames,
+                long_videos_nodes.assemble_frames,
                 ["prepared_videos", "labelled_videos", parameters, "params:fanout"],
                 "video_frames",
                 "assemble_frames",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.ingest import robonet_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import robonet_nodes
 
 
 def create_robonet_pipeline() -> Pipeline:
@@ -25,28 +25,28 @@ def create_robonet_pipeline() -> Pipeline:
 def _reading() -> list[Node]:
     return [
         Node(
-            nodes.render_clips,
+            robonet_nodes.render_clips,
             inputs=["params:robonet", "params:ingest", "params:clips", "params:fanout"],
             outputs="clips",
             name="render_clips",
             tags=["cpu", "fanout"],
         ),
         Node(
-            nodes.list_files,
+            robonet_nodes.list_files,
             inputs=["clips", "params:robonet", "params:ingest"],
             outputs=["listing", "unlisted"],
             name="list_files",
             tags=["cpu"],
         ),
         Node(
-            nodes.read_metadata,
+            robonet_nodes.read_metadata,
             inputs=["listing", "params:robonet", "params:fanout"],
             outputs="headers",
             name="read_metadata",
             tags=["cpu", "fanout"],
         ),
         Node(
-            nodes.tabulate_metadata,
+            robonet_nodes.tabulate_metadata,
             inputs=["listing", "headers"],
             outputs="metadata",
             name="tabulate_metadata",
@@ -58,21 +58,21 @@ def _reading() -> list[Node]:
 def _storing() -> list[Node]:
     return [
         Node(
-            nodes.prepare_episodes,
+            robonet_nodes.prepare_episodes,
             inputs=["listing", "headers", "clips", "params:robonet", "params:frames", "params:fanout"],
             outputs="episodes",
             name="prepare_episodes",
             tags=["cpu", "fanout"],
         ),
         Node(
-            nodes.assemble_store,
+            robonet_nodes.assemble_store,
             inputs=["episodes", "params:frames", "params:views", "params:fanout"],
             outputs="frame_store",
             name="assemble_store",
             tags=["cpu", "fanout"],
         ),
         Node(
-            nodes.report_store,
+            robonet_nodes.report_store,
             inputs=["frame_store", "headers", "episodes"],
             outputs=["report", "contact_sheet"],
             name="report_store",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.ingest import videos_nodes as nodes
+from vidrep_pipelines.pipelines.ingest import videos_nodes
 
 
 def create_pipeline() -> Pipeline:
@@ -10,14 +10,14 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.render_sample_world,
+                videos_nodes.render_sample_world,
                 inputs=["params:ingest", "params:sample_world", "params:fanout"],
                 outputs="sample_world",
                 name="render_sample_world",
                 tags=["cpu", "fanout"],
             ),
             Node(
-                nodes.list_raw_videos,
+                videos_nodes.list_raw_videos,
                 inputs=["sample_world", "params:ingest"],
                 outputs=["listing", "unknown_clips"],
                 name="list_videos",
@@ -36,14 +36,14 @@ def create_kinetics_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.unpack_archives,
+                videos_nodes.unpack_archives,
                 inputs=["params:kinetics", "params:fanout"],
                 outputs="archives",
                 name="unpack_archives",
                 tags=["cpu", "fanout"],
             ),
             Node(
-                nodes.list_kinetics,
+                videos_nodes.list_kinetics,
                 inputs=["archives", "params:kinetics"],
                 outputs=["listing", "unknown_clips"],
                 name="list_kinetics",
@@ -60,14 +60,14 @@ def create_kinetics_pipeline() -> Pipeline:
 def _indexing() -> list[Node]:
     return [
         Node(
-            nodes.probe_videos,
+            videos_nodes.probe_videos,
             inputs=["listing", "params:fanout"],
             outputs="probes",
             name="probe_videos",
             tags=["cpu", "fanout"],
         ),
         Node(
-            nodes.build_index,
+            videos_nodes.build_index,
             inputs=["listing", "probes"],
             outputs="video_index",
             name="build_index",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.label_filter import clips_nodes as nodes
+from vidrep_pipelines.pipelines.label_filter import clips_nodes
 
 
 def create_pipeline() -> Pipeline:
@@ -10,24 +10,28 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.filter_clips,
+                clips_nodes.filter_clips,
                 inputs=["resized_index", "params:label_filter"],
                 outputs=["clip_table", "dropped_clips", "report"],
                 name="filter_clips",
                 tags=["cpu"],
             ),
             Node(
-                nodes.list_labels,
+                clips_nodes.list_labels,
                 inputs=["clip_table", "resized_videos"],
                 outputs="label_list",
                 name="list_labels",
                 tags=["cpu"],
             ),
             Node(
-                nodes.draw_report, inputs="report", outputs="report_picture", name="draw_report", tags=["cpu"]
+                clips_nodes.draw_report,
+                inputs="report",
+                outputs="report_picture",
+                name="draw_report",
+                tags=["cpu"],
             ),
             Node(
-                nodes.draw_contact_sheet,
+                clips_nodes.draw_contact_sheet,
                 inputs=["clip_table", "resized_videos"],
                 outputs="contact_sheet",
                 name="draw_contact_sheet",

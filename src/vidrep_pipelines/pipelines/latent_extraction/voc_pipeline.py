@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import ModelName
-from vidrep_pipelines.pipelines.latent_extraction import voc_nodes as nodes
+from vidrep_pipelines.pipelines.latent_extraction import voc_nodes
 
 
 def create_voc_pipeline(kind: ModelName) -> Pipeline:
@@ -11,21 +11,21 @@ def create_voc_pipeline(kind: ModelName) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.extract_codes,
+                voc_nodes.extract_codes,
                 inputs=["tokenizer", "frames", "params:extraction", "params:launch", "params:fanout"],
                 outputs="codes",
                 name="extract_codes",
                 tags=["voc", "gpu", "fanout"],
             ),
             Node(
-                nodes.assemble_episodes,
+                voc_nodes.assemble_episodes,
                 inputs=["tokenizer", "codes"],
                 outputs="token_episodes",
                 name="assemble_episodes",
                 tags=["voc"],
             ),
             Node(
-                nodes.show_codes,
+                voc_nodes.show_codes,
                 inputs=["codes", "tokenizer"],
                 outputs=["codes_report", "codes_histogram"],
                 name="show_codes",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.latent_extraction import vqvae_nodes as nodes
+from vidrep_pipelines.pipelines.latent_extraction import vqvae_nodes
 
 
 def create_vqvae_pipeline() -> Pipeline:
@@ -10,7 +10,7 @@ def create_vqvae_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.extract_codes,
+                vqvae_nodes.extract_codes,
                 inputs=[
                     "checkpoint",
                     "frame_store",
@@ -23,7 +23,7 @@ def create_vqvae_pipeline() -> Pipeline:
                 tags=["vqvae", "gpu", "fanout"],
             ),
             Node(
-                nodes.show_codes,
+                vqvae_nodes.show_codes,
                 inputs=["checkpoint", "codes"],
                 outputs=["codes_report", "codes_histogram", "decoded"],
                 name="show_codes",

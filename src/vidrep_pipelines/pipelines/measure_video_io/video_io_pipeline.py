@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes as nodes
+from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes
 
 
 def create_pipeline() -> Pipeline:
@@ -10,34 +10,34 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.choose_clips,
+                video_io_nodes.choose_clips,
                 inputs=["video_index", "params:measure_video_io"],
                 outputs="chosen_clips",
                 name="choose_clips",
                 tags=["cpu"],
             ),
             Node(
-                nodes.encode_clips,
+                video_io_nodes.encode_clips,
                 inputs=["chosen_clips", "params:measure_video_io", "params:resize", "params:fanout"],
                 outputs="encoded_clips",
                 name="encode_clips",
                 tags=["cpu", "fanout"],
             ),
             Node(
-                nodes.time_access,
+                video_io_nodes.time_access,
                 inputs=["encoded_clips", "params:measure_video_io"],
                 outputs="access_times",
                 name="time_access",
                 tags=["cpu"],
             ),
             Node(
-                nodes.summarize,
+                video_io_nodes.summarize,
                 inputs=["encoded_clips", "access_times", "params:measure_video_io", "params:resize"],
                 outputs=["encodings", "report"],
                 name="summarize",
                 tags=["cpu"],
             ),
-            Node(nodes.draw, inputs="encodings", outputs="picture", name="draw", tags=["cpu"]),
+            Node(video_io_nodes.draw, inputs="encodings", outputs="picture", name="draw", tags=["cpu"]),
         ],
         namespace="measure_video_io",
         inputs={"video_index"},

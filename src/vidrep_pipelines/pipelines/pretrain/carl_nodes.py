@@ -22,7 +22,7 @@ from vidrep_pipelines.models.carl.config import (
 )
 from vidrep_pipelines.models.carl.presets import PresetName, Release, camera_ready_name
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def train_carl(
     spec: dict[str, Any], tracking: TrackingConfig
 ) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
     """Trains, resumes, or finds that the run is finished; the checkpoint also says how frames are cropped."""
-    source, log, metrics = nodes.train(spec, tracking)
+    source, log, metrics = rsp_nodes.train(spec, tracking)
     return replace(source, config=_use(spec)), log, metrics
 
 

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import carl_nodes as nodes
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as shared_nodes
+from vidrep_pipelines.pipelines.pretrain import carl_nodes, rsp_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "train")
 
@@ -18,13 +17,13 @@ def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> P
         release: Namespace of the videos and their labels.
     """
     videos = {"video_frames": f"{release}.video_frames", "labelled_videos": f"{release}.labelled_videos"}
-    return _training(namespace, nodes.plan_carl, list(videos), videos)
+    return _training(namespace, carl_nodes.plan_carl, list(videos), videos)
 
 
 def create_carl_kinetics_pipeline(namespace: str = "carl_kinetics") -> Pipeline:
     """The same on the resized clips of any videos, without labels, as published for Kinetics."""
     clips = {name: name for name in ("clip_table", "resized_videos")}
-    return _training(namespace, nodes.plan_carl_on_clips, list(clips), clips)
+    return _training(namespace, carl_nodes.plan_carl_on_clips, list(clips), clips)
 
 
 def _training(
@@ -41,21 +40,21 @@ def _training(
                 tags=["carl"],
             ),
             Node(
-                nodes.train_carl,
+                carl_nodes.train_carl,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["carl", "gpu", "train"],
             ),
             Node(
-                shared_nodes.draw_curves,
+                rsp_nodes.draw_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["carl"],
             ),
             Node(
-                nodes.draw_carl,
+                carl_nodes.draw_carl,
                 inputs=["checkpoint", "training_spec"],
                 outputs=["predictions", "augmented_views"],
                 name="draw_views",
@@ -73,7 +72,7 @@ def create_carl_export_pipeline(namespace: str = "carl") -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.export_carl,
+                carl_nodes.export_carl,
                 inputs="checkpoint",
                 outputs="original_checkpoint",
                 name="export",

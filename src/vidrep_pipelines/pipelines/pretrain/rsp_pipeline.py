@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes
 
 
 def create_rsp_pipeline() -> Pipeline:
@@ -10,7 +10,7 @@ def create_rsp_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.plan_rsp,
+                rsp_nodes.plan_rsp,
                 inputs=[
                     "clip_table",
                     "resized_videos",
@@ -29,17 +29,21 @@ def create_rsp_pipeline() -> Pipeline:
                 tags=["rsp"],
             ),
             Node(
-                nodes.train,
+                rsp_nodes.train,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["rsp", "gpu", "train"],
             ),
             Node(
-                nodes.draw_curves, inputs="train_log", outputs="loss_curves", name="draw_curves", tags=["rsp"]
+                rsp_nodes.draw_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["rsp"],
             ),
             Node(
-                nodes.draw_rsp_predictions,
+                rsp_nodes.draw_rsp_predictions,
                 inputs=["checkpoint", "training_spec"],
                 outputs="predictions",
                 name="draw_predictions",
@@ -57,7 +61,7 @@ def create_rsp_export_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.export_rsp,
+                rsp_nodes.export_rsp,
                 inputs="checkpoint",
                 outputs="original_checkpoint",
                 name="export",

@@ -3,10 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import TokenizerName
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as shared_nodes
-from vidrep_pipelines.pipelines.pretrain import voc_joint_nodes as joint_nodes
-from vidrep_pipelines.pipelines.pretrain import voc_nodes as nodes
-from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes as tokenizer_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes, voc_joint_nodes, voc_nodes, voc_tokenizer_nodes
 
 _OWN_PARAMETERS = ("run", "model", "objective", "train")
 
@@ -16,7 +13,7 @@ def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.plan_voc,
+                voc_nodes.plan_voc,
                 inputs=[
                     "token_episodes",
                     *(f"params:{name}" for name in _OWN_PARAMETERS),
@@ -28,21 +25,21 @@ def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
                 tags=["voc"],
             ),
             Node(
-                shared_nodes.train,
+                rsp_nodes.train,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["voc", "gpu", "train"],
             ),
             Node(
-                shared_nodes.draw_curves,
+                rsp_nodes.draw_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["voc"],
             ),
             Node(
-                nodes.draw_values,
+                voc_nodes.draw_values,
                 inputs=["checkpoint", "training_spec"],
                 outputs="predictions",
                 name="draw_values",
@@ -59,14 +56,14 @@ def create_voc_export_pipeline(kind: TokenizerName) -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.export_gpt,
+                voc_nodes.export_gpt,
                 inputs="checkpoint",
                 outputs="original_checkpoint",
                 name="export",
                 tags=["voc"],
             ),
             Node(
-                nodes.export_reward_head,
+                voc_nodes.export_reward_head,
                 inputs="checkpoint",
                 outputs="original_reward_head",
                 name="export_reward_head",
@@ -87,7 +84,7 @@ def create_voc_joint_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                joint_nodes.plan_joint,
+                voc_joint_nodes.plan_joint,
                 inputs=[
                     "frames",
                     *(f"params:{name}" for name in own),
@@ -99,21 +96,21 @@ def create_voc_joint_pipeline() -> Pipeline:
                 tags=["voc"],
             ),
             Node(
-                joint_nodes.train_joint,
+                voc_joint_nodes.train_joint,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["tokenizer", "checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["voc", "gpu", "train"],
             ),
             Node(
-                shared_nodes.draw_curves,
+                rsp_nodes.draw_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["voc"],
             ),
             Node(
-                tokenizer_nodes.draw_tokenizer,
+                voc_tokenizer_nodes.draw_tokenizer,
                 inputs=["tokenizer", "frames"],
                 outputs=["predictions", "code_use"],
                 name="draw_tokens",

@@ -13,7 +13,7 @@ from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdO
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocTokenizerRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
@@ -153,7 +153,7 @@ def train_tokenizer(
     """
     if _FINISHED in spec:
         return _published_checkpoint(spec)
-    source, log, metrics = nodes.train(spec, tracking)
+    source, log, metrics = rsp_nodes.train(spec, tracking)
     assert source.meta is not None
     kind = str(source.meta["system"]).removeprefix("voc_")
     config = {"kind": kind, "model": spec["task_config"]["model"]}
@@ -177,7 +177,7 @@ def draw_curves(log: pd.DataFrame) -> Image:
     """Losses over the run; of a finished tokenizer, that there are none."""
     from vidrep_pipelines.reporting.figures import notice
 
-    return nodes.draw_curves(log) if len(log) else notice("A published tokenizer: nothing was trained.")
+    return rsp_nodes.draw_curves(log) if len(log) else notice("A published tokenizer: nothing was trained.")
 
 
 def draw_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, Image]:

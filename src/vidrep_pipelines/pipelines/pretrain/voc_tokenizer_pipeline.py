@@ -6,12 +6,12 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import TokenizerName
-from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes
 
 _PLANS: dict[TokenizerName, Callable[..., dict[str, Any]]] = {
-    "vae": nodes.plan_vae,
-    "dino": nodes.plan_dino,
-    "musik": nodes.plan_musik,
+    "vae": voc_tokenizer_nodes.plan_vae,
+    "dino": voc_tokenizer_nodes.plan_dino,
+    "musik": voc_tokenizer_nodes.plan_musik,
 }
 _OWN_PARAMETERS = ("run", "model", "objective", "train")
 
@@ -33,17 +33,21 @@ def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
                 tags=["voc"],
             ),
             Node(
-                nodes.train_tokenizer,
+                voc_tokenizer_nodes.train_tokenizer,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["voc", "gpu", "train"],
             ),
             Node(
-                nodes.draw_curves, inputs="train_log", outputs="loss_curves", name="draw_curves", tags=["voc"]
+                voc_tokenizer_nodes.draw_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["voc"],
             ),
             Node(
-                nodes.draw_tokenizer,
+                voc_tokenizer_nodes.draw_tokenizer,
                 inputs=["checkpoint", "frames"],
                 outputs=["predictions", "code_use"],
                 name="draw_tokens",
@@ -60,7 +64,7 @@ def create_voc_tokenizer_export_pipeline(kind: TokenizerName) -> Pipeline:
     """Writes a tokenizer's checkpoint in the layout of the original repositories."""
     exports = [
         Node(
-            nodes.export_tokenizer,
+            voc_tokenizer_nodes.export_tokenizer,
             inputs="checkpoint",
             outputs="original_checkpoint",
             name="export",
@@ -70,7 +74,7 @@ def create_voc_tokenizer_export_pipeline(kind: TokenizerName) -> Pipeline:
     if kind == "musik":
         exports.append(
             Node(
-                nodes.export_action_energy,
+                voc_tokenizer_nodes.export_action_energy,
                 inputs="checkpoint",
                 outputs="original_action_energy",
                 name="export_action_energy",

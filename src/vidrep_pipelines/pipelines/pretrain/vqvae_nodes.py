@@ -18,7 +18,7 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaeObjectiveConfig,
 )
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def train_vqvae(
     spec: dict[str, Any], tracking: TrackingConfig
 ) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
     """Trains, resumes, or finds that the run is finished; the checkpoint also holds the units of pixels."""
-    source, log, metrics = nodes.train(spec, tracking)
+    source, log, metrics = rsp_nodes.train(spec, tracking)
     config = {name: spec["task_config"][name] for name in ("model", "data")}
     return replace(source, config=config), log, metrics
 

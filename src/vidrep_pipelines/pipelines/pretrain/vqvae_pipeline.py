@@ -2,8 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes as shared_nodes
-from vidrep_pipelines.pipelines.pretrain import vqvae_nodes as nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes, vqvae_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "train")
 
@@ -19,7 +18,7 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
     return Pipeline(
         [
             Node(
-                nodes.plan_vqvae,
+                vqvae_nodes.plan_vqvae,
                 inputs=[
                     "frame_store",
                     *(f"params:{name}" for name in _OWN_PARAMETERS),
@@ -31,21 +30,21 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
                 tags=["vqvae"],
             ),
             Node(
-                nodes.train_vqvae,
+                vqvae_nodes.train_vqvae,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["vqvae", "gpu", "train"],
             ),
             Node(
-                shared_nodes.draw_curves,
+                rsp_nodes.draw_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["vqvae"],
             ),
             Node(
-                nodes.draw_vqvae,
+                vqvae_nodes.draw_vqvae,
                 inputs=["checkpoint", "training_spec"],
                 outputs=["predictions", "code_use"],
                 name="draw_reconstructions",
@@ -66,7 +65,7 @@ def create_vqvae_export_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.export_vqvae,
+                vqvae_nodes.export_vqvae,
                 inputs="checkpoint",
                 outputs="original_checkpoint",
                 name="export",

@@ -2,8 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.resize import clips_nodes as nodes
-from vidrep_pipelines.pipelines.resize import clips_nodes as packet_store_nodes
+from vidrep_pipelines.pipelines.resize import clips_nodes
 
 
 def create_pipeline() -> Pipeline:
@@ -11,21 +10,21 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.resize_videos,
+                clips_nodes.resize_videos,
                 inputs=["video_index", "params:resize", "params:fanout"],
                 outputs="resized_videos",
                 name="resize_videos",
                 tags=["cpu", "fanout"],
             ),
             Node(
-                nodes.index_resized,
+                clips_nodes.index_resized,
                 inputs=["video_index", "resized_videos"],
                 outputs="resized_index",
                 name="index_resized",
                 tags=["cpu"],
             ),
             Node(
-                packet_store_nodes.build_packet_store,
+                clips_nodes.build_packet_store,
                 inputs=["resized_videos", "params:fanout"],
                 outputs="packet_store",
                 name="build_packet_store",
@@ -44,7 +43,7 @@ def create_tar_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                packet_store_nodes.pack_tar_shards,
+                clips_nodes.pack_tar_shards,
                 inputs=["resized_videos", "params:tar_shards", "params:fanout"],
                 outputs="tar_shards",
                 name="pack_tar_shards",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.verify import data_folder_nodes as nodes
+from vidrep_pipelines.pipelines.verify import data_folder_nodes
 
 
 def create_pipeline() -> Pipeline:
@@ -10,14 +10,14 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.check_products,
+                data_folder_nodes.check_products,
                 inputs="params:verify",
                 outputs=["damaged_files", "report"],
                 name="check_products",
                 tags=["cpu"],
             ),
             Node(
-                nodes.settle_damage,
+                data_folder_nodes.settle_damage,
                 inputs=["damaged_files", "params:verify"],
                 outputs=None,
                 name="settle_damage",

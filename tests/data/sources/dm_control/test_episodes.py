@@ -11,7 +11,6 @@ from tests.helpers.control import OBSERVATION, FakeEnvironment, write_policy
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, MissingExtraError
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.sources.dm_control import episodes as dm_control_episodes
-from vidrep_pipelines.data.sources.dm_control import episodes as dm_control_rendering
 from vidrep_pipelines.data.sources.dm_control import policies as dm_control_policies
 from vidrep_pipelines.data.sources.dm_control.actor import read_actor, run_actor
 from vidrep_pipelines.data.sources.dm_control.config import ControlBehavior, ControlConfig
@@ -34,10 +33,8 @@ def test_egl_is_preferred_to_osmesa(
     for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "LP_NUM_THREADS"):
         monkeypatch.setenv(name, "")  # so that what is set below is taken back
         monkeypatch.delenv(name)
-    monkeypatch.setattr(dm_control_rendering.sys, "platform", "linux")
-    monkeypatch.setattr(
-        dm_control_rendering, "find_library", lambda name: name if name in installed else None
-    )
+    monkeypatch.setattr(dm_control_episodes.sys, "platform", "linux")
+    monkeypatch.setattr(dm_control_episodes, "find_library", lambda name: name if name in installed else None)
     choose_renderer()
     assert os.environ.get("MUJOCO_GL") == os.environ.get("PYOPENGL_PLATFORM") == chosen
 
@@ -49,8 +46,8 @@ def test_what_the_user_or_the_system_chose_is_left_alone(
     monkeypatch.setenv("MUJOCO_GL", value or "")
     if value is None:
         monkeypatch.delenv("MUJOCO_GL")
-    monkeypatch.setattr(dm_control_rendering.sys, "platform", name)
-    monkeypatch.setattr(dm_control_rendering, "find_library", lambda name: name)
+    monkeypatch.setattr(dm_control_episodes.sys, "platform", name)
+    monkeypatch.setattr(dm_control_episodes, "find_library", lambda name: name)
     choose_renderer()
     assert os.environ.get("MUJOCO_GL") == value
 
