@@ -14,7 +14,7 @@ from vidrep_pipelines.models.carl.video_source import cut_and_resize
 FRAMES, SIZE, DRAWS, ROUNDS = 80, 224, 4, 5
 HOW = (
     f"CPU time of one thread for a view of {FRAMES} frames of {SIZE} pixels, mean of {DRAWS} draws that "
-    f"change colours, interleaved, medians of {ROUNDS} rounds: crop, resize, flip, four colour operations, "
+    f"change colors, interleaved, medians of {ROUNDS} rounds: crop, resize, flip, four color operations, "
     "gray, normalize; "
 )
 

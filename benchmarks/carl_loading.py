@@ -38,7 +38,7 @@ DATA = CarlDataConfig(
 HOW = (
     f"two augmented views of {VIEW_FRAMES} frames from a video of {FRAMES} frames of {WIDTH}x{HEIGHT}, "
     "one thread, processes of their own, libraries loaded and warm; reference: all frames are decoded and "
-    "turned into floats, colours changed by Pillow; the ratio is ours to the reference's, so less is better; "
+    "turned into floats, colors changed by Pillow; the ratio is ours to the reference's, so less is better; "
 )
 SOURCES = {"": "ours reads the same file", "_resized": "ours reads what the resize stage made of the file"}
 """By the ending of the result's name."""

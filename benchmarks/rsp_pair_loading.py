@@ -104,7 +104,7 @@ def our_epoch(clips: pd.DataFrame, folder: Path, reader: ReaderName) -> Epoch:
 def published_epoch(clips: list[Path]) -> Epoch:
     """A function that loads ``REFERENCE_BATCHES`` batches."""
     data = PublishedPairs(clips, length=REFERENCE_BATCHES * BATCH)
-    # Kept workers favour the reference: the published loader starts its workers anew in every epoch.
+    # Kept workers favor the reference: the published loader starts its workers anew in every epoch.
     loader = DataLoader(
         data,
         batch_size=BATCH,

@@ -1,6 +1,6 @@
 """The published way of loading and augmenting views of long videos.
 
-Every frame of the video is decoded and converted to floats before the wanted ones are taken; colours are
+Every frame of the video is decoded and converted to floats before the wanted ones are taken; colors are
 changed frame by frame through Pillow. The functions of torchvision that the original calls are spelled out.
 """
 

@@ -59,7 +59,7 @@ class LoggingHook:
 class ParameterNameHook:
     """Refuses runtime parameters that no pipeline reads: a misspelled block name would silently do nothing.
 
-    Misspelt names inside a block are found earlier, when Kedro builds the block's config class.
+    Misspelled names inside a block are found earlier, when Kedro builds the block's config class.
     """
 
     @hook_impl

@@ -14,7 +14,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 HOOKS = (LoggingHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook())
 
-# An installed kedro-mlflow would register itself and start a second run (spelt with an underscore).
+# An installed kedro-mlflow would register itself and start a second run (spelled with an underscore).
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_ARGS = {

@@ -42,9 +42,9 @@ def davis_variants(root: Path, work: Path) -> None:
     test = evaluate("davis", root / "test_dev", work / "test_dev")
     assert (test["sequences"], len(test["sequences_without_annotation"])) == (0, 2)
     _check_results(work / "test_dev" / _RESULTS)
-    grey = evaluate("davis", root / "davis2016", work / "davis2016")
-    assert grey["sequences"] == 2
-    assert 0 < grey["encoders"]["pixels"]["J_and_F-Mean"] < 100
+    gray = evaluate("davis", root / "davis2016", work / "davis2016")
+    assert gray["sequences"] == 2
+    assert 0 < gray["encoders"]["pixels"]["J_and_F-Mean"] < 100
     for kind in ("later", "twobit", "void"):
         table = sequences("davis", root / kind, work / kind)
         assert table["error"].isna().all(), kind

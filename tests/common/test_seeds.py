@@ -22,7 +22,7 @@ def test_numbers_and_texts_differ() -> None:
     assert seed_for(1, 2) != seed_for(12)
 
 
-def test_neighbours_are_unrelated() -> None:
+def test_neighbors_are_unrelated() -> None:
     seeds = [seed_for(0, 0, index) for index in range(2000)]
     assert len(set(seeds)) == 2000
     for bit in range(63):

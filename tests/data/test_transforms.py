@@ -68,7 +68,7 @@ def test_crops_have_the_wanted_area_and_shape() -> None:
         (1000, 100, Crop(top=433, left=0, height=133, width=100)),
     ],
 )
-def test_images_too_long_for_any_draw_give_the_largest_centred_crop(
+def test_images_too_long_for_any_draw_give_the_largest_centered_crop(
     height: int, width: int, expected: Crop
 ) -> None:
     assert random_resized_crop(height, width, np.random.default_rng(0), (1.0, 1.0)) == expected
@@ -91,7 +91,7 @@ def test_torch_crops_follow_the_global_seed_when_no_generator_is_given() -> None
 @pytest.mark.parametrize(
     "crop", [Crop(0, 0, 200, 300), Crop(20, 31, 160, 145), Crop(3, 5, 40, 30), Crop(100, 7, 1, 1)]
 )
-def test_fast_resize_is_within_a_grey_level_of_pillow(crop: Crop, flip: bool) -> None:
+def test_fast_resize_is_within_a_gray_level_of_pillow(crop: Crop, flip: bool) -> None:
     frames = smooth_frames(2, 200, 300)
     fast, exact = (resize(frames, crop, (64, 48), flip) for resize in (crop_resize, crop_resize_pil))
     assert fast.dtype == exact.dtype == torch.uint8
@@ -188,7 +188,7 @@ def test_denormalize_inverts_normalize(seed: int) -> None:
     assert torch.equal(normalized, before)
 
 
-def test_denormalize_clips_what_is_no_colour() -> None:
+def test_denormalize_clips_what_is_no_color() -> None:
     assert denormalize(torch.full((3, 1, 1), 99.0)).tolist() == [[[255]]] * 3
     assert denormalize(torch.full((3, 1, 1), -99.0)).tolist() == [[[0]]] * 3
 

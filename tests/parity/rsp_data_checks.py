@@ -16,7 +16,7 @@ from vidrep_pipelines.training.schedule import learning_rate, scaled_learning_ra
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-GREY_LEVELS = 2
+GRAY_LEVELS = 2
 NORMALIZED_TOLERANCE = 1e-6
 RATE_TOLERANCE = 1e-9
 
@@ -42,7 +42,7 @@ def check_tensor_crops(case: Case) -> None:
     for row, expected in zip(arrays["params"].tolist(), arrays["crops"], strict=True):
         crops = crop_resize(_frames(arrays), Crop(*row[:4]), _size(case), flip=bool(row[4]))
         assert crops.dtype == torch.uint8
-        assert int((crops.int() - expected.permute(0, 3, 1, 2).int()).abs().max()) <= GREY_LEVELS
+        assert int((crops.int() - expected.permute(0, 3, 1, 2).int()).abs().max()) <= GRAY_LEVELS
 
 
 def check_normalized(case: Case) -> None:

@@ -10,7 +10,7 @@ from vidrep_pipelines.reporting.contact_sheet import contact_sheet, representati
 
 
 class Recorder:
-    """Makes grey frames and remembers what was asked for."""
+    """Makes gray frames and remembers what was asked for."""
 
     def __init__(self, broken: str = "none") -> None:
         self.broken = broken

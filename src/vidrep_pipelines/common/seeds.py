@@ -8,7 +8,7 @@ import numpy as np
 def seed_for(*parts: int | str) -> int:
     """Derives a seed in [0, 2**63) from the parts, for example ``seed_for(seed, epoch, index)``.
 
-    The derivation is a hash: neighbouring parts give unrelated seeds, on every platform the same.
+    The derivation is a hash: neighboring parts give unrelated seeds, on every platform the same.
     """
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1

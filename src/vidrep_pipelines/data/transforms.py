@@ -1,6 +1,6 @@
 """From decoded frames to the crops a model sees: everything on uint8, floats only once per batch.
 
-Resampling uint8 directly is six times faster than Pillow and differs from it by one grey level, in one pixel
+Resampling uint8 directly is six times faster than Pillow and differs from it by one gray level, in one pixel
 of a hundred thousand by two. The same on floats would be slower than Pillow and a different operation,
 because Pillow rounds between its two passes.
 """
@@ -85,7 +85,7 @@ def random_resized_crop(
 ) -> Crop:
     """Draws a crop of random area and shape, by the rule of torchvision's RandomResizedCrop.
 
-    Ten draws of area and shape are tried. When none fits, the largest centred crop whose shape is within
+    Ten draws of area and shape are tried. When none fits, the largest centered crop whose shape is within
     ``ratio`` is taken. Source: Szegedy et al. 2015, "Going deeper with convolutions", section 6.
 
     Args:
@@ -126,10 +126,10 @@ def _draw_crop(height: int, width: int, draws: _Draws, scale: Pair, ratio: Pair)
         if 0 < crop_width <= width and 0 < crop_height <= height:
             top = draws.below(height - crop_height + 1)
             return Crop(top, draws.below(width - crop_width + 1), crop_height, crop_width)
-    return _largest_centred_crop(height, width, ratio)
+    return _largest_centered_crop(height, width, ratio)
 
 
-def _largest_centred_crop(height: int, width: int, ratio: Pair) -> Crop:
+def _largest_centered_crop(height: int, width: int, ratio: Pair) -> Crop:
     crop_height, crop_width = height, width
     if width / height < min(ratio):
         crop_height = round(width / min(ratio))
@@ -162,7 +162,7 @@ def crop_resize_pil(frames: Tensor, crop: Crop, size: tuple[int, int], flip: boo
     """Like :func:`crop_resize`, by Pillow: the published pixels exactly, about six times slower.
 
     The width is resized first, then the height, each pass rounded. Asked for both at once, Pillow does so too
-    before version 13; since then it takes the cheaper order, which changes pixels by several grey levels.
+    before version 13; since then it takes the cheaper order, which changes pixels by several gray levels.
     """
     corners = (crop.left, crop.top, crop.left + crop.width, crop.top + crop.height)
     images = [Image.fromarray(frame.numpy()).crop(corners) for frame in frames]

@@ -66,7 +66,7 @@ def loss_curves(
 
 
 def smoothed(values: Values) -> Values:
-    """Centred running mean over a twentieth of the values; shorter windows at both ends, gaps left out."""
+    """Centered running mean over a twentieth of the values; shorter windows at both ends, gaps left out."""
     window = max(1, round(len(values) * _SHARE_AVERAGED))
     return pd.Series(values).rolling(window, center=True, min_periods=1).mean().to_numpy(np.float64)
 

@@ -121,7 +121,7 @@ def framed(pixels: Pixels, right: bool | None) -> Pixels:
 
 
 def phase_color(phase: int) -> str:
-    """The color of a phase; grey where there is none."""
+    """The color of a phase; gray where there is none."""
     return "#c8ced6" if phase < 0 else COLORS[phase % len(COLORS)]
 
 

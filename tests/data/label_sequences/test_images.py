@@ -41,18 +41,18 @@ def test_label_maps_survive_the_file(tmp_path: Path) -> None:
         assert tuple(image.getpalette() or ()) == DAVIS_PALETTE
 
 
-def test_grey_maps_are_read_and_colors_refused(tmp_path: Path) -> None:
+def test_gray_maps_are_read_and_colors_refused(tmp_path: Path) -> None:
     labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    Image.fromarray(labels).save(tmp_path / "grey.png")
-    np.testing.assert_array_equal(read_labels(tmp_path / "grey.png"), labels)
+    Image.fromarray(labels).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(read_labels(tmp_path / "gray.png"), labels)
     Image.fromarray(np.stack([labels] * 3, axis=-1)).save(tmp_path / "colors.png")
     with pytest.raises(InputError, match=r"colors\.png holds no label indices: its color mode is RGB"):
         read_labels(tmp_path / "colors.png")
 
 
 def test_every_frame_becomes_rgb(tmp_path: Path) -> None:
-    Image.fromarray(np.full((3, 4), 9, np.uint8)).save(tmp_path / "grey.png")
-    frame = read_frame(tmp_path / "grey.png")
+    Image.fromarray(np.full((3, 4), 9, np.uint8)).save(tmp_path / "gray.png")
+    frame = read_frame(tmp_path / "gray.png")
     assert (frame.shape, frame.dtype, int(frame.min())) == ((3, 4, 3), np.uint8, 9)
 
 

@@ -14,11 +14,11 @@ def test_light_changes_slowly() -> None:
 
 def test_noise_has_the_asked_strength_and_differs_by_frame() -> None:
     sensor = Sensor(0, 64, 48, 4.0)
-    grey, gain = np.full((48, 64, 3), 200, np.uint8), np.ones((48, 64, 3), np.float32)
-    first, second = (sensor.expose(grey, gain, index).astype(float) for index in (0, 1))
+    gray, gain = np.full((48, 64, 3), 200, np.uint8), np.ones((48, 64, 3), np.float32)
+    first, second = (sensor.expose(gray, gain, index).astype(float) for index in (0, 1))
     assert 2.5 < (first - 200).std() < 5
     assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(first, sensor.expose(grey, gain, 0))
+    np.testing.assert_array_equal(first, sensor.expose(gray, gain, 0))
 
 
 def test_without_noise_the_gain_is_all() -> None:

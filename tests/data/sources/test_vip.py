@@ -59,7 +59,7 @@ def test_frames_without_labels_are_allowed_but_for_the_first(root: Path) -> None
         inspect_vip(files, {})
 
 
-def test_grey_label_maps_are_indices_too(root: Path) -> None:
+def test_gray_label_maps_are_indices_too(root: Path) -> None:
     path = root / LABELS / "000000000026.png"
     Image.fromarray(read_labels(path)).save(path)
     assert inspect_vip(vip_sequences(root, CONFIG)[0], {})["objects"] == 6

@@ -107,7 +107,7 @@ def test_floats_are_resized_as_torch_does_without_smoothing(
     )
 
 
-def test_both_ways_of_resizing_are_within_two_grey_levels() -> None:
+def test_both_ways_of_resizing_are_within_two_gray_levels() -> None:
     image = noise(37, 53)
     exact = resize_floats(image.astype(np.float32), 24, 64)
     assert np.abs(resize_bytes(image, 24, 64) - exact).max() < 2

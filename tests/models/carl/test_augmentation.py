@@ -35,7 +35,7 @@ WHOLE = Crop(0, 0, 40, 52)
 
 
 def pictures(seed: int = 0, frames: int = 3) -> NDArray[np.uint8]:
-    """Smooth colours, as cameras see them."""
+    """Smooth colors, as cameras see them."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:1:40j, 0:1:52j]
     waves = rng.uniform(1, 6, (frames, 3, 2))
@@ -85,7 +85,7 @@ def test_basic_training_changes_brightness_and_contrast_only() -> None:
 
 
 @given(st.integers(0, 2**32))
-def test_colour_changes_survive_as_tensors(seed: int) -> None:
+def test_color_changes_survive_as_tensors(seed: int) -> None:
     colors = draw(seed, AugmentationConfig()).colors
     assert ColorChange.from_tensor(colors.tensor()) == colors
 

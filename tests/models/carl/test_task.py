@@ -199,7 +199,7 @@ def test_training_starts_from_a_published_checkpoint(folder: Path, tmp_path: Pat
         assert torch.equal(value, source.state_dict()[name]), name
 
 
-def test_colours_are_changed_in_the_loss_unless_the_loader_did(folder: Path) -> None:
+def test_colors_are_changed_in_the_loss_unless_the_loader_did(folder: Path) -> None:
     task = make_task(folder)
     batch = batch_of(task)
     assert task.augmented(batch).shape == batch["frames"].shape

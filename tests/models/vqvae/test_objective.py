@@ -97,8 +97,8 @@ def test_clip_statistics_need_several_clips() -> None:
 
 
 def test_psnr_of_a_known_error() -> None:
-    grey = torch.full((2, 3, 4, 4), 0.5)
-    pair = [to_standardized(frames, DATA) for frames in (grey, grey + 0.1)]
+    gray = torch.full((2, 3, 4, 4), 0.5)
+    pair = [to_standardized(frames, DATA) for frames in (gray, gray + 0.1)]
     assert mean_psnr(*pair, DATA).item() == pytest.approx(20, abs=1e-4)
     assert math.isfinite(mean_psnr(pair[0], pair[0], DATA).item())
 

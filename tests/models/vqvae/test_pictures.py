@@ -17,7 +17,7 @@ def test_original_reconstruction_and_error_side_by_side() -> None:
     assert film.shape[1] % 2 == film.shape[2] % 2 == 0
     first, second, error = (film[:, :27, start : start + 33] for start in (0, 39, 78))
     np.testing.assert_array_equal(first, second)
-    assert set(error.flatten().tolist()) == {128}  # equal: mid grey
+    assert set(error.flatten().tolist()) == {128}  # equal: mid gray
     assert (film[:, 33:60, 78:111] > 140).all()  # the second clip became brighter
 
 

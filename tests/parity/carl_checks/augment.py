@@ -79,7 +79,7 @@ def check_augmentation(case: Case) -> None:
         basic = recorded["pipeline"] == "basic"
         exact = augment_exactly(frames, draw, size, blur_times=_BLUR_TIMES, colors_first=basic)
         assert (exact - expected).abs().max() < 1e-4, recorded["case"]
-        # Four operations and four blurs, each of which the published way cuts off to whole grey levels.
+        # Four operations and four blurs, each of which the published way cuts off to whole gray levels.
         assert (_batched(frames, draw, size) - expected).abs().mean() < 0.06, recorded["case"]
 
 

@@ -39,7 +39,7 @@ class View:
         source_frames: Frames that the source claimed to have.
         states: (T, S) float32, or (0, S).
         actions: (T - 1, A) float32, or (0, A).
-        pixel_sums: (2, 3) int64: per channel the sum of the grey levels and of their squares.
+        pixel_sums: (2, 3) int64: per channel the sum of the gray levels and of their squares.
         outcomes: (T - 1, 2) float32 rewards and discounts, or (0, 2).
     """
 
@@ -117,7 +117,7 @@ def read_views(path: Path) -> list[View]:
 
 
 def pixel_sums(frames: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(2, 3) int64 sums of grey levels and of their squares, per channel of (T, H, W, 3) frames."""
+    """(2, 3) int64 sums of gray levels and of their squares, per channel of (T, H, W, 3) frames."""
     channels = frames.reshape(-1, 3)
     counts = np.stack([np.bincount(channels[:, channel], minlength=256) for channel in range(3)])
     levels = np.arange(256, dtype=np.int64)

@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 LABEL_SUFFIX = ".png"
 
-_GREY_MODES = ("L", "1")
+_GRAY_MODES = ("L", "1")
 _COLORED = 22
 
 
@@ -47,7 +47,7 @@ def read_frame(path: Path) -> Pixels:
 
 
 def read_labels(path: Path) -> Pixels:
-    """A label map (H, W): the indices of a palette image, or the values of a grey one.
+    """A label map (H, W): the indices of a palette image, or the values of a gray one.
 
     Raises:
         InputError: The file is missing, damaged, or has colors instead of indices.
@@ -66,7 +66,7 @@ def labels_of(labels: Pixels) -> list[int]:
 
 
 def is_two_tone(path: Path) -> bool:
-    """Whether a mask is black and white, grey 0 and 255, with an object in it (DAVIS-2016).
+    """Whether a mask is black and white, gray 0 and 255, with an object in it (DAVIS-2016).
 
     In a palette image 255 is void instead.
 
@@ -74,20 +74,20 @@ def is_two_tone(path: Path) -> bool:
         InputError: The file is missing, damaged or no image.
     """
     with _opened(path) as image:
-        return image.mode in _GREY_MODES and labels_of(np.asarray(image.convert("L"))) in ([255], [0, 255])
+        return image.mode in _GRAY_MODES and labels_of(np.asarray(image.convert("L"))) in ([255], [0, 255])
 
 
 def read_two_tone(path: Path) -> Pixels:
     """A black and white mask as a label map (H, W): 0, and 1 for the object.
 
     Raises:
-        InputError: The file is missing, damaged, or has colors or shades of grey.
+        InputError: The file is missing, damaged, or has colors or shades of gray.
     """
     with _opened(path) as image:
         mode, pixels = image.mode, np.asarray(image.convert("L"))
     shades = [shade for shade in labels_of(pixels) if shade not in {0, 255}]
-    if mode not in _GREY_MODES or shades:
-        what = f"the shade {shades[0]}" if mode in _GREY_MODES else f"colors of mode {mode}"
+    if mode not in _GRAY_MODES or shades:
+        what = f"the shade {shades[0]}" if mode in _GRAY_MODES else f"colors of mode {mode}"
         raise InputError(
             f"{path} holds {what}, but the sequence's first mask is black and white (0 and 255). Remedy: "
             "unpack the original annotations again; scaling with smoothing makes shades."
@@ -117,7 +117,7 @@ def read_header(path: Path) -> tuple[int, int, str]:
 def write_labels(path: Path, labels: Pixels) -> None:
     """Writes a label map (H, W) as an 8-bit palette PNG in DAVIS' colors."""
     image = Image.fromarray(labels)
-    image.putpalette(DAVIS_PALETTE)  # turns grey values into indices
+    image.putpalette(DAVIS_PALETTE)  # turns gray values into indices
     image.save(path, format="PNG")
 
 

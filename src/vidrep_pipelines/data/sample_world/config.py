@@ -36,7 +36,7 @@ class SampleWorldConfig(FrozenConfig):
     shutter: float = Field(default=0.5, ge=0, le=1)
     """Share of the frame time for which the shutter is open: the length of the motion blur; 0 for none."""
     sensor_noise: float = Field(default=2.5, ge=0, le=32)
-    """Standard deviation of the noise in bright areas, in grey levels of 255."""
+    """Standard deviation of the noise in bright areas, in gray levels of 255."""
     quality: int = Field(default=18, ge=0, le=51)
     """Constant rate factor of H.264: lower is better and larger."""
     keyframe_interval: int = Field(default=250, ge=1)

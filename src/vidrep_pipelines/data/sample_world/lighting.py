@@ -61,15 +61,15 @@ class Light:
 
 
 class Sensor:
-    """Photon and read-out noise with standard deviation ``level`` (grey levels) where it is bright."""
+    """Photon and read-out noise with standard deviation ``level`` (gray levels) where it is bright."""
 
     def __init__(self, seed: int, width: int, height: int, level: float) -> None:
         self._seed, self._level = seed, level
         rng = generator_for(seed, "sensor")
         shape = (height + _SPARE, width + _SPARE)
-        grey = rng.standard_normal((*shape, 1), dtype=np.float32)
+        gray = rng.standard_normal((*shape, 1), dtype=np.float32)
         color = rng.standard_normal((*shape, 3), dtype=np.float32)
-        grain = (0.85 * grey + 0.5 * color) * np.float32(level)
+        grain = (0.85 * gray + 0.5 * color) * np.float32(level)
         self._constant, self._relative = grain * np.float32(0.45), grain * np.float32(0.55 / 255)
 
     def expose(self, pixels: ByteArray, gain: NDArray[np.float32], index: int) -> ByteArray:

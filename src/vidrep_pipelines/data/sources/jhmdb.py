@@ -1,6 +1,6 @@
 """JHMDB as published: short clips of people, with the positions of their joints.
 
-Source: Jhuang et al., "Towards understanding action recognition" (ICCV 2013).
+Source: Jhuang et al., "Toward understanding action recognition" (ICCV 2013).
 """
 
 from collections.abc import Iterator, Mapping

@@ -91,7 +91,7 @@ def stamp_known_joints(points: NDArray[np.float64], height: int, width: int, ext
 
 
 def _stamp(channel: NDArray[np.float32], x: float, y: float, sigma: float) -> None:
-    """Pastes the visible part. The corners round towards zero, as published, so stamps near it are cut."""
+    """Pastes the visible part. The corners round toward zero, as published, so stamps near it are cut."""
     height, width = channel.shape
     left, top = math.trunc(x - 3 * sigma), math.trunc(y - 3 * sigma)
     right, bottom = math.trunc(x + 3 * sigma + 1), math.trunc(y + 3 * sigma + 1)

@@ -22,7 +22,7 @@ def read_label_image(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         LabelImageError: Not a readable image, of a kind that cannot hold labels, or with colors that are not
-            in the palette (JPEG artefacts, for example).
+            in the palette (JPEG artifacts, for example).
     """
     try:
         with opened_image(path) as image:

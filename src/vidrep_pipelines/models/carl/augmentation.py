@@ -16,20 +16,20 @@ from vidrep_pipelines.models.carl.config import AugmentationConfig, Pair
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 COLOR_NUMBERS = 10
-"""Length of a colour change as a tensor."""
+"""Length of a color change as a tensor."""
 
 _ABSENT = -1
 
 
 @dataclass(frozen=True)
 class ColorChange:
-    """What is done to colours.
+    """What is done to colors.
 
     Attributes:
         order: The operations (``BRIGHTNESS`` ...) in their order; empty: none, and no blur either.
         amounts: Of each operation by its number: three factors, and a shift of hue in turns.
         blur_radius: Standard deviation of the blur in pixels; 0: none.
-        gray: Whether colours are taken away at the end.
+        gray: Whether colors are taken away at the end.
     """
 
     order: tuple[int, ...] = ()
@@ -54,7 +54,7 @@ class ColorChange:
 
 @dataclass(frozen=True)
 class AugmentationDraw:
-    """One draw: what is cut out, whether it is mirrored, and what is done to its colours."""
+    """One draw: what is cut out, whether it is mirrored, and what is done to its colors."""
 
     crop: Crop
     flip: bool
@@ -140,7 +140,7 @@ def augment_exactly(
         draw: What is done.
         size: Side S of the result.
         blur_times: After how many of the operations, counted from the last, the frames are blurred.
-        colors_first: Change colours before cutting and resizing, as in basic training.
+        colors_first: Change colors before cutting and resizing, as in basic training.
 
     Returns:
         (N, 3, S, S) float32.
@@ -252,7 +252,7 @@ def _blend(images: Tensor, other: Tensor, amount: float) -> Tensor:
 
 
 def luma(images: Tensor) -> Tensor:
-    """Grey value of every place, (n, 3, H, W) to (n, 1, H, W)."""
+    """Gray value of every place, (n, 3, H, W) to (n, 1, H, W)."""
     red, green, blue = images.unbind(1)
     gray = (red * _LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])
     return gray.unsqueeze(1)
@@ -263,7 +263,7 @@ def shift_hue(images: Tensor, turns: float) -> Tensor:
 
     Args:
         images: The images.
-        turns: Part of the colour circle; 1/3 makes red green.
+        turns: Part of the color circle; 1/3 makes red green.
     """
     red, green, blue = images.unbind(1)
     lowest = torch.minimum(red, green)

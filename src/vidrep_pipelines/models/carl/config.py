@@ -27,7 +27,7 @@ class AugmentationConfig(FrozenConfig):
     """Of mirroring left and right."""
 
     jitter_probability: float | None = Field(0.8, ge=0, le=1)
-    """Of changing colours, in random order. None: always, in the order of the fields below."""
+    """Of changing colors, in random order. None: always, in the order of the fields below."""
 
     brightness: float = Field(0.8, ge=0)
     """Half the range of the brightness factor around 1; 0.8 times the published strength."""
@@ -39,20 +39,20 @@ class AugmentationConfig(FrozenConfig):
     """Half the range of the saturation factor around 1."""
 
     hue: float = Field(0.2, ge=0, le=0.5)
-    """Half the range of the shift of hue, in turns of the colour circle."""
+    """Half the range of the shift of hue, in turns of the color circle."""
 
     blur_probability: float = Field(0.5, ge=0, le=1)
-    """Of blurring where colours are changed; 0 for FineGym."""
+    """Of blurring where colors are changed; 0 for FineGym."""
 
     blur_radius: Pair = (0.1, 2.0)
     """Bounds of the Gaussian's standard deviation, in pixels of the resized frame."""
 
     blur_times: int = Field(1, ge=1, le=4)
-    """How often the blur is applied. The original blurs after each of the four colour operations (4), in
+    """How often the blur is applied. The original blurs after each of the four color operations (4), in
     effect with twice the radius; the paper blurs once."""
 
     gray_probability: float = Field(0.2, ge=0, le=1)
-    """Of taking the colours away."""
+    """Of taking the colors away."""
 
     exact: bool = False
     """Work frame by frame through Pillow in the data loader, with the published rounding; much slower."""

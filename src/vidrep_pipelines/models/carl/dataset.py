@@ -167,7 +167,7 @@ class ViewDataset(Dataset[Sample]):
 
         Returns:
             ``frames`` (V, K * T, 3, S, S), uint8, or normalized floats if augmented exactly; ``colors``
-            (V, 10), changes of colour that are still to be made; ``positions`` and ``mask`` (V, T);
+            (V, 10), changes of color that are still to be made; ``positions`` and ``mask`` (V, T);
             ``lengths`` (V,); ``labels`` (V, T), -1 throughout if there are none; ``index``; ``replaced``.
             The views of a video follow one another.
 

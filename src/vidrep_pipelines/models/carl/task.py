@@ -205,7 +205,7 @@ class CarlTask(FrozenConfig):
         return found.loss, found.metrics
 
     def augmented(self, batch: Batch) -> Tensor:
-        """Normalized frames (B, V, K * T, 3, S, S), with the changes of colour that are still to be made."""
+        """Normalized frames (B, V, K * T, 3, S, S), with the changes of color that are still to be made."""
         frames: Tensor = batch["frames"]
         if frames.is_floating_point():
             return frames
@@ -220,7 +220,7 @@ class CarlTask(FrozenConfig):
         return [path]
 
     def draw_similarity(self, model: CarlModel) -> Image:
-        """How two views of a few videos, with unchanged colours, find one another in time."""
+        """How two views of a few videos, with unchanged colors, find one another in time."""
         return similarity_sheet(model, self._picture_pairs(next(model.parameters()).device))
 
     def draw_views(self) -> Image:
@@ -245,7 +245,7 @@ class CarlTask(FrozenConfig):
 
     @cached_property
     def _picture_dataset(self) -> ViewDataset:
-        """Two views of single videos, with unchanged colours, whatever is trained."""
+        """Two views of single videos, with unchanged colors, whatever is trained."""
         sampling = self.data.sampling.model_copy(update={"views": 2, "positive_window": 0})
         changes = {"sampling": sampling, "videos_per_sample": 1}
         data = self.data.model_copy(

@@ -17,7 +17,7 @@ class VisionTransformerEncoder(nn.Module):
     Args:
         image_size: Side of the square input in pixels.
         patch_size: Side of a patch in pixels, a divisor of ``image_size``.
-        channels: Number of colour channels.
+        channels: Number of color channels.
         dimension: Token width E, a multiple of 4.
         depth: Number of blocks.
         heads: Number of attention heads.

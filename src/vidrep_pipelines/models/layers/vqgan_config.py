@@ -43,7 +43,7 @@ class VqganConfig(FrozenConfig):
     """Side of the square frames in pixels (`resolution`); decides where attention is."""
 
     channels: int = Field(3, gt=0)
-    """Colour channels (`in_channels`, `out_ch`)."""
+    """Color channels (`in_channels`, `out_ch`)."""
 
     width: int = Field(128, gt=0)
     """Channels of the first convolution (`ch`)."""

@@ -41,7 +41,7 @@ class RspModelConfig(FrozenConfig):
     """Side of a patch in pixels."""
 
     channels: int = Field(3, gt=0)
-    """Colour channels of the input."""
+    """Color channels of the input."""
 
     embedding_dimension: int = Field(384, gt=0, multiple_of=4)
     """Width of the encoder's tokens."""
@@ -161,4 +161,4 @@ class RspDataConfig(FrozenConfig):
 
     exact_resize: bool = False
     """Resize by Pillow: the published pixels to the bit, about six times slower than the default, which
-    differs by at most a grey level or two."""
+    differs by at most a gray level or two."""

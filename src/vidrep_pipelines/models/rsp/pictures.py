@@ -71,7 +71,7 @@ def prediction_columns(
     removed = unpatchify(
         masking.mask.unsqueeze(-1).expand_as(patches), model.config.patch_size, model.config.channels
     )
-    masked = target * (1 - removed)  # zero is the mean colour
+    masked = target * (1 - removed)  # zero is the mean color
     return [source, target, *(image(future) for future in futures), masked, masked + rebuilt * removed]
 
 

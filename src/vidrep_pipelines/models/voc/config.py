@@ -176,7 +176,7 @@ class VocPreset(FrozenConfig):
         """The released configuration.
 
         Args:
-            tokenizer: Whose tokens are modelled.
+            tokenizer: Whose tokens are modeled.
             sizes: ``trained``: what the released models are; ``intended``: what their scripts ask for in
                 vain.
         """

@@ -122,10 +122,10 @@ class VqvaeDataConfig(FrozenConfig):
     """Use only so many frames from the start of every video. The original uses 12 of about 31. None: all."""
 
     mean: Triple = ROBONET_MEAN
-    """Of each colour channel, for values in 0..1; published for RoboNet."""
+    """Of each color channel, for values in 0..1; published for RoboNet."""
 
     std: Triple = ROBONET_STD
-    """Standard deviation of each colour channel."""
+    """Standard deviation of each color channel."""
 
 
 class VqvaePreset(FrozenConfig):

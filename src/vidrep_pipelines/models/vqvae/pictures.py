@@ -21,7 +21,7 @@ from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 ROWS = ("original", "reconstruction", "error")
 ERROR_GAIN = 4
-"""Errors are shown enlarged: the mid grey is none, a quarter of the range saturates."""
+"""Errors are shown enlarged: the mid gray is none, a quarter of the range saturates."""
 
 _SHOWN_FRAMES = 8
 _SMALLEST_TILE = 96
@@ -64,7 +64,7 @@ def comparison_strips(pairs: Sequence[tuple[Tensor, Tensor]], names: tuple[str, 
 
 
 def error_picture(first: Tensor, second: Tensor) -> Tensor:
-    """The difference of two pictures of one shape, in 0..1: mid grey is none."""
+    """The difference of two pictures of one shape, in 0..1: mid gray is none."""
     return 0.5 + ERROR_GAIN * (second - first) / 2
 
 

@@ -87,7 +87,7 @@ class VqvaeTask(FrozenConfig):
         if files == (self.frame_store is not None):
             raise ValueError("set either clip_table and videos, or frame_store")
         if self.model.channels != 3:
-            raise ValueError(f"videos have 3 colour channels, but model.channels is {self.model.channels}")
+            raise ValueError(f"videos have 3 color channels, but model.channels is {self.model.channels}")
         return self
 
     @property

@@ -26,7 +26,7 @@ class VocRunConfig(FrozenConfig):
     """Which occupancy model is trained."""
 
     tokenizer: TokenizerName = "vae"
-    """Whose tokens are modelled; names the folder of the run, ``voc_<tokenizer>``."""
+    """Whose tokens are modeled; names the folder of the run, ``voc_<tokenizer>``."""
 
     preset: Literal["published"] | None = None
     """``published``: targets, dropout and losses of the released scripts, every slip included, see

@@ -64,7 +64,7 @@ def test_weightings_have_one_value_and_two_gradients() -> None:
     torch.testing.assert_close(gradients["corrected"], 4 * gradients["legacy"])
 
 
-def test_a_codebook_of_averages_moves_towards_what_it_stands_for() -> None:
+def test_a_codebook_of_averages_moves_toward_what_it_stands_for() -> None:
     model = make_vae(**AVERAGED)
     before = model.codebook.clone()
     quantized = model.quantize(model.latents(prepare_frames(make_frames(4), PIXELS)))

@@ -135,7 +135,7 @@ class DirectionQuantizer(nn.Module):
 
     @torch.no_grad()
     def count(self, counts: Tensor, decay: float) -> None:
-        """Moves the average uses of the codes towards counts (K,)."""
+        """Moves the average uses of the codes toward counts (K,)."""
         self.counts.lerp_(counts.to(self.counts), 1 - decay)
 
 

@@ -92,7 +92,7 @@ class VqkdTask(TokenizerTask):
         model.quantizer.initialize(everyone, generator, self.objective.kmeans_iterations)
 
     def after_update(self, model: nn.Module, step: StepInfo) -> None:
-        """Moves the codes towards the directions that were assigned to them."""
+        """Moves the codes toward the directions that were assigned to them."""
         assert isinstance(model, VqkdTokenizer)
         model.quantizer.update(self.objective.decay, step.gather_across_ranks)
 
