@@ -34,12 +34,18 @@ def test_docstrings_describe_fields() -> None:
 
 
 def configurations() -> list[type[FrozenConfig]]:
-    """What users fill in: every class of a module of configuration, and the tasks."""
+    """What users fill in: the classes of every module of configuration and of nodes, and the tasks."""
     root = Path(vidrep_pipelines.__file__).parent
-    files = [*root.rglob("*config*.py"), *root.glob("models/rsp/task.py")]
+    patterns = ("*config*.py", "pipelines/**/*_nodes.py", "models/rsp/task.py")
+    files = {file for pattern in patterns for file in root.rglob(pattern)}
     names = [".".join(("vidrep_pipelines", *file.relative_to(root).with_suffix("").parts)) for file in files]
     modules = [import_module(name) for name in sorted(names)]
-    found = {entry for module in modules for entry in vars(module).values() if isinstance(entry, type)}
+    found = {
+        entry
+        for module in modules
+        for entry in vars(module).values()
+        if isinstance(entry, type) and entry.__module__ == module.__name__
+    }
     return sorted(
         (entry for entry in found if issubclass(entry, FrozenConfig) and entry.__name__ != "TrainSpec"),
         key=lambda entry: entry.__qualname__,

@@ -1,12 +1,11 @@
 import unicodedata
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vidrep_pipelines.common.item_id import is_usable
-from vidrep_pipelines.common.text import composed, folder_name, for_spreadsheets
+from vidrep_pipelines.common.text import composed, folder_name
 
 ANY_NAME = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
@@ -37,17 +36,3 @@ def test_a_folder_name_is_one_visible_folder(name: str) -> None:
     assert not folder.startswith(".")
     assert folder_name(folder) == folder
     assert is_usable(f"classes/{folder}/clip") or ".partial-" in folder
-
-
-def test_texts_that_look_like_formulas_are_marked() -> None:
-    table = pd.DataFrame(
-        {
-            "id": ["=1+1", "+a", "-b", "@c", "\td", "plain", "a=b", ""],
-            "error": [None, "x"] * 4,
-            "score": [-1.5, 2.0] * 4,
-        }
-    )
-    found = for_spreadsheets(table)
-    assert found["id"].tolist() == ["'=1+1", "'+a", "'-b", "'@c", "'\td", "plain", "a=b", ""]
-    pd.testing.assert_frame_equal(found[["error", "score"]], table[["error", "score"]])
-    assert table["id"][0] == "=1+1"

@@ -3,8 +3,6 @@
 import re
 import unicodedata
 
-import pandas as pd
-
 LONGEST_NAME = 255
 """Bytes of a file's or folder's name on every common file system."""
 
@@ -37,19 +35,3 @@ def folder_name(name: str) -> str:
     safe = composed(name).replace("/", "%2F").replace("\\", "%5C")
     safe = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", safe)
     return f"%2E{safe[1:]}" if safe.startswith(".") else safe
-
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """The same table, with an apostrophe before texts that a spreadsheet would take for formulas.
-
-    Names are chosen by whoever made the data, and a formula can send what stands in other cells elsewhere.
-    """
-    texts = table.select_dtypes(include=["object", "string", "category"]).columns
-    return table.assign(**{name: table[name].map(_plain) for name in texts})
-
-
-def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

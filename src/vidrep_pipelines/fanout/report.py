@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from vidrep_pipelines.common.atomic import atomic_file
-from vidrep_pipelines.common.text import for_spreadsheets
+from vidrep_pipelines.common.csv_text import for_spreadsheets
 
 _MOST_REASONS = 12
 _EXAMPLES = 3
