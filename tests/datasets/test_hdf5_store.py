@@ -70,6 +70,7 @@ def test_errors_name_the_file(store: ArrayStore, folder: Path) -> None:
 
 def test_few_files_stay_open(store: ArrayStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hdf5_store, "_OPEN_FILES", 2)
+    store = ArrayStore(store.folder, store.ids)
     for item_id in store.ids:
         store.read(item_id, "masks")
     assert list(store._files) == store.ids[-2:]
