@@ -21,14 +21,15 @@ from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
 from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.carl.backbone import FrameBackbone
 from vidrep_pipelines.models.carl.checkpoint_io import trained_model
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, EmbeddingConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.video_source import fit_frames
 from vidrep_pipelines.models.shared.own_weights import write_weights
+from vidrep_pipelines.models.shared.trained import loaded_once
 from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.distributed import device_of_item
 from vidrep_pipelines.training.inspection import own_random_state
 from vidrep_pipelines.training.precision import autocast, usable_precision
 from vidrep_pipelines.training.task import load_task
@@ -224,7 +225,8 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     Raises:
         InputError: The frames or the checkpoint cannot be read, or do not fit one another.
     """
-    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
+    device = device_of_item(request.device, request.number)
+    trained = loaded_once(TrainedCarl.load, request.checkpoint, request.version, device)
     store = _store(request.store, request.store_version)
 
     def read(ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -233,12 +235,6 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     embeddings = trained.embed(read, store.length(request.video), request.config)
     write_embeddings(outputs[EMBEDDINGS_SUFFIX], embeddings)
     return {"frames": len(embeddings), "width": embeddings.shape[1]}
-
-
-@lru_cache(maxsize=8)
-def _trained(checkpoint: Path, version: str, device: str) -> TrainedCarl:
-    del version  # part of the key
-    return TrainedCarl.load(checkpoint, device)
 
 
 @lru_cache(maxsize=1)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -20,10 +19,11 @@ from vidrep_pipelines.data.frame_store.codes import code_shard
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
 from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.fanout.devices import device_of_item
+from vidrep_pipelines.models.shared.trained import loaded_once
 from vidrep_pipelines.models.vqvae.checkpoint_io import trained_model
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.training.distributed import device_of_item
 
 
 def to_unit_range(images: Tensor, data: VqvaeDataConfig) -> Tensor:
@@ -158,7 +158,8 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     Raises:
         InputError: The shard or the checkpoint cannot be read, or they are of different sizes.
     """
-    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
+    device = device_of_item(request.device, request.number)
+    trained = loaded_once(TrainedVqvae.load, request.checkpoint, request.version, device)
     frames = _frames(request)
     total, config = frames.shape[0], trained.model.config
     used = torch.zeros(config.codebook.size, dtype=torch.bool)
@@ -179,12 +180,6 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
 def _frames(request: ExtractionRequest) -> ContiguousArray:
     versions = {request.shard: request.frames_digest}
     return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions)[request.shard]
-
-
-@lru_cache(maxsize=8)
-def _trained(checkpoint: Path, version: str, device: str) -> TrainedVqvae:
-    del version  # part of the key
-    return TrainedVqvae.load(checkpoint, device)
 
 
 class FrameLatents(nn.Module):

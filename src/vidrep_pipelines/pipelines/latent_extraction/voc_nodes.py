@@ -35,6 +35,7 @@ def extract_codes(
 ) -> Job:
     """One item per shard of frames; redone when the shard or the tokenizer changes."""
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
+    from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.models.voc.tokenizers.inference import (
         checkpoint_source,
         extract_codes,
@@ -43,12 +44,10 @@ def extract_codes(
     from vidrep_pipelines.training.distributed import choose_device
 
     device = choose_device(launch).type
-    if device == "cuda" and fanout.workers is None:  # they share the GPU
-        fanout = fanout.model_copy(update={"workers": 1})
     source = checkpoint_source(checkpoint.config, checkpoint.weights.absolute())
     requests = extraction_requests(frames, source, batch=extraction.batch_size, device=device)
     items = [Item(request.id, request, request.digest) for request in requests]
-    return Job("codes", extract_codes, items, (SHARD_SUFFIX,), fanout)
+    return Job("codes", extract_codes, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
 def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes:

@@ -25,17 +25,14 @@ def extract_codes(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per shard of frames; redone when the shard, the weights or the parameters change."""
-    import torch
-
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
+    from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.models.vqvae.inference import ExtractionRequest, extract_shard
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
     device = choose_device(launch).type
-    if device == "cuda" and fanout.workers is None:  # one per GPU, not one per core
-        fanout = fanout.model_copy(update={"workers": torch.cuda.device_count()})
     requests = [
         ExtractionRequest(
             checkpoint.directory.absolute(),
@@ -57,7 +54,7 @@ def extract_codes(
         )
         for request in requests
     ]
-    return Job("codes", extract_shard, items, (SHARD_SUFFIX,), fanout)
+    return Job("codes", extract_shard, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
 def show_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:

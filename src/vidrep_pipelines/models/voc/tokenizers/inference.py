@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
@@ -20,8 +19,10 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore, code_shard
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.trained import loaded_once
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
@@ -176,9 +177,8 @@ def checkpoint_source(config: Mapping[str, Any], weights: Path) -> TokenizerSour
         ) from error
 
 
-@lru_cache(maxsize=1)
-def loaded_tokenizer(source: str, device: str) -> Tokenizer:
-    """The tokenizer of a source given as JSON; a worker process loads it once for all its items."""
+def _load_described(source: str, device: str) -> Tokenizer:
+    """The tokenizer of a source given as JSON."""
     return TokenizerSource.model_validate_json(source).load(device)
 
 
@@ -197,7 +197,8 @@ class ExtractionRequest:
         tokenizer: Source of the tokenizer, as JSON.
         tokenizer_digest: Of its weights and sizes.
         batch: Frames that are encoded at once.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
+        number: Of the shard; deals shards to GPUs.
     """
 
     id: str
@@ -207,6 +208,7 @@ class ExtractionRequest:
     tokenizer_digest: str
     batch: int = 32
     device: str = "cpu"
+    number: int = 0
 
     @property
     def digest(self) -> str:
@@ -226,9 +228,16 @@ def extraction_requests(
     tokenizer, digest = source.model_dump_json(), source.digest
     return [
         ExtractionRequest(
-            file.removesuffix(SHARD_SUFFIX), store.folder / file, version, tokenizer, digest, batch, device
+            id=file.removesuffix(SHARD_SUFFIX),
+            path=store.folder / file,
+            version=version,
+            tokenizer=tokenizer,
+            tokenizer_digest=digest,
+            batch=batch,
+            device=device,
+            number=number,
         )
-        for file, version in store.facts.shards.items()
+        for number, (file, version) in enumerate(store.facts.shards.items())
     ]
 
 
@@ -245,7 +254,8 @@ def extract_codes(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     Raises:
         InputError: Frames or tokenizer cannot be read or do not fit together.
     """
-    tokenizer = loaded_tokenizer(request.tokenizer, request.device)
+    device = device_of_item(request.device, request.number)
+    tokenizer = loaded_once(_load_described, request.tokenizer, request.tokenizer_digest, device)
     frames, grid = ContiguousArray(request.path, FRAMES), (tokenizer.grid, tokenizer.grid)
     counts = torch.zeros(tokenizer.vocabulary, dtype=torch.float64)
     try:
