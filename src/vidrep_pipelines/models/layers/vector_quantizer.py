@@ -151,6 +151,12 @@ class CodebookAverage(nn.Module):
         self._candidates: list[Tensor] = []
 
     @torch.no_grad()
+    def start(self, quantizer: VectorQuantizer) -> None:
+        """Sets the averages so that the codebook goes on from its entries, each with an even share."""
+        self.shares.fill_(1 / quantizer.size)
+        self.sums.copy_(quantizer.codebook / quantizer.size)
+
+    @torch.no_grad()
     def observe(self, vectors: Tensor, codes: Tensor, priorities: Tensor) -> None:
         """Collects one forward pass.
 

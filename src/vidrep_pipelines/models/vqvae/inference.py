@@ -1,6 +1,5 @@
 """A trained VQ-VAE at use: loaded, codes of whole episodes extracted, an encoder of images."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,6 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
@@ -20,8 +16,8 @@ from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenAr
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.fanout.devices import device_of_item
-from vidrep_pipelines.models.shared.trained import loaded_once
-from vidrep_pipelines.models.vqvae.checkpoint_io import trained_model
+from vidrep_pipelines.models.shared.trained import loaded_once, read_checkpoint, trained_model
+from vidrep_pipelines.models.vqvae.checkpoint_io import without_discriminator
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
@@ -65,16 +61,10 @@ class TrainedVqvae:
         Raises:
             InputError: The folder holds no checkpoint of a VQ-VAE.
         """
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            data = VqvaeDataConfig.model_validate(config["data"])
-            model = VqvaeModelConfig.model_validate(config["model"])
-            state = load_file(folder / "model.safetensors")
-        except (OSError, ValueError, KeyError, TypeError, ValidationError, SafetensorError) as error:
-            raise InputError(
-                f"{folder} holds no checkpoint of a VQ-VAE ({error}). Remedy: run pretrain_vqvae."
-            ) from error
-        return cls(trained_model(model, state).to(device), data)
+        data, config, state = read_checkpoint(
+            folder, VqvaeDataConfig, VqvaeModelConfig, system="a VQ-VAE", pipeline="pretrain_vqvae"
+        )
+        return cls(trained_model(VqvaeModel(config), without_discriminator(state)).to(device), data)
 
     @property
     def device(self) -> torch.device:

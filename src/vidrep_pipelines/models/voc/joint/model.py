@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vidrep_pipelines.models.shared.own_weights import write_weights
+from vidrep_pipelines.models.shared.weight_file import write_weights
 from vidrep_pipelines.models.voc.joint.config import JointConfig
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer

@@ -120,12 +120,10 @@ class ConvolutionalTokenizer(nn.Module):
             priorities = _priorities(seeds, len(vectors))
             self.codebook_average.observe(vectors, quantized.codes.flatten(), priorities)
 
-    @torch.no_grad()
     def start_average(self) -> None:
         """Lets a codebook of averages go on from the entries as they are, each with an even share."""
         if self.codebook_average is not None:
-            self.codebook_average.shares.fill_(1 / self.vocabulary)
-            self.codebook_average.sums.copy_(self.quantizer.codebook / self.vocabulary)
+            self.codebook_average.start(self.quantizer)
 
     def follow(self, step: StepInfo) -> None:
         """Moves a codebook of averages, after an update."""

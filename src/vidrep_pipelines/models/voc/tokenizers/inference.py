@@ -21,8 +21,7 @@ from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
-from vidrep_pipelines.models.shared.strict_loading import load_strictly
-from vidrep_pipelines.models.shared.trained import loaded_once
+from vidrep_pipelines.models.shared.trained import load_strictly, loaded_once
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
