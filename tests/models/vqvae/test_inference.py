@@ -17,6 +17,7 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.models.shared.codes import count_stored_codes
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.inference import (
     ExtractionRequest,
@@ -25,7 +26,7 @@ from vidrep_pipelines.models.vqvae.inference import (
     extract_shard,
 )
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.pictures import code_report, count_codes, decoded_strips
+from vidrep_pipelines.models.vqvae.pictures import codebook_report, decoded_strips
 
 
 def publish(folder: Path, config: VqvaeModelConfig) -> Path:
@@ -109,9 +110,9 @@ def test_every_view_gets_its_codes(store: FrameStore, tmp_path: Path) -> None:
         np.testing.assert_array_equal(codes.codes(view), expected)
         np.testing.assert_allclose(codes.latents(view), latents, atol=2e-3, rtol=2e-3)  # kept as float16
         np.testing.assert_array_equal(codes.codes(view, [2, 0]), expected[[2, 0]])
-    counts = count_codes(codes, 16)
+    counts = count_stored_codes(codes, 16)
     assert counts.sum() == store.table["frames"].sum() * 16
-    report = code_report(counts, trained.model.config)
+    report = codebook_report(counts, trained.model.config)
     assert report["codebook_use"] == (counts > 0).double().mean()
     assert report["bits_per_frame"] == 16 * 4 and report["compression"] == 8 * 3 * 64 / 64
     assert 0 < report["entropy_bits_per_frame"] <= report["bits_per_frame"]

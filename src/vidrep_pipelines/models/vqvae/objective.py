@@ -17,8 +17,8 @@ from vidrep_pipelines.models.layers.vector_quantizer import (
     perplexity,
     used_share,
 )
+from vidrep_pipelines.models.shared.units import clamped_psnr, to_unit_range
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
-from vidrep_pipelines.models.vqvae.inference import clamped_psnr, to_unit_range
 from vidrep_pipelines.models.vqvae.model import Quantized, VqvaeModel, VqvaeOutputs
 
 

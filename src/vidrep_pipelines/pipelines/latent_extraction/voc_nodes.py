@@ -59,13 +59,10 @@ def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes
 
 def show_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
     """How evenly the stored codes are used."""
-    from vidrep_pipelines.models.voc.tokenizers.inference import (
-        checkpoint_source,
-        code_report,
-        count_stored_codes,
-    )
-    from vidrep_pipelines.models.voc.tokenizers.pictures import code_histogram
+    from vidrep_pipelines.models.shared.codes import code_histogram, count_stored_codes
+    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.pictures import vocabulary_report
 
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     counts = count_stored_codes(codes, tokenizer.vocabulary)
-    return code_report(counts, tokenizer), code_histogram(counts)
+    return vocabulary_report(counts, tokenizer), code_histogram(counts)

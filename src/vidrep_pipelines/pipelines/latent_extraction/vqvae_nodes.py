@@ -59,14 +59,10 @@ def extract_codes(
 
 def show_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
     """How evenly the stored codes are used, and clips decoded from nothing but their codes."""
+    from vidrep_pipelines.models.shared.codes import code_histogram, count_stored_codes
     from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
-    from vidrep_pipelines.models.vqvae.pictures import (
-        code_histogram,
-        code_report,
-        count_codes,
-        decoded_strips,
-    )
+    from vidrep_pipelines.models.vqvae.pictures import codebook_report, decoded_strips
 
     trained = TrainedVqvae.load(checkpoint.directory)
-    counts = count_codes(codes, trained.model.quantizer.size)
-    return code_report(counts, trained.model.config), code_histogram(counts), decoded_strips(trained, codes)
+    counts, config = count_stored_codes(codes, trained.model.quantizer.size), trained.model.config
+    return codebook_report(counts, config), code_histogram(counts), decoded_strips(trained, codes)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from tests.models.voc.tokenizers.tiny import make_frames, make_store, musik_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.voc.tokenizers.config import Normalization, PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dataset import (
     StatePairs,
@@ -17,7 +18,6 @@ from vidrep_pipelines.models.voc.tokenizers.dataset import (
     prepare_frames,
     resize_frames,
     shift_frames,
-    to_unit_range,
 )
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 

@@ -1,6 +1,5 @@
 """Trained tokenizers at use: what the others ask of one, frames to codes, codes to token episodes."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,11 @@ from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.trained import load_strictly, loaded_once
+from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames, to_unit_range
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
@@ -322,34 +322,3 @@ def _after_start(rows: NDArray[np.float32], view: str, frames: int, what: str) -
         )
     start = np.zeros((1, rows.shape[1]), np.float32)
     return np.concatenate([start, rows])
-
-
-def count_stored_codes(codes: CodeStore, vocabulary: int) -> Tensor:
-    """How often each code occurs in the views of a store, (K,)."""
-    counts = torch.zeros(vocabulary, dtype=torch.float64)
-    for view in codes.store.ids:
-        counts += code_counts(torch.from_numpy(codes.codes(view).astype(np.int64)), vocabulary)
-    return counts
-
-
-def code_report(counts: Tensor, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Facts about the use of the codes.
-
-    Args:
-        counts: (K,) of the codes.
-        tokenizer: What made them.
-
-    Returns:
-        codes, vocabulary, codebook_use (share of the codes that occur), perplexity, tokens_per_frame,
-        bits_per_frame of codes of equal length, and entropy_bits_per_frame of ideally coded single ones.
-    """
-    tokens, evenness = tokenizer.grid**2, float(perplexity(counts))
-    return {
-        "codes": int(counts.sum()),
-        "vocabulary": tokenizer.vocabulary,
-        "codebook_use": float(used_share(counts)),
-        "perplexity": evenness,
-        "tokens_per_frame": tokens,
-        "bits_per_frame": tokens * math.log2(tokenizer.vocabulary),
-        "entropy_bits_per_frame": tokens * math.log2(evenness),
-    }
