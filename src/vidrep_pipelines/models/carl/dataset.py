@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
+from vidrep_pipelines.data.tables.mapped_table import MappedTable, write_mapped_table
 from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, augment_exactly, draw_augmentation
 from vidrep_pipelines.models.carl.config import CarlDataConfig
 from vidrep_pipelines.models.carl.video_source import Ranks, VideoSource, cut_and_resize
@@ -35,50 +35,23 @@ def write_labels(videos: LabelledVideos, directory: Path) -> Path:
         pa.array([labels.tolist() for labels in videos.labels], _SCHEMA.field("labels").type),
     ]
     path, table = directory / "labels.arrow", pa.Table.from_arrays(columns, schema=_SCHEMA)
-    if not _holds(path, table):
-        with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
-            writer.write_table(table)
+    write_mapped_table(path, _SCHEMA, table.to_batches)
     return path
 
 
-def _holds(path: Path, table: pa.Table) -> bool:
-    try:
-        stored = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        stored.validate(full=True)  # comparing damaged offsets would end the process
-        return bool(stored.equals(table))
-    except (pa.ArrowException, OSError):
-        return False
-
-
-class LabelRows:
-    """The table, as access by id. A process that receives this object maps the file itself.
+class LabelRows(MappedTable):
+    """The table, as access by id.
 
     Args:
         path: A file written by :func:`write_labels`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-
-    def __reduce__(self) -> tuple[type["LabelRows"], tuple[Path]]:
-        return LabelRows, (self.path,)
-
-    @cached_property
-    def _table(self) -> pa.Table:
-        try:
-            table = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{self.path} is no table of frame labels ({error}). Remedy: run the pretraining pipeline "
-                "again."
-            ) from error
-        if table.schema != _SCHEMA:
-            raise InputError(f"{self.path} is no table of frame labels: it has {table.schema.names}.")
-        return table
+    schema = _SCHEMA
+    content = "frame labels"
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        return {name: position for position, name in enumerate(self._table["id"].to_pylist())}
+        return {name: position for position, name in enumerate(self.table["id"].to_pylist())}
 
     def labels(self, name: str, length: int) -> NDArray[np.int64]:
         """(L,) labels of a video of L frames.
@@ -86,7 +59,7 @@ class LabelRows:
         Raises:
             InputError: The video has no labels, or another number of them.
         """
-        found = self._table["labels"][self._position(name)].values.to_numpy()
+        found = self.table["labels"][self._position(name)].values.to_numpy()
         if len(found) != length:
             raise InputError(
                 f"{name} has {length} frames but {len(found)} labels in {self.path}. Remedy: ingest it again."
@@ -95,7 +68,7 @@ class LabelRows:
 
     def action(self, name: str) -> str:
         """Action of a video."""
-        return str(self._table["action"][self._position(name)].as_py())
+        return str(self.table["action"][self._position(name)].as_py())
 
     def _position(self, name: str) -> int:
         if name not in self._positions:
