@@ -42,7 +42,7 @@ def test_names_and_ids(store: ArrayStore) -> None:
 @pytest.mark.parametrize(
     "selection", [slice(1, 3), 2, [0, 3], (slice(None), 1), (0, slice(None), slice(0, 2))]
 )
-def test_reading_a_part(store: ArrayStore, selection: hdf5_store.Selection) -> None:
+def test_reading_a_part(store: ArrayStore, selection: hdf5_store.ArraySelection) -> None:
     whole = store.read("a b/clip_2", "masks")
     assert whole.tolist() == (np.arange(24).reshape(4, 2, 3) + 2).tolist()
     assert store.read("a b/clip_2", "masks", selection).tolist() == whole[selection].tolist()

@@ -17,7 +17,7 @@ _OPEN_FILES = 64
 _STORES = 4
 """A process has about so many."""
 
-Selection = slice | int | list[int] | tuple[slice | int | list[int], ...]
+ArraySelection = slice | int | list[int] | tuple[slice | int | list[int], ...]
 
 
 class ArrayStore:
@@ -56,7 +56,9 @@ class ArrayStore:
         )
         return sorted(found)
 
-    def read(self, item_id: str, name: str, selection: Selection = slice(None)) -> "np.ndarray[Any, Any]":
+    def read(
+        self, item_id: str, name: str, selection: ArraySelection = slice(None)
+    ) -> "np.ndarray[Any, Any]":
         """Reads (a part of) an array; only that part is read from the disk.
 
         Args:

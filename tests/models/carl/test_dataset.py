@@ -17,7 +17,7 @@ from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.carl.config import AugmentationConfig, CarlDataConfig
-from vidrep_pipelines.models.carl.dataset import LabelRows, ViewDataset, write_labels
+from vidrep_pipelines.models.carl.dataset import FrameLabelRows, ViewDataset, write_frame_labels
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles
 from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 
@@ -29,11 +29,11 @@ VIDEOS: list[tuple[str, str, list[int]]] = [
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> LabelRows:
-    return LabelRows(write_labels(label_index(*VIDEOS), tmp_path))
+def table(tmp_path: Path) -> FrameLabelRows:
+    return FrameLabelRows(write_frame_labels(label_index(*VIDEOS), tmp_path))
 
 
-def test_labels_and_actions_are_found_by_name(table: LabelRows) -> None:
+def test_labels_and_actions_are_found_by_name(table: FrameLabelRows) -> None:
     for rows in (table, pickle.loads(pickle.dumps(table))):
         for name, action, labels in VIDEOS:
             found = rows.labels(name, len(labels))
@@ -41,17 +41,20 @@ def test_labels_and_actions_are_found_by_name(table: LabelRows) -> None:
             assert rows.action(name) == action
 
 
-def test_equal_labels_are_left_alone_and_others_replace_them(table: LabelRows) -> None:
+def test_equal_labels_are_left_alone_and_others_replace_them(table: FrameLabelRows) -> None:
     inode = table.path.stat().st_ino
-    write_labels(label_index(*VIDEOS), table.path.parent)
+    write_frame_labels(label_index(*VIDEOS), table.path.parent)
     assert table.path.stat().st_ino == inode
-    write_labels(label_index(*VIDEOS[:2]), table.path.parent)
+    write_frame_labels(label_index(*VIDEOS[:2]), table.path.parent)
     assert table.path.stat().st_ino != inode
     table.path.write_bytes(b"damaged")
-    assert LabelRows(write_labels(label_index(*VIDEOS), table.path.parent)).action("train/c") == "squat"
+    assert (
+        FrameLabelRows(write_frame_labels(label_index(*VIDEOS), table.path.parent)).action("train/c")
+        == "squat"
+    )
 
 
-def test_labels_of_another_length_and_unknown_videos_are_refused(table: LabelRows) -> None:
+def test_labels_of_another_length_and_unknown_videos_are_refused(table: FrameLabelRows) -> None:
     with pytest.raises(InputError, match="train/b has 5 frames but 4 labels"):
         table.labels("train/b", 5)
     with pytest.raises(InputError, match="no labels of train/x"):
@@ -61,7 +64,7 @@ def test_labels_of_another_length_and_unknown_videos_are_refused(table: LabelRow
 def test_other_files_are_no_tables(tmp_path: Path) -> None:
     path = tmp_path / "labels.arrow"
     path.write_text("nothing")
-    for rows in (LabelRows(path), LabelRows(tmp_path / "nowhere.arrow")):
+    for rows in (FrameLabelRows(path), FrameLabelRows(tmp_path / "nowhere.arrow")):
         with pytest.raises(InputError, match="no table of frame labels"):
             rows.action("a")
 
@@ -76,12 +79,12 @@ def make_data(frames: int = 50, **fields: Any) -> CarlDataConfig:
 
 
 @pytest.fixture
-def labels(tmp_path: Path) -> LabelRows:
+def labels(tmp_path: Path) -> FrameLabelRows:
     videos = [
         (f"video_{number}", "bowl" if number else "squat", (np.arange(length) // 10).tolist())
         for number, length in enumerate(LENGTHS)
     ]
-    return LabelRows(write_labels(label_index(*videos), tmp_path))
+    return FrameLabelRows(write_frame_labels(label_index(*videos), tmp_path))
 
 
 def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
@@ -147,12 +150,12 @@ def test_exact_augmentation_gives_normalized_floats() -> None:
     )
 
 
-def test_labels_follow_the_positions(labels: LabelRows) -> None:
+def test_labels_follow_the_positions(labels: FrameLabelRows) -> None:
     sample = ViewDataset(NumberedVideos(LENGTHS), make_data(), 32, labels=labels)[0, 3]
     assert torch.equal(sample["labels"], sample["positions"] // 10)
 
 
-def test_companions_show_the_same_action(labels: LabelRows) -> None:
+def test_companions_show_the_same_action(labels: FrameLabelRows) -> None:
     data = make_data(5, sampling={"views": 2}, videos_per_sample=3)
     dataset = ViewDataset(NumberedVideos(LENGTHS), data, 32, labels=labels)
     sample = dataset[0, 2]
@@ -177,7 +180,7 @@ def test_bad_videos_are_replaced_in_the_same_way_every_time() -> None:
 
 
 def test_labels_of_another_length_than_the_video_are_no_silent_error(tmp_path: Path) -> None:
-    rows = LabelRows(write_labels(label_index(("video_0", "bowl", [0] * 7)), tmp_path))
+    rows = FrameLabelRows(write_frame_labels(label_index(("video_0", "bowl", [0] * 7)), tmp_path))
     with pytest.raises(InputError, match="has 9 frames but 7 labels"):
         ViewDataset(NumberedVideos([9]), make_data(4), 32, labels=rows)[0, 0]
 

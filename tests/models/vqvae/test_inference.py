@@ -20,7 +20,7 @@ from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.shared.codes import count_stored_codes
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.inference import (
-    ExtractionRequest,
+    CodeExtractionRequest,
     FrameLatents,
     TrainedVqvae,
     extract_shard,
@@ -95,7 +95,7 @@ def store(tmp_path: Path) -> FrameStore:
 def extract(store: FrameStore, checkpoint: Path, folder: Path) -> CodeStore:
     for number, (shard, digest) in enumerate(store.facts.shards.items()):
         (folder / shard).parent.mkdir(parents=True, exist_ok=True)
-        request = ExtractionRequest(checkpoint, "v1", store.folder, shard, digest, CONFIG, "cpu", number)
+        request = CodeExtractionRequest(checkpoint, "v1", store.folder, shard, digest, CONFIG, "cpu", number)
         facts = extract_shard(request, {".h5": folder / shard})
         rows = store.table[store.table["shard"] == shard]
         assert facts["frames"] == rows["frames"].sum() and facts["codes_used"] >= 1
@@ -122,7 +122,7 @@ def test_every_view_gets_its_codes(store: FrameStore, tmp_path: Path) -> None:
 def test_frames_of_another_version_are_refused(store: FrameStore, tmp_path: Path) -> None:
     checkpoint = publish(tmp_path / "checkpoint", make_config(image_size=8))
     shard, _ = next(iter(store.facts.shards.items()))
-    request = ExtractionRequest(checkpoint, "v1", store.folder, shard, "older", CONFIG, "cpu", 0)
+    request = CodeExtractionRequest(checkpoint, "v1", store.folder, shard, "older", CONFIG, "cpu", 0)
     with pytest.raises(InputError, match=shard.rpartition("/")[2]):
         extract_shard(request, {".h5": tmp_path / "codes.h5"})
 
@@ -130,7 +130,7 @@ def test_frames_of_another_version_are_refused(store: FrameStore, tmp_path: Path
 def test_frames_that_the_model_cannot_take_are_refused(store: FrameStore, tmp_path: Path) -> None:
     checkpoint = publish(tmp_path / "other", make_config(image_size=16, width_multipliers=(1, 1, 1, 1, 1)))
     shard, digest = next(iter(store.facts.shards.items()))
-    request = ExtractionRequest(checkpoint, "v2", store.folder, shard, digest, CONFIG, "cpu", 0)
+    request = CodeExtractionRequest(checkpoint, "v2", store.folder, shard, digest, CONFIG, "cpu", 0)
     for wrong in (request, replace(request, version="v3")):
         with pytest.raises(InputError, match="multiples of 16"):
             extract_shard(wrong, {".h5": tmp_path / "codes.h5"})

@@ -20,14 +20,14 @@ from vidrep_pipelines.data.tables.mapped_table import MappedTable, write_mapped_
 from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, augment_exactly, draw_augmentation
 from vidrep_pipelines.models.carl.config import CarlDataConfig
 from vidrep_pipelines.models.carl.video_source import Ranks, VideoSource, cut_and_resize
-from vidrep_pipelines.models.carl.view_sampling import View, sample_views
+from vidrep_pipelines.models.carl.view_sampling import Excerpt, sample_views
 
 _SCHEMA = pa.schema(
     [("id", pa.large_string()), ("action", pa.large_string()), ("labels", pa.large_list(pa.int16()))]
 )
 
 
-def write_labels(videos: LabelledVideos, directory: Path) -> Path:
+def write_frame_labels(videos: LabelledVideos, directory: Path) -> Path:
     """Writes ``directory/labels.arrow``, unless it holds these labels already, and returns its path."""
     columns = [
         pa.array(videos.ids, _SCHEMA.field("id").type),
@@ -39,11 +39,11 @@ def write_labels(videos: LabelledVideos, directory: Path) -> Path:
     return path
 
 
-class LabelRows(MappedTable):
+class FrameLabelRows(MappedTable):
     """The table, as access by id.
 
     Args:
-        path: A file written by :func:`write_labels`.
+        path: A file written by :func:`write_frame_labels`.
     """
 
     schema = _SCHEMA
@@ -86,10 +86,10 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _FilledView:
+class _FilledExcerpt:
     """A view, the draw of its augmentation and its pixels."""
 
-    view: View
+    view: Excerpt
     draw: AugmentationDraw
     pixels: Tensor
 
@@ -117,7 +117,7 @@ class ViewDataset(Dataset[Sample]):
         data: CarlDataConfig,
         size: int,
         seed: int = 0,
-        labels: LabelRows | None = None,
+        labels: FrameLabelRows | None = None,
     ) -> None:
         if not len(videos):
             raise InputError("There are no videos to train on.")
@@ -196,7 +196,7 @@ class ViewDataset(Dataset[Sample]):
             raise InputError(f"{action!r} has {len(others) + 1} videos, a sample takes {count + 1}.")
         return [int(other) for other in rng.choice(others, count, replace=False)]
 
-    def _views(self, video: int, rng: np.random.Generator) -> list[_FilledView]:
+    def _views(self, video: int, rng: np.random.Generator) -> list[_FilledExcerpt]:
         """All views of a video; a frame that several of them want is read once."""
         views = sample_views(self._videos.length(video), self._data.sampling, rng)
         wanted = np.unique(np.concatenate([view.frames for view in views]))
@@ -210,12 +210,14 @@ class ViewDataset(Dataset[Sample]):
                 self._fill(view, ranks, pictures)
         return filled
 
-    def _empty_view(self, view: View, height: int, width: int, rng: np.random.Generator) -> _FilledView:
+    def _empty_view(self, view: Excerpt, height: int, width: int, rng: np.random.Generator) -> _FilledExcerpt:
         draw = draw_augmentation(height, width, self._data.augmentation, rng)
         kind = torch.float32 if self._data.augmentation.exact else torch.uint8
-        return _FilledView(view, draw, torch.empty(len(view.frames), 3, self._size, self._size, dtype=kind))
+        return _FilledExcerpt(
+            view, draw, torch.empty(len(view.frames), 3, self._size, self._size, dtype=kind)
+        )
 
-    def _fill(self, filled: _FilledView, ranks: Ranks, pictures: Pictures) -> None:
+    def _fill(self, filled: _FilledExcerpt, ranks: Ranks, pictures: Pictures) -> None:
         """Cuts and resizes the frames that the view wants of these."""
         wanted = np.isin(ranks, filled.view.frames)
         if not wanted.any():
@@ -237,7 +239,7 @@ class ViewDataset(Dataset[Sample]):
             colors_first=config.jitter_probability is None,
         )
 
-    def _view_labels(self, video: int, view: View) -> Ranks:
+    def _view_labels(self, video: int, view: Excerpt) -> Ranks:
         if self._labels is None:
             return np.full(len(view.positions), -1)
         return self._labels.labels(self.name(video), self._videos.length(video))[view.positions]

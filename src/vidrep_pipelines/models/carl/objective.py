@@ -19,7 +19,7 @@ Average = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Views:
+class Excerpts:
     """Where the frames of a batch come from.
 
     Attributes:
@@ -47,7 +47,7 @@ class CarlLosses:
 
 def carl_objective(
     outputs: Tensor,
-    views: Views,
+    views: Excerpts,
     config: CarlObjectiveConfig,
     gather: Gather | None = None,
     mean_across_ranks: Average = Tensor.detach,
@@ -91,7 +91,7 @@ def _frames_weighed_alike(found: CarlLosses, frames: Tensor, mean_across_ranks: 
 
 
 def _sequence_contrast(
-    outputs: Tensor, views: Views, config: CarlObjectiveConfig, gather: Gather | None
+    outputs: Tensor, views: Excerpts, config: CarlObjectiveConfig, gather: Gather | None
 ) -> CarlLosses:
     pairs, positions, lengths, mask = (
         torch.unflatten(value.flatten(0, 1), 0, (-1, 2))
@@ -114,7 +114,7 @@ def _sequence_contrast(
     return CarlLosses(loss, metrics)
 
 
-def _frames_of_other_processes(outputs: Tensor, views: Views, gather: Gather) -> Tensor:
+def _frames_of_other_processes(outputs: Tensor, views: Excerpts, gather: Gather) -> Tensor:
     """(M, D) real frames of the samples that this process does not have itself, without gradient."""
     assert views.items is not None
     everyone = gather(views.items)
@@ -131,7 +131,7 @@ def _time_error(pairs: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
     return (distance * mask[:, 0]).sum() / mask[:, 0].sum().clamp_min(1)
 
 
-def _cycle_consistency(outputs: Tensor, views: Views, config: CarlObjectiveConfig) -> CarlLosses:
+def _cycle_consistency(outputs: Tensor, views: Excerpts, config: CarlObjectiveConfig) -> CarlLosses:
     found = [
         cycle_consistency(
             embeddings,

@@ -23,9 +23,9 @@ from vidrep_pipelines.models.carl.config import (
     CarlModelConfig,
     CarlObjectiveConfig,
 )
-from vidrep_pipelines.models.carl.dataset import LabelRows, ViewDataset
+from vidrep_pipelines.models.carl.dataset import FrameLabelRows, ViewDataset
 from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
-from vidrep_pipelines.models.carl.objective import Views, carl_objective
+from vidrep_pipelines.models.carl.objective import Excerpts, carl_objective
 from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet, views_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
 from vidrep_pipelines.models.shared.weight_file import weights_digest
@@ -56,7 +56,7 @@ class CarlTask(FrozenConfig):
     """Parts of the frame store that are trained on."""
 
     labels: Path | None = None
-    """Frame labels and actions, as ``label_table.write_labels`` writes them; for classification and for
+    """Frame labels and actions, as ``dataset.write_frame_labels`` writes them; for classification and for
     samples of several videos."""
 
     data: CarlDataConfig
@@ -165,7 +165,7 @@ class CarlTask(FrozenConfig):
         Raises:
             InputError: There are no videos, or the labels cannot be read.
         """
-        labels = None if self.labels is None else LabelRows(self.labels)
+        labels = None if self.labels is None else FrameLabelRows(self.labels)
         return ViewDataset(self._source(), self.data, self.model.image_size, self.seed, labels)
 
     def _source(self) -> VideoSource:
@@ -194,7 +194,7 @@ class CarlTask(FrozenConfig):
         assert isinstance(model, CarlModel)
         frames = self.augmented(batch)
         outputs = model(frames.flatten(0, 1), batch["mask"].flatten(0, 1))
-        views = Views(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
+        views = Excerpts(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
         found = carl_objective(
             outputs.unflatten(0, frames.shape[:2]),
             views,

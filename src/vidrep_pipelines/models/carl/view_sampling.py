@@ -14,7 +14,7 @@ from vidrep_pipelines.common.errors import InputError
 Positions = NDArray[np.int64]
 
 
-class Draws(Protocol):
+class SamplingDraws(Protocol):
     """The draws that sampling makes, in this order and form; a NumPy generator offers them."""
 
     def uniform(self, low: float, high: float) -> float:
@@ -28,7 +28,7 @@ class Draws(Protocol):
 
 
 @dataclass(frozen=True)
-class View:
+class Excerpt:
     """The frames of one view.
 
     Attributes:
@@ -82,7 +82,7 @@ class ViewSamplingConfig(FrozenConfig):
         return self
 
 
-def sample_views(length: int, config: ViewSamplingConfig, draws: Draws) -> list[View]:
+def sample_views(length: int, config: ViewSamplingConfig, draws: SamplingDraws) -> list[Excerpt]:
     """Draws the views of a video of ``length`` frames.
 
     Raises:
@@ -90,7 +90,7 @@ def sample_views(length: int, config: ViewSamplingConfig, draws: Draws) -> list[
     """
     if length < 1:
         raise InputError("A view needs a video of at least one frame.")
-    views: list[View] = []
+    views: list[Excerpt] = []
     earliest: int | None = None
     for _ in range(config.views):
         view, start = _sample_view(length, config, draws, earliest)
@@ -100,8 +100,8 @@ def sample_views(length: int, config: ViewSamplingConfig, draws: Draws) -> list[
 
 
 def _sample_view(
-    length: int, config: ViewSamplingConfig, draws: Draws, other_start: int | None
-) -> tuple[View, int]:
+    length: int, config: ViewSamplingConfig, draws: SamplingDraws, other_start: int | None
+) -> tuple[Excerpt, int]:
     anchors = config.frames // 2 if config.positive_window else config.frames
     if config.strategy == "offset_uniform":
         positions = _whole_video(length, anchors, draws)
@@ -111,11 +111,11 @@ def _sample_view(
     if config.positive_window:
         positions = _with_positives(positions, config.positive_window, draws)
     mask = ((positions >= 0) & (positions < length)).astype(np.int64)
-    return View(_with_context(positions, config, length), np.clip(positions, 0, length - 1), mask), start
+    return Excerpt(_with_context(positions, config, length), np.clip(positions, 0, length - 1), mask), start
 
 
 def _random_block(
-    length: int, count: int, config: ViewSamplingConfig, draws: Draws, other_start: int | None
+    length: int, count: int, config: ViewSamplingConfig, draws: SamplingDraws, other_start: int | None
 ) -> Positions:
     drawn = min(length, count)
     factor = draws.uniform(1.0, config.region) if config.region > 1 else 1.0
@@ -137,14 +137,14 @@ def _offset_range(
     return low, max(1, min(length - block + 1, other_start + shift + 1))
 
 
-def _whole_video(length: int, count: int, draws: Draws) -> Positions:
+def _whole_video(length: int, count: int, draws: SamplingDraws) -> Positions:
     if length < count:
         return np.arange(count)
     chosen: Positions = np.sort(draws.permutation(length)[:count])
     return chosen
 
 
-def _with_positives(anchors: Positions, window: int, draws: Draws) -> Positions:
+def _with_positives(anchors: Positions, window: int, draws: SamplingDraws) -> Positions:
     """Anchor, positive, anchor, positive, ...; a positive lies 1 to ``window`` frames before its anchor."""
     deltas = np.asarray(draws.integers(-window, 0, len(anchors)))
     return np.stack([anchors, anchors + deltas], axis=1).reshape(-1)

@@ -4,6 +4,7 @@ The codebook learns by the gradient or as a moving average of what it replaces.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -86,6 +87,21 @@ class VectorQuantizer(nn.Module):
         codes = self.nearest(prepared)
         chosen = self.lookup(codes).detach()
         return chosen + (prepared - prepared.detach()), codes, prepared
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """Latents and the entries of the codebook that replace them.
+
+    Attributes:
+        entries: (B[, T], D, h, w) entries; the gradient passes to the latents as if nothing had happened.
+        codes: (B[, T], h, w) int64.
+        latents: (B[, T], h, w, D) what was compared with the codebook (for cosine codes, of length 1).
+    """
+
+    entries: Tensor
+    codes: Tensor
+    latents: Tensor
 
 
 def codebook_loss(

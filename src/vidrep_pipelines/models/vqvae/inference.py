@@ -92,7 +92,7 @@ class TrainedVqvae:
 
 
 @dataclass(frozen=True)
-class ExtractionRequest:
+class CodeExtractionRequest:
     """What extracting the codes of one shard needs.
 
     Attributes:
@@ -116,7 +116,7 @@ class ExtractionRequest:
     number: int
 
 
-def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int]:
+def extract_shard(request: CodeExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int]:
     """Encodes every frame of a shard in the order in which they are stored.
 
     Args:
@@ -148,7 +148,7 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     return {"frames": total, "codes_used": int(used.sum())}
 
 
-def _frames(request: ExtractionRequest) -> ContiguousArray:
+def _frames(request: CodeExtractionRequest) -> ContiguousArray:
     versions = {request.shard: request.frames_digest}
     return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions)[request.shard]
 

@@ -26,7 +26,7 @@ class TokenExtractionConfig(FrozenConfig):
     """Frames that are encoded at once."""
 
 
-def extract_codes(
+def extract_voc_codes(
     checkpoint: Checkpoint,
     frames: FrameStore,
     extraction: TokenExtractionConfig,
@@ -38,7 +38,7 @@ def extract_codes(
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.models.voc.tokenizers.inference import (
         checkpoint_source,
-        extract_codes,
+        extract_tokens,
         extraction_requests,
     )
     from vidrep_pipelines.training.distributed import choose_device
@@ -47,7 +47,7 @@ def extract_codes(
     source = checkpoint_source(checkpoint.config, checkpoint.weights.absolute())
     requests = extraction_requests(frames, source, batch=extraction.batch_size, device=device)
     items = [Item(request.id, request, request.digest) for request in requests]
-    return Job("codes", extract_codes, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
+    return Job("codes", extract_tokens, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
 def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes:
@@ -57,7 +57,7 @@ def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes
     return assemble_token_episodes(codes, checkpoint_source(checkpoint.config, checkpoint.weights).load())
 
 
-def show_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
+def show_voc_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
     """How evenly the stored codes are used."""
     from vidrep_pipelines.models.shared.codes import code_histogram, count_stored_codes
     from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source

@@ -17,7 +17,7 @@ else:
     CodeStore = FrameStore = Any  # their modules take seconds to import
 
 
-def extract_codes(
+def extract_vqvae_codes(
     checkpoint: Checkpoint,
     store: FrameStore,
     extraction: LatentExtractionConfig,
@@ -28,13 +28,13 @@ def extract_codes(
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
     from vidrep_pipelines.fanout.devices import workers_for_device
-    from vidrep_pipelines.models.vqvae.inference import ExtractionRequest, extract_shard
+    from vidrep_pipelines.models.vqvae.inference import CodeExtractionRequest, extract_shard
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
     device = choose_device(launch).type
     requests = [
-        ExtractionRequest(
+        CodeExtractionRequest(
             checkpoint.directory.absolute(),
             version,
             store.folder.absolute(),
@@ -57,7 +57,7 @@ def extract_codes(
     return Job("codes", extract_shard, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
-def show_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
+def show_vqvae_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
     """How evenly the stored codes are used, and clips decoded from nothing but their codes."""
     from vidrep_pipelines.models.shared.codes import code_histogram, count_stored_codes
     from vidrep_pipelines.models.vqvae.inference import TrainedVqvae

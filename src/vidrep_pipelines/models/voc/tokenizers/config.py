@@ -8,7 +8,7 @@ from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
-Normalization = Literal["imagenet", "published", "symmetric"]
+PixelUnits = Literal["imagenet", "published", "symmetric"]
 ResizeMethod = Literal["nearest", "bilinear", "bicubic"]
 
 
@@ -25,7 +25,7 @@ class PixelConfig(FrozenConfig):
     resize: ResizeMethod = "nearest"
     """``nearest`` as published; the others are antialiased."""
 
-    normalization: Normalization = "imagenet"
+    normalization: PixelUnits = "imagenet"
     """Units of the network's input. ``imagenet``: ``(x / 255 - mean) / std`` with ImageNet's statistics.
     ``published``: ``x / 255 - mean / std``, a slip in operator precedence with which the released VQ
     checkpoints were trained, so that they need it. ``symmetric``: -1..1, what VQ-KD was trained with."""

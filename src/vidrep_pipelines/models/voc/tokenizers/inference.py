@@ -23,6 +23,7 @@ from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplex
 from vidrep_pipelines.models.shared.trained import load_strictly, loaded_once
 from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.shared.weight_file import read_weights
+from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
@@ -90,8 +91,6 @@ def depict(tokenizer: DecodingTokenizer, codes: Tensor) -> Tensor:
     return to_unit_range(pictures, tokenizer.pixels).clamp(0, 1)
 
 
-TokenizerKind = Literal["vae", "dino", "musik"]
-
 _MODELS: dict[str, tuple[type[FrozenConfig], Any, Any]] = {
     "vae": (VaeConfig, VaeTokenizer, vae_io),
     "dino": (VqkdConfig, VqkdTokenizer, vqkd_io),
@@ -102,7 +101,7 @@ _MODELS: dict[str, tuple[type[FrozenConfig], Any, Any]] = {
 class TokenizerSource(FrozenConfig):
     """A tokenizer as a file of weights and its sizes."""
 
-    kind: TokenizerKind
+    kind: TokenizerName
     """Which tokenizer."""
 
     weights: Path
@@ -186,7 +185,7 @@ _EXTRACTION = 1
 
 
 @dataclass(frozen=True)
-class ExtractionRequest:
+class TokenExtractionRequest:
     """What encoding one shard needs.
 
     Attributes:
@@ -217,7 +216,7 @@ class ExtractionRequest:
 
 def extraction_requests(
     store: FrameStore, source: TokenizerSource, *, batch: int = 32, device: str = "cpu"
-) -> list[ExtractionRequest]:
+) -> list[TokenExtractionRequest]:
     """What to encode, one request per shard.
 
     Raises:
@@ -226,7 +225,7 @@ def extraction_requests(
     """
     tokenizer, digest = source.model_dump_json(), source.digest
     return [
-        ExtractionRequest(
+        TokenExtractionRequest(
             id=file.removesuffix(SHARD_SUFFIX),
             path=store.folder / file,
             version=version,
@@ -240,7 +239,7 @@ def extraction_requests(
     ]
 
 
-def extract_codes(request: ExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int | float]:
+def extract_tokens(request: TokenExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int | float]:
     """Encodes the frames of a shard, without shift and without autograd.
 
     Args:
