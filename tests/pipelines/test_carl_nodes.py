@@ -15,9 +15,9 @@ from tests.models.carl.videos import label_index
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 from vidrep_pipelines.models.carl.presets import CarlPreset, CarlPresetName, Release
 from vidrep_pipelines.models.carl.task import CarlTask
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.pretrain.carl_nodes import (
     CarlRunConfig,
@@ -35,7 +35,7 @@ LABELLED = label_index(("train/a", "pour", [0, 1, 2]), ("train/b", "pour", [0, 1
 def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
     own: dict[str, Any] = {
         "run": CarlRunConfig(backbone_origin="random"),
-        "data": CarlDataConfig(sampling=ViewSamplingConfig(frames=6)),
+        "data": CarlDataConfig(sampling=ExcerptSamplingConfig(frames=6)),
         "model": make_config(),
         "objective": CarlObjectiveConfig(label_variance=3.0),
         "train": TrainConfig(steps=3, batch_size=2, seed=5),

@@ -12,7 +12,7 @@ from vidrep_pipelines.models.carl.config import (
     CarlObjectiveConfig,
     EvaluationCrop,
 )
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 
 CarlPresetName = Literal[
@@ -159,7 +159,7 @@ def _objective(name: str, release: Release) -> CarlObjectiveConfig:
 def _data(name: str, release: Release) -> CarlDataConfig:
     transformer, contrast = "transformer" in name, name.startswith("scl")
     by_view = name.endswith("finegym") or ("k400" in name and release == "v2021")
-    sampling = ViewSamplingConfig(
+    sampling = ExcerptSamplingConfig(
         frames=_FRAMES.get(name, 240),
         views=2 if contrast else 1,
         strategy="time_augment" if transformer else "offset_uniform",

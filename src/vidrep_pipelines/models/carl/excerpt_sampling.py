@@ -1,4 +1,4 @@
-"""Which frames of a long video make up a view of it (arXiv 2203.14957, section 3.2)."""
+"""Which frames of a long video make up an excerpt of it (arXiv 2203.14957, section 3.2)."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class SamplingDraws(Protocol):
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The frames of one view.
+    """The frames of one excerpt.
 
     Attributes:
         frames: (K * T,) frames to decode, for each of the T positions its K - 1 context frames before it.
@@ -42,14 +42,14 @@ class Excerpt:
     mask: Positions
 
 
-class ViewSamplingConfig(FrozenConfig):
-    """How views are drawn from a video."""
+class ExcerptSamplingConfig(FrozenConfig):
+    """How excerpts are drawn from a video."""
 
     frames: PositiveInt = 240
-    """T, positions of a view; shorter videos are padded."""
+    """T, positions of an excerpt; shorter videos are padded."""
 
     views: PositiveInt = 2
-    """Views drawn from one video: two for contrast, one for the other objectives."""
+    """Excerpts drawn from one video: two for contrast, one for the other objectives."""
 
     strategy: Literal["time_augment", "offset_uniform"] = "time_augment"
     """``time_augment``: distinct positions of a random block. ``offset_uniform``: of the whole video."""
@@ -63,7 +63,7 @@ class ViewSamplingConfig(FrozenConfig):
     beyond the end are lost to padding."""
 
     overlap: float = Field(default=0.2, ge=0, le=1)
-    """How near the second view's block starts to the first view's; 0 draws it independently (beta in the
+    """How near the second excerpt's block starts to the first one's; 0 draws it independently (beta in the
     paper, published 0.2; 1 for Kinetics)."""
 
     context_frames: PositiveInt = 1
@@ -82,25 +82,25 @@ class ViewSamplingConfig(FrozenConfig):
         return self
 
 
-def sample_views(length: int, config: ViewSamplingConfig, draws: SamplingDraws) -> list[Excerpt]:
-    """Draws the views of a video of ``length`` frames.
+def sample_excerpts(length: int, config: ExcerptSamplingConfig, draws: SamplingDraws) -> list[Excerpt]:
+    """Draws the excerpts of a video of ``length`` frames.
 
     Raises:
         InputError: The video has no frames.
     """
     if length < 1:
-        raise InputError("A view needs a video of at least one frame.")
-    views: list[Excerpt] = []
+        raise InputError("An excerpt needs a video of at least one frame.")
+    excerpts: list[Excerpt] = []
     earliest: int | None = None
     for _ in range(config.views):
-        view, start = _sample_view(length, config, draws, earliest)
+        excerpt, start = _sample_excerpt(length, config, draws, earliest)
         earliest = start if earliest is None else earliest
-        views.append(view)
-    return views
+        excerpts.append(excerpt)
+    return excerpts
 
 
-def _sample_view(
-    length: int, config: ViewSamplingConfig, draws: SamplingDraws, other_start: int | None
+def _sample_excerpt(
+    length: int, config: ExcerptSamplingConfig, draws: SamplingDraws, other_start: int | None
 ) -> tuple[Excerpt, int]:
     anchors = config.frames // 2 if config.positive_window else config.frames
     if config.strategy == "offset_uniform":
@@ -115,7 +115,7 @@ def _sample_view(
 
 
 def _random_block(
-    length: int, count: int, config: ViewSamplingConfig, draws: SamplingDraws, other_start: int | None
+    length: int, count: int, config: ExcerptSamplingConfig, draws: SamplingDraws, other_start: int | None
 ) -> Positions:
     drawn = min(length, count)
     factor = draws.uniform(1.0, config.region) if config.region > 1 else 1.0
@@ -150,7 +150,7 @@ def _with_positives(anchors: Positions, window: int, draws: SamplingDraws) -> Po
     return np.stack([anchors, anchors + deltas], axis=1).reshape(-1)
 
 
-def _with_context(positions: Positions, config: ViewSamplingConfig, length: int) -> Positions:
+def _with_context(positions: Positions, config: ExcerptSamplingConfig, length: int) -> Positions:
     back = np.arange(config.context_frames - 1, -1, -1) * config.context_stride
     frames: Positions = np.clip(positions[:, None] - back, 0, length - 1)
     return frames.reshape(-1)
