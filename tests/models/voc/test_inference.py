@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tests.models.voc.tiny import ACTIONS, STACK, make_config, make_episodes
 from tests.models.voc.tokenizers.tiny import SIZE, SOURCE, make_store, vae_config
+from vidrep_pipelines.common.arrays import IntArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.inference import (
@@ -23,7 +24,6 @@ from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import depict
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 
-IntArray = NDArray[np.int64]
 GAMMA = 0.8
 
 

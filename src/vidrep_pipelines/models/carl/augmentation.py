@@ -11,9 +11,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 from torch.nn import functional
 
+from vidrep_pipelines.common.arrays import Pair
 from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from vidrep_pipelines.data.transforms import Crop, random_resized_crop
-from vidrep_pipelines.models.carl.config import AugmentationConfig, Pair
+from vidrep_pipelines.models.carl.config import AugmentationConfig
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 COLOR_NUMBERS = 10

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.data.clips.dataset import Sample
@@ -20,7 +21,7 @@ from vidrep_pipelines.data.tables.mapped_table import MappedTable, write_mapped_
 from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, augment_exactly, draw_augmentation
 from vidrep_pipelines.models.carl.config import CarlDataConfig
 from vidrep_pipelines.models.carl.excerpt_sampling import Excerpt, sample_excerpts
-from vidrep_pipelines.models.carl.video_source import Ranks, VideoSource, cut_and_resize
+from vidrep_pipelines.models.carl.video_source import VideoSource, cut_and_resize
 
 _SCHEMA = pa.schema(
     [("id", pa.large_string()), ("action", pa.large_string()), ("labels", pa.large_list(pa.int16()))]
@@ -79,8 +80,6 @@ class FrameLabelRows(MappedTable):
 _FRAMES_AT_ONCE = 32
 _MOST_REPLACEMENTS = 8
 _BAD_VIDEO = (VidrepError, OSError, IndexError)
-
-Pictures = NDArray[np.uint8]
 
 log = logging.getLogger(__name__)
 
@@ -219,7 +218,7 @@ class ExcerptDataset(Dataset[Sample]):
             excerpt, draw, torch.empty(len(excerpt.frames), 3, self._size, self._size, dtype=kind)
         )
 
-    def _fill(self, filled: _FilledExcerpt, ranks: Ranks, pictures: Pictures) -> None:
+    def _fill(self, filled: _FilledExcerpt, ranks: Ranks, pictures: Pixels) -> None:
         """Cuts and resizes the frames that the excerpt wants of these."""
         wanted = np.isin(ranks, filled.excerpt.frames)
         if not wanted.any():
@@ -229,7 +228,7 @@ class ExcerptDataset(Dataset[Sample]):
         which = np.searchsorted(ranks[wanted], filled.excerpt.frames[places])
         filled.pixels[torch.from_numpy(places)] = cut[torch.from_numpy(which)]
 
-    def _augmented(self, pictures: Pictures, draw: AugmentationDraw) -> Tensor:
+    def _augmented(self, pictures: Pixels, draw: AugmentationDraw) -> Tensor:
         config = self._data.augmentation
         if not config.exact:
             return cut_and_resize(pictures, draw.crop, self._size, draw.flip)

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
+from vidrep_pipelines.common.arrays import IntArray
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
-
-Positions = NDArray[np.int64]
 
 
 class SamplingDraws(Protocol):
@@ -20,10 +18,10 @@ class SamplingDraws(Protocol):
     def uniform(self, low: float, high: float) -> float:
         """A number in [low, high)."""
 
-    def integers(self, low: int, high: int, size: int | None = None) -> Positions | int:
+    def integers(self, low: int, high: int, size: int | None = None) -> IntArray | int:
         """One integer in [low, high), or ``size`` of them."""
 
-    def permutation(self, count: int) -> Positions:
+    def permutation(self, count: int) -> IntArray:
         """(count,) the numbers below ``count`` in random order."""
 
 
@@ -37,9 +35,9 @@ class Excerpt:
         mask: (T,) 1 where the position exists, 0 where it is padding.
     """
 
-    frames: Positions
-    positions: Positions
-    mask: Positions
+    frames: IntArray
+    positions: IntArray
+    mask: IntArray
 
 
 class ExcerptSamplingConfig(FrozenConfig):
@@ -116,7 +114,7 @@ def _sample_excerpt(
 
 def _random_block(
     length: int, count: int, config: ExcerptSamplingConfig, draws: SamplingDraws, other_start: int | None
-) -> Positions:
+) -> IntArray:
     drawn = min(length, count)
     factor = draws.uniform(1.0, config.region) if config.region > 1 else 1.0
     block = math.ceil(factor * (length if config.block == "video" else drawn))
@@ -137,20 +135,20 @@ def _offset_range(
     return low, max(1, min(length - block + 1, other_start + shift + 1))
 
 
-def _whole_video(length: int, count: int, draws: SamplingDraws) -> Positions:
+def _whole_video(length: int, count: int, draws: SamplingDraws) -> IntArray:
     if length < count:
         return np.arange(count)
-    chosen: Positions = np.sort(draws.permutation(length)[:count])
+    chosen: IntArray = np.sort(draws.permutation(length)[:count])
     return chosen
 
 
-def _with_positives(anchors: Positions, window: int, draws: SamplingDraws) -> Positions:
+def _with_positives(anchors: IntArray, window: int, draws: SamplingDraws) -> IntArray:
     """Anchor, positive, anchor, positive, ...; a positive lies 1 to ``window`` frames before its anchor."""
     deltas = np.asarray(draws.integers(-window, 0, len(anchors)))
     return np.stack([anchors, anchors + deltas], axis=1).reshape(-1)
 
 
-def _with_context(positions: Positions, config: ExcerptSamplingConfig, length: int) -> Positions:
+def _with_context(positions: IntArray, config: ExcerptSamplingConfig, length: int) -> IntArray:
     back = np.arange(config.context_frames - 1, -1, -1) * config.context_stride
-    frames: Positions = np.clip(positions[:, None] - back, 0, length - 1)
+    frames: IntArray = np.clip(positions[:, None] - back, 0, length - 1)
     return frames.reshape(-1)
