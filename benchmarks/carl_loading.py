@@ -25,14 +25,14 @@ from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video.transcode import resize_video
 from vidrep_pipelines.models.carl.augmentation import change_colors, draw_augmentation
 from vidrep_pipelines.models.carl.config import AugmentationConfig, CarlDataConfig
-from vidrep_pipelines.models.carl.dataset import ViewDataset
+from vidrep_pipelines.models.carl.dataset import ExcerptDataset
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig, sample_excerpts
 from vidrep_pipelines.models.carl.video_source import VideoFiles
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig, sample_views
 
 FRAMES, HEIGHT, WIDTH, SIZE = 600, 360, 640, 224
 VIEW_FRAMES, ROUNDS = 80, 2
 DATA = CarlDataConfig(
-    sampling=ViewSamplingConfig(frames=VIEW_FRAMES),
+    sampling=ExcerptSamplingConfig(frames=VIEW_FRAMES),
     augmentation=AugmentationConfig(blur_probability=0.0),
 )
 HOW = (
@@ -101,7 +101,7 @@ def mebibytes(field: str) -> float:
 
 def load_ours(file: Path, frames: int) -> None:
     clips = PackedClips(pd.DataFrame({"id": ["video"], "path": [file.name], "frames": [frames]}))
-    sample = ViewDataset(VideoFiles(clips, file.parent), DATA, SIZE)[0, 0]
+    sample = ExcerptDataset(VideoFiles(clips, file.parent), DATA, SIZE)[0, 0]
     if sample["replaced"]:
         raise RuntimeError("the video could not be read: the comparison would mean nothing")
     change_colors(sample["frames"], sample["colors"])
@@ -109,7 +109,7 @@ def load_ours(file: Path, frames: int) -> None:
 
 def load_reference(file: Path, frames: int) -> None:
     rng = generator_for(0)
-    views = sample_views(frames, DATA.sampling, rng)
+    views = sample_excerpts(frames, DATA.sampling, rng)
     for video in published_frames(file, [view.frames for view in views]):
         draw = draw_augmentation(video.shape[2], video.shape[3], DATA.augmentation, rng)
         published_augmentation(video, draw, SIZE)

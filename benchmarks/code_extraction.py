@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmarks.timing import Result, interleave
 from vidrep_pipelines.data.frame_store.shard import FRAMES, VERSION_STAMP
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
-from vidrep_pipelines.models.vqvae.inference import ExtractionRequest, extract_shard
+from vidrep_pipelines.models.vqvae.inference import CodeExtractionRequest, extract_shard
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 FRAMES_PER_SHARD, BATCH, ROUNDS, VERSION = 8, 8, 5, "1"
@@ -56,7 +56,7 @@ def _encode(model: VqvaeModel, batches: list[Tensor]) -> None:
         model.encoder(batch)
 
 
-def _prepare(folder: Path, model: VqvaeModel) -> tuple[ExtractionRequest, list[Tensor]]:
+def _prepare(folder: Path, model: VqvaeModel) -> tuple[CodeExtractionRequest, list[Tensor]]:
     """A shard of noise and a checkpoint; the same frames as the encoder takes them."""
     frames = np.random.default_rng(0).integers(0, 256, (FRAMES_PER_SHARD, 64, 64, 3), dtype=np.uint8)
     with h5py.File(folder / "frames.h5", "w") as file:
@@ -69,6 +69,6 @@ def _prepare(folder: Path, model: VqvaeModel) -> tuple[ExtractionRequest, list[T
     }
     (folder / "config.json").write_text(json.dumps(described))
     config = LatentExtractionConfig(batch_size=BATCH)
-    request = ExtractionRequest(folder, VERSION, folder, "frames.h5", VERSION, config, "cpu", 0)
+    request = CodeExtractionRequest(folder, VERSION, folder, "frames.h5", VERSION, config, "cpu", 0)
     tensors = (torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 - 0.45) / 0.22
     return request, list(torch.split(tensors.contiguous(), BATCH))

@@ -14,7 +14,11 @@ from vidrep_pipelines.data.frame_store.episode import NO_CAMERA
 from vidrep_pipelines.data.frame_store.shard import View, pixel_sums, write_shard
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
-from vidrep_pipelines.models.voc.tokenizers.inference import ExtractionRequest, TokenizerSource, extract_codes
+from vidrep_pipelines.models.voc.tokenizers.inference import (
+    TokenExtractionRequest,
+    TokenizerSource,
+    extract_tokens,
+)
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 
@@ -45,14 +49,14 @@ def run() -> dict[str, Result]:
         source = TokenizerSource(
             kind="vae", weights=folder / "model.safetensors", model={"pixels": pixels.model_dump()}
         )
-        request = ExtractionRequest(
+        request = TokenExtractionRequest(
             "noise", folder / "frames.h5", "noise", source.model_dump_json(), source.digest, BATCH
         )
         prepared = torch.split(prepare_frames(frames, pixels), BATCH)
         shifts = torch.split(torch.randint(9, (FRAMES, 2)), BATCH)
 
         def ours() -> None:
-            extract_codes(request, {".h5": folder / "codes.h5"})
+            extract_tokens(request, {".h5": folder / "codes.h5"})
 
         @torch.no_grad()
         def encoder_alone() -> None:

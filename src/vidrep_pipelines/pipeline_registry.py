@@ -89,7 +89,7 @@ def _vqvae_pipelines() -> dict[str, Pipeline]:
     return {
         "ingest_robonet": frames,
         "pretrain_vqvae": pretrained,
-        "latent_extraction_vqvae": pretrained + latent_extraction.create_vqvae_pipeline(),
+        "latent_extraction_vqvae": pretrained + latent_extraction.create_vqvae_extraction_pipeline(),
         "eval_reconstruction": pretrained + downstream_eval.create_vqvae_reconstruction_pipeline(),
         "export_vqvae": pretrained + pretrain.create_vqvae_export_pipeline(),
         "ablate_vqvae": sum(measured, frames) + downstream_eval.create_comparison_pipeline(*variants),
@@ -103,7 +103,7 @@ def _voc_pipelines() -> dict[str, Pipeline]:
     found: dict[str, Pipeline] = {}
     for kind in kinds:
         tokenizer = frames + pretrain.create_voc_tokenizer_pipeline(kind)
-        tokens = tokenizer + latent_extraction.create_voc_pipeline(kind)
+        tokens = tokenizer + latent_extraction.create_voc_extraction_pipeline(kind)
         model = tokens + pretrain.create_voc_pipeline(kind)
         exported = pretrain.create_voc_tokenizer_export_pipeline(kind) + pretrain.create_voc_export_pipeline(
             kind
@@ -117,7 +117,7 @@ def _voc_pipelines() -> dict[str, Pipeline]:
         }
     joint = frames + pretrain.create_voc_joint_pipeline()
     found["pretrain_voc_joint"] = joint
-    found["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_pipeline("joint")
+    found["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
     evaluated = [found[f"eval_occupancy_{kind}"] for kind in kinds]
     found["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
     return found
@@ -138,7 +138,7 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
         model = "carl" if release == "pouring" else f"carl_{release}"
         pretrained = videos + pretrain.create_carl_pipeline(model, release)
         named[f"pretrain_{model}"] = pretrained
-        embedded = pretrained + latent_extraction.create_carl_pipeline(model, release)
+        embedded = pretrained + latent_extraction.create_carl_extraction_pipeline(model, release)
         named[f"latent_extraction_{model}"] = embedded
         named[model.replace("carl", "eval_phases", 1)] = embedded + downstream_eval.create_phases_pipeline(
             model, release

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.data.area_resize import average_areas, resize_frame
 
-Pixels = NDArray[np.uint8]
 sides = st.integers(1, 23)
 
 

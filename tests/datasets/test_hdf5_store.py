@@ -42,7 +42,7 @@ def test_names_and_ids(store: ArrayStore) -> None:
 @pytest.mark.parametrize(
     "selection", [slice(1, 3), 2, [0, 3], (slice(None), 1), (0, slice(None), slice(0, 2))]
 )
-def test_reading_a_part(store: ArrayStore, selection: hdf5_store.Selection) -> None:
+def test_reading_a_part(store: ArrayStore, selection: hdf5_store.ArraySelection) -> None:
     whole = store.read("a b/clip_2", "masks")
     assert whole.tolist() == (np.arange(24).reshape(4, 2, 3) + 2).tolist()
     assert store.read("a b/clip_2", "masks", selection).tolist() == whole[selection].tolist()
@@ -70,6 +70,7 @@ def test_errors_name_the_file(store: ArrayStore, folder: Path) -> None:
 
 def test_few_files_stay_open(store: ArrayStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hdf5_store, "_OPEN_FILES", 2)
+    store = ArrayStore(store.folder, store.ids)
     for item_id in store.ids:
         store.read(item_id, "masks")
     assert list(store._files) == store.ids[-2:]

@@ -12,8 +12,9 @@ from PIL import Image
 
 from tests.helpers.project import load, merged, run_pipeline
 from tests.helpers.voc import TINY_VOC
-from vidrep_pipelines.models.voc.checkpoint_io import trained_model
+from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.config import VocModelConfig
+from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source, tokenize
 
 
@@ -50,7 +51,7 @@ def test_tokens_are_those_of_the_frames(data: Path) -> None:
 
 def test_the_model_fits_its_tokens(data: Path) -> None:
     checkpoint, episodes = load("voc_vae.checkpoint", data), load("voc_vae.token_episodes", data).episodes
-    model = trained_model(VocModelConfig.model_validate(checkpoint.config), checkpoint.state_dict())
+    model = trained_model(VocModel(VocModelConfig.model_validate(checkpoint.config)), checkpoint.state_dict())
     assert model.config.gpt.vocabulary == episodes.vocabulary and model.config.grid == episodes.grid
     assert model.codebook is not None
     np.testing.assert_array_equal(model.codebook.numpy(), episodes.codebook)
@@ -119,7 +120,7 @@ def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.L
 def test_joint_training_gives_a_tokenizer_and_a_model_on_its_codes(data: Path) -> None:
     run_pipeline("latent_extraction_voc_joint", data, TINY_VOC)
     checkpoint, episodes = load("voc_joint.checkpoint", data), load("voc_joint.token_episodes", data).episodes
-    model = trained_model(VocModelConfig.model_validate(checkpoint.config), checkpoint.state_dict())
+    model = trained_model(VocModel(VocModelConfig.model_validate(checkpoint.config)), checkpoint.state_dict())
     assert model.codebook is not None
     np.testing.assert_array_equal(model.codebook.numpy(), episodes.codebook)
     assert model.rewards(torch.from_numpy(episodes.states_of(0, 2))).isfinite().all()

@@ -15,9 +15,9 @@ from tests.models.carl.videos import label_index
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
-from vidrep_pipelines.models.carl.presets import CarlPreset, PresetName, Release
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
+from vidrep_pipelines.models.carl.presets import CarlPreset, CarlPresetName, Release
 from vidrep_pipelines.models.carl.task import CarlTask
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.pretrain.carl_nodes import (
     CarlRunConfig,
@@ -35,7 +35,7 @@ LABELLED = label_index(("train/a", "pour", [0, 1, 2]), ("train/b", "pour", [0, 1
 def arguments(folder: Path, **changes: Any) -> dict[str, Any]:
     own: dict[str, Any] = {
         "run": CarlRunConfig(backbone_origin="random"),
-        "data": CarlDataConfig(sampling=ViewSamplingConfig(frames=6)),
+        "data": CarlDataConfig(sampling=ExcerptSamplingConfig(frames=6)),
         "model": make_config(),
         "objective": CarlObjectiveConfig(label_variance=3.0),
         "train": TrainConfig(steps=3, batch_size=2, seed=5),
@@ -63,7 +63,7 @@ def test_spec_describes_the_task(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("release", get_args(Release))
-@pytest.mark.parametrize("name", get_args(PresetName))
+@pytest.mark.parametrize("name", get_args(CarlPresetName))
 def test_published_configurations_as_they_are(name: str, release: str, tmp_path: Path) -> None:
     run = CarlRunConfig.model_validate({"preset": name, "release": release, "backbone_origin": "random"})
     spec = plan(tmp_path, run=run)
@@ -92,7 +92,7 @@ def test_names_of_the_first_release() -> None:
         CarlRunConfig.model_validate({"preset": "simclr_transfomer"})
 
 
-@pytest.mark.parametrize("name", get_args(PresetName))
+@pytest.mark.parametrize("name", get_args(CarlPresetName))
 def test_only_the_method_of_published_configurations(name: str, tmp_path: Path) -> None:
     run = CarlRunConfig.model_validate({"preset": name, "sizes": "kept", "backbone_origin": "random"})
     spec = plan(tmp_path, run=run, model=make_config(image_size=65))

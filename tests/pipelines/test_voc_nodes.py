@@ -131,7 +131,7 @@ def test_extraction_depends_on_tokenizer_and_frames(
 ) -> None:
     _, _, checkpoint = finished(tmp_path, store, folders)
     jobs = [
-        extraction_nodes.extract_codes(
+        extraction_nodes.extract_voc_codes(
             checkpoint, store, TokenExtractionConfig(batch_size=size), LAUNCH, FanOutConfig()
         )
         for size in (1, 9)

@@ -1,12 +1,11 @@
 """A folder of HDF5 files, one per item, read by id and array name."""
 
 import os
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.open_files import TooManyOpenFilesError, files_to_keep_open
+from vidrep_pipelines.common.open_files import OpenFilesCache
 from vidrep_pipelines.datasets.item_folder import ItemFolder
 from vidrep_pipelines.fanout.parts import Parts
 
@@ -18,7 +17,7 @@ _OPEN_FILES = 64
 _STORES = 4
 """A process has about so many."""
 
-Selection = slice | int | list[int] | tuple[slice | int | list[int], ...]
+ArraySelection = slice | int | list[int] | tuple[slice | int | list[int], ...]
 
 
 class ArrayStore:
@@ -35,7 +34,7 @@ class ArrayStore:
 
     def __init__(self, folder: Path, ids: list[str], suffix: str = ".h5") -> None:
         self.folder, self.ids, self.suffix = folder, ids, suffix
-        self._files: OrderedDict[str, h5py.File] = OrderedDict()
+        self._files = self._no_files()
         self._process = os.getpid()
 
     @classmethod
@@ -57,7 +56,9 @@ class ArrayStore:
         )
         return sorted(found)
 
-    def read(self, item_id: str, name: str, selection: Selection = slice(None)) -> "np.ndarray[Any, Any]":
+    def read(
+        self, item_id: str, name: str, selection: ArraySelection = slice(None)
+    ) -> "np.ndarray[Any, Any]":
         """Reads (a part of) an array; only that part is read from the disk.
 
         Args:
@@ -93,7 +94,7 @@ class ArrayStore:
 
     def close(self) -> None:
         """Closes all files."""
-        self._close_oldest(down_to=0)
+        self._files.close()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "ids": self.ids, "suffix": self.suffix}
@@ -101,27 +102,14 @@ class ArrayStore:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
-    def _file(self, item_id: str) -> "h5py.File":
-        if (
-            self._process != os.getpid()
-        ):  # a forked child must not touch its parent's files, not even close them
-            self._files, self._process = OrderedDict(), os.getpid()
-        if item_id in self._files:
-            self._files.move_to_end(item_id)
-            return self._files[item_id]
-        self._close_oldest(down_to=files_to_keep_open(_OPEN_FILES, _STORES) - 1)
-        file = self._files[item_id] = self._opened_with_room(item_id)
-        return file
+    def _no_files(self) -> "OpenFilesCache[h5py.File]":
+        return OpenFilesCache(_OPEN_FILES, _STORES)
 
-    def _opened_with_room(self, item_id: str) -> "h5py.File":
-        """Opens a file; gives up files of its own when the process has no descriptor left."""
-        while True:
-            try:
-                return self._opened(item_id)
-            except TooManyOpenFilesError:
-                if not self._files:
-                    raise
-                self._close_oldest(down_to=len(self._files) // 2)
+    def _file(self, item_id: str) -> "h5py.File":
+        if self._process != os.getpid():
+            # A forked child must not touch its parent's files, not even close them.
+            self._files, self._process = self._no_files(), os.getpid()
+        return self._files.opened(item_id, self._opened)
 
     def _opened(self, item_id: str) -> "h5py.File":
         from vidrep_pipelines.data.hdf5 import open_hdf5
@@ -132,10 +120,6 @@ class ArrayStore:
             raise InputError(f"{self.path(item_id)} does not exist.") from error
         except OSError as error:
             raise self._damaged(item_id, error) from error
-
-    def _close_oldest(self, down_to: int) -> None:
-        while len(self._files) > down_to:
-            self._files.popitem(last=False)[1].close()
 
     def _damaged(self, item_id: str, error: OSError) -> InputError:
         return InputError(

@@ -96,16 +96,6 @@ def choose_device(launch: LaunchConfig, local_rank: int = 0) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-def device_of_item(device: str, number: int) -> str:
-    """Deals items of per-item work to the machine's GPUs in turn.
-
-    Args:
-        device: Type of the device; the CPU stays what it is.
-        number: Of the item, from 0.
-    """
-    return f"cuda:{number % torch.cuda.device_count()}" if device == "cuda" else device
-
-
 @contextmanager
 def process_group(device: torch.device, place: Place) -> Iterator[None]:
     """Joins the other processes of the run; a lone process joins nothing."""

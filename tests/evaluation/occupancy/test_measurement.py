@@ -3,16 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode
 
 GAMMA, LENGTH, VOCABULARY = 0.5, 40, 6
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 def worth(states: IntArray) -> FloatArray:

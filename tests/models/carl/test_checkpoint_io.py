@@ -20,10 +20,10 @@ from vidrep_pipelines.models.carl.checkpoint_io import (
     original_optimizer_state,
     original_settings,
     to_original,
-    trained_model,
 )
 from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
 from vidrep_pipelines.models.carl.presets import CarlPreset
+from vidrep_pipelines.models.shared.trained import trained_model
 
 _KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "carl_keys.json"
 PUBLISHED = {
@@ -156,11 +156,11 @@ def test_differences_are_listed() -> None:
 
 def test_a_trained_model_is_for_use() -> None:
     trained = make_model(dropout=0.5)
-    model = trained_model(make_config(dropout=0.5), trained.state_dict())
+    model = trained_model(CarlModel(make_config(dropout=0.5)), trained.state_dict())
     assert not model.training
     assert torch.equal(model.embed(make_frames(1, 6)), trained.embed(make_frames(1, 6)))
     with pytest.raises(InputError, match="The checkpoint belongs to another architecture"):
-        trained_model(make_config(layers=1), trained.state_dict())
+        trained_model(CarlModel(make_config(layers=1)), trained.state_dict())
 
 
 def test_optimizer_states_are_numbered_in_the_published_order() -> None:

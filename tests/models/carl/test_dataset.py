@@ -17,9 +17,9 @@ from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.carl.config import AugmentationConfig, CarlDataConfig
-from vidrep_pipelines.models.carl.dataset import LabelRows, ViewDataset, write_labels
+from vidrep_pipelines.models.carl.dataset import ExcerptDataset, FrameLabelRows, write_frame_labels
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 
 VIDEOS: list[tuple[str, str, list[int]]] = [
     ("train/b", "bowl", [0, 1, 1, 2]),
@@ -29,11 +29,11 @@ VIDEOS: list[tuple[str, str, list[int]]] = [
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> LabelRows:
-    return LabelRows(write_labels(label_index(*VIDEOS), tmp_path))
+def table(tmp_path: Path) -> FrameLabelRows:
+    return FrameLabelRows(write_frame_labels(label_index(*VIDEOS), tmp_path))
 
 
-def test_labels_and_actions_are_found_by_name(table: LabelRows) -> None:
+def test_labels_and_actions_are_found_by_name(table: FrameLabelRows) -> None:
     for rows in (table, pickle.loads(pickle.dumps(table))):
         for name, action, labels in VIDEOS:
             found = rows.labels(name, len(labels))
@@ -41,17 +41,20 @@ def test_labels_and_actions_are_found_by_name(table: LabelRows) -> None:
             assert rows.action(name) == action
 
 
-def test_equal_labels_are_left_alone_and_others_replace_them(table: LabelRows) -> None:
+def test_equal_labels_are_left_alone_and_others_replace_them(table: FrameLabelRows) -> None:
     inode = table.path.stat().st_ino
-    write_labels(label_index(*VIDEOS), table.path.parent)
+    write_frame_labels(label_index(*VIDEOS), table.path.parent)
     assert table.path.stat().st_ino == inode
-    write_labels(label_index(*VIDEOS[:2]), table.path.parent)
+    write_frame_labels(label_index(*VIDEOS[:2]), table.path.parent)
     assert table.path.stat().st_ino != inode
     table.path.write_bytes(b"damaged")
-    assert LabelRows(write_labels(label_index(*VIDEOS), table.path.parent)).action("train/c") == "squat"
+    assert (
+        FrameLabelRows(write_frame_labels(label_index(*VIDEOS), table.path.parent)).action("train/c")
+        == "squat"
+    )
 
 
-def test_labels_of_another_length_and_unknown_videos_are_refused(table: LabelRows) -> None:
+def test_labels_of_another_length_and_unknown_videos_are_refused(table: FrameLabelRows) -> None:
     with pytest.raises(InputError, match="train/b has 5 frames but 4 labels"):
         table.labels("train/b", 5)
     with pytest.raises(InputError, match="no labels of train/x"):
@@ -61,7 +64,7 @@ def test_labels_of_another_length_and_unknown_videos_are_refused(table: LabelRow
 def test_other_files_are_no_tables(tmp_path: Path) -> None:
     path = tmp_path / "labels.arrow"
     path.write_text("nothing")
-    for rows in (LabelRows(path), LabelRows(tmp_path / "nowhere.arrow")):
+    for rows in (FrameLabelRows(path), FrameLabelRows(tmp_path / "nowhere.arrow")):
         with pytest.raises(InputError, match="no table of frame labels"):
             rows.action("a")
 
@@ -71,17 +74,17 @@ PLAIN = AugmentationConfig.none()
 
 
 def make_data(frames: int = 50, **fields: Any) -> CarlDataConfig:
-    sampling = ViewSamplingConfig(frames=frames, **fields.pop("sampling", {}))
+    sampling = ExcerptSamplingConfig(frames=frames, **fields.pop("sampling", {}))
     return CarlDataConfig(sampling=sampling, **{"augmentation": PLAIN, **fields})
 
 
 @pytest.fixture
-def labels(tmp_path: Path) -> LabelRows:
+def labels(tmp_path: Path) -> FrameLabelRows:
     videos = [
         (f"video_{number}", "bowl" if number else "squat", (np.arange(length) // 10).tolist())
         for number, length in enumerate(LENGTHS)
     ]
-    return LabelRows(write_labels(label_index(*videos), tmp_path))
+    return FrameLabelRows(write_frame_labels(label_index(*videos), tmp_path))
 
 
 def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
@@ -91,7 +94,7 @@ def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
 
 
 def test_a_sample_shows_the_frames_that_it_names() -> None:
-    sample = ViewDataset(NumberedVideos(LENGTHS), make_data(), 32)[0, 2]
+    sample = ExcerptDataset(NumberedVideos(LENGTHS), make_data(), 32)[0, 2]
     assert sample["frames"].shape == (2, 50, 3, 32, 32) and sample["frames"].dtype == torch.uint8
     frames, videos = shown(sample["frames"])
     assert torch.equal(frames.long(), sample["positions"]) and (videos == 2).all()
@@ -102,7 +105,7 @@ def test_a_sample_shows_the_frames_that_it_names() -> None:
 
 def test_context_frames_come_before_their_position() -> None:
     data = make_data(10, sampling={"context_frames": 3, "context_stride": 7, "strategy": "offset_uniform"})
-    sample = ViewDataset(NumberedVideos(LENGTHS), data, 32)[0, 0]
+    sample = ExcerptDataset(NumberedVideos(LENGTHS), data, 32)[0, 0]
     frames = shown(sample["frames"])[0].long().unflatten(1, (10, 3))
     expected = (sample["positions"][..., None] - torch.tensor([14, 7, 0])).clamp_min(0)
     assert torch.equal(frames, expected)
@@ -110,7 +113,7 @@ def test_context_frames_come_before_their_position() -> None:
 
 def test_every_frame_is_read_once_and_a_few_at_a_time() -> None:
     videos = NumberedVideos(LENGTHS)
-    _ = ViewDataset(videos, make_data(), 32)[0, 0]
+    _ = ExcerptDataset(videos, make_data(), 32)[0, 0]
     read = [rank for _, ranks in videos.calls for rank in ranks]
     assert read == sorted(set(read))
     assert max(len(ranks) for _, ranks in videos.calls) <= 32
@@ -118,43 +121,43 @@ def test_every_frame_is_read_once_and_a_few_at_a_time() -> None:
 
 def test_samples_depend_on_seed_epoch_and_index_only() -> None:
     data = make_data(augmentation=AugmentationConfig())
-    first = ViewDataset(NumberedVideos(LENGTHS), data, 32, seed=3)
-    again = ViewDataset(NumberedVideos(LENGTHS), data, 32, seed=3)
+    first = ExcerptDataset(NumberedVideos(LENGTHS), data, 32, seed=3)
+    again = ExcerptDataset(NumberedVideos(LENGTHS), data, 32, seed=3)
     _ = again[0, 0]
     assert equal(first[1, 2], again[1, 2])
-    other = ViewDataset(NumberedVideos(LENGTHS), data, 32, seed=4)
+    other = ExcerptDataset(NumberedVideos(LENGTHS), data, 32, seed=4)
     for sample in (first[2, 2], other[1, 2]):
         assert not torch.equal(sample["positions"], first[1, 2]["positions"])
         assert not torch.equal(sample["colors"], first[1, 2]["colors"])
 
 
 def test_views_are_augmented_each_for_itself_and_frames_alike() -> None:
-    dataset = ViewDataset(NumberedVideos([60]), make_data(8, augmentation=AugmentationConfig()), 32)
+    dataset = ExcerptDataset(NumberedVideos([60]), make_data(8, augmentation=AugmentationConfig()), 32)
     samples = [dataset[epoch, 0] for epoch in range(6)]
     assert any(not torch.equal(*sample["colors"]) for sample in samples)
 
 
 def test_exact_augmentation_gives_normalized_floats() -> None:
     exact = make_data(6, augmentation=AugmentationConfig(exact=True))
-    sample = ViewDataset(NumberedVideos(LENGTHS), exact, 32)[0, 1]
+    sample = ExcerptDataset(NumberedVideos(LENGTHS), exact, 32)[0, 1]
     assert sample["frames"].dtype == torch.float32 and sample["frames"].shape == (2, 6, 3, 32, 32)
     assert sample["frames"].min() < -1
     basic = AugmentationConfig.basic().model_copy(update={"exact": True})
     assert (
-        ViewDataset(NumberedVideos(LENGTHS), make_data(6, augmentation=basic), 32)[0, 1]["frames"]
+        ExcerptDataset(NumberedVideos(LENGTHS), make_data(6, augmentation=basic), 32)[0, 1]["frames"]
         .isfinite()
         .all()
     )
 
 
-def test_labels_follow_the_positions(labels: LabelRows) -> None:
-    sample = ViewDataset(NumberedVideos(LENGTHS), make_data(), 32, labels=labels)[0, 3]
+def test_labels_follow_the_positions(labels: FrameLabelRows) -> None:
+    sample = ExcerptDataset(NumberedVideos(LENGTHS), make_data(), 32, labels=labels)[0, 3]
     assert torch.equal(sample["labels"], sample["positions"] // 10)
 
 
-def test_companions_show_the_same_action(labels: LabelRows) -> None:
+def test_companions_show_the_same_action(labels: FrameLabelRows) -> None:
     data = make_data(5, sampling={"views": 2}, videos_per_sample=3)
-    dataset = ViewDataset(NumberedVideos(LENGTHS), data, 32, labels=labels)
+    dataset = ExcerptDataset(NumberedVideos(LENGTHS), data, 32, labels=labels)
     sample = dataset[0, 2]
     videos = shown(sample["frames"])[1][:, 0].tolist()
     assert videos[:2] == [2, 2] and sorted(videos) == [1, 1, 2, 2, 3, 3]
@@ -162,43 +165,43 @@ def test_companions_show_the_same_action(labels: LabelRows) -> None:
     alone = dataset[0, 0]  # its action has no other video, so another video takes its place
     assert alone["replaced"] > 0 and alone["index"] != 0
     with pytest.raises(ConfigurationError, match="videos_per_sample is 3"):
-        ViewDataset(NumberedVideos(LENGTHS), data, 32)
+        ExcerptDataset(NumberedVideos(LENGTHS), data, 32)
 
 
 def test_bad_videos_are_replaced_in_the_same_way_every_time() -> None:
     def sample() -> dict[str, Any]:
-        return ViewDataset(NumberedVideos(LENGTHS, frozenset({0, 1, 2})), make_data(), 32)[0, 1]
+        return ExcerptDataset(NumberedVideos(LENGTHS, frozenset({0, 1, 2})), make_data(), 32)[0, 1]
 
     assert sample()["index"] == 3 and sample()["replaced"] > 0
     assert equal(sample(), sample())
     with pytest.raises(InputError, match="9 videos in a row") as caught:
-        ViewDataset(NumberedVideos(LENGTHS, frozenset(range(4))), make_data(), 32)[0, 1]
+        ExcerptDataset(NumberedVideos(LENGTHS, frozenset(range(4))), make_data(), 32)[0, 1]
     assert "video_1 is broken on purpose" in str(caught.value)
 
 
 def test_labels_of_another_length_than_the_video_are_no_silent_error(tmp_path: Path) -> None:
-    rows = LabelRows(write_labels(label_index(("video_0", "bowl", [0] * 7)), tmp_path))
+    rows = FrameLabelRows(write_frame_labels(label_index(("video_0", "bowl", [0] * 7)), tmp_path))
     with pytest.raises(InputError, match="has 9 frames but 7 labels"):
-        ViewDataset(NumberedVideos([9]), make_data(4), 32, labels=rows)[0, 0]
+        ExcerptDataset(NumberedVideos([9]), make_data(4), 32, labels=rows)[0, 0]
 
 
 def test_a_fraction_takes_the_first_videos() -> None:
-    dataset = ViewDataset(NumberedVideos(LENGTHS), make_data(fraction=0.5), 32)
+    dataset = ExcerptDataset(NumberedVideos(LENGTHS), make_data(fraction=0.5), 32)
     assert len(dataset) == 2 and dataset.name(1) == "video_1"
-    assert len(ViewDataset(NumberedVideos(LENGTHS), make_data(fraction=0.01), 32)) == 1
+    assert len(ExcerptDataset(NumberedVideos(LENGTHS), make_data(fraction=0.01), 32)) == 1
     with pytest.raises(IndexError):
         dataset[0, 2]
     with pytest.raises(InputError, match="no videos"):
-        ViewDataset(NumberedVideos([]), make_data(), 32)
+        ExcerptDataset(NumberedVideos([]), make_data(), 32)
 
 
 def test_videos_of_one_frame_make_samples() -> None:
-    sample = ViewDataset(NumberedVideos([1]), make_data(6), 32)[0, 0]
+    sample = ExcerptDataset(NumberedVideos([1]), make_data(6), 32)[0, 0]
     assert (shown(sample["frames"])[0] == 0).all() and sample["mask"].sum() <= 2
 
 
 def test_samples_are_collated() -> None:
-    dataset = ViewDataset(NumberedVideos(LENGTHS), make_data(5), 32)
+    dataset = ExcerptDataset(NumberedVideos(LENGTHS), make_data(5), 32)
     batch = default_collate([dataset[0, index] for index in range(3)])
     assert batch["frames"].shape == (3, 2, 5, 3, 32, 32) and batch["lengths"].shape == (3, 2)
 
@@ -206,7 +209,7 @@ def test_samples_are_collated() -> None:
 def test_files_are_read_by_rank(tmp_path: Path) -> None:
     write_video(tmp_path / "a.mp4", 60, width=64, height=64)
     clips = PackedClips(pd.DataFrame({"id": ["a"], "path": ["a.mp4"], "frames": [60]}))
-    sample = ViewDataset(VideoFiles(clips, tmp_path), make_data(20), 64)[0, 0]
+    sample = ExcerptDataset(VideoFiles(clips, tmp_path), make_data(20), 64)[0, 0]
     for view in (0, 1):
         pictures = sample["frames"][view].permute(0, 2, 3, 1).numpy()
         assert read_barcodes(pictures) == sample["positions"][view].tolist()
@@ -229,7 +232,7 @@ def test_views_of_a_frame_store_are_its_frames(tmp_path: Path) -> None:
     requests = shard_requests(prepare(tmp_path / "episodes", episodes))
     write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
     store = FrameStore(tmp_path / "store").select("train")
-    dataset = ViewDataset(StoredVideos(tmp_path / "store", ("train",)), make_data(4), store.facts.height)
+    dataset = ExcerptDataset(StoredVideos(tmp_path / "store", ("train",)), make_data(4), store.facts.height)
     assert [dataset.name(index) for index in range(len(dataset))] == list(store.ids)
     sample = dataset[0, 1]
     assert sample["lengths"].tolist() == [store.length(store.ids[1])] * 2

@@ -23,6 +23,7 @@ from vidrep_pipelines.data.labelled_videos.frame_embeddings import read_embeddin
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, EmbeddingConfig
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 from vidrep_pipelines.models.carl.inference import (
     BackboneStage,
     EmbeddingRequest,
@@ -33,7 +34,6 @@ from vidrep_pipelines.models.carl.inference import (
 )
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.video_source import fit_frames
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 
 
 class Video:
@@ -151,7 +151,7 @@ def test_context_frames_are_as_far_apart_as_in_training() -> None:
     model, frames = make_model(**CONVOLUTIONAL), pictures(9)
     found = {}
     for stride in (1, 3):
-        sampling = ViewSamplingConfig(context_frames=2, context_stride=stride)
+        sampling = ExcerptSamplingConfig(context_frames=2, context_stride=stride)
         trained = TrainedCarl(model, CarlDataConfig(sampling=sampling))
         found[stride] = trained.embed(frames.__getitem__, 9, WHOLE)
         fitted = fit_frames(frames, 65, "short_side_center")

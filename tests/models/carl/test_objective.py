@@ -8,22 +8,22 @@ from torch.nn import functional
 
 from vidrep_pipelines.models.carl.config import CarlObjectiveConfig
 from vidrep_pipelines.models.carl.losses import cycle_consistency, sequence_contrast, time_contrast
-from vidrep_pipelines.models.carl.objective import Views, carl_objective
+from vidrep_pipelines.models.carl.objective import Excerpts, carl_objective
 
 
-def make_batch(batch: int = 4, views: int = 2, frames: int = 6, seed: int = 0) -> tuple[Tensor, Views]:
+def make_batch(batch: int = 4, views: int = 2, frames: int = 6, seed: int = 0) -> tuple[Tensor, Excerpts]:
     generator = torch.Generator().manual_seed(seed)
     outputs = functional.normalize(torch.randn(batch, views, frames, 8, generator=generator), dim=-1)
     positions = torch.randint(0, 30, (batch, views, frames), generator=generator).sort(-1).values
     lengths, mask = torch.full((batch, views), 31), torch.ones(batch, views, frames)
     labels = torch.randint(-1, 8, (batch, views, frames), generator=generator)
-    return outputs, Views(positions, lengths, mask, labels, torch.arange(batch) + 10)
+    return outputs, Excerpts(positions, lengths, mask, labels, torch.arange(batch) + 10)
 
 
-def part(outputs: Tensor, views: Views, rows: slice) -> tuple[Tensor, Views]:
+def part(outputs: Tensor, views: Excerpts, rows: slice) -> tuple[Tensor, Excerpts]:
     assert views.labels is not None and views.items is not None
     chosen = (views.positions, views.lengths, views.mask, views.labels, views.items)
-    return outputs[rows], Views(*(value[rows] for value in chosen))
+    return outputs[rows], Excerpts(*(value[rows] for value in chosen))
 
 
 def test_contrast_pairs_the_two_views_of_each_video() -> None:
@@ -66,12 +66,12 @@ def test_classification_reports_its_accuracy() -> None:
 
 def test_time_error_is_zero_where_views_show_the_same() -> None:
     _, views = make_batch(1)
-    same = Views(views.positions[:, :1].expand(1, 2, 6), views.lengths, views.mask)
+    same = Excerpts(views.positions[:, :1].expand(1, 2, 6), views.lengths, views.mask)
     distinct = torch.eye(6, 8).expand(1, 2, 6, 8)
     assert carl_objective(distinct, same, CarlObjectiveConfig()).metrics["time_error"] == 0
     mask = views.mask.clone()
     mask[:, 1, 0] = 0
-    masked = Views(torch.arange(6).expand(1, 2, 6), views.lengths, mask)
+    masked = Excerpts(torch.arange(6).expand(1, 2, 6), views.lengths, mask)
     metrics = carl_objective(distinct, masked, CarlObjectiveConfig()).metrics
     assert metrics["time_error"] == pytest.approx(1 / 6)  # the first frame finds the second
     assert metrics["real_share"] == pytest.approx(11 / 12)

@@ -3,7 +3,7 @@ from typing import Any, get_args
 import pytest
 
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.models.carl.presets import CarlPreset, PresetName
+from vidrep_pipelines.models.carl.presets import CarlPreset, CarlPresetName
 from vidrep_pipelines.training.schedule import plan_schedule
 
 
@@ -12,7 +12,7 @@ def preset(name: str, release: Any = "cvpr2022") -> CarlPreset:
 
 
 @pytest.mark.parametrize("release", ["cvpr2022", "v2021"])
-@pytest.mark.parametrize("name", get_args(PresetName))
+@pytest.mark.parametrize("name", get_args(CarlPresetName))
 def test_parts_fit_one_another(name: str, release: str) -> None:
     found = preset(name, release)
     assert found.model.frames == found.data.sampling.frames

@@ -21,7 +21,7 @@ from vidrep_pipelines.data.clips.table import snapshot
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint, original_settings
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
-from vidrep_pipelines.models.carl.dataset import write_labels
+from vidrep_pipelines.models.carl.dataset import write_frame_labels
 from vidrep_pipelines.models.carl.pictures import ViewPair, view_similarity
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
@@ -70,7 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_video(folder / f"{name}.mp4", FRAMES, width=72, height=72, seed=number)
     snapshot(pd.DataFrame({"id": names, "path": [f"{name}.mp4" for name in names], "frames": FRAMES}), folder)
     phases = (np.arange(FRAMES) // 5).tolist()
-    write_labels(label_index(*((name, "pour", phases) for name in names)), folder)
+    write_frame_labels(label_index(*((name, "pour", phases) for name in names)), folder)
     return folder
 
 
@@ -146,7 +146,7 @@ def test_identity_is_the_science_without_paths(folder: Path, tmp_path: Path) -> 
     text = json.dumps(task.identity())
     assert str(folder) not in text
     assert changed(task, videos=tmp_path, clip_table=tmp_path / "c.arrow").identity() == task.identity()
-    other_labels = write_labels(label_index(("clip_0", "pour", [0])), tmp_path)
+    other_labels = write_frame_labels(label_index(("clip_0", "pour", [0])), tmp_path)
     for fields in ({"seed": 6}, {"labels": other_labels}, {"objective": {"temperature": 0.5}}):
         assert changed(task, **fields).identity() != task.identity()
     with pytest.raises(InputError, match=r"labels: .*nowhere"):

@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from tests.models.rsp.tiny import OBJECTIVE, make_frames, make_model
+from vidrep_pipelines.data.transforms import denormalize
 from vidrep_pipelines.models.rsp.pictures import (
     COLUMNS,
     attention_maps,
     prediction_columns,
     prediction_sheet,
-    to_pixels,
 )
+from vidrep_pipelines.models.shared.units import channels_last
 
 
 @pytest.mark.parametrize("normalize", [True, False])
@@ -36,8 +37,10 @@ def test_sheet_has_a_tile_for_every_column_of_every_example() -> None:
 def test_visible_patches_of_masked_input_and_reconstruction_are_the_target() -> None:
     model, (source, target) = make_model(), make_frames(1)
     columns = prediction_columns(model, source, target, OBJECTIVE, torch.tensor([0]))
-    named = {name: to_pixels(images)[0].numpy() for name, images in zip(COLUMNS, columns, strict=True)}
-    assert (named["source"] == to_pixels(source)[0].numpy()).all()
+    named = {
+        name: channels_last(denormalize(images))[0] for name, images in zip(COLUMNS, columns, strict=True)
+    }
+    assert (named["source"] == channels_last(denormalize(source))[0]).all()
     same = [
         (named[name] == named["target"]).reshape(4, 8, 4, 8, 3).all(axis=(1, 3, 4)).sum()
         for name in ("masked", "reconstruction")

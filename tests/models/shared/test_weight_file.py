@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
@@ -21,6 +22,7 @@ from vidrep_pipelines.models.shared.weight_file import (
     some_of,
     weights_digest,
     without_wrappers,
+    write_weights,
 )
 
 STATE = {"a": torch.ones(2), "b": torch.zeros(3)}
@@ -190,3 +192,16 @@ def test_nobody_waits_for_a_pipe_to_be_digested(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "w.pth")
     with within_limits(), pytest.raises(InputError, match=r"initialize_from: There is no file .*w\.pth"):
         weights_digest("initialize_from", tmp_path / "w.pth")
+
+
+def test_equal_weights_are_left_alone_and_others_replace_them(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.safetensors"
+    state = {"b": torch.arange(6.0).reshape(2, 3).T, "a": torch.ones(2)}
+    write_weights(state, path)
+    assert load_file(path)["b"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    inode = path.stat().st_ino
+    write_weights(dict(reversed(state.items())), path)
+    assert path.stat().st_ino == inode
+    write_weights({**state, "a": torch.zeros(2)}, path)
+    assert load_file(path)["a"].tolist() == [0, 0]
+    assert list(path.parent.iterdir()) == [path]

@@ -10,6 +10,7 @@ from tests.models.voc.test_gpt import make_gpt
 from tests.models.voc.test_objective import make_model
 from tests.models.voc.tiny import make_config
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.checkpoint_io import (
     from_original,
     infer_gpt_config,
@@ -19,7 +20,6 @@ from vidrep_pipelines.models.voc.checkpoint_io import (
     load_reward_into,
     reward_to_original,
     to_original,
-    trained_model,
 )
 from vidrep_pipelines.models.voc.config import VocPreset
 from vidrep_pipelines.models.voc.gpt import Gpt
@@ -73,11 +73,11 @@ def test_another_architecture_is_refused() -> None:
 def test_checkpoints_of_ours_load_whole() -> None:
     model = make_model()
     model.follow(0.5)
-    found = trained_model(make_config(), model.state_dict())
+    found = trained_model(VocModel(make_config()), model.state_dict())
     assert not found.training
     assert all(torch.equal(found.state_dict()[name], value) for name, value in model.state_dict().items())
     with pytest.raises(InputError, match="another architecture"):
-        trained_model(make_config(reward=False), model.state_dict())
+        trained_model(VocModel(make_config(reward=False)), model.state_dict())
 
 
 KEYS = Path(os.environ.get("VIDREP_SHARED_SPECS") or Path(__file__).resolve().parents[4] / "shared" / "specs")

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from tests.models.voc.tiny import ACTIONS, STACK, make_config, make_episodes
 from tests.models.voc.tokenizers.tiny import SIZE, SOURCE, make_store, vae_config
+from vidrep_pipelines.common.arrays import IntArray
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.voc.checkpoint_io import trained_model
+from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.inference import (
     DecodedStates,
     NearestStates,
@@ -23,7 +24,6 @@ from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import depict
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 
-IntArray = NDArray[np.int64]
 GAMMA = 0.8
 
 
@@ -64,7 +64,7 @@ def test_a_behavior_chooses_the_actions_of_every_jump() -> None:
 @pytest.mark.parametrize("actions", [False, True])
 def test_trained_models_are_rolled_out(actions: bool) -> None:
     config, episodes = make_config(actions=actions), make_episodes()
-    model = trained_model(config, VocModel(config).state_dict())
+    model = trained_model(VocModel(config), VocModel(config).state_dict())
     known = NearestStates(episodes, STACK)
     behavior = known.actions if actions else None
     states = episodes.states_of(0, STACK)[:2]

@@ -14,9 +14,11 @@ from torch.utils.data import default_collate
 
 from tests.models.voc.test_gpt import make_gpt
 from tests.models.voc.tiny import ACTIONS, make_config, make_episodes
-from vidrep_pipelines.models.voc.checkpoint_io import to_original, trained_model
+from vidrep_pipelines.models.shared.trained import trained_model
+from vidrep_pipelines.models.voc.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.config import TargetConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
+from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.task import VocTask
 from vidrep_pipelines.models.voc.token_file import write_token_episodes
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
@@ -166,7 +168,7 @@ def test_without_rewards_there_are_no_pictures(task: VocTask, tmp_path: Path) ->
 
 
 def test_the_predictor_answers_in_arrays(task: VocTask, alone: Path) -> None:
-    model = trained_model(task.model, weights(alone))
+    model = trained_model(VocModel(task.model), weights(alone))
     predictor, episodes = OccupancyPredictor(model), task.episodes()
     states = episodes.states_of(0, 2)[:-1]
     actions = episodes.actions[episodes.outcomes_of(0)].astype(np.float64)

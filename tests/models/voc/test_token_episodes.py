@@ -7,7 +7,7 @@ import pytest
 
 from tests.models.voc.tiny import VOCABULARY, make_episodes
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
+from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join_episodes
 from vidrep_pipelines.models.voc.token_file import (
     read_published_latents,
     read_token_episodes,
@@ -63,11 +63,11 @@ def test_parts_are_chosen_by_name() -> None:
 
 def test_files_are_joined_if_one_tokenizer_made_them() -> None:
     episodes = make_episodes()
-    assert same(join([episodes.select([0]), episodes.select([1, 2])]), episodes)
+    assert same(join_episodes([episodes.select([0]), episodes.select([1, 2])]), episodes)
     with pytest.raises(InputError, match="one tokenizer"):
-        join([episodes, make_episodes(seed=1)])
+        join_episodes([episodes, make_episodes(seed=1)])
     with pytest.raises(InputError, match="one tokenizer"):
-        join([episodes, make_episodes(vocabulary=VOCABULARY + 1, codebook=None)])
+        join_episodes([episodes, make_episodes(vocabulary=VOCABULARY + 1, codebook=None)])
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 from tests.models.vqvae.tiny import make_config
-from vidrep_pipelines.models.vqvae.config import CodebookConfig, PresetName, VqvaeModelConfig, VqvaePreset
+from vidrep_pipelines.models.vqvae.config import (
+    CodebookConfig,
+    VqvaeModelConfig,
+    VqvaePreset,
+    VqvaePresetName,
+)
 
 
 def test_named_configurations_are_the_published_ones() -> None:
-    pixel, perceptual, clips = (VqvaePreset.named(name) for name in get_args(PresetName))
+    pixel, perceptual, clips = (VqvaePreset.named(name) for name in get_args(VqvaePresetName))
     assert (pixel.objective.perceptual_weight, perceptual.objective.perceptual_weight) == (0.0, 1.0)
     assert pixel.model == perceptual.model and clips.model.decoder == "3d"
     assert (pixel.data.clip_frames, clips.data.clip_frames) == (1, 12)

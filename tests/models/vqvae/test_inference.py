@@ -17,15 +17,16 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.manifest import write_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.models.shared.codes import count_stored_codes
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.inference import (
-    ExtractionRequest,
+    CodeExtractionRequest,
     FrameLatents,
     TrainedVqvae,
     extract_shard,
 )
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.pictures import code_report, count_codes, decoded_strips
+from vidrep_pipelines.models.vqvae.pictures import codebook_report, decoded_strips
 
 
 def publish(folder: Path, config: VqvaeModelConfig) -> Path:
@@ -94,7 +95,7 @@ def store(tmp_path: Path) -> FrameStore:
 def extract(store: FrameStore, checkpoint: Path, folder: Path) -> CodeStore:
     for number, (shard, digest) in enumerate(store.facts.shards.items()):
         (folder / shard).parent.mkdir(parents=True, exist_ok=True)
-        request = ExtractionRequest(checkpoint, "v1", store.folder, shard, digest, CONFIG, "cpu", number)
+        request = CodeExtractionRequest(checkpoint, "v1", store.folder, shard, digest, CONFIG, "cpu", number)
         facts = extract_shard(request, {".h5": folder / shard})
         rows = store.table[store.table["shard"] == shard]
         assert facts["frames"] == rows["frames"].sum() and facts["codes_used"] >= 1
@@ -109,9 +110,9 @@ def test_every_view_gets_its_codes(store: FrameStore, tmp_path: Path) -> None:
         np.testing.assert_array_equal(codes.codes(view), expected)
         np.testing.assert_allclose(codes.latents(view), latents, atol=2e-3, rtol=2e-3)  # kept as float16
         np.testing.assert_array_equal(codes.codes(view, [2, 0]), expected[[2, 0]])
-    counts = count_codes(codes, 16)
+    counts = count_stored_codes(codes, 16)
     assert counts.sum() == store.table["frames"].sum() * 16
-    report = code_report(counts, trained.model.config)
+    report = codebook_report(counts, trained.model.config)
     assert report["codebook_use"] == (counts > 0).double().mean()
     assert report["bits_per_frame"] == 16 * 4 and report["compression"] == 8 * 3 * 64 / 64
     assert 0 < report["entropy_bits_per_frame"] <= report["bits_per_frame"]
@@ -121,7 +122,7 @@ def test_every_view_gets_its_codes(store: FrameStore, tmp_path: Path) -> None:
 def test_frames_of_another_version_are_refused(store: FrameStore, tmp_path: Path) -> None:
     checkpoint = publish(tmp_path / "checkpoint", make_config(image_size=8))
     shard, _ = next(iter(store.facts.shards.items()))
-    request = ExtractionRequest(checkpoint, "v1", store.folder, shard, "older", CONFIG, "cpu", 0)
+    request = CodeExtractionRequest(checkpoint, "v1", store.folder, shard, "older", CONFIG, "cpu", 0)
     with pytest.raises(InputError, match=shard.rpartition("/")[2]):
         extract_shard(request, {".h5": tmp_path / "codes.h5"})
 
@@ -129,7 +130,7 @@ def test_frames_of_another_version_are_refused(store: FrameStore, tmp_path: Path
 def test_frames_that_the_model_cannot_take_are_refused(store: FrameStore, tmp_path: Path) -> None:
     checkpoint = publish(tmp_path / "other", make_config(image_size=16, width_multipliers=(1, 1, 1, 1, 1)))
     shard, digest = next(iter(store.facts.shards.items()))
-    request = ExtractionRequest(checkpoint, "v2", store.folder, shard, digest, CONFIG, "cpu", 0)
+    request = CodeExtractionRequest(checkpoint, "v2", store.folder, shard, digest, CONFIG, "cpu", 0)
     for wrong in (request, replace(request, version="v3")):
         with pytest.raises(InputError, match="multiples of 16"):
             extract_shard(wrong, {".h5": tmp_path / "codes.h5"})

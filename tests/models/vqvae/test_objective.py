@@ -8,9 +8,9 @@ from tests.models.vqvae.tiny import DATA, make_config, make_images, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
+from vidrep_pipelines.models.shared.units import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.config import AdversarialConfig, VqvaeObjectiveConfig
-from vidrep_pipelines.models.vqvae.inference import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, mean_psnr, vqvae_objective
 
 PERCEPTUAL = LossNetworks(perceptual=PerceptualDistance.random(0, (4, 4, 4, 4, 4)))

@@ -2,21 +2,21 @@ import pytest
 
 from tests.models.vqvae.tiny import make_config
 from vidrep_pipelines.models.vqvae.config import (
-    PresetName,
     VqvaeDataConfig,
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
     VqvaePreset,
+    VqvaePresetName,
 )
 from vidrep_pipelines.models.vqvae.presets import VqvaeParameters, with_preset
 from vidrep_pipelines.training.config import TrainConfig
 
 TRAIN = TrainConfig(steps=1, batch_size=720)
-NAMES: tuple[PresetName, ...] = ("baseline_2d", "baseline", "3d_decoder__2d_loss")
+NAMES: tuple[VqvaePresetName, ...] = ("baseline_2d", "baseline", "3d_decoder__2d_loss")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_defaults_become_exactly_the_published_configuration(name: PresetName) -> None:
+def test_defaults_become_exactly_the_published_configuration(name: VqvaePresetName) -> None:
     defaults = VqvaeParameters(VqvaeModelConfig(), VqvaeObjectiveConfig(), VqvaeDataConfig(), TRAIN)
     found, published = with_preset(name, defaults), VqvaePreset.named(name)
     assert (found.model, found.objective, found.data) == (
@@ -27,7 +27,7 @@ def test_defaults_become_exactly_the_published_configuration(name: PresetName) -
 
 
 @pytest.mark.parametrize(("name", "samples"), [("baseline", 720), ("3d_decoder__2d_loss", 60)])
-def test_batches_count_frames(name: PresetName, samples: int) -> None:
+def test_batches_count_frames(name: VqvaePresetName, samples: int) -> None:
     parameters = VqvaeParameters(VqvaeModelConfig(), VqvaeObjectiveConfig(), VqvaeDataConfig(), TRAIN)
     assert with_preset(name, parameters).train.batch_size == samples
 

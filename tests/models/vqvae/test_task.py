@@ -18,7 +18,8 @@ from tests.helpers.videos import write_video
 from tests.models.vqvae.tiny import make_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clips.table import snapshot
-from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, trained_model
+from vidrep_pipelines.models.shared.trained import trained_model
+from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, without_discriminator
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
@@ -159,7 +160,7 @@ def test_training_logs_draws_and_fills_the_codebook(task: VqvaeTask, alone: Path
     for name in ("reconstructions", "codes"):
         with Image.open(alone / "reports" / name / "step-00000006.png") as picture:
             assert min(picture.size) > 100
-    model = trained_model(task.model, weights(alone))
+    model = trained_model(VqvaeModel(task.model), without_discriminator(weights(alone)))
     assert task.count_codes(model).sum() == CLIPS * 2 * 3 * 64
 
 

@@ -19,7 +19,7 @@ from vidrep_pipelines.models.carl.config import CarlModelConfig, CarlObjectiveCo
 from vidrep_pipelines.models.carl.heads import frame_positions
 from vidrep_pipelines.models.carl.inference import embed_frames
 from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
-from vidrep_pipelines.models.carl.objective import Views, carl_objective
+from vidrep_pipelines.models.carl.objective import Excerpts, carl_objective
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -154,8 +154,8 @@ def check_whole_video(case: Case) -> None:
     np.testing.assert_array_equal(labels[labels >= 0].numpy(), recorded.arrays["chunk_labels_valid"])
 
 
-def _contrast(recorded: _Recorded) -> tuple[Views, CarlObjectiveConfig]:
-    views = Views(
+def _contrast(recorded: _Recorded) -> tuple[Excerpts, CarlObjectiveConfig]:
+    views = Excerpts(
         positions=recorded.tensor("steps"),
         lengths=recorded.tensor("seq_lens"),
         mask=recorded.tensor("video_masks"),
@@ -240,7 +240,7 @@ def check_comparing_videos(case: Case) -> None:
         lengths, positions = recorded.tensor("seq_lens"), recorded.tensor("steps")
         if recorded.config["algo"] == "tcn":
             config = CarlObjectiveConfig(name="tcn")
-            views = Views(positions[:, None], lengths[:, None], torch.ones_like(positions)[:, None])
+            views = Excerpts(positions[:, None], lengths[:, None], torch.ones_like(positions)[:, None])
             found = carl_objective(outputs[:, None], views, config)
         else:
             config = CarlObjectiveConfig(
@@ -252,7 +252,7 @@ def check_comparing_videos(case: Case) -> None:
                 variance_weight=options["VARIANCE_LAMBDA"],
                 normalize_time=options["NORMALIZE_INDICES"],
             )
-            views = Views(positions[None], lengths[None], torch.ones_like(positions)[None])
+            views = Excerpts(positions[None], lengths[None], torch.ones_like(positions)[None])
             found = carl_objective(outputs[None], views, config)
         found.loss.backward()  # type: ignore[no-untyped-call]
         np.testing.assert_allclose(

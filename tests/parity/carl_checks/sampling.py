@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.parity.discovery import Case
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig, sample_views
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig, sample_excerpts
 
 _POSITIVE_WINDOW = "trandint"
 
@@ -42,9 +42,9 @@ class _Replay:
         return call
 
 
-def _config(recorded: dict[str, Any], views: int) -> ViewSamplingConfig:
+def _config(recorded: dict[str, Any], views: int) -> ExcerptSamplingConfig:
     window = next((-call[1] for call in recorded["rng_calls"] if call[0] == _POSITIVE_WINDOW), 0)
-    return ViewSamplingConfig(
+    return ExcerptSamplingConfig(
         frames=recorded["num_frames"],
         views=views,
         strategy=recorded["strategy"],
@@ -75,7 +75,7 @@ def check_sampling(case: Case) -> None:
             for kind in ("perm", "pos_delta")
         }
         replay = _Replay(recorded["rng_calls"], drawn["perm"], drawn["pos_delta"])
-        views = sample_views(recorded["seq_len"], _config(recorded, len(numbers)), replay)
+        views = sample_excerpts(recorded["seq_len"], _config(recorded, len(numbers)), replay)
         assert next(replay.calls, None) is None
         for number, view in zip(numbers, views, strict=True):
             np.testing.assert_array_equal(view.frames, arrays[f"{name}_view{number}_steps"], name)

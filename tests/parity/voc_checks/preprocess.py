@@ -5,11 +5,11 @@ from pathlib import Path
 import torch
 
 from tests.parity.voc_checks.recorded import close, read_arrays, read_config
-from vidrep_pipelines.models.voc.tokenizers.config import Normalization, PixelConfig
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, PixelUnits
 from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames, resize_frames, shift_frames
 
 SHIFT_TOLERANCE = 1e-2  # the original interpolates at whole positions
-NORMALIZATIONS: dict[str, Normalization] = {"norm_published": "published", "norm_standard": "imagenet"}
+NORMALIZATIONS: dict[str, PixelUnits] = {"norm_published": "published", "norm_standard": "imagenet"}
 
 
 def check(folder: Path) -> None:

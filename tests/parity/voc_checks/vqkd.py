@@ -15,7 +15,7 @@ from tests.parity.voc_checks.recorded import (
     read_weights,
 )
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
-from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import infer_config, load_into, to_original
 from vidrep_pipelines.models.voc.tokenizers.dino.config import (

@@ -24,6 +24,7 @@ from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import (
     structural_similarity,
 )
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, codebook_loss, perplexity
+from vidrep_pipelines.models.shared.units import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.checkpoint_io import (
     infer_model_config,
     load_into,
@@ -37,7 +38,6 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
 )
-from vidrep_pipelines.models.vqvae.inference import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.model import VqvaeModel, VqvaeOutputs
 from vidrep_pipelines.models.vqvae.objective import (
     LossNetworks,

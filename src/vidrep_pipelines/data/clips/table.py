@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -12,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.tables.mapped_table import MappedTable, write_mapped_table
 from vidrep_pipelines.data.tables.table import Rows, as_table, conform, joined_text
 
 _SHOWN_COLUMNS = ("id", "class_name", "path", "frames", "frames_per_second")
@@ -24,15 +23,10 @@ def snapshot(clips: Rows, directory: Path) -> Path:
     """Writes the columns that training needs to ``directory/clips.arrow`` and returns its path.
 
     A run keeps its own copy: worker processes and other machines read it, and it stays what it was when
-    the catalog's table changes. The file is mapped into memory by :class:`ClipRows`, and therefore is not
-    compressed; pandas reads it, too (``pandas.read_feather``). A file that holds these rows already is left
-    alone, so that nothing is written for a run that is finished.
+    the catalog's table changes. :class:`ClipRows` reads the file.
     """
     path = directory / "clips.arrow"
-    if not _holds(path, clips):
-        with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
-            for batch in _batches(clips):
-                writer.write_batch(batch)
+    write_mapped_table(path, _SCHEMA, lambda: _batches(clips))
     return path
 
 
@@ -41,21 +35,6 @@ def _batches(clips: Rows) -> Iterator[pa.RecordBatch]:
         if batch["id"].null_count or batch["path"].null_count:
             raise InputError("The clip table has empty entries among its ids or paths.")
         yield conform(batch, _SCHEMA)
-
-
-def _holds(path: Path, clips: Rows) -> bool:
-    """Whether the file holds exactly these rows; it is compared piece by piece, mapped into memory."""
-    try:
-        stored, done = pa.ipc.open_file(pa.memory_map(str(path))).read_all(), 0
-        stored.validate(full=True)  # comparing damaged offsets would end the process
-    except (pa.ArrowException, OSError):
-        return False
-    for batch in _batches(clips):
-        rows = pa.Table.from_batches([batch])
-        if stored.schema != _SCHEMA or not stored.slice(done, len(batch)).equals(rows):
-            return False
-        done += len(batch)
-    return done == len(stored) and stored.schema == _SCHEMA
 
 
 def content_digest(clips: Rows) -> str:
@@ -93,46 +72,27 @@ class ClassSamples:
         return cls(taken, f"{total} clips of {classes} classes, {frames} frames")
 
 
-class ClipRows:
+class ClipRows(MappedTable):
     """The snapshot, as random access to single rows.
-
-    All processes of a machine share one copy of the file in the system's page cache. A process that receives
-    this object gets the path alone and maps the file itself.
 
     Args:
         path: A file written by :func:`snapshot`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-
-    def __reduce__(self) -> tuple[type["ClipRows"], tuple[Path]]:
-        return ClipRows, (self.path,)
-
-    @cached_property
-    def _table(self) -> pa.Table:
-        try:
-            table = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{self.path} is no table of clips ({error}). Remedy: run the pretraining pipeline again, "
-                "which writes it."
-            ) from error
-        if missing := set(_SCHEMA.names) - set(table.column_names):
-            raise InputError(f"{self.path} is no table of clips: it lacks {sorted(missing)}.")
-        return table
+    schema = _SCHEMA
+    content = "clips"
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self.table)
 
     def id(self, index: int) -> str:
         """Name of the clip at this position."""
-        return str(self._table["id"][index].as_py())
+        return str(self.table["id"][index].as_py())
 
     def file(self, index: int) -> str:
         """Path of the clip, relative to the folder of clips."""
-        return str(self._table["path"][index].as_py())
+        return str(self.table["path"][index].as_py())
 
     def frames(self, index: int) -> int:
         """Number of frames of the clip."""
-        return int(self._table["frames"][index].as_py())
+        return int(self.table["frames"][index].as_py())

@@ -1,7 +1,6 @@
 """An array inside an HDF5 file that is one plain block of bytes, read without going through HDF5."""
 
 import os
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.open_files import (
+    OpenFilesCache,
     TooManyOpenFilesError,
-    files_to_keep_open,
     is_out_of_descriptors,
 )
 from vidrep_pipelines.data.hdf5 import open_hdf5
@@ -118,7 +117,7 @@ class OpenArrays:
 
     def __init__(self, folder: Path, name: str, stamp: str, versions: Mapping[str, str]) -> None:
         self.folder, self.name, self.stamp, self.versions = folder, name, stamp, versions
-        self._open: OrderedDict[str, ContiguousArray] = OrderedDict()
+        self._open = OpenFilesCache[ContiguousArray](_OPEN_FILES, _CACHES)
 
     def __getitem__(self, file: str) -> ContiguousArray:
         """The array of a file.
@@ -127,27 +126,7 @@ class OpenArrays:
             InputError: The file cannot be read, or is of another version.
             TooManyOpenFilesError: Others have all descriptors of this process.
         """
-        found = self._open.get(file)
-        if found is None:
-            self._close_oldest(down_to=files_to_keep_open(_OPEN_FILES, _CACHES) - 1)
-            found = self._open[file] = self._opened_with_room(file)
-        else:
-            self._open.move_to_end(file)
-        return found
-
-    def _opened_with_room(self, file: str) -> ContiguousArray:
-        """Opens a file; gives up files of its own when the process has no descriptor left."""
-        while True:
-            try:
-                return self._opened(file)
-            except TooManyOpenFilesError:
-                if not self._open:
-                    raise
-                self._close_oldest(down_to=len(self._open) // 2)
-
-    def _close_oldest(self, down_to: int) -> None:
-        while len(self._open) > down_to:
-            self._open.popitem(last=False)[1].close()
+        return self._open.opened(file, self._opened)
 
     def _opened(self, file: str) -> ContiguousArray:
         array = ContiguousArray(self.folder / file, self.name)
@@ -161,7 +140,7 @@ class OpenArrays:
 
     def close(self) -> None:
         """Closes all files."""
-        self._close_oldest(down_to=0)
+        self._open.close()
 
     def __getstate__(self) -> dict[str, Any]:
         names = ("folder", "name", "stamp", "versions")

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
 from vidrep_pipelines.evaluation.label_propagation.config import TaskName
 from vidrep_pipelines.evaluation.label_propagation.keypoints import to_pixels
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joints, read_label_maps
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 from vidrep_pipelines.reporting.label_propagation import draw_joints, overlay, side_by_side
 
 TRUTH = "annotation"

@@ -2,12 +2,10 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
-
-FloatArray = NDArray[np.float64]
 
 
 def compare_learners(scores: pd.DataFrame, reference: str) -> pd.DataFrame:

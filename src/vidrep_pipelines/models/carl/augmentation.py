@@ -11,8 +11,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 from torch.nn import functional
 
-from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD, Crop, random_resized_crop
-from vidrep_pipelines.models.carl.config import AugmentationConfig, Pair
+from vidrep_pipelines.common.arrays import Pair
+from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from vidrep_pipelines.data.transforms import Crop, random_resized_crop
+from vidrep_pipelines.models.carl.config import AugmentationConfig
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 COLOR_NUMBERS = 10
@@ -225,7 +227,7 @@ def _change_view(pixels: Tensor, values: Tensor, change: ColorChange, blur_times
             if change.blur_radius and number > len(change.order) - blur_times:
                 images = gaussian_blur(images, change.blur_radius)
         if change.gray:
-            images = luma(images).expand_as(images)
+            images = gray_of(images).expand_as(images)
         _normalize_into(images, target)
 
 
@@ -240,9 +242,9 @@ def _changed(operation: int, images: Tensor, amount: float) -> Tensor:
     if operation == BRIGHTNESS:
         return images.mul_(amount).clamp_(0, 1)
     if operation == CONTRAST:
-        return _blend(images, luma(images).mean(dim=(2, 3), keepdim=True), amount)
+        return _blend(images, gray_of(images).mean(dim=(2, 3), keepdim=True), amount)
     if operation == SATURATION:
-        return _blend(images, luma(images), amount)
+        return _blend(images, gray_of(images), amount)
     return shift_hue(images, amount)
 
 
@@ -251,7 +253,7 @@ def _blend(images: Tensor, other: Tensor, amount: float) -> Tensor:
     return images.mul_(amount).add_(other.mul_(1 - amount)).clamp_(0, 1)
 
 
-def luma(images: Tensor) -> Tensor:
+def gray_of(images: Tensor) -> Tensor:
     """Gray value of every place, (n, 3, H, W) to (n, 1, H, W)."""
     red, green, blue = images.unbind(1)
     gray = (red * _LUMA[0]).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2])

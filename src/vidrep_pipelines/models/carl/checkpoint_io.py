@@ -12,7 +12,8 @@ from torch import Tensor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.config import CarlModelConfig
 from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
-from vidrep_pipelines.models.shared.weight_file import check_architecture, read_content, state_dict_in
+from vidrep_pipelines.models.shared.trained import load_strictly
+from vidrep_pipelines.models.shared.weight_file import read_content, state_dict_in
 
 _WEIGHTS_ENTRY, _SETTINGS_ENTRY = "model_state", "cfg"
 _COUNTER = "num_batches_tracked"
@@ -82,7 +83,7 @@ def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def load_into(model: CarlModel, state: Mapping[str, Tensor], origin: str) -> None:
     """Loads published weights into the model; every tensor must be there and fit.
 
-    Only the counters of batch norms may be missing: nothing is computed from them.
+    Only the counters of batch norms may be missing.
 
     Args:
         model: Receives the weights.
@@ -92,25 +93,12 @@ def load_into(model: CarlModel, state: Mapping[str, Tensor], origin: str) -> Non
     Raises:
         InputError: Another architecture.
     """
-    own, renamed = model.state_dict(), from_original(state)
-    _check(renamed, own, origin)
-    model.load_state_dict(own | renamed)
+    load_strictly(model, from_original(state), origin, optional=is_counter)
 
 
-def trained_model(config: CarlModelConfig, state: Mapping[str, Tensor]) -> CarlModel:
-    """The model of a checkpoint of ours, for use: in evaluation mode.
-
-    Args:
-        config: The model that was trained.
-        state: Weights under our names.
-
-    Raises:
-        InputError: They are of another architecture.
-    """
-    model = CarlModel(config)
-    _check(state, model.state_dict(), "The checkpoint")
-    model.load_state_dict(model.state_dict() | dict(state))
-    return model.eval()
+def is_counter(name: str) -> bool:
+    """Whether this is a counter of a batch norm, from which nothing is computed."""
+    return name.endswith(_COUNTER)
 
 
 def original_checkpoint(
@@ -148,10 +136,6 @@ def original_optimizer_state(optimizer: torch.optim.Optimizer, model: CarlModel)
         states.update({number: optimizer.state[parameter] for number, parameter in pairs})
         groups.append({**options, "params": list(numbers)})
     return {"state": states, "param_groups": groups}
-
-
-def _check(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], origin: str) -> None:
-    check_architecture(state, expected, origin, optional=lambda name: name.endswith(_COUNTER))
 
 
 _PARTS = (

@@ -1,4 +1,4 @@
-"""Which samples CARL trains on: two views of a long video, and its frames' labels where there are any."""
+"""Which samples CARL trains on: two excerpts of a long video, and its frames' labels where there are any."""
 
 import logging
 from dataclasses import dataclass
@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
+from vidrep_pipelines.data.tables.mapped_table import MappedTable, write_mapped_table
 from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, augment_exactly, draw_augmentation
 from vidrep_pipelines.models.carl.config import CarlDataConfig
-from vidrep_pipelines.models.carl.video_source import Ranks, VideoSource, cut_and_resize
-from vidrep_pipelines.models.carl.view_sampling import View, sample_views
+from vidrep_pipelines.models.carl.excerpt_sampling import Excerpt, sample_excerpts
+from vidrep_pipelines.models.carl.video_source import VideoSource, cut_and_resize
 
 _SCHEMA = pa.schema(
     [("id", pa.large_string()), ("action", pa.large_string()), ("labels", pa.large_list(pa.int16()))]
 )
 
 
-def write_labels(videos: LabelledVideos, directory: Path) -> Path:
+def write_frame_labels(videos: LabelledVideos, directory: Path) -> Path:
     """Writes ``directory/labels.arrow``, unless it holds these labels already, and returns its path."""
     columns = [
         pa.array(videos.ids, _SCHEMA.field("id").type),
@@ -35,50 +36,23 @@ def write_labels(videos: LabelledVideos, directory: Path) -> Path:
         pa.array([labels.tolist() for labels in videos.labels], _SCHEMA.field("labels").type),
     ]
     path, table = directory / "labels.arrow", pa.Table.from_arrays(columns, schema=_SCHEMA)
-    if not _holds(path, table):
-        with atomic_file(path) as temporary, pa.ipc.new_file(str(temporary), _SCHEMA) as writer:
-            writer.write_table(table)
+    write_mapped_table(path, _SCHEMA, table.to_batches)
     return path
 
 
-def _holds(path: Path, table: pa.Table) -> bool:
-    try:
-        stored = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        stored.validate(full=True)  # comparing damaged offsets would end the process
-        return bool(stored.equals(table))
-    except (pa.ArrowException, OSError):
-        return False
-
-
-class LabelRows:
-    """The table, as access by id. A process that receives this object maps the file itself.
+class FrameLabelRows(MappedTable):
+    """The table, as access by id.
 
     Args:
-        path: A file written by :func:`write_labels`.
+        path: A file written by :func:`write_frame_labels`.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-
-    def __reduce__(self) -> tuple[type["LabelRows"], tuple[Path]]:
-        return LabelRows, (self.path,)
-
-    @cached_property
-    def _table(self) -> pa.Table:
-        try:
-            table = pa.ipc.open_file(pa.memory_map(str(self.path))).read_all()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{self.path} is no table of frame labels ({error}). Remedy: run the pretraining pipeline "
-                "again."
-            ) from error
-        if table.schema != _SCHEMA:
-            raise InputError(f"{self.path} is no table of frame labels: it has {table.schema.names}.")
-        return table
+    schema = _SCHEMA
+    content = "frame labels"
 
     @cached_property
     def _positions(self) -> dict[str, int]:
-        return {name: position for position, name in enumerate(self._table["id"].to_pylist())}
+        return {name: position for position, name in enumerate(self.table["id"].to_pylist())}
 
     def labels(self, name: str, length: int) -> NDArray[np.int64]:
         """(L,) labels of a video of L frames.
@@ -86,7 +60,7 @@ class LabelRows:
         Raises:
             InputError: The video has no labels, or another number of them.
         """
-        found = self._table["labels"][self._position(name)].values.to_numpy()
+        found = self.table["labels"][self._position(name)].values.to_numpy()
         if len(found) != length:
             raise InputError(
                 f"{name} has {length} frames but {len(found)} labels in {self.path}. Remedy: ingest it again."
@@ -95,7 +69,7 @@ class LabelRows:
 
     def action(self, name: str) -> str:
         """Action of a video."""
-        return str(self._table["action"][self._position(name)].as_py())
+        return str(self.table["action"][self._position(name)].as_py())
 
     def _position(self, name: str) -> int:
         if name not in self._positions:
@@ -107,22 +81,20 @@ _FRAMES_AT_ONCE = 32
 _MOST_REPLACEMENTS = 8
 _BAD_VIDEO = (VidrepError, OSError, IndexError)
 
-Pictures = NDArray[np.uint8]
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _FilledView:
-    """A view, the draw of its augmentation and its pixels."""
+class _FilledExcerpt:
+    """An excerpt, the draw of its augmentation and its pixels."""
 
-    view: View
+    excerpt: Excerpt
     draw: AugmentationDraw
     pixels: Tensor
 
 
-class ViewDataset(Dataset[Sample]):
-    """Samples of one or more videos with one or more views each.
+class ExcerptDataset(Dataset[Sample]):
+    """Samples of one or more videos with one or more excerpts each.
 
     A video that cannot be read is replaced by another one that follows from (seed, epoch, index) alone.
 
@@ -144,7 +116,7 @@ class ViewDataset(Dataset[Sample]):
         data: CarlDataConfig,
         size: int,
         seed: int = 0,
-        labels: LabelRows | None = None,
+        labels: FrameLabelRows | None = None,
     ) -> None:
         if not len(videos):
             raise InputError("There are no videos to train on.")
@@ -169,7 +141,7 @@ class ViewDataset(Dataset[Sample]):
             ``frames`` (V, K * T, 3, S, S), uint8, or normalized floats if augmented exactly; ``colors``
             (V, 10), changes of color that are still to be made; ``positions`` and ``mask`` (V, T);
             ``lengths`` (V,); ``labels`` (V, T), -1 throughout if there are none; ``index``; ``replaced``.
-            The views of a video follow one another.
+            The excerpts of a video follow one another.
 
         Raises:
             IndexError: There is no such video.
@@ -192,15 +164,15 @@ class ViewDataset(Dataset[Sample]):
 
     def _sample(self, index: int, rng: np.random.Generator) -> Sample:
         indices = [index, *self._companions(index, rng)]
-        views = [(video, view) for video in indices for view in self._views(video, rng)]
+        excerpts = [(video, excerpt) for video in indices for excerpt in self._excerpts(video, rng)]
         return {
-            "frames": torch.stack([view.pixels for _, view in views]),
-            "colors": torch.stack([view.draw.colors.tensor() for _, view in views]),
-            "positions": torch.from_numpy(np.stack([view.view.positions for _, view in views])),
-            "mask": torch.from_numpy(np.stack([view.view.mask for _, view in views])),
-            "lengths": torch.tensor([self._videos.length(video) for video, _ in views]),
+            "frames": torch.stack([excerpt.pixels for _, excerpt in excerpts]),
+            "colors": torch.stack([excerpt.draw.colors.tensor() for _, excerpt in excerpts]),
+            "positions": torch.from_numpy(np.stack([excerpt.excerpt.positions for _, excerpt in excerpts])),
+            "mask": torch.from_numpy(np.stack([excerpt.excerpt.mask for _, excerpt in excerpts])),
+            "lengths": torch.tensor([self._videos.length(video) for video, _ in excerpts]),
             "labels": torch.from_numpy(
-                np.stack([self._view_labels(video, view.view) for video, view in views])
+                np.stack([self._excerpt_labels(video, excerpt.excerpt) for video, excerpt in excerpts])
             ),
         }
 
@@ -223,36 +195,40 @@ class ViewDataset(Dataset[Sample]):
             raise InputError(f"{action!r} has {len(others) + 1} videos, a sample takes {count + 1}.")
         return [int(other) for other in rng.choice(others, count, replace=False)]
 
-    def _views(self, video: int, rng: np.random.Generator) -> list[_FilledView]:
-        """All views of a video; a frame that several of them want is read once."""
-        views = sample_views(self._videos.length(video), self._data.sampling, rng)
-        wanted = np.unique(np.concatenate([view.frames for view in views]))
+    def _excerpts(self, video: int, rng: np.random.Generator) -> list[_FilledExcerpt]:
+        """All excerpts of a video; a frame that several of them want is read once."""
+        excerpts = sample_excerpts(self._videos.length(video), self._data.sampling, rng)
+        wanted = np.unique(np.concatenate([excerpt.frames for excerpt in excerpts]))
         first = self._videos.read(video, wanted[:_FRAMES_AT_ONCE])
         height, width = first.shape[1:3]
-        filled = [self._empty_view(view, height, width, rng) for view in views]
+        filled = [self._empty_excerpt(excerpt, height, width, rng) for excerpt in excerpts]
         for start in range(0, len(wanted), _FRAMES_AT_ONCE):
             ranks = wanted[start : start + _FRAMES_AT_ONCE]
             pictures = first if start == 0 else self._videos.read(video, ranks)
-            for view in filled:
-                self._fill(view, ranks, pictures)
+            for excerpt in filled:
+                self._fill(excerpt, ranks, pictures)
         return filled
 
-    def _empty_view(self, view: View, height: int, width: int, rng: np.random.Generator) -> _FilledView:
+    def _empty_excerpt(
+        self, excerpt: Excerpt, height: int, width: int, rng: np.random.Generator
+    ) -> _FilledExcerpt:
         draw = draw_augmentation(height, width, self._data.augmentation, rng)
         kind = torch.float32 if self._data.augmentation.exact else torch.uint8
-        return _FilledView(view, draw, torch.empty(len(view.frames), 3, self._size, self._size, dtype=kind))
+        return _FilledExcerpt(
+            excerpt, draw, torch.empty(len(excerpt.frames), 3, self._size, self._size, dtype=kind)
+        )
 
-    def _fill(self, filled: _FilledView, ranks: Ranks, pictures: Pictures) -> None:
-        """Cuts and resizes the frames that the view wants of these."""
-        wanted = np.isin(ranks, filled.view.frames)
+    def _fill(self, filled: _FilledExcerpt, ranks: Ranks, pictures: Pixels) -> None:
+        """Cuts and resizes the frames that the excerpt wants of these."""
+        wanted = np.isin(ranks, filled.excerpt.frames)
         if not wanted.any():
             return
         cut = self._augmented(pictures if wanted.all() else pictures[wanted], filled.draw)
-        places = np.flatnonzero(np.isin(filled.view.frames, ranks))
-        which = np.searchsorted(ranks[wanted], filled.view.frames[places])
+        places = np.flatnonzero(np.isin(filled.excerpt.frames, ranks))
+        which = np.searchsorted(ranks[wanted], filled.excerpt.frames[places])
         filled.pixels[torch.from_numpy(places)] = cut[torch.from_numpy(which)]
 
-    def _augmented(self, pictures: Pictures, draw: AugmentationDraw) -> Tensor:
+    def _augmented(self, pictures: Pixels, draw: AugmentationDraw) -> Tensor:
         config = self._data.augmentation
         if not config.exact:
             return cut_and_resize(pictures, draw.crop, self._size, draw.flip)
@@ -264,7 +240,7 @@ class ViewDataset(Dataset[Sample]):
             colors_first=config.jitter_probability is None,
         )
 
-    def _view_labels(self, video: int, view: View) -> Ranks:
+    def _excerpt_labels(self, video: int, excerpt: Excerpt) -> Ranks:
         if self._labels is None:
-            return np.full(len(view.positions), -1)
-        return self._labels.labels(self.name(video), self._videos.length(video))[view.positions]
+            return np.full(len(excerpt.positions), -1)
+        return self._labels.labels(self.name(video), self._videos.length(video))[excerpt.positions]

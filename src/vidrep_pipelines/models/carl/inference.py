@@ -1,6 +1,5 @@
 """Trained CARL at use: one loaded, whole videos embedded whatever their length, an encoder of images."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,9 +9,6 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,14 +17,15 @@ from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
 from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.carl.backbone import FrameBackbone
-from vidrep_pipelines.models.carl.checkpoint_io import trained_model
+from vidrep_pipelines.models.carl.checkpoint_io import is_counter
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, EmbeddingConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.video_source import fit_frames
-from vidrep_pipelines.models.shared.own_weights import write_weights
+from vidrep_pipelines.models.shared.trained import loaded_once, read_checkpoint, trained_model
+from vidrep_pipelines.models.shared.weight_file import write_weights
 from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.distributed import device_of_item
 from vidrep_pipelines.training.inspection import own_random_state
 from vidrep_pipelines.training.precision import autocast, usable_precision
 from vidrep_pipelines.training.task import load_task
@@ -139,16 +136,10 @@ class TrainedCarl:
         Raises:
             InputError: The folder holds no checkpoint of CARL.
         """
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            data = CarlDataConfig.model_validate(config["data"])
-            model = CarlModelConfig.model_validate(config["model"])
-            state = load_file(folder / "model.safetensors")
-        except (OSError, ValueError, KeyError, TypeError, ValidationError, SafetensorError) as error:
-            raise InputError(
-                f"{folder} holds no checkpoint of CARL ({error}). Remedy: run pretrain_carl."
-            ) from error
-        return cls(trained_model(model, state).to(device), data)
+        data, config, state = read_checkpoint(
+            folder, CarlDataConfig, CarlModelConfig, system="CARL", pipeline="pretrain_carl"
+        )
+        return cls(trained_model(CarlModel(config), state, optional=is_counter).to(device), data)
 
     def embed(self, read: ReadPictures, length: int, config: EmbeddingConfig) -> NDArray[np.float32]:
         """Embeds all frames of a video.
@@ -224,7 +215,8 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     Raises:
         InputError: The frames or the checkpoint cannot be read, or do not fit one another.
     """
-    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
+    device = device_of_item(request.device, request.number)
+    trained = loaded_once(TrainedCarl.load, request.checkpoint, request.version, device)
     store = _store(request.store, request.store_version)
 
     def read(ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -233,12 +225,6 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     embeddings = trained.embed(read, store.length(request.video), request.config)
     write_embeddings(outputs[EMBEDDINGS_SUFFIX], embeddings)
     return {"frames": len(embeddings), "width": embeddings.shape[1]}
-
-
-@lru_cache(maxsize=8)
-def _trained(checkpoint: Path, version: str, device: str) -> TrainedCarl:
-    del version  # part of the key
-    return TrainedCarl.load(checkpoint, device)
 
 
 @lru_cache(maxsize=1)

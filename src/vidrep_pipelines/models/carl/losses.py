@@ -89,7 +89,7 @@ def _denominator_weights(same_video: Tensor, other_view: Tensor, negatives: Nega
 
 
 CycleLoss = Literal["regression_mse_var", "regression_mse", "regression_huber", "classification"]
-Similarity = Literal["l2", "cosine"]
+SimilarityName = Literal["l2", "cosine"]
 
 _SMALLEST_VARIANCE = 1e-12
 
@@ -115,7 +115,7 @@ def cycle_consistency(
     lengths: Tensor,
     *,
     loss: CycleLoss = "regression_mse_var",
-    similarity: Similarity = "l2",
+    similarity: SimilarityName = "l2",
     temperature: float = 0.1,
     label_smoothing: float = 0.1,
     variance_weight: float = 0.001,
@@ -165,7 +165,7 @@ def _ordered_pairs(videos: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def _similarity(rows: Tensor, columns: Tensor, kind: Similarity, temperature: float) -> Tensor:
+def _similarity(rows: Tensor, columns: Tensor, kind: SimilarityName, temperature: float) -> Tensor:
     """(P, T, T) between (P, T, D) and (P, T, D)."""
     products = rows @ columns.transpose(1, 2)
     if kind == "l2":

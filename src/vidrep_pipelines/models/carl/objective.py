@@ -1,4 +1,4 @@
-"""The loss of CARL and of the baselines, from what the model makes of a batch of views."""
+"""The loss of CARL and of the baselines, from what the model makes of a batch of excerpts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Average = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Views:
+class Excerpts:
     """Where the frames of a batch come from.
 
     Attributes:
@@ -47,7 +47,7 @@ class CarlLosses:
 
 def carl_objective(
     outputs: Tensor,
-    views: Views,
+    excerpts: Excerpts,
     config: CarlObjectiveConfig,
     gather: Gather | None = None,
     mean_across_ranks: Average = Tensor.detach,
@@ -58,27 +58,27 @@ def carl_objective(
     different numbers of them.
 
     Args:
-        outputs: (B, V, T, D) from the model: projections, embeddings, or logits. The two views of a video
+        outputs: (B, V, T, D) from the model: projections, embeddings, or logits. The two excerpts of a video
             follow one another (V is even) for sequence contrast; cycles go between all V of a sample.
-        views: Where the frames come from.
+        excerpts: Where the frames come from.
         config: The loss and its weights.
         gather: Concatenates tensors of all processes, for gathered negatives.
         mean_across_ranks: Averages tensors over the processes, without gradient.
     """
     match config.name:
         case "scl":
-            contrast = _sequence_contrast(outputs, views, config, gather)
-            return _frames_weighed_alike(contrast, views.mask.sum(), mean_across_ranks)
+            contrast = _sequence_contrast(outputs, excerpts, config, gather)
+            return _frames_weighed_alike(contrast, excerpts.mask.sum(), mean_across_ranks)
         case "tcc":
-            return _cycle_consistency(outputs, views, config)
+            return _cycle_consistency(outputs, excerpts, config)
         case "tcn":
             return CarlLosses(time_contrast(outputs.flatten(0, 1), norm_weight=config.norm_weight), {})
         case "classification":
-            assert views.labels is not None
+            assert excerpts.labels is not None
             loss, accuracy = frame_classification(
-                *(value.flatten(0, 1) for value in (outputs, views.labels, views.mask))
+                *(value.flatten(0, 1) for value in (outputs, excerpts.labels, excerpts.mask))
             )
-            labelled = (views.mask * (views.labels >= 0)).sum()
+            labelled = (excerpts.mask * (excerpts.labels >= 0)).sum()
             return _frames_weighed_alike(
                 CarlLosses(loss, {"accuracy": accuracy}), labelled, mean_across_ranks
             )
@@ -91,15 +91,15 @@ def _frames_weighed_alike(found: CarlLosses, frames: Tensor, mean_across_ranks: 
 
 
 def _sequence_contrast(
-    outputs: Tensor, views: Views, config: CarlObjectiveConfig, gather: Gather | None
+    outputs: Tensor, excerpts: Excerpts, config: CarlObjectiveConfig, gather: Gather | None
 ) -> CarlLosses:
     pairs, positions, lengths, mask = (
         torch.unflatten(value.flatten(0, 1), 0, (-1, 2))
-        for value in (outputs, views.positions, views.lengths, views.mask)
+        for value in (outputs, excerpts.positions, excerpts.lengths, excerpts.mask)
     )
     others = None
     if config.gather_negatives and gather is not None:
-        others = _frames_of_other_processes(outputs, views, gather)
+        others = _frames_of_other_processes(outputs, excerpts, gather)
     loss = sequence_contrast(
         pairs,
         positions,
@@ -114,24 +114,24 @@ def _sequence_contrast(
     return CarlLosses(loss, metrics)
 
 
-def _frames_of_other_processes(outputs: Tensor, views: Views, gather: Gather) -> Tensor:
+def _frames_of_other_processes(outputs: Tensor, excerpts: Excerpts, gather: Gather) -> Tensor:
     """(M, D) real frames of the samples that this process does not have itself, without gradient."""
-    assert views.items is not None
-    everyone = gather(views.items)
-    foreign = torch.isin(everyone, views.items, invert=True)
-    frames, real = gather(outputs.detach().contiguous())[foreign], gather(views.mask)[foreign]
+    assert excerpts.items is not None
+    everyone = gather(excerpts.items)
+    foreign = torch.isin(everyone, excerpts.items, invert=True)
+    frames, real = gather(outputs.detach().contiguous())[foreign], gather(excerpts.mask)[foreign]
     return frames[real.bool()]
 
 
 def _time_error(pairs: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
-    """Frames between a real frame and what its most similar real frame in the other view shows, mean."""
+    """Frames between a real frame and what its most similar real frame in the other excerpt shows, mean."""
     similarity = pairs[:, 0].float() @ pairs[:, 1].float().transpose(1, 2)
     nearest = similarity.masked_fill(~mask[:, 1].bool()[:, None], -torch.inf).argmax(dim=2)
     distance = (positions[:, 1].gather(1, nearest) - positions[:, 0]).abs().float()
     return (distance * mask[:, 0]).sum() / mask[:, 0].sum().clamp_min(1)
 
 
-def _cycle_consistency(outputs: Tensor, views: Views, config: CarlObjectiveConfig) -> CarlLosses:
+def _cycle_consistency(outputs: Tensor, excerpts: Excerpts, config: CarlObjectiveConfig) -> CarlLosses:
     found = [
         cycle_consistency(
             embeddings,
@@ -144,7 +144,7 @@ def _cycle_consistency(outputs: Tensor, views: Views, config: CarlObjectiveConfi
             variance_weight=config.variance_weight,
             normalize_time=config.normalize_time,
         )
-        for embeddings, positions, lengths in zip(outputs, views.positions, views.lengths, strict=True)
+        for embeddings, positions, lengths in zip(outputs, excerpts.positions, excerpts.lengths, strict=True)
     ]
     return CarlLosses(
         torch.stack([result.loss for result in found]).mean(),

@@ -97,7 +97,7 @@ def views_sheet(samples: Sequence[tuple[str, Sample, Tensor]], context_frames: i
     """A row of frames for each view of a few samples.
 
     Args:
-        samples: Name of the video; the sample, as ``ViewDataset`` makes it; its frames (V, K * T, 3, S, S)
+        samples: Name of the video; the sample, as ``ExcerptDataset`` makes it; its frames (V, K * T, 3, S, S)
             as the model gets them, normalized.
         context_frames: K.
     """

@@ -12,10 +12,10 @@ from vidrep_pipelines.models.carl.config import (
     CarlObjectiveConfig,
     EvaluationCrop,
 )
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 
-PresetName = Literal[
+CarlPresetName = Literal[
     "scl_transformer",
     "scl_transformer_action",
     "scl_transformer_finegym",
@@ -90,7 +90,8 @@ class CarlPreset(FrozenConfig):
         """The configuration of that name.
 
         Args:
-            name: A ``PresetName``, or with ``simclr`` in the place of ``scl``, as the first release has it.
+            name: A ``CarlPresetName``, or with ``simclr`` in the place of ``scl``, as the first release
+                has it.
             release: The camera-ready code, or the first one. Both are those of Pouring unless the name says
                 otherwise.
             classes: Phases, for the names that start with ``classification``.
@@ -99,9 +100,9 @@ class CarlPreset(FrozenConfig):
             ConfigurationError: There is no such name, or the number of classes is missing.
         """
         name = camera_ready_name(name)
-        if name not in get_args(PresetName):
+        if name not in get_args(CarlPresetName):
             raise ConfigurationError(
-                f"There is no configuration {name!r}. Known: {', '.join(get_args(PresetName))}."
+                f"There is no configuration {name!r}. Known: {', '.join(get_args(CarlPresetName))}."
             )
         if name.startswith("classification") and classes is None:
             raise ConfigurationError(
@@ -158,7 +159,7 @@ def _objective(name: str, release: Release) -> CarlObjectiveConfig:
 def _data(name: str, release: Release) -> CarlDataConfig:
     transformer, contrast = "transformer" in name, name.startswith("scl")
     by_view = name.endswith("finegym") or ("k400" in name and release == "v2021")
-    sampling = ViewSamplingConfig(
+    sampling = ExcerptSamplingConfig(
         frames=_FRAMES.get(name, 240),
         views=2 if contrast else 1,
         strategy="time_augment" if transformer else "offset_uniform",

@@ -23,9 +23,9 @@ from vidrep_pipelines.models.carl.config import (
     CarlModelConfig,
     CarlObjectiveConfig,
 )
-from vidrep_pipelines.models.carl.dataset import LabelRows, ViewDataset
+from vidrep_pipelines.models.carl.dataset import ExcerptDataset, FrameLabelRows
 from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
-from vidrep_pipelines.models.carl.objective import Views, carl_objective
+from vidrep_pipelines.models.carl.objective import Excerpts, carl_objective
 from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet, views_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
 from vidrep_pipelines.models.shared.weight_file import weights_digest
@@ -56,7 +56,7 @@ class CarlTask(FrozenConfig):
     """Parts of the frame store that are trained on."""
 
     labels: Path | None = None
-    """Frame labels and actions, as ``label_table.write_labels`` writes them; for classification and for
+    """Frame labels and actions, as ``dataset.write_frame_labels`` writes them; for classification and for
     samples of several videos."""
 
     data: CarlDataConfig
@@ -159,14 +159,14 @@ class CarlTask(FrozenConfig):
             load_backbone(model.backbone, self.backbone_weights, self.backbone_origin)
         return model
 
-    def build_dataset(self) -> ViewDataset:
-        """Views of videos, see :class:`ViewDataset`.
+    def build_dataset(self) -> ExcerptDataset:
+        """Views of videos, see :class:`ExcerptDataset`.
 
         Raises:
             InputError: There are no videos, or the labels cannot be read.
         """
-        labels = None if self.labels is None else LabelRows(self.labels)
-        return ViewDataset(self._source(), self.data, self.model.image_size, self.seed, labels)
+        labels = None if self.labels is None else FrameLabelRows(self.labels)
+        return ExcerptDataset(self._source(), self.data, self.model.image_size, self.seed, labels)
 
     def _source(self) -> VideoSource:
         if self.frame_store is not None:
@@ -190,11 +190,11 @@ class CarlTask(FrozenConfig):
         return [*stages, model.head]
 
     def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
-        """The loss of samples as :class:`ViewDataset` makes them, collated."""
+        """The loss of samples as :class:`ExcerptDataset` makes them, collated."""
         assert isinstance(model, CarlModel)
         frames = self.augmented(batch)
         outputs = model(frames.flatten(0, 1), batch["mask"].flatten(0, 1))
-        views = Views(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
+        views = Excerpts(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
         found = carl_objective(
             outputs.unflatten(0, frames.shape[:2]),
             views,
@@ -244,14 +244,14 @@ class CarlTask(FrozenConfig):
         ]
 
     @cached_property
-    def _picture_dataset(self) -> ViewDataset:
+    def _picture_dataset(self) -> ExcerptDataset:
         """Two views of single videos, with unchanged colors, whatever is trained."""
         sampling = self.data.sampling.model_copy(update={"views": 2, "positive_window": 0})
         changes = {"sampling": sampling, "videos_per_sample": 1}
         data = self.data.model_copy(
             update={**changes, "augmentation": self.data.augmentation.model_copy(update={"exact": False})}
         )
-        return ViewDataset(self._source(), data, self.model.image_size, self.seed)
+        return ExcerptDataset(self._source(), data, self.model.image_size, self.seed)
 
 
 def _spread(count: int) -> list[int]:

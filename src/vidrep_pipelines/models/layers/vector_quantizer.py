@@ -4,6 +4,7 @@ The codebook learns by the gradient or as a moving average of what it replaces.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -88,6 +89,21 @@ class VectorQuantizer(nn.Module):
         return chosen + (prepared - prepared.detach()), codes, prepared
 
 
+@dataclass(frozen=True)
+class Quantized:
+    """Latents and the entries of the codebook that replace them.
+
+    Attributes:
+        entries: (B[, T], D, h, w) entries; the gradient passes to the latents as if nothing had happened.
+        codes: (B[, T], h, w) int64.
+        latents: (B[, T], h, w, D) what was compared with the codebook (for cosine codes, of length 1).
+    """
+
+    entries: Tensor
+    codes: Tensor
+    latents: Tensor
+
+
 def codebook_loss(
     vectors: Tensor, entries: Tensor, *, commitment_weight: float, codebook_weight: float
 ) -> Tensor:
@@ -149,6 +165,12 @@ class CodebookAverage(nn.Module):
         # Not buffers: DistributedDataParallel would overwrite them by those of the first process.
         self._counted: list[Tensor] = []
         self._candidates: list[Tensor] = []
+
+    @torch.no_grad()
+    def start(self, quantizer: VectorQuantizer) -> None:
+        """Sets the averages so that the codebook goes on from its entries, each with an even share."""
+        self.shares.fill_(1 / quantizer.size)
+        self.sums.copy_(quantizer.codebook / quantizer.size)
 
     @torch.no_grad()
     def observe(self, vectors: Tensor, codes: Tensor, priorities: Tensor) -> None:

@@ -12,8 +12,8 @@ from torch import Tensor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.config import NAMED_SIZES, ModelName, RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
-from vidrep_pipelines.models.shared import weight_file
-from vidrep_pipelines.models.shared.weight_file import WRAPPER_PREFIXES, read_weights
+from vidrep_pipelines.models.shared.trained import check_architecture
+from vidrep_pipelines.models.shared.weight_file import WRAPPER_PREFIXES, read_weights, without_wrappers
 
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
 _POSITION_TABLES = ("encoder.pos_embed", "decoder.positions")
@@ -38,7 +38,7 @@ def from_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         InputError: A name is not one of the published model's.
     """
-    return {our_name(_unwrapped(name)): value for name, value in state.items()}
+    return {our_name(name): value for name, value in without_wrappers(state).items()}
 
 
 def to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ def load_into(model: RspModel, state: Mapping[str, Tensor], origin: str) -> None
     Raises:
         InputError: Another architecture, or positions in another order than the published ones.
     """
-    check_architecture(state, to_original(model.state_dict()), origin)
+    check_architecture(without_wrappers(state), to_original(model.state_dict()), origin)
     renamed, own = from_original(state), model.state_dict()
     for name in _POSITION_TABLES:
         if (renamed[name] - own[name]).abs().max() > _TABLE_TOLERANCE:
@@ -71,16 +71,6 @@ def load_into(model: RspModel, state: Mapping[str, Tensor], origin: str) -> None
                 f"{origin}: {original_name(name)} is not the fixed sine-cosine table, so it is no RSP model."
             )
     model.load_state_dict(renamed)
-
-
-def check_architecture(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], origin: str) -> None:
-    """Compares names and shapes.
-
-    Raises:
-        InputError: They differ; the message lists the first differences.
-    """
-    state = {_unwrapped(name): value for name, value in state.items()}
-    weight_file.check_architecture(state, expected, origin, what="model's name and sizes")
 
 
 @dataclass(frozen=True)
@@ -155,7 +145,7 @@ def original_optimizer_state(optimizer: torch.optim.Optimizer, model: RspModel) 
     return {"state": states, "param_groups": groups}
 
 
-def _unwrapped(name: str, prefixes: Iterable[str] = WRAPPER_PREFIXES) -> str:
+def _unwrapped(name: str, prefixes: Iterable[str]) -> str:
     """Removes what training wrappers put before a name."""
     for prefix in prefixes:
         name = name.removeprefix(prefix)

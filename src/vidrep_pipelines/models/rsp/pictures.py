@@ -9,6 +9,7 @@ from vidrep_pipelines.models.layers.tokens import denormalize_patches, patchify,
 from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness
+from vidrep_pipelines.models.shared.units import channels_last
 from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 PRIOR_SAMPLES = 3
@@ -39,7 +40,8 @@ def prediction_sheet(
         seeds: (B,) int64; the same seeds give the same picture.
     """
     columns = prediction_columns(model, source, target, config, seeds)
-    rows = [Row(images) for images in zip(*(to_pixels(column).numpy() for column in columns), strict=True)]
+    pixels = [channels_last(denormalize(column)) for column in columns]
+    rows = [Row(images) for images in zip(*pixels, strict=True)]
     return image_grid(rows, titles=COLUMNS, cell_height=max(_SMALLEST_TILE, target.shape[-2]))
 
 
@@ -99,8 +101,3 @@ def attention_maps(model: RspModel, images: Tensor) -> Tensor:
     grid = model.config.grid
     weights: Tensor = scores.softmax(dim=-1)[..., 1:]
     return weights.reshape(B, model.config.heads, grid, grid)
-
-
-def to_pixels(images: Tensor) -> Tensor:
-    """Normalized images (B, 3, H, W) to uint8 (B, H, W, 3) on the CPU."""
-    return denormalize(images).permute(0, 2, 3, 1).cpu()

@@ -1,23 +1,32 @@
-"""Files of weights from elsewhere, read without executing anything that is in them."""
+"""Files of weights: those from elsewhere, read without executing anything that is in them, and our own."""
 
+import logging
 import pickle
-from collections.abc import Callable, Mapping
+import re
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from safetensors.torch import load_file
+import torch
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of, file_head, plain_disguise_of
-from vidrep_pipelines.models.shared.torch_file import Inert, load_torch_file, refusal
+from vidrep_pipelines.common.pickle_bounds import check_saved_tensors, classes_in_saved_tensors
+
+_log = logging.getLogger(__name__)
 
 WRAPPER_PREFIXES = ("module.", "backbone.", "base_encoder.")
 """What training wrappers of published code put before the names of an encoder's weights, outermost first."""
 
 _SHOWN = 5
 _ZIP = b"PK\x03\x04"
+_COLORS = re.compile(r"\x1b\[[0-9;]*m")
+_REFUSED = re.compile(r"(?:GLOBAL|global:?|function)\s+<?(?:class|function)?\s*'?([\w.]+\.\w+)")
 
 
 def read_weights(path: Path, entry: str | None = None) -> dict[str, Tensor]:
@@ -46,7 +55,7 @@ def state_dict_in(content: Any, path: Path, entry: str | None = None) -> dict[st
     Raises:
         InputError: There are other things than weights there.
     """
-    if isinstance(content, Inert):
+    if isinstance(content, _Inert):
         raise InputError(
             f"{path} holds no weights but an object of the program {type(content).__name__}, which is not "
             "run. Remedy: there, save its state_dict() as .safetensors."
@@ -82,42 +91,6 @@ def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             name = name.removeprefix(prefix)  # noqa: PLW2901
         unwrapped[name] = value
     return unwrapped
-
-
-def check_architecture(
-    state: Mapping[str, Tensor],
-    expected: Mapping[str, Tensor],
-    origin: str,
-    *,
-    optional: Callable[[str], bool] = lambda name: False,
-    what: str = "model's sizes",
-    kind: str = "checkpoint was",
-) -> None:
-    """Compares names and shapes.
-
-    Args:
-        state: The weights at hand.
-        expected: Those of the model, under the same names.
-        origin: What to call the weights in an error, for example the file's name.
-        optional: Tells which names of the model may be missing.
-        what: What the remedy says to set.
-        kind: What the remedy calls the weights, with its verb.
-
-    Raises:
-        InputError: They differ; the message lists the first differences.
-    """
-    found = [f"{name} is missing" for name in expected if name not in state and not optional(name)]
-    found += [f"{name} is unknown" for name in state if name not in expected]
-    found += [
-        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
-    ]
-    if found:
-        raise InputError(
-            f"{origin} belongs to another architecture: {some_of(found)}. "
-            f"Remedy: set the {what} to those the {kind} trained with."
-        )
 
 
 def differing_names(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
@@ -176,20 +149,87 @@ def weights_digest(name: str, path: Path | None) -> str | None:
 def read_content(path: Path) -> Any:
     """Reads all of a file: weights, and the numbers, strings and containers that lie beside them.
 
-    Objects of other programs are :class:`~vidrep_pipelines.models.shared.torch_file.Inert` stand-ins.
+    Objects of other programs are :class:`~vidrep_pipelines.models.shared.weight_file._Inert` stand-ins.
 
     Raises:
         InputError: The file is absent, damaged, or asks for code to be run (which is not done).
     """
     check_weight_file(path)
     try:
-        return load_file(path) if path.suffix == ".safetensors" else load_torch_file(path)
+        return load_file(path) if path.suffix == ".safetensors" else _load_torch_file(path)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path} was refused and nothing in it was executed: it holds more than weights "
-            f"({refusal(error)}). Remedy: keep only the state dict and save it as .safetensors."
+            f"({_refusal(error)}). Remedy: keep only the state dict and save it as .safetensors."
         ) from error
     except Exception as error:  # a damaged file can raise nearly anything
         raise InputError(
-            f"{path} is damaged or incomplete ({refusal(error)}). Remedy: copy it again."
+            f"{path} is damaged or incomplete ({_refusal(error)}). Remedy: copy it again."
         ) from error
+
+
+def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Writes a safetensors file, unless it holds exactly these weights already.
+
+    So a run that is finished can be gone through again where nothing can be written.
+    """
+    content = save({name: value.contiguous() for name, value in state.items()})
+    if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+        return
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def _load_torch_file(path: Path) -> Any:
+    """All of a file; what is neither a tensor nor plain data is an :class:`_Inert` stand-in.
+
+    Raises:
+        pickle.UnpicklingError: It asks for something that cannot be stood in for; nothing was executed.
+        ValueError: It would unpack to more than it holds.
+        RuntimeError: It is damaged, or a program (TorchScript), which is not run.
+    """
+    with path.open("rb") as file:
+        check_saved_tensors(file)
+        try:
+            return _load_safely(path)
+        except pickle.UnpicklingError:
+            names = classes_in_saved_tensors(file)
+    stand_ins: list[Any] = [(type(name, (_Inert,), {}), name) for name in sorted(names)]
+    with torch.serialization.safe_globals(stand_ins):
+        content = _load_safely(path)
+    _log.info("%s: read without the classes of other programs that are in it", path)
+    return content
+
+
+def _load_safely(path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that TorchScript was found, before it is refused
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+class _Inert:
+    """Stands in for an object of another program's class; the class of each is named like the original.
+
+    PyTorch's own reader builds tensors and plain containers and refuses the rest. Training programs put more
+    beside the weights: callbacks, configurations, loggers. A stand-in takes whatever it is given and keeps
+    nothing, so that the weights beside it can be read.
+    """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Takes what the original's constructor took."""
+        return super().__new__(cls)
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Keeps nothing."""
+
+    def __setstate__(self, state: object) -> None:
+        """Keeps nothing."""
+
+
+def _refusal(error: Exception) -> str:
+    """What PyTorch refused, in one line without the colors and advice of its message."""
+    lines = [line.strip() for line in _COLORS.sub("", str(error)).splitlines() if line.strip()]
+    for line in lines:
+        if found := _REFUSED.search(line):
+            return f"it wants to use {found[1]}"
+    return lines[0] if lines else type(error).__name__

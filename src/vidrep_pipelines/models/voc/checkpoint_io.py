@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.shared.weight_file import check_architecture, read_weights
-from vidrep_pipelines.models.voc.config import GptConfig, VocModelConfig
+from vidrep_pipelines.models.shared.trained import load_strictly
+from vidrep_pipelines.models.shared.weight_file import read_weights
+from vidrep_pipelines.models.voc.config import GptConfig
 from vidrep_pipelines.models.voc.gpt import Gpt
 from vidrep_pipelines.models.voc.model import RewardHead, VocModel
 
@@ -66,7 +67,7 @@ def load_gpt_into(gpt: Gpt, state: Mapping[str, Tensor], origin: str) -> None:
     Raises:
         InputError: Another architecture.
     """
-    _load(gpt, from_original(state), origin)
+    load_strictly(gpt, from_original(state), origin)
 
 
 def load_into(model: VocModel, state: Mapping[str, Tensor], origin: str) -> None:
@@ -85,7 +86,7 @@ def load_reward_into(head: RewardHead, state: Mapping[str, Tensor], origin: str)
     Raises:
         InputError: Another architecture.
     """
-    _load(head, {our_reward_name(name): value.float() for name, value in state.items()}, origin)
+    load_strictly(head, {our_reward_name(name): value.float() for name, value in state.items()}, origin)
 
 
 def reward_to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -107,30 +108,10 @@ def published_reward_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return reward_to_original(_part(state, "reward_head."))
 
 
-def trained_model(config: VocModelConfig, state: Mapping[str, Tensor]) -> VocModel:
-    """The model of a checkpoint of ours, for use: in evaluation mode.
-
-    Args:
-        config: The model that was trained.
-        state: Weights under our names.
-
-    Raises:
-        InputError: They are of another architecture.
-    """
-    model = VocModel(config)
-    _load(model, state, "The checkpoint")
-    return model.eval()
-
-
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {
         name.removeprefix(prefix): value.clone() for name, value in state.items() if name.startswith(prefix)
     }
-
-
-def _load(module: nn.Module, state: Mapping[str, Tensor], origin: str) -> None:
-    check_architecture(state, module.state_dict(), origin)
-    module.load_state_dict(dict(state))
 
 
 _PARTS = {

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt, model_validator
 from vidrep_pipelines.common.config import FrozenConfig
 
 TokenizerName = Literal["vae", "dino", "musik"]
-ModelName = Literal["vae", "dino", "musik", "joint"]
+OccupancyName = Literal["vae", "dino", "musik", "joint"]
 """Occupancy models by what their tokens come from; ``joint``: a ``vae`` that is trained along with it."""
 
 FeatureLayout = Literal["channel_major", "token_major"]

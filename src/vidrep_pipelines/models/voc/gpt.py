@@ -114,7 +114,7 @@ class CausalAttention(nn.Module):
         return tokens.reshape(B, N, self.heads, D // self.heads).transpose(1, 2)
 
 
-class Block(nn.Module):
+class GptBlock(nn.Module):
     """Attention and perceptron, each on normalized tokens and added to them."""
 
     def __init__(self, config: GptConfig) -> None:
@@ -156,7 +156,7 @@ class Gpt(nn.Module):
             None if config.action_dimension is None else nn.Linear(config.action_dimension, config.width)
         )
         self.dropout = nn.Dropout(config.embedding_dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(GptBlock(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self._initialize()
 

@@ -6,21 +6,19 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.models.shared.units import channels_last, to_bytes
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.sampling import future_log_probabilities, future_rewards, sample_futures
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, depict
 
 _ROWS_AT_ONCE = 64
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 class OccupancyPredictor:
@@ -200,16 +198,16 @@ class NearestStates:
         wanted = states.astype(np.int16)
         return np.array([int((self._states == state).sum(axis=1).argmax()) for state in wanted], np.int64)
 
-    def agreement(self, states: IntArray, found: IntArray) -> NDArray[np.float64]:
+    def agreement(self, states: IntArray, found: IntArray) -> FloatArray:
         """Shares (n,) of the tokens of ``states`` (n, T) that those found (n,) have too."""
-        shares: NDArray[np.float64] = (self._states[found] == states).mean(axis=1)
+        shares: FloatArray = (self._states[found] == states).mean(axis=1)
         return shares
 
-    def actions(self, states: IntArray) -> NDArray[np.float64]:
+    def actions(self, states: IntArray) -> FloatArray:
         """Actions (n, A) that were taken in the nearest states: a behavior for conditioned models."""
         found = self.find(states)
         rows = self._episodes.outcome_rows(self.episode[found], self.step[found])
-        actions: NDArray[np.float64] = self._episodes.actions[rows].astype(np.float64)
+        actions: FloatArray = self._episodes.actions[rows].astype(np.float64)
         return actions
 
     def name(self, number: int) -> str:
@@ -218,8 +216,6 @@ class NearestStates:
 
 
 _FRAMES_AT_ONCE = 64
-
-Pixels = NDArray[np.uint8]
 
 
 class Depiction(Protocol):
@@ -254,7 +250,7 @@ class DecodedStates:
         side = self._tokenizer.grid
         codes = torch.from_numpy(np.ascontiguousarray(states)).reshape(-1, side, side)
         decoded = torch.cat([depict(self._tokenizer, part) for part in torch.split(codes, _FRAMES_AT_ONCE)])
-        pixels: Pixels = (decoded * 255).round().to(torch.uint8).movedim(1, -1).cpu().numpy()
+        pixels = channels_last(to_bytes(decoded))
         return pixels.reshape(len(states), self._frame_stack, *pixels.shape[1:])
 
     def captions(self, states: IntArray) -> list[str]:

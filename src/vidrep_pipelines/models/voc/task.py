@@ -16,12 +16,12 @@ from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original, load_reward_into
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.dataset import OccupancySamples
-from vidrep_pipelines.models.voc.gpt import Block
+from vidrep_pipelines.models.voc.gpt import GptBlock
 from vidrep_pipelines.models.voc.model import VocModel, occupancy_groups
 from vidrep_pipelines.models.voc.objective import OccupancyBatch, occupancy_objective
 from vidrep_pipelines.models.voc.pictures import value_chart
 from vidrep_pipelines.models.voc.sampling import draw_uniforms, future_rewards, sample_futures, values_of
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
+from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join_episodes
 from vidrep_pipelines.models.voc.token_file import read_token_episodes
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
@@ -98,7 +98,7 @@ class VocTask(FrozenConfig):
         Raises:
             InputError: A file cannot be read, the files do not fit together, or none is of the split.
         """
-        return join([read_token_episodes(path) for path in self.tokens]).in_split(self.split)
+        return join_episodes([read_token_episodes(path) for path in self.tokens]).in_split(self.split)
 
     def build_dataset(self) -> OccupancySamples:
         """Contexts with a state of their future.
@@ -121,7 +121,7 @@ class VocTask(FrozenConfig):
 
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
         """The transformer blocks, of the target network too."""
-        return [module for module in model.modules() if isinstance(module, Block)]
+        return [module for module in model.modules() if isinstance(module, GptBlock)]
 
     def compiled_units(self, model: nn.Module) -> list[nn.Module]:
         """The blocks of the trained network; the target network works token by token, in ever new shapes."""

@@ -181,7 +181,7 @@ class TokenEpisodes:
         return f"code {worst} is not in the vocabulary of {self.vocabulary} codes"
 
 
-def join(parts: Sequence[TokenEpisodes]) -> TokenEpisodes:
+def join_episodes(parts: Sequence[TokenEpisodes]) -> TokenEpisodes:
     """All episodes of several files.
 
     Raises:

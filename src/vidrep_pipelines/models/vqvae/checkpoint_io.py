@@ -10,13 +10,15 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes, original_path, our_path
-from vidrep_pipelines.models.shared.weight_file import check_architecture, read_weights
+from vidrep_pipelines.models.shared.trained import load_strictly
+from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 _WEIGHTS_ENTRY = "model_state_dict"
 _FROZEN_NETWORKS = "loss."
-_TRAINING_ONLY = ("discriminator.", "codebook_average.")
+_DISCRIMINATOR = "discriminator."
+_TRAINING_ONLY = (_DISCRIMINATOR, "codebook_average.")
 # The best metrics so far, which the published files carry, may be numbers of NumPy's.
 _NUMPY_NUMBERS: list[Any] = [
     np._core.multiarray.scalar,  # type: ignore[attr-defined]
@@ -80,31 +82,14 @@ def load_into(model: VqvaeModel, state: Mapping[str, Tensor], origin: str) -> No
     Raises:
         InputError: Another architecture.
     """
-    own = model.state_dict()
-    renamed = from_original(state)
-    check_architecture(renamed, {k: v for k, v in own.items() if not k.startswith(_TRAINING_ONLY)}, origin)
+    load_strictly(model, from_original(state), origin, optional=lambda name: name.startswith(_TRAINING_ONLY))
     if model.codebook_average is not None:
-        size = model.quantizer.size
-        renamed["codebook_average.shares"] = torch.full((size,), 1 / size)
-        renamed["codebook_average.sums"] = renamed["quantizer.codebook"] / size
-    model.load_state_dict(renamed | {k: v for k, v in own.items() if k not in renamed})
+        model.codebook_average.start(model.quantizer)
 
 
-def trained_model(config: VqvaeModelConfig, state: Mapping[str, Tensor]) -> VqvaeModel:
-    """The model of a checkpoint of ours, for use: in evaluation mode and without a discriminator.
-
-    Args:
-        config: The model that was trained.
-        state: Weights under our names.
-
-    Raises:
-        InputError: They are of another architecture.
-    """
-    model = VqvaeModel(config)
-    weights = {name: value for name, value in state.items() if not name.startswith("discriminator.")}
-    check_architecture(weights, model.state_dict(), "The checkpoint")
-    model.load_state_dict(weights)
-    return model.eval()
+def without_discriminator(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under our names as a model for use has them, which is built without a discriminator."""
+    return {name: value for name, value in state.items() if not name.startswith(_DISCRIMINATOR)}
 
 
 def original_checkpoint(

@@ -5,15 +5,14 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 
-PresetName = Literal["baseline_2d", "baseline", "3d_decoder__2d_loss"]
+VqvaePresetName = Literal["baseline_2d", "baseline", "3d_decoder__2d_loss"]
 
 ROBONET_MEAN = (0.4947905177456989, 0.4394289448514622, 0.3734249455050442)
 ROBONET_STD = (0.2248808632122409, 0.2230480187693433, 0.2166628109431439)
-
-Triple = tuple[float, float, float]
 
 
 class VqvaeModelConfig(VqganConfig):
@@ -136,7 +135,7 @@ class VqvaePreset(FrozenConfig):
     data: VqvaeDataConfig
 
     @classmethod
-    def named(cls, name: PresetName) -> Self:
+    def named(cls, name: VqvaePresetName) -> Self:
         """One of the three published configurations, by the name its checkpoints carry."""
         clips = name == "3d_decoder__2d_loss"
         return cls(

@@ -1,18 +1,13 @@
 """A trained VQ-VAE at use: loaded, codes of whole episodes extracted, an encoder of images."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
@@ -20,30 +15,12 @@ from vidrep_pipelines.data.frame_store.codes import code_shard
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
 from vidrep_pipelines.data.transforms import normalize
-from vidrep_pipelines.models.vqvae.checkpoint_io import trained_model
+from vidrep_pipelines.fanout.devices import device_of_item
+from vidrep_pipelines.models.shared.trained import loaded_once, read_checkpoint, trained_model
+from vidrep_pipelines.models.shared.units import to_unit_range
+from vidrep_pipelines.models.vqvae.checkpoint_io import without_discriminator
 from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.training.distributed import device_of_item
-
-
-def to_unit_range(images: Tensor, data: VqvaeDataConfig) -> Tensor:
-    """Standardized images (..., 3, H, W) to nominally 0..1, unclamped, in float32."""
-    statistics = torch.tensor((data.mean, data.std), device=images.device)
-    mean, std = statistics.view(2, 3, 1, 1).unbind()
-    return images.float() * std + mean
-
-
-def to_standardized(images: Tensor, data: VqvaeDataConfig) -> Tensor:
-    """The inverse of :func:`to_unit_range`."""
-    statistics = torch.tensor((data.mean, data.std), device=images.device)
-    mean, std = statistics.view(2, 3, 1, 1).unbind()
-    return (images.float() - mean) / std
-
-
-def clamped_psnr(images: Tensor, others: Tensor) -> Tensor:
-    """Mean over frames (..., 3, H, W) of the peak signal-to-noise ratio in decibels, clamped to 0..1."""
-    errors = (images.clamp(0, 1) - others.clamp(0, 1)).square().mean(dim=(-3, -2, -1))
-    return (-10 * errors.clamp(min=1e-10).log10()).mean()
 
 
 @dataclass(frozen=True)
@@ -65,16 +42,10 @@ class TrainedVqvae:
         Raises:
             InputError: The folder holds no checkpoint of a VQ-VAE.
         """
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            data = VqvaeDataConfig.model_validate(config["data"])
-            model = VqvaeModelConfig.model_validate(config["model"])
-            state = load_file(folder / "model.safetensors")
-        except (OSError, ValueError, KeyError, TypeError, ValidationError, SafetensorError) as error:
-            raise InputError(
-                f"{folder} holds no checkpoint of a VQ-VAE ({error}). Remedy: run pretrain_vqvae."
-            ) from error
-        return cls(trained_model(model, state).to(device), data)
+        data, config, state = read_checkpoint(
+            folder, VqvaeDataConfig, VqvaeModelConfig, system="a VQ-VAE", pipeline="pretrain_vqvae"
+        )
+        return cls(trained_model(VqvaeModel(config), without_discriminator(state)).to(device), data)
 
     @property
     def device(self) -> torch.device:
@@ -121,7 +92,7 @@ class TrainedVqvae:
 
 
 @dataclass(frozen=True)
-class ExtractionRequest:
+class CodeExtractionRequest:
     """What extracting the codes of one shard needs.
 
     Attributes:
@@ -145,7 +116,7 @@ class ExtractionRequest:
     number: int
 
 
-def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int]:
+def extract_shard(request: CodeExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int]:
     """Encodes every frame of a shard in the order in which they are stored.
 
     Args:
@@ -158,7 +129,8 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     Raises:
         InputError: The shard or the checkpoint cannot be read, or they are of different sizes.
     """
-    trained = _trained(request.checkpoint, request.version, device_of_item(request.device, request.number))
+    device = device_of_item(request.device, request.number)
+    trained = loaded_once(TrainedVqvae.load, request.checkpoint, request.version, device)
     frames = _frames(request)
     total, config = frames.shape[0], trained.model.config
     used = torch.zeros(config.codebook.size, dtype=torch.bool)
@@ -176,15 +148,9 @@ def extract_shard(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     return {"frames": total, "codes_used": int(used.sum())}
 
 
-def _frames(request: ExtractionRequest) -> ContiguousArray:
+def _frames(request: CodeExtractionRequest) -> ContiguousArray:
     versions = {request.shard: request.frames_digest}
     return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions)[request.shard]
-
-
-@lru_cache(maxsize=8)
-def _trained(checkpoint: Path, version: str, device: str) -> TrainedVqvae:
-    del version  # part of the key
-    return TrainedVqvae.load(checkpoint, device)
 
 
 class FrameLatents(nn.Module):

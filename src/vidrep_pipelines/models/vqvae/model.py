@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.causal_convolution import CausalRefinement
-from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, VectorQuantizer
+from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, Quantized, VectorQuantizer
 from vidrep_pipelines.models.layers.vqgan import FrameDecoder, FrameEncoder
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 
@@ -62,21 +62,6 @@ class Decoder(nn.Module):
             return frames
         video: Tensor = self.head(frames.transpose(1, 2).contiguous())
         return video.transpose(1, 2)
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """Latents and the entries of the codebook that replace them.
-
-    Attributes:
-        entries: (B[, T], D, h, w) entries; the gradient passes to the latents as if nothing had happened.
-        codes: (B[, T], h, w) int64.
-        latents: (B[, T], h, w, D) what was compared with the codebook (for cosine codes, of length 1).
-    """
-
-    entries: Tensor
-    codes: Tensor
-    latents: Tensor
 
 
 @dataclass(frozen=True)

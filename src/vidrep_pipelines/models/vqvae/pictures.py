@@ -1,22 +1,20 @@
-"""Pictures of a VQ-VAE at work: originals, reconstructions and errors; how often each code is used."""
+"""A VQ-VAE at work, for people: originals, reconstructions and errors; facts about its codes."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
 from vidrep_pipelines.data.frame_store.codes import CodeStore
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.shared.codes import code_report
+from vidrep_pipelines.models.shared.units import channels_last, clamped_psnr, to_bytes, to_unit_range
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
-from vidrep_pipelines.models.vqvae.inference import TrainedVqvae, clamped_psnr, to_unit_range
+from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
 from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 ROWS = ("original", "reconstruction", "error")
@@ -57,7 +55,7 @@ def comparison_strips(pairs: Sequence[tuple[Tensor, Tensor]], names: tuple[str, 
         first, second = (frames[shown.to(frames.device)] for frames in pair)
         labels = (names[0], f"{names[1]}\n{quality}", f"{names[2]}\n{ERROR_GAIN} times enlarged")
         rows += [
-            Row(list(to_pixels(frames)), label)
+            Row(list(channels_last(to_bytes(frames))), label)
             for label, frames in zip(labels, (first, second, error_picture(first, second)), strict=True)
         ]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, pairs[0][0].shape[-2]))
@@ -66,30 +64,6 @@ def comparison_strips(pairs: Sequence[tuple[Tensor, Tensor]], names: tuple[str, 
 def error_picture(first: Tensor, second: Tensor) -> Tensor:
     """The difference of two pictures of one shape, in 0..1: mid gray is none."""
     return 0.5 + ERROR_GAIN * (second - first) / 2
-
-
-def code_histogram(counts: Tensor) -> Image:
-    """Draws how often each code is used, most used first.
-
-    Args:
-        counts: (K,) of the codes.
-    """
-    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
-    axes = figure.add_subplot()
-    shares = (counts.double().sort(descending=True).values / counts.sum()).cpu().numpy()
-    axes.fill_between(np.arange(1, len(shares) + 1), shares, step="mid", color=COLORS[0], linewidth=0)
-    axes.axhline(1 / len(shares), color=SOFT_INK, linewidth=0.8, linestyle="--")
-    use, evenness = float(used_share(counts)), float(perplexity(counts))
-    title = f"{use:.0%} of {len(shares)} codes used, perplexity {evenness:.0f}"
-    plain_axes(axes, title, "codes, most used first")
-    return image_of(figure)
-
-
-def to_pixels(frames: Tensor) -> NDArray[np.uint8]:
-    """Frames (N, 3, H, W) in 0..1 to uint8 (N, H, W, 3)."""
-    levels = (frames.clamp(0, 1) * 255).round().to(torch.uint8)
-    pixels: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).cpu().numpy()
-    return pixels
 
 
 _SCALE, _GAP = 3, 6
@@ -105,7 +79,7 @@ def comparison_film(pairs: Sequence[tuple[Tensor, Tensor]]) -> NDArray[np.uint8]
         (T, H', W', 3): pixels enlarged, gaps white, sides even.
     """
     rows = [
-        [to_pixels(frames) for frames in (first, second, error_picture(first, second))]
+        [channels_last(to_bytes(frames)) for frames in (first, second, error_picture(first, second))]
         for first, second in pairs
     ]
     return _with_gaps([_with_gaps([_enlarged(part) for part in row], axis=2) for row in rows], axis=1)
@@ -129,13 +103,7 @@ def _with_gaps(parts: list[NDArray[np.uint8]], axis: int) -> NDArray[np.uint8]:
 _CLIPS, _FRAMES = 4, 12
 
 
-def rate(config: VqvaeModelConfig) -> dict[str, float]:
-    """Bits that a frame takes as codes of equal length, and what it takes as 8-bit pixels divided by that."""
-    bits = config.grid**2 * math.log2(config.codebook.size)
-    return {"bits_per_frame": bits, "compression": 8 * config.channels * config.image_size**2 / bits}
-
-
-def code_report(counts: Tensor, config: VqvaeModelConfig) -> dict[str, Any]:
+def codebook_report(counts: Tensor, config: VqvaeModelConfig) -> dict[str, Any]:
     """Facts about the use of the codes.
 
     Args:
@@ -143,26 +111,16 @@ def code_report(counts: Tensor, config: VqvaeModelConfig) -> dict[str, Any]:
         config: The model.
 
     Returns:
-        codes, codebook_size, codebook_use (share of entries that occur), perplexity, bits_per_frame,
-        compression, and entropy_bits_per_frame: what an ideal entropy coder of single codes would take.
+        codebook_size, what :func:`code_report` says, and compression: bits that a frame takes as 8-bit pixels
+        divided by those that it takes as codes of equal length.
     """
-    evenness = float(perplexity(counts))
+    report = code_report(counts, config.grid**2)
+    pixels = 8 * config.channels * config.image_size**2
     return {
-        "codes": int(counts.sum()),
         "codebook_size": config.codebook.size,
-        "codebook_use": float(used_share(counts)),
-        "perplexity": evenness,
-        **rate(config),
-        "entropy_bits_per_frame": config.grid**2 * math.log2(evenness),
+        **report,
+        "compression": pixels / report["bits_per_frame"],
     }
-
-
-def count_codes(codes: CodeStore, size: int) -> Tensor:
-    """How often each of ``size`` codes occurs in the views of a store, (K,)."""
-    counts = torch.zeros(size, dtype=torch.float64)
-    for view in codes.store.ids:
-        counts += code_counts(torch.from_numpy(codes.codes(view).astype(np.int64)), size)
-    return counts
 
 
 def decoded_strips(trained: TrainedVqvae, codes: CodeStore) -> Image:

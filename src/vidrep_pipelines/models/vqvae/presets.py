@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from vidrep_pipelines.models.vqvae.config import (
-    PresetName,
     VqvaeDataConfig,
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
     VqvaePreset,
+    VqvaePresetName,
 )
 from vidrep_pipelines.training.config import TrainConfig
 
@@ -21,7 +21,7 @@ class VqvaeParameters(NamedTuple):
     train: TrainConfig
 
 
-def with_preset(name: PresetName, parameters: VqvaeParameters) -> VqvaeParameters:
+def with_preset(name: VqvaePresetName, parameters: VqvaeParameters) -> VqvaeParameters:
     """Sets what distinguishes a published configuration, and keeps everything else.
 
     With the default parameters the result is exactly the published one; with those of a small model it is

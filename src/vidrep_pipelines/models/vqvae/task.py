@@ -19,6 +19,7 @@ from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.layers.vqgan import Level
+from vidrep_pipelines.models.shared.codes import code_histogram
 from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.checkpoint_io import load_into, load_original
@@ -37,7 +38,7 @@ from vidrep_pipelines.models.vqvae.dataset import (
 )
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, load_loss_networks, vqvae_objective
-from vidrep_pipelines.models.vqvae.pictures import code_histogram, reconstruction_strips
+from vidrep_pipelines.models.vqvae.pictures import reconstruction_strips
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 

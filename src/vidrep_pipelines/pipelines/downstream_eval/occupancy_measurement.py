@@ -11,7 +11,7 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode
-from vidrep_pipelines.models.voc.checkpoint_io import trained_model
+from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.dataset import check_fit
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
@@ -56,7 +56,7 @@ def load_model(checkpoint: Checkpoint, tokens: TokenEpisodes, launch: LaunchConf
     """
     config = VocModelConfig.model_validate(checkpoint.config)
     check_fit(tokens, config)
-    model = trained_model(config, checkpoint.state_dict())
+    model = trained_model(VocModel(config), checkpoint.state_dict())
     known = tokens.codebook
     if model.codebook is not None and known is not None and not np.array_equal(model.codebook.numpy(), known):
         raise InputError(

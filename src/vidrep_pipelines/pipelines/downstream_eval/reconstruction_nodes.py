@@ -39,7 +39,7 @@ def measure_vqvae(
 
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
     from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
-    from vidrep_pipelines.models.vqvae.pictures import code_report
+    from vidrep_pipelines.models.vqvae.pictures import codebook_report
     from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import (
         label,
         measure,
@@ -71,7 +71,7 @@ def measure_vqvae(
         "label": label(spec["task_config"]),
         "clips": len(clips),
         **dict(rows[["metric", "value"]].itertuples(index=False)),
-        **code_report(torch.tensor(counts, dtype=torch.float64), model_config(checkpoint)),
+        **codebook_report(torch.tensor(counts, dtype=torch.float64), model_config(checkpoint)),
     }
     return report.videos, report.summary, {**record, "skipped": report.skipped}, record
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig
 from vidrep_pipelines.models.voc.inference import (
     DecodedStates,
     Depiction,
-    FloatArray,
-    IntArray,
     NearestStates,
     OccupancyPredictor,
     RetrievedStates,
@@ -21,7 +20,7 @@ from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import split_of
-from vidrep_pipelines.reporting.occupancy_futures import Pixels, ShownFuture
+from vidrep_pipelines.reporting.occupancy_futures import ShownFuture
 
 _TRAINING_SPLIT = "train"
 

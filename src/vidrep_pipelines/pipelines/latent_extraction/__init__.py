@@ -1,7 +1,11 @@
 """Whole data sets through a trained encoder."""
 
-from vidrep_pipelines.pipelines.latent_extraction.carl_pipeline import create_carl_pipeline
-from vidrep_pipelines.pipelines.latent_extraction.voc_pipeline import create_voc_pipeline
-from vidrep_pipelines.pipelines.latent_extraction.vqvae_pipeline import create_vqvae_pipeline
+from vidrep_pipelines.pipelines.latent_extraction.carl_pipeline import create_carl_extraction_pipeline
+from vidrep_pipelines.pipelines.latent_extraction.voc_pipeline import create_voc_extraction_pipeline
+from vidrep_pipelines.pipelines.latent_extraction.vqvae_pipeline import create_vqvae_extraction_pipeline
 
-__all__ = ["create_carl_pipeline", "create_voc_pipeline", "create_vqvae_pipeline"]
+__all__ = [
+    "create_carl_extraction_pipeline",
+    "create_voc_extraction_pipeline",
+    "create_vqvae_extraction_pipeline",
+]

@@ -22,17 +22,14 @@ def embed_videos(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per video of any split; redone when its frames, the weights or the parameters change."""
-    import torch
-
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX
+    from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.models.carl.inference import EmbeddingRequest, embed_video
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
     device = choose_device(launch).type
-    if device == "cuda" and fanout.workers is None:  # one per GPU, not one per core
-        fanout = fanout.model_copy(update={"workers": torch.cuda.device_count()})
     folders = checkpoint.directory.absolute(), store.folder.absolute()
     content = store.facts.content_digest
     items = []
@@ -41,4 +38,4 @@ def embed_videos(
         request = EmbeddingRequest(folders[0], version, folders[1], content, video, embedding, device, number)
         digest = digest_of(version, store.facts.shards[shard], start, frames, embedding)
         items.append(Item(video, request, digest))
-    return Job("embeddings", embed_video, items, (EMBEDDINGS_SUFFIX,), fanout)
+    return Job("embeddings", embed_video, items, (EMBEDDINGS_SUFFIX,), workers_for_device(fanout, device))

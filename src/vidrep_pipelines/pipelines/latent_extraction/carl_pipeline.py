@@ -6,7 +6,7 @@ from vidrep_pipelines.pipelines.latent_extraction import carl_nodes as nodes
 from vidrep_pipelines.pipelines.pretrain import carl_nodes as training_nodes
 
 
-def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> Pipeline:
+def create_carl_extraction_pipeline(namespace: str = "carl", release: str = "pouring") -> Pipeline:
     """Embeddings of every frame of a release by the trained weights, and by those that it started from.
 
     Args:

@@ -26,7 +26,7 @@ class TokenExtractionConfig(FrozenConfig):
     """Frames that are encoded at once."""
 
 
-def extract_codes(
+def extract_voc_codes(
     checkpoint: Checkpoint,
     frames: FrameStore,
     extraction: TokenExtractionConfig,
@@ -35,20 +35,19 @@ def extract_codes(
 ) -> Job:
     """One item per shard of frames; redone when the shard or the tokenizer changes."""
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
+    from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.models.voc.tokenizers.inference import (
         checkpoint_source,
-        extract_codes,
+        extract_tokens,
         extraction_requests,
     )
     from vidrep_pipelines.training.distributed import choose_device
 
     device = choose_device(launch).type
-    if device == "cuda" and fanout.workers is None:  # they share the GPU
-        fanout = fanout.model_copy(update={"workers": 1})
     source = checkpoint_source(checkpoint.config, checkpoint.weights.absolute())
     requests = extraction_requests(frames, source, batch=extraction.batch_size, device=device)
     items = [Item(request.id, request, request.digest) for request in requests]
-    return Job("codes", extract_codes, items, (SHARD_SUFFIX,), fanout)
+    return Job("codes", extract_tokens, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
 def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes:
@@ -58,15 +57,12 @@ def assemble_episodes(checkpoint: Checkpoint, codes: CodeStore) -> TokenEpisodes
     return assemble_token_episodes(codes, checkpoint_source(checkpoint.config, checkpoint.weights).load())
 
 
-def show_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
+def show_voc_codes(codes: CodeStore, checkpoint: Checkpoint) -> tuple[dict[str, Any], Image]:
     """How evenly the stored codes are used."""
-    from vidrep_pipelines.models.voc.tokenizers.inference import (
-        checkpoint_source,
-        code_report,
-        count_stored_codes,
-    )
-    from vidrep_pipelines.models.voc.tokenizers.pictures import code_histogram
+    from vidrep_pipelines.models.shared.codes import code_histogram, count_stored_codes
+    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
+    from vidrep_pipelines.models.voc.tokenizers.pictures import vocabulary_report
 
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     counts = count_stored_codes(codes, tokenizer.vocabulary)
-    return code_report(counts, tokenizer), code_histogram(counts)
+    return vocabulary_report(counts, tokenizer), code_histogram(counts)

@@ -2,16 +2,16 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.models.voc.config import ModelName
+from vidrep_pipelines.models.voc.config import OccupancyName
 from vidrep_pipelines.pipelines.latent_extraction import voc_nodes
 
 
-def create_voc_pipeline(kind: ModelName) -> Pipeline:
+def create_voc_extraction_pipeline(kind: OccupancyName) -> Pipeline:
     """The codes of every frame, shard by shard, and the episodes that the occupancy model is trained on."""
     return Pipeline(
         [
             Node(
-                voc_nodes.extract_codes,
+                voc_nodes.extract_voc_codes,
                 inputs=["tokenizer", "frames", "params:extraction", "params:launch", "params:fanout"],
                 outputs="codes",
                 name="extract_codes",
@@ -25,7 +25,7 @@ def create_voc_pipeline(kind: ModelName) -> Pipeline:
                 tags=["voc"],
             ),
             Node(
-                voc_nodes.show_codes,
+                voc_nodes.show_voc_codes,
                 inputs=["codes", "tokenizer"],
                 outputs=["codes_report", "codes_histogram"],
                 name="show_codes",

@@ -17,7 +17,7 @@ else:
     CodeStore = FrameStore = Any  # their modules take seconds to import
 
 
-def extract_codes(
+def extract_vqvae_codes(
     checkpoint: Checkpoint,
     store: FrameStore,
     extraction: LatentExtractionConfig,
@@ -25,19 +25,16 @@ def extract_codes(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per shard of frames; redone when the shard, the weights or the parameters change."""
-    import torch
-
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
-    from vidrep_pipelines.models.vqvae.inference import ExtractionRequest, extract_shard
+    from vidrep_pipelines.fanout.devices import workers_for_device
+    from vidrep_pipelines.models.vqvae.inference import CodeExtractionRequest, extract_shard
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
     device = choose_device(launch).type
-    if device == "cuda" and fanout.workers is None:  # one per GPU, not one per core
-        fanout = fanout.model_copy(update={"workers": torch.cuda.device_count()})
     requests = [
-        ExtractionRequest(
+        CodeExtractionRequest(
             checkpoint.directory.absolute(),
             version,
             store.folder.absolute(),
@@ -57,19 +54,15 @@ def extract_codes(
         )
         for request in requests
     ]
-    return Job("codes", extract_shard, items, (SHARD_SUFFIX,), fanout)
+    return Job("codes", extract_shard, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
-def show_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
+def show_vqvae_codes(checkpoint: Checkpoint, codes: CodeStore) -> tuple[dict[str, Any], Image, Image]:
     """How evenly the stored codes are used, and clips decoded from nothing but their codes."""
+    from vidrep_pipelines.models.shared.codes import code_histogram, count_stored_codes
     from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
-    from vidrep_pipelines.models.vqvae.pictures import (
-        code_histogram,
-        code_report,
-        count_codes,
-        decoded_strips,
-    )
+    from vidrep_pipelines.models.vqvae.pictures import codebook_report, decoded_strips
 
     trained = TrainedVqvae.load(checkpoint.directory)
-    counts = count_codes(codes, trained.model.quantizer.size)
-    return code_report(counts, trained.model.config), code_histogram(counts), decoded_strips(trained, codes)
+    counts, config = count_stored_codes(codes, trained.model.quantizer.size), trained.model.config
+    return codebook_report(counts, config), code_histogram(counts), decoded_strips(trained, codes)

@@ -5,12 +5,12 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.latent_extraction import vqvae_nodes
 
 
-def create_vqvae_pipeline() -> Pipeline:
+def create_vqvae_extraction_pipeline() -> Pipeline:
     """The codes of every frame of the store, shard by shard, and pictures decoded from them."""
     return Pipeline(
         [
             Node(
-                vqvae_nodes.extract_codes,
+                vqvae_nodes.extract_vqvae_codes,
                 inputs=[
                     "checkpoint",
                     "frame_store",
@@ -23,7 +23,7 @@ def create_vqvae_pipeline() -> Pipeline:
                 tags=["vqvae", "gpu", "fanout"],
             ),
             Node(
-                vqvae_nodes.show_codes,
+                vqvae_nodes.show_vqvae_codes,
                 inputs=["checkpoint", "codes"],
                 outputs=["codes_report", "codes_histogram", "decoded"],
                 name="show_codes",

@@ -20,7 +20,7 @@ from vidrep_pipelines.models.carl.config import (
     CarlModelConfig,
     CarlObjectiveConfig,
 )
-from vidrep_pipelines.models.carl.presets import PresetName, Release, camera_ready_name
+from vidrep_pipelines.models.carl.presets import CarlPresetName, Release, camera_ready_name
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import rsp_nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
@@ -39,7 +39,7 @@ class CarlRunConfig(FrozenConfig):
     folder: str = Field("carl", pattern=r"^[A-Za-z0-9_-]+$")
     """Folder of the run below ``folders.models`` and ``folders.reporting``."""
 
-    preset: PresetName | None = None
+    preset: CarlPresetName | None = None
     """A published configuration, of CARL or of a baseline, laid over the parameters: see
     :mod:`vidrep_pipelines.models.carl.presets`. The names of the first release (``simclr...``) are
     known, too. None: the parameters as they are."""
@@ -84,7 +84,7 @@ def plan_carl(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run on a frame store with labels."""
-    from vidrep_pipelines.models.carl.dataset import write_labels
+    from vidrep_pipelines.models.carl.dataset import write_frame_labels
     from vidrep_pipelines.models.carl.presets import CarlParameters
 
     classes = int(labelled.table["classes"].max())
@@ -96,7 +96,7 @@ def plan_carl(
     source = {
         "frame_store": store.folder.absolute(),
         "splits": run.splits,
-        "labels": write_labels(labelled, run_directory) if needs_labels else None,
+        "labels": write_frame_labels(labelled, run_directory) if needs_labels else None,
     }
     return _spec(source, run, chosen, launch, folders, store.content_digest)
 

@@ -108,11 +108,10 @@ def draw_rsp_predictions(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
     """What the trained model predicts and reconstructs for a few pairs."""
     from vidrep_pipelines.models.rsp.model import RspModel
     from vidrep_pipelines.models.rsp.task import RspTask
+    from vidrep_pipelines.models.shared.trained import trained_model
 
     task = RspTask.model_validate(spec["task_config"])
-    model = RspModel(task.model)
-    model.load_state_dict(checkpoint.state_dict())
-    return task.draw_predictions(model.eval())
+    return task.draw_predictions(trained_model(RspModel(task.model), checkpoint.state_dict()))
 
 
 def export_rsp(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -54,14 +54,15 @@ def plan_voc(
 
 def draw_values(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
     """Predicted values of training states against what their episodes returned."""
-    from vidrep_pipelines.models.voc.checkpoint_io import trained_model
+    from vidrep_pipelines.models.shared.trained import trained_model
+    from vidrep_pipelines.models.voc.model import VocModel
     from vidrep_pipelines.models.voc.task import VocTask
     from vidrep_pipelines.reporting.figures import notice
 
     task = VocTask.model_validate(spec["task_config"])
     if task.model.reward is None:
         return notice("A model without a reward head: there are no values.")
-    return task.draw_values(trained_model(task.model, checkpoint.state_dict()))
+    return task.draw_values(trained_model(VocModel(task.model), checkpoint.state_dict()))
 
 
 def export_gpt(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -184,13 +184,13 @@ def draw_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, I
     """Held-out frames beside what their codes give back or stand for, and how often each code is used."""
     from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames
     from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
-    from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, draw_tokens
+    from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, paint_tokens
 
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     present = set(frames.table["split"])
     split = next(name for name in ("validation", "test", "train") if name in present)
     samples = StoredFrames(frames.folder, split, shift=0, seed=0)
-    return draw_tokens(tokenizer, samples), draw_code_use(tokenizer, samples)
+    return paint_tokens(tokenizer, samples), draw_code_use(tokenizer, samples)
 
 
 def export_tokenizer(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.models.vqvae.config import (
     LossFiles,
-    PresetName,
     VqvaeDataConfig,
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
+    VqvaePresetName,
 )
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import rsp_nodes
@@ -33,7 +33,7 @@ class VqvaeRunConfig(FrozenConfig):
     folder: str = Field("vqvae", pattern=r"^[A-Za-z0-9_-]+$")
     """Folder of the run below ``folders.models`` and ``folders.reporting``."""
 
-    preset: PresetName | None = None
+    preset: VqvaePresetName | None = None
     """One of the published configurations: it sets the decoder, the perceptual loss and the frames of a
     sample, see :mod:`vidrep_pipelines.models.vqvae.presets`; sizes stay. None: the parameters as they are."""
 

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 from tests.models.voc.tokenizers.tiny import make_frames, make_store, musik_config
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
-from vidrep_pipelines.models.voc.tokenizers.config import Normalization, PixelConfig
+from vidrep_pipelines.models.shared.units import to_unit_range
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, PixelUnits
 from vidrep_pipelines.models.voc.tokenizers.dataset import (
     StatePairs,
     StoredFrames,
     prepare_frames,
     resize_frames,
     shift_frames,
-    to_unit_range,
 )
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 
@@ -54,7 +54,7 @@ def test_a_stack_moves_as_one_and_no_move_is_the_middle() -> None:
 
 
 @pytest.mark.parametrize("normalization", ["imagenet", "published", "symmetric"])
-def test_every_normalization_has_a_way_back(normalization: Normalization) -> None:
+def test_every_normalization_has_a_way_back(normalization: PixelUnits) -> None:
     frames, config = make_frames(2), PixelConfig(size=20, normalization=normalization)
     images = prepare_frames(frames, config)
     torch.testing.assert_close(to_unit_range(images, config), frames / 255, atol=1e-6, rtol=0)

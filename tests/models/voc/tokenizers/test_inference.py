@@ -12,12 +12,12 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.inference import (
-    TokenizerKind,
     TokenizerSource,
     assemble_token_episodes,
-    extract_codes,
+    extract_tokens,
     extraction_requests,
     tokenize,
 )
@@ -37,7 +37,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
     return make_store(tmp_path_factory.mktemp("tiny"))
 
 
-def make_source(kind: TokenizerKind, folder: Path) -> TokenizerSource:
+def make_source(kind: TokenizerName, folder: Path) -> TokenizerSource:
     torch.manual_seed(0)
     build, config = BUILDERS[kind]
     path = folder / f"{kind}.safetensors"
@@ -48,14 +48,14 @@ def make_source(kind: TokenizerKind, folder: Path) -> TokenizerSource:
 def extract(store: FrameStore, source: TokenizerSource, folder: Path, batch: int = 5) -> CodeStore:
     requests = extraction_requests(store, source, batch=batch)
     items = [Item(request.id, request, request.digest) for request in requests]
-    parts = run_job(Job("codes", extract_codes, items, (".h5",), SERIAL), folder)
+    parts = run_job(Job("codes", extract_tokens, items, (".h5",), SERIAL), folder)
     assert set(parts.table["status"]) == {"ok"} and parts.table["frames"].sum() == store.index.lengths.sum()
     return CodeStore(folder, store)
 
 
 @pytest.mark.parametrize("kind", ["vae", "dino", "musik"])
 def test_codes_of_all_frames_end_up_where_the_frames_are(
-    kind: TokenizerKind, store: FrameStore, tmp_path: Path
+    kind: TokenizerName, store: FrameStore, tmp_path: Path
 ) -> None:
     source = make_source(kind, tmp_path)
     tokenizer, codes = source.load(), extract(store, source, tmp_path / "codes")

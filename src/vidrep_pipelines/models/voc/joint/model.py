@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from vidrep_pipelines.models.shared.own_weights import write_weights
+from vidrep_pipelines.models.shared.weight_file import write_weights
 from vidrep_pipelines.models.voc.joint.config import JointConfig
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
@@ -39,14 +39,14 @@ class JointModel(nn.Module):
             self.occupancy.codebook.copy_(self.tokenizer.codebook)
 
 
-class Parts(NamedTuple):
+class PartFolders(NamedTuple):
     """Folders, each with a ``model.safetensors``."""
 
     tokenizer: Path
     occupancy: Path
 
 
-def write_parts(weights: Path, folder: Path) -> Parts:
+def write_parts(weights: Path, folder: Path) -> PartFolders:
     """Divides the weights of a :class:`~vidrep_pipelines.models.voc.joint.model.JointModel`.
 
     Args:
@@ -54,7 +54,7 @@ def write_parts(weights: Path, folder: Path) -> Parts:
         folder: Receives the folders of the parts.
     """
     state = load_file(weights)
-    parts = Parts(folder / "tokenizer", folder / "occupancy")
+    parts = PartFolders(folder / "tokenizer", folder / "occupancy")
     for name, path in parts._asdict().items():
         _write(state, f"{name}.", path)
     return parts

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.models.voc.gpt import Block
+from vidrep_pipelines.models.voc.gpt import GptBlock
 from vidrep_pipelines.models.voc.joint.config import JointConfig, JointObjectiveConfig
 from vidrep_pipelines.models.voc.joint.dataset import JointSamples
 from vidrep_pipelines.models.voc.joint.model import JointModel
@@ -123,7 +123,7 @@ class JointTask(FrozenConfig):
 
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
         """The transformer blocks, and the levels of the tokenizer."""
-        blocks = [module for module in model.modules() if isinstance(module, Block)]
+        blocks = [module for module in model.modules() if isinstance(module, GptBlock)]
         return [*blocks, *self.tokenizer.shard_units(model)]
 
     def compiled_units(self, model: nn.Module) -> list[nn.Module]:

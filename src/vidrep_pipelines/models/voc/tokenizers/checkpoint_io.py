@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.models.shared.own_weights import write_weights
+from vidrep_pipelines.models.shared.weight_file import write_weights
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.inference import TokenizerSource

@@ -4,9 +4,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
-Normalization = Literal["imagenet", "published", "symmetric"]
+PixelUnits = Literal["imagenet", "published", "symmetric"]
 ResizeMethod = Literal["nearest", "bilinear", "bicubic"]
 
 
@@ -23,10 +25,28 @@ class PixelConfig(FrozenConfig):
     resize: ResizeMethod = "nearest"
     """``nearest`` as published; the others are antialiased."""
 
-    normalization: Normalization = "imagenet"
+    normalization: PixelUnits = "imagenet"
     """Units of the network's input. ``imagenet``: ``(x / 255 - mean) / std`` with ImageNet's statistics.
     ``published``: ``x / 255 - mean / std``, a slip in operator precedence with which the released VQ
     checkpoints were trained, so that they need it. ``symmetric``: -1..1, what VQ-KD was trained with."""
+
+    @property
+    def mean(self) -> Triple:
+        """Per channel; with ``std`` every normalization is a standardization of 0..1."""
+        return self._statistics()[0]
+
+    @property
+    def std(self) -> Triple:
+        """Per channel, see ``mean``."""
+        return self._statistics()[1]
+
+    def _statistics(self) -> tuple[Triple, Triple]:
+        if self.normalization == "symmetric":
+            return (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+        if self.normalization == "imagenet":
+            return IMAGENET_MEAN, IMAGENET_STD
+        red, green, blue = (mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True))
+        return (red, green, blue), (1.0, 1.0, 1.0)
 
 
 class QuantizationConfig(FrozenConfig):

@@ -4,33 +4,22 @@ Shapes: pictures (N, 3, S, S), normalized; latents (N, D, h, h); codes (N, h, h)
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, VectorQuantizer, codebook_loss
+from vidrep_pipelines.models.layers.vector_quantizer import (
+    CodebookAverage,
+    Quantized,
+    VectorQuantizer,
+    codebook_loss,
+)
 from vidrep_pipelines.models.layers.vqgan import FrameEncoder
 from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 from vidrep_pipelines.models.layers.vqgan_weights import original_path, our_path
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
 from vidrep_pipelines.training.task import StepInfo
-
-
-@dataclass(frozen=True)
-class Quantized:
-    """Latents and the entries of the codebook that replace them.
-
-    Attributes:
-        entries: (N, D, h, h) entries; the gradient passes to the latents as if nothing had happened.
-        codes: (N, h, h) int64.
-        latents: (N, h, h, D) what was compared with the codebook.
-    """
-
-    entries: Tensor
-    codes: Tensor
-    latents: Tensor
 
 
 class ConvolutionalTokenizer(nn.Module):
@@ -120,12 +109,10 @@ class ConvolutionalTokenizer(nn.Module):
             priorities = _priorities(seeds, len(vectors))
             self.codebook_average.observe(vectors, quantized.codes.flatten(), priorities)
 
-    @torch.no_grad()
     def start_average(self) -> None:
         """Lets a codebook of averages go on from the entries as they are, each with an even share."""
         if self.codebook_average is not None:
-            self.codebook_average.shares.fill_(1 / self.vocabulary)
-            self.codebook_average.sums.copy_(self.quantizer.codebook / self.vocabulary)
+            self.codebook_average.start(self.quantizer)
 
     def follow(self, step: StepInfo) -> None:
         """Moves a codebook of averages, after an update."""

@@ -14,24 +14,9 @@ from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
-from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD, Triple, normalize
-from vidrep_pipelines.models.voc.tokenizers.config import Normalization, PixelConfig, ResizeMethod
+from vidrep_pipelines.data.transforms import normalize
+from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, ResizeMethod
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
-
-_ONES = (1.0, 1.0, 1.0)
-_HALVES = (0.5, 0.5, 0.5)
-_RATIOS = tuple(mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True))
-
-
-def pixel_statistics(config: PixelConfig) -> tuple[Triple, Triple]:
-    """Mean and deviation, per channel, with which the normalization is a standardization of 0..1."""
-    published: Triple = (_RATIOS[0], _RATIOS[1], _RATIOS[2])
-    statistics: dict[Normalization, tuple[Triple, Triple]] = {
-        "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
-        "published": (published, _ONES),
-        "symmetric": (_HALVES, _HALVES),
-    }
-    return statistics[config.normalization]
 
 
 def prepare_frames(frames: Tensor, config: PixelConfig, offsets: Tensor | None = None) -> Tensor:
@@ -55,8 +40,7 @@ def prepare_frames(frames: Tensor, config: PixelConfig, offsets: Tensor | None =
             "Remedy: prepare the episodes with equal frames.height and frames.width."
         )
     moved = frames if offsets is None else shift_frames(frames, offsets, config.shift)
-    mean, std = pixel_statistics(config)
-    return normalize(resize_frames(moved, config.size, config.resize), mean, std)
+    return normalize(resize_frames(moved, config.size, config.resize), config.mean, config.std)
 
 
 def shift_frames(frames: Tensor, offsets: Tensor, padding: int) -> Tensor:
@@ -93,13 +77,6 @@ def resize_frames(frames: Tensor, size: int, method: ResizeMethod) -> Tensor:
     maps = frames.reshape(-1, *frames.shape[-3:])
     resized = F.interpolate(maps, (size, size), mode=method, antialias=True)
     return resized.reshape(*frames.shape[:-2], size, size)
-
-
-def to_unit_range(images: Tensor, config: PixelConfig) -> Tensor:
-    """Normalized pictures (..., 3, H, W) to nominally 0..1, unclamped, in float32."""
-    statistics = torch.tensor(pixel_statistics(config), device=images.device)
-    mean, std = statistics.view(2, 3, 1, 1).unbind()
-    return images.float() * std + mean
 
 
 class StoredFrames(Dataset[Sample]):

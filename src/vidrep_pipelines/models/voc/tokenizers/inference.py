@@ -1,9 +1,7 @@
 """Trained tokenizers at use: what the others ask of one, frames to codes, codes to token episodes."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
@@ -20,12 +18,15 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore, code_shard
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
-from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.trained import load_strictly, loaded_once
+from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.shared.weight_file import read_weights
+from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames, to_unit_range
+from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
@@ -90,8 +91,6 @@ def depict(tokenizer: DecodingTokenizer, codes: Tensor) -> Tensor:
     return to_unit_range(pictures, tokenizer.pixels).clamp(0, 1)
 
 
-TokenizerKind = Literal["vae", "dino", "musik"]
-
 _MODELS: dict[str, tuple[type[FrozenConfig], Any, Any]] = {
     "vae": (VaeConfig, VaeTokenizer, vae_io),
     "dino": (VqkdConfig, VqkdTokenizer, vqkd_io),
@@ -102,7 +101,7 @@ _MODELS: dict[str, tuple[type[FrozenConfig], Any, Any]] = {
 class TokenizerSource(FrozenConfig):
     """A tokenizer as a file of weights and its sizes."""
 
-    kind: TokenizerKind
+    kind: TokenizerName
     """Which tokenizer."""
 
     weights: Path
@@ -176,9 +175,8 @@ def checkpoint_source(config: Mapping[str, Any], weights: Path) -> TokenizerSour
         ) from error
 
 
-@lru_cache(maxsize=1)
-def loaded_tokenizer(source: str, device: str) -> Tokenizer:
-    """The tokenizer of a source given as JSON; a worker process loads it once for all its items."""
+def _load_described(source: str, device: str) -> Tokenizer:
+    """The tokenizer of a source given as JSON."""
     return TokenizerSource.model_validate_json(source).load(device)
 
 
@@ -187,7 +185,7 @@ _EXTRACTION = 1
 
 
 @dataclass(frozen=True)
-class ExtractionRequest:
+class TokenExtractionRequest:
     """What encoding one shard needs.
 
     Attributes:
@@ -197,7 +195,8 @@ class ExtractionRequest:
         tokenizer: Source of the tokenizer, as JSON.
         tokenizer_digest: Of its weights and sizes.
         batch: Frames that are encoded at once.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
+        number: Of the shard; deals shards to GPUs.
     """
 
     id: str
@@ -207,6 +206,7 @@ class ExtractionRequest:
     tokenizer_digest: str
     batch: int = 32
     device: str = "cpu"
+    number: int = 0
 
     @property
     def digest(self) -> str:
@@ -216,7 +216,7 @@ class ExtractionRequest:
 
 def extraction_requests(
     store: FrameStore, source: TokenizerSource, *, batch: int = 32, device: str = "cpu"
-) -> list[ExtractionRequest]:
+) -> list[TokenExtractionRequest]:
     """What to encode, one request per shard.
 
     Raises:
@@ -225,14 +225,21 @@ def extraction_requests(
     """
     tokenizer, digest = source.model_dump_json(), source.digest
     return [
-        ExtractionRequest(
-            file.removesuffix(SHARD_SUFFIX), store.folder / file, version, tokenizer, digest, batch, device
+        TokenExtractionRequest(
+            id=file.removesuffix(SHARD_SUFFIX),
+            path=store.folder / file,
+            version=version,
+            tokenizer=tokenizer,
+            tokenizer_digest=digest,
+            batch=batch,
+            device=device,
+            number=number,
         )
-        for file, version in store.facts.shards.items()
+        for number, (file, version) in enumerate(store.facts.shards.items())
     ]
 
 
-def extract_codes(request: ExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int | float]:
+def extract_tokens(request: TokenExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int | float]:
     """Encodes the frames of a shard, without shift and without autograd.
 
     Args:
@@ -245,7 +252,8 @@ def extract_codes(request: ExtractionRequest, outputs: Mapping[str, Path]) -> di
     Raises:
         InputError: Frames or tokenizer cannot be read or do not fit together.
     """
-    tokenizer = loaded_tokenizer(request.tokenizer, request.device)
+    device = device_of_item(request.device, request.number)
+    tokenizer = loaded_once(_load_described, request.tokenizer, request.tokenizer_digest, device)
     frames, grid = ContiguousArray(request.path, FRAMES), (tokenizer.grid, tokenizer.grid)
     counts = torch.zeros(tokenizer.vocabulary, dtype=torch.float64)
     try:
@@ -313,34 +321,3 @@ def _after_start(rows: NDArray[np.float32], view: str, frames: int, what: str) -
         )
     start = np.zeros((1, rows.shape[1]), np.float32)
     return np.concatenate([start, rows])
-
-
-def count_stored_codes(codes: CodeStore, vocabulary: int) -> Tensor:
-    """How often each code occurs in the views of a store, (K,)."""
-    counts = torch.zeros(vocabulary, dtype=torch.float64)
-    for view in codes.store.ids:
-        counts += code_counts(torch.from_numpy(codes.codes(view).astype(np.int64)), vocabulary)
-    return counts
-
-
-def code_report(counts: Tensor, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Facts about the use of the codes.
-
-    Args:
-        counts: (K,) of the codes.
-        tokenizer: What made them.
-
-    Returns:
-        codes, vocabulary, codebook_use (share of the codes that occur), perplexity, tokens_per_frame,
-        bits_per_frame of codes of equal length, and entropy_bits_per_frame of ideally coded single ones.
-    """
-    tokens, evenness = tokenizer.grid**2, float(perplexity(counts))
-    return {
-        "codes": int(counts.sum()),
-        "vocabulary": tokenizer.vocabulary,
-        "codebook_use": float(used_share(counts)),
-        "perplexity": evenness,
-        "tokens_per_frame": tokens,
-        "bits_per_frame": tokens * math.log2(tokenizer.vocabulary),
-        "entropy_bits_per_frame": tokens * math.log2(evenness),
-    }

@@ -1,17 +1,17 @@
 """Pictures of tokenizers: frames beside what their codes give back, and how often each code is used."""
 
-import numpy as np
+from typing import Any
+
 import torch
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.data.clips.dataset import Sample
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.layers.vector_quantizer import code_counts
+from vidrep_pipelines.models.shared.codes import code_histogram, code_report
+from vidrep_pipelines.models.shared.units import channels_last, to_bytes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, depict, tokenize
-from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
 from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 _COUNTED_FRAMES, _FRAMES_AT_ONCE = 256, 32
@@ -33,8 +33,8 @@ def spread_frames(dataset: Dataset[Sample], count: int) -> Tensor:
 def reconstruction_grid(tokenizer: DecodingTokenizer, frames: Tensor) -> Image:
     """Draws frames (N, 3, H, W) uint8 above what is decoded from their codes."""
     decoded = depict(tokenizer, tokenize(tokenizer, frames))
-    rebuilt = (decoded * 255).round().to(torch.uint8)
-    rows = [Row(_pixels(frames), "original"), Row(_pixels(rebuilt), "from codes")]
+    rebuilt = to_bytes(decoded)
+    rows = [Row(list(channels_last(frames)), "original"), Row(list(channels_last(rebuilt)), "from codes")]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 
 
@@ -43,7 +43,7 @@ def draw_reconstructions(tokenizer: DecodingTokenizer, dataset: Dataset[Sample])
     return reconstruction_grid(tokenizer, spread_frames(dataset, _SHOWN_FRAMES))
 
 
-def draw_tokens(tokenizer: Tokenizer, dataset: Dataset[Sample]) -> Image:
+def paint_tokens(tokenizer: Tokenizer, dataset: Dataset[Sample]) -> Image:
     """Frames spread over a data set above their reconstructions or, without a way back, their codes."""
     frames = spread_frames(dataset, _SHOWN_FRAMES)
     if isinstance(tokenizer, DecodingTokenizer):
@@ -56,7 +56,7 @@ def code_map_grid(tokenizer: Tokenizer, frames: Tensor) -> Image:
     maps = code_colors(tokenizer.codebook)[tokenize(tokenizer, frames).cpu()]
     scale = max(1, frames.shape[-1] // tokenizer.grid)
     enlarged = maps.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-    rows = [Row(_pixels(frames), "original"), Row(list(enlarged.numpy()), "codes")]
+    rows = [Row(list(channels_last(frames)), "original"), Row(list(enlarged.numpy()), "codes")]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 
 
@@ -81,23 +81,19 @@ def count_codes(tokenizer: Tokenizer, frames: Tensor) -> Tensor:
     return code_counts(torch.cat(codes), tokenizer.vocabulary)
 
 
-def code_histogram(counts: Tensor) -> Image:
-    """Draws how often each code is used.
+def vocabulary_report(counts: Tensor, tokenizer: Tokenizer) -> dict[str, Any]:
+    """Facts about the use of the codes.
 
     Args:
         counts: (K,) of the codes.
+        tokenizer: What made them.
+
+    Returns:
+        vocabulary, tokens_per_frame, and what :func:`code_report` says.
     """
-    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
-    axes = figure.add_subplot()
-    shares = (counts.double().sort(descending=True).values / counts.sum()).cpu().numpy()
-    axes.fill_between(np.arange(1, len(shares) + 1), shares, step="mid", color=COLORS[0], linewidth=0)
-    axes.axhline(1 / len(shares), color=SOFT_INK, linewidth=0.8, linestyle="--")
-    use, evenness = float(used_share(counts)), float(perplexity(counts))
-    title = f"{use:.0%} of {len(shares)} codes used, perplexity {evenness:.0f}"
-    plain_axes(axes, title, "codes, most used first")
-    return image_of(figure)
-
-
-def _pixels(frames: Tensor) -> list[NDArray[np.uint8]]:
-    """(N, 3, H, W) uint8 to N times (H, W, 3)."""
-    return list(frames.permute(0, 2, 3, 1).cpu().numpy())
+    tokens = tokenizer.grid**2
+    return {
+        "vocabulary": tokenizer.vocabulary,
+        "tokens_per_frame": tokens,
+        **code_report(counts, tokens),
+    }

@@ -6,7 +6,7 @@ from pathlib import Path
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.config import TransformerConfig, VqkdConfig

@@ -1,6 +1,5 @@
 """The tokenizer ``dino``: a vision transformer whose codes explain the features of a self-supervised one."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +9,7 @@ from torch.nn import functional as F
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.compat import timm
-from vidrep_pipelines.models.layers.vector_quantizer import VectorQuantizer, code_counts
+from vidrep_pipelines.models.layers.vector_quantizer import Exchange, VectorQuantizer, code_counts
 from vidrep_pipelines.models.voc.tokenizers.dino.config import TransformerConfig, VqkdConfig
 
 
@@ -40,9 +39,6 @@ def mean_directions(samples: Tensor, codes: Tensor, counts: Tensor, otherwise: T
     sums = torch.zeros_like(otherwise).index_add_(0, codes, samples)
     used = counts[:, None] > 0
     return torch.where(used, F.normalize(sums / counts.clamp(min=1)[:, None], dim=-1), otherwise)
-
-
-Exchange = Callable[[Tensor], Tensor]
 
 
 class DirectionQuantizer(nn.Module):

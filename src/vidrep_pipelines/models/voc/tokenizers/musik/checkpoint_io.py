@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes
-from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.convolutional import (
@@ -88,7 +88,8 @@ def load_into(
         InputError: Another architecture.
     """
     renamed = to_our_names(state, _TOKENIZER) | to_our_names(contrastive_head or {}, _HEAD)
-    load_strictly(model, renamed, origin, optional=(_AVERAGES,) if contrastive_head else (_AVERAGES, _ENERGY))
+    absent = (_AVERAGES,) if contrastive_head else (_AVERAGES, _ENERGY)
+    load_strictly(model, renamed, origin, optional=lambda name: name.startswith(absent))
     model.start_average()
 
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidrep_pipelines.models.voc.tokenizers.convolutional import ConvolutionalTokenizer, Quantized
+from vidrep_pipelines.models.layers.vector_quantizer import Quantized
+from vidrep_pipelines.models.voc.tokenizers.convolutional import ConvolutionalTokenizer
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 
 

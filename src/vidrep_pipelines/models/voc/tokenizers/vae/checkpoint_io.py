@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes
-from vidrep_pipelines.models.shared.strict_loading import load_strictly
+from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.convolutional import (
@@ -60,7 +60,8 @@ def load_into(model: VaeTokenizer, state: Mapping[str, Tensor], origin: str) -> 
     Raises:
         InputError: Another architecture.
     """
-    load_strictly(model, to_our_names(state, _PREFIXES), origin, optional=(_AVERAGES,))
+    renamed = to_our_names(state, _PREFIXES)
+    load_strictly(model, renamed, origin, optional=lambda name: name.startswith(_AVERAGES))
     model.start_average()
 
 

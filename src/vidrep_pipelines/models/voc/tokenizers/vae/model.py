@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from vidrep_pipelines.models.layers.vector_quantizer import Quantized
 from vidrep_pipelines.models.layers.vqgan import FrameDecoder
-from vidrep_pipelines.models.voc.tokenizers.convolutional import ConvolutionalTokenizer, Quantized
+from vidrep_pipelines.models.voc.tokenizers.convolutional import ConvolutionalTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 
 

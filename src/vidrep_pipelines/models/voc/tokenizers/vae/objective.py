@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.shared.units import clamped_psnr, to_unit_range
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
-from vidrep_pipelines.models.voc.tokenizers.dataset import to_unit_range
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeOutputs, VaeTokenizer
 
@@ -61,7 +61,7 @@ def vae_objective(
         perceptual=distance,
         codebook=codebook,
         counts=code_counts(outputs.quantized.codes, model.vocabulary),
-        psnr=clamped_psnr(images, rebuilt.detach(), model.pixels),
+        psnr=_psnr(images, rebuilt.detach(), model.pixels),
         outputs=outputs,
     )
 
@@ -76,8 +76,5 @@ def _compared(
 
 
 @torch.no_grad()
-def clamped_psnr(images: Tensor, rebuilt: Tensor, pixels: PixelConfig) -> Tensor:
-    """Mean over pictures of the peak signal-to-noise ratio in decibels, of pixels clamped to 0..1."""
-    first, second = (to_unit_range(frames, pixels).clamp(0, 1) for frames in (images, rebuilt))
-    errors = (first - second).square().mean(dim=(-3, -2, -1))
-    return (-10 * errors.clamp(min=1e-10).log10()).mean()
+def _psnr(images: Tensor, rebuilt: Tensor, pixels: PixelConfig) -> Tensor:
+    return clamped_psnr(to_unit_range(images, pixels), to_unit_range(rebuilt, pixels))

@@ -1,35 +1,33 @@
-"""Which frames of a long video make up a view of it (arXiv 2203.14957, section 3.2)."""
+"""Which frames of a long video make up an excerpt of it (arXiv 2203.14957, section 3.2)."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal, Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
+from vidrep_pipelines.common.arrays import IntArray
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
 
-Positions = NDArray[np.int64]
 
-
-class Draws(Protocol):
+class SamplingDraws(Protocol):
     """The draws that sampling makes, in this order and form; a NumPy generator offers them."""
 
     def uniform(self, low: float, high: float) -> float:
         """A number in [low, high)."""
 
-    def integers(self, low: int, high: int, size: int | None = None) -> Positions | int:
+    def integers(self, low: int, high: int, size: int | None = None) -> IntArray | int:
         """One integer in [low, high), or ``size`` of them."""
 
-    def permutation(self, count: int) -> Positions:
+    def permutation(self, count: int) -> IntArray:
         """(count,) the numbers below ``count`` in random order."""
 
 
 @dataclass(frozen=True)
-class View:
-    """The frames of one view.
+class Excerpt:
+    """The frames of one excerpt.
 
     Attributes:
         frames: (K * T,) frames to decode, for each of the T positions its K - 1 context frames before it.
@@ -37,19 +35,19 @@ class View:
         mask: (T,) 1 where the position exists, 0 where it is padding.
     """
 
-    frames: Positions
-    positions: Positions
-    mask: Positions
+    frames: IntArray
+    positions: IntArray
+    mask: IntArray
 
 
-class ViewSamplingConfig(FrozenConfig):
-    """How views are drawn from a video."""
+class ExcerptSamplingConfig(FrozenConfig):
+    """How excerpts are drawn from a video."""
 
     frames: PositiveInt = 240
-    """T, positions of a view; shorter videos are padded."""
+    """T, positions of an excerpt; shorter videos are padded."""
 
     views: PositiveInt = 2
-    """Views drawn from one video: two for contrast, one for the other objectives."""
+    """Excerpts drawn from one video: two for contrast, one for the other objectives."""
 
     strategy: Literal["time_augment", "offset_uniform"] = "time_augment"
     """``time_augment``: distinct positions of a random block. ``offset_uniform``: of the whole video."""
@@ -63,7 +61,7 @@ class ViewSamplingConfig(FrozenConfig):
     beyond the end are lost to padding."""
 
     overlap: float = Field(default=0.2, ge=0, le=1)
-    """How near the second view's block starts to the first view's; 0 draws it independently (beta in the
+    """How near the second excerpt's block starts to the first one's; 0 draws it independently (beta in the
     paper, published 0.2; 1 for Kinetics)."""
 
     context_frames: PositiveInt = 1
@@ -82,26 +80,26 @@ class ViewSamplingConfig(FrozenConfig):
         return self
 
 
-def sample_views(length: int, config: ViewSamplingConfig, draws: Draws) -> list[View]:
-    """Draws the views of a video of ``length`` frames.
+def sample_excerpts(length: int, config: ExcerptSamplingConfig, draws: SamplingDraws) -> list[Excerpt]:
+    """Draws the excerpts of a video of ``length`` frames.
 
     Raises:
         InputError: The video has no frames.
     """
     if length < 1:
-        raise InputError("A view needs a video of at least one frame.")
-    views: list[View] = []
+        raise InputError("An excerpt needs a video of at least one frame.")
+    excerpts: list[Excerpt] = []
     earliest: int | None = None
     for _ in range(config.views):
-        view, start = _sample_view(length, config, draws, earliest)
+        excerpt, start = _sample_excerpt(length, config, draws, earliest)
         earliest = start if earliest is None else earliest
-        views.append(view)
-    return views
+        excerpts.append(excerpt)
+    return excerpts
 
 
-def _sample_view(
-    length: int, config: ViewSamplingConfig, draws: Draws, other_start: int | None
-) -> tuple[View, int]:
+def _sample_excerpt(
+    length: int, config: ExcerptSamplingConfig, draws: SamplingDraws, other_start: int | None
+) -> tuple[Excerpt, int]:
     anchors = config.frames // 2 if config.positive_window else config.frames
     if config.strategy == "offset_uniform":
         positions = _whole_video(length, anchors, draws)
@@ -111,12 +109,12 @@ def _sample_view(
     if config.positive_window:
         positions = _with_positives(positions, config.positive_window, draws)
     mask = ((positions >= 0) & (positions < length)).astype(np.int64)
-    return View(_with_context(positions, config, length), np.clip(positions, 0, length - 1), mask), start
+    return Excerpt(_with_context(positions, config, length), np.clip(positions, 0, length - 1), mask), start
 
 
 def _random_block(
-    length: int, count: int, config: ViewSamplingConfig, draws: Draws, other_start: int | None
-) -> Positions:
+    length: int, count: int, config: ExcerptSamplingConfig, draws: SamplingDraws, other_start: int | None
+) -> IntArray:
     drawn = min(length, count)
     factor = draws.uniform(1.0, config.region) if config.region > 1 else 1.0
     block = math.ceil(factor * (length if config.block == "video" else drawn))
@@ -137,20 +135,20 @@ def _offset_range(
     return low, max(1, min(length - block + 1, other_start + shift + 1))
 
 
-def _whole_video(length: int, count: int, draws: Draws) -> Positions:
+def _whole_video(length: int, count: int, draws: SamplingDraws) -> IntArray:
     if length < count:
         return np.arange(count)
-    chosen: Positions = np.sort(draws.permutation(length)[:count])
+    chosen: IntArray = np.sort(draws.permutation(length)[:count])
     return chosen
 
 
-def _with_positives(anchors: Positions, window: int, draws: Draws) -> Positions:
+def _with_positives(anchors: IntArray, window: int, draws: SamplingDraws) -> IntArray:
     """Anchor, positive, anchor, positive, ...; a positive lies 1 to ``window`` frames before its anchor."""
     deltas = np.asarray(draws.integers(-window, 0, len(anchors)))
     return np.stack([anchors, anchors + deltas], axis=1).reshape(-1)
 
 
-def _with_context(positions: Positions, config: ViewSamplingConfig, length: int) -> Positions:
+def _with_context(positions: IntArray, config: ExcerptSamplingConfig, length: int) -> IntArray:
     back = np.arange(config.context_frames - 1, -1, -1) * config.context_stride
-    frames: Positions = np.clip(positions[:, None] - back, 0, length - 1)
+    frames: IntArray = np.clip(positions[:, None] - back, 0, length - 1)
     return frames.reshape(-1)

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig, sample_views
+from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig, sample_excerpts
 
 CONFIGS = st.builds(
-    ViewSamplingConfig,
+    ExcerptSamplingConfig,
     frames=st.integers(1, 20).map(lambda half: 2 * half),
     views=st.integers(1, 3),
     strategy=st.sampled_from(["time_augment", "offset_uniform"]),
@@ -26,12 +26,12 @@ CONFIGS = st.builds(
 
 
 def views_of(length: int, seed: int = 0, **fields: Any) -> list[Any]:
-    return sample_views(length, ViewSamplingConfig(**fields), np.random.default_rng(seed))
+    return sample_excerpts(length, ExcerptSamplingConfig(**fields), np.random.default_rng(seed))
 
 
 @given(CONFIGS, st.integers(1, 80), st.integers(0, 2**32))
-def test_views_lie_in_the_video(config: ViewSamplingConfig, length: int, seed: int) -> None:
-    views = sample_views(length, config, np.random.default_rng(seed))
+def test_views_lie_in_the_video(config: ExcerptSamplingConfig, length: int, seed: int) -> None:
+    views = sample_excerpts(length, config, np.random.default_rng(seed))
     assert len(views) == config.views
     for view in views:
         assert view.positions.shape == view.mask.shape == (config.frames,)
@@ -43,9 +43,9 @@ def test_views_lie_in_the_video(config: ViewSamplingConfig, length: int, seed: i
 
 @given(CONFIGS, st.integers(1, 80), st.integers(0, 2**32))
 def test_the_last_frame_of_each_context_is_its_position(
-    config: ViewSamplingConfig, length: int, seed: int
+    config: ExcerptSamplingConfig, length: int, seed: int
 ) -> None:
-    for view in sample_views(length, config, np.random.default_rng(seed)):
+    for view in sample_excerpts(length, config, np.random.default_rng(seed)):
         context = view.frames.reshape(config.frames, config.context_frames)
         real = view.mask.astype(bool)
         assert (context[real, -1] == view.positions[real]).all()
@@ -55,9 +55,9 @@ def test_the_last_frame_of_each_context_is_its_position(
 
 
 @given(CONFIGS, st.integers(1, 80), st.integers(0, 2**32))
-def test_real_anchors_are_distinct_and_ascend(config: ViewSamplingConfig, length: int, seed: int) -> None:
+def test_real_anchors_are_distinct_and_ascend(config: ExcerptSamplingConfig, length: int, seed: int) -> None:
     step = 2 if config.positive_window else 1
-    for view in sample_views(length, config, np.random.default_rng(seed)):
+    for view in sample_excerpts(length, config, np.random.default_rng(seed)):
         anchors = view.positions[::step][view.mask[::step] == 1]
         assert (np.diff(anchors) > 0).all()
         if config.positive_window:
@@ -119,4 +119,4 @@ def test_videos_of_one_frame_can_be_sampled_and_empty_ones_not() -> None:
 
 def test_pairs_need_an_even_number_of_frames() -> None:
     with pytest.raises(ValidationError, match="must be even"):
-        ViewSamplingConfig(frames=5, positive_window=5)
+        ExcerptSamplingConfig(frames=5, positive_window=5)

@@ -1,0 +1,27 @@
+"""On which devices items are computed, and by how many workers: one policy for every extraction."""
+
+import torch
+
+from vidrep_pipelines.fanout.config import FanOutConfig
+
+
+def workers_for_device(fanout: FanOutConfig, device: str) -> FanOutConfig:
+    """On GPUs one worker per GPU, for one per core would only fill their memory.
+
+    Args:
+        fanout: A number of workers that is given there stays.
+        device: ``cpu``, or ``cuda`` for all GPUs of the machine.
+    """
+    if device != "cuda" or fanout.workers is not None:
+        return fanout
+    return fanout.model_copy(update={"workers": torch.cuda.device_count()})
+
+
+def device_of_item(device: str, number: int) -> str:
+    """Deals items of per-item work to the machine's GPUs in turn.
+
+    Args:
+        device: Type of the device; the CPU stays what it is.
+        number: Of the item, from 0.
+    """
+    return f"cuda:{number % torch.cuda.device_count()}" if device == "cuda" else device

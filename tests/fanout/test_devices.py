@@ -1,0 +1,23 @@
+"""Items are dealt to the GPUs in turn, with a worker for each."""
+
+import pytest
+import torch
+
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.devices import device_of_item, workers_for_device
+
+
+def test_items_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [device_of_item("cuda", number) for number in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert [device_of_item("cpu", number) for number in range(2)] == ["cpu", "cpu"]
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "workers"), [("cuda", None, 3), ("cuda", 5, 5), ("cpu", None, None), ("cpu", 5, 5)]
+)
+def test_each_gpu_has_a_worker_unless_a_number_is_given(
+    monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, workers: int | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert workers_for_device(FanOutConfig(workers=given), device).workers == workers
