@@ -7,6 +7,19 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from vidrep_pipelines.adapters.occupancy_chains import (
+    ChainItem,
+    chain_episodes,
+    chain_task,
+    learn_chain,
+    train_on_chain,
+)
+from vidrep_pipelines.adapters.occupancy_chains_config import (
+    ChainLearnerConfig,
+    ChainNetworkConfig,
+    ChainRunConfig,
+    OccupancyChainsConfig,
+)
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
 from vidrep_pipelines.evaluation.occupancy.random_chain import random_chain
@@ -14,19 +27,6 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.pipelines.downstream_eval.chain_runs import (
-    ChainItem,
-    chain_episodes,
-    chain_task,
-    learn_chain,
-    train_on_chain,
-)
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import (
-    ChainLearnerConfig,
-    ChainNetworkConfig,
-    ChainRunConfig,
-    OccupancyChainsConfig,
-)
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_nodes import compare, plan_runs
 from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
+from vidrep_pipelines.evaluation.label_propagation.training_probe_config import ProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.task import RspTask

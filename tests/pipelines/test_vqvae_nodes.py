@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.models.vqvae.tiny import make_config
+from vidrep_pipelines.adapters.reconstruction import label
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import label
 from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import VqvaeRunConfig, plan_vqvae
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.run_record import RunRecord

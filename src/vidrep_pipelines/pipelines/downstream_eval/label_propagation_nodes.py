@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_sources
+from vidrep_pipelines.adapters.label_propagation import (
+    ScoreItem,
+    SequenceItem,
+    propagate_sequence,
+    score_sequence,
+)
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
@@ -20,17 +27,10 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.pipelines.downstream_eval.encoder_source import EncoderSource, encoder_sources
-from vidrep_pipelines.pipelines.downstream_eval.items import (
-    ScoreItem,
-    SequenceItem,
-    propagate_sequence,
-    score_sequence,
-)
 
 if TYPE_CHECKING:
+    from vidrep_pipelines.evaluation.label_propagation.shown_sequences import SequenceView
     from vidrep_pipelines.evaluation.label_propagation.task_scores import Arrays
-    from vidrep_pipelines.evaluation.label_propagation.views import SequenceView
 
 _PROPAGATION, _SCORING = 1, 2
 """Versions of what equal inputs lead to: raised when the code that computes it changes its results."""
@@ -147,7 +147,7 @@ def draw_sheet(
     sequences: pd.DataFrame, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
 ) -> Image:
     """Annotation and results in the best and the worst sequence of the first encoder."""
-    from vidrep_pipelines.evaluation.label_propagation.views import sheet_rows
+    from vidrep_pipelines.evaluation.label_propagation.shown_sequences import sheet_rows
     from vidrep_pipelines.reporting.label_propagation import comparison_sheet
 
     shown = []
@@ -166,7 +166,7 @@ def film_extremes(
 
     Where nothing was scored, the first and the last sequence.
     """
-    from vidrep_pipelines.evaluation.label_propagation.views import film
+    from vidrep_pipelines.evaluation.label_propagation.shown_sequences import film
 
     names = list(_extremes(per_sequence, predictions))
     views = [_view(name, sequences, predictions, per_sequence, config) for name in (names[0], names[-1])]
@@ -303,7 +303,7 @@ def _view(
     config: LabelPropagationConfig,
 ) -> "tuple[SequenceView, Mapping[str, str]]":
     """A sequence, and a title with its score for each encoder."""
-    from vidrep_pipelines.evaluation.label_propagation.views import view_of
+    from vidrep_pipelines.evaluation.label_propagation.shown_sequences import view_of
 
     if per_sequence.empty:
         titles = {encoder: encoder for encoder in _encoders_of(predictions)}

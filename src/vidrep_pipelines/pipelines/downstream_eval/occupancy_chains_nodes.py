@@ -6,6 +6,10 @@ from typing import Any
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.adapters.occupancy_chains_config import (
+    ChainRunConfig,
+    OccupancyChainsConfig,
+)
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.config import FanOutConfig
@@ -13,10 +17,6 @@ from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.manifest import FIXED
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import (
-    ChainRunConfig,
-    OccupancyChainsConfig,
-)
 
 _LEARNING = 1
 """Version of what equal runs lead to: raised when the code that trains or scores changes its results."""
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 def plan_runs(config: OccupancyChainsConfig, fanout: FanOutConfig) -> Job:
     """One item per chain, way of learning and seed: a model that is trained and scored."""
-    from vidrep_pipelines.pipelines.downstream_eval.chain_runs import CURVE_SUFFIX, ChainItem, learn_chain
+    from vidrep_pipelines.adapters.occupancy_chains import CURVE_SUFFIX, ChainItem, learn_chain
 
     items = []
     for kind, chain in config.kinds.items():

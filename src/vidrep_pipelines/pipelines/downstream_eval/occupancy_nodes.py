@@ -34,10 +34,10 @@ def measure_occupancy(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Measures held-out episodes: values per state, scores with intervals, numbers to track."""
+    from vidrep_pipelines.adapters import occupancy as measurement
     from vidrep_pipelines.evaluation.occupancy.kept_values import KeptValues
     from vidrep_pipelines.evaluation.occupancy.published_metrics import published_horizon, share_within
     from vidrep_pipelines.evaluation.occupancy.scores import score_table
-    from vidrep_pipelines.pipelines.downstream_eval import occupancy_measurement as measurement
     from vidrep_pipelines.reporting.occupancy import score_text
 
     del tracking  # the hook logs the numbers
@@ -82,10 +82,10 @@ def draw_futures(
     launch: LaunchConfig,
 ) -> tuple[Image, Film]:
     """Sampled futures beside what happened, still and moving."""
+    from vidrep_pipelines.adapters.occupancy import discount_of, load_model
+    from vidrep_pipelines.adapters.occupancy_futures import FutureSampler
     from vidrep_pipelines.models.voc.inference import steps_per_jump
     from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
-    from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import discount_of, load_model
-    from vidrep_pipelines.pipelines.downstream_eval.sampled_futures import FutureSampler
     from vidrep_pipelines.reporting.occupancy_futures import futures_film, futures_grid
     from vidrep_pipelines.training.distributed import choose_device
 

@@ -67,7 +67,7 @@ def draw_phases(
     config: PhasesConfig,
 ) -> tuple[Film, Image, Image, Image, Image]:
     """Two videos aligned, moving and still; retrieved frames; similarities; paths of embeddings."""
-    from vidrep_pipelines.evaluation.frame_embeddings.views import Views
+    from vidrep_pipelines.evaluation.frame_embeddings.shown_videos import Views
 
     views = Views.of(labelled, {TRAINED: embeddings, UNTRAINED: untrained}, store, config)
     film = Film(views.film(), config.shown.frames_per_second)

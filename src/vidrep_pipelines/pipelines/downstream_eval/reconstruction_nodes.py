@@ -37,15 +37,15 @@ def measure_vqvae(
     """Measures held-out clips: values per clip, a table per robot, numbers to track, the run's record."""
     import torch
 
-    from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
-    from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
-    from vidrep_pipelines.models.vqvae.pictures import code_report
-    from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import (
+    from vidrep_pipelines.adapters.reconstruction import (
         label,
         measure,
         model_config,
         weights_digest,
     )
+    from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
+    from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
+    from vidrep_pipelines.models.vqvae.pictures import code_report
     from vidrep_pipelines.reporting.reconstruction import metric_table
 
     del tracking  # the hook logs the numbers
@@ -80,9 +80,9 @@ def draw_vqvae_clips(
     checkpoint: Checkpoint, store: FrameStore, chosen: MeasuredClipsConfig, summary: pd.DataFrame
 ) -> tuple[Image, Film, Image]:
     """Original, reconstruction and error of a few of the clips, still and moving; metrics per robot."""
+    from vidrep_pipelines.adapters.reconstruction import shown_pairs
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
     from vidrep_pipelines.models.vqvae.pictures import comparison_film, comparison_strips
-    from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import shown_pairs
     from vidrep_pipelines.reporting.reconstruction import robot_chart
 
     few = chosen.model_copy(update={"limit": _SHOWN_CLIPS})

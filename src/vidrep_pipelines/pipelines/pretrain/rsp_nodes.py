@@ -7,7 +7,7 @@ from PIL.Image import Image
 
 from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
-from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
+from vidrep_pipelines.evaluation.label_propagation.training_probe_config import ProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
@@ -16,7 +16,7 @@ from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfi
 if TYPE_CHECKING:
     from vidrep_pipelines.training.result import TrainResult
 
-_PROBE = "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe"
+_PROBE = "vidrep_pipelines.evaluation.label_propagation.training_probe:LabelPropagationProbe"
 
 
 def plan_rsp(

@@ -20,9 +20,9 @@ from vidrep_pipelines.data.sources.davis import davis_sequences
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
-from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.task_scores import Annotations
+from vidrep_pipelines.evaluation.label_propagation.training_probe_config import ProbeConfig
 
 
 class LabelPropagationProbe(ProbeConfig):

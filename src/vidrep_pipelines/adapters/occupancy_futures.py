@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from vidrep_pipelines.adapters.occupancy import split_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig
@@ -20,7 +21,6 @@ from vidrep_pipelines.models.voc.inference import (
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import split_of
 from vidrep_pipelines.reporting.occupancy_futures import Pixels, ShownFuture
 
 _TRAINING_SPLIT = "train"

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
+from vidrep_pipelines.adapters.occupancy_chains_config import ChainRunConfig
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
 from vidrep_pipelines.evaluation.occupancy.markov_chain import ChainScores, MarkovChain, score_chain
@@ -21,7 +22,6 @@ from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.task import VocTask
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.token_file import write_token_episodes
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import ChainRunConfig
 from vidrep_pipelines.training.checkpoint import AVERAGE_FILE, MODEL_FILE, list_checkpoints
 from vidrep_pipelines.training.config import LaunchConfig, TrainSpec
 from vidrep_pipelines.training.loop import run_training

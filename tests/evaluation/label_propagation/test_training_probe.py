@@ -7,8 +7,8 @@ import torch
 
 from tests.helpers.label_sequences import write_release
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize, PropagationConfig
-from vidrep_pipelines.evaluation.label_propagation.probe import LabelPropagationProbe
 from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
+from vidrep_pipelines.evaluation.label_propagation.training_probe import LabelPropagationProbe
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
 
 SETTINGS = RunSettings(

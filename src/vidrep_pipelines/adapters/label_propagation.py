@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidrep_pipelines.adapters.encoders import EncoderSource, load_encoder
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.job import Scalar
-from vidrep_pipelines.pipelines.downstream_eval.encoder_source import EncoderSource, load_encoder
 
 if TYPE_CHECKING:
     import torch

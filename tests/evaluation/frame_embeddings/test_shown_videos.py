@@ -14,7 +14,7 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig, ShownVideosConfig
-from vidrep_pipelines.evaluation.frame_embeddings.views import Views, choose_pair
+from vidrep_pipelines.evaluation.frame_embeddings.shown_videos import Views, choose_pair
 
 VIDEOS = {
     "train/pour_0": rising(3, 3, 3),
