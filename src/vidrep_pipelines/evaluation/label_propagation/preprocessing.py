@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float32]
 Triple = tuple[float, float, float]
 
 
-class Normalization(FrozenConfig):
+class FrameNormalization(FrozenConfig):
     """What pixel values between 0 and 1 are shifted and scaled by, for red, green and blue."""
 
     mean: Triple = IMAGE_MEAN
@@ -78,7 +78,7 @@ def _divisible(size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 
 def prepare_frame(
-    pixels: Pixels, size: tuple[int, int], normalization: Normalization, *, rounded: bool
+    pixels: Pixels, size: tuple[int, int], normalization: FrameNormalization, *, rounded: bool
 ) -> FloatArray:
     """Resizes and normalizes a frame for the encoder.
 

@@ -1,5 +1,6 @@
 """Frames of a sequence with labels drawn on them: the annotation's, and what was found."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,19 +8,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from PIL.Image import Image
 
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
-from vidrep_pipelines.evaluation.label_propagation.config import TaskName
-from vidrep_pipelines.evaluation.label_propagation.keypoints import to_pixels
-from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joints, read_label_maps
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
+from vidrep_pipelines.evaluation.label_propagation.keypoints import cells_to_pixels
+from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joint_tracks, read_label_maps
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
-from vidrep_pipelines.reporting.label_propagation import draw_joints, overlay, side_by_side
+from vidrep_pipelines.evaluation.label_propagation.scoring import Rows, encoder_of, sequence_of
+from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.reporting.label_propagation import comparison_sheet, draw_joints, overlay, side_by_side
 
 TRUTH = "annotation"
 
 
-class SequenceView(Protocol):
+class ShownSequence(Protocol):
     """A sequence that can be looked at."""
 
     def __len__(self) -> int:
@@ -36,7 +43,7 @@ class SequenceView(Protocol):
 
 
 @dataclass(frozen=True)
-class MaskView:
+class ShownMasks:
     """DAVIS and VIP.
 
     Attributes:
@@ -51,13 +58,13 @@ class MaskView:
         return len(self.sequence)
 
     def truth(self, index: int) -> Pixels:
-        """See :class:`SequenceView`."""
+        """See :class:`ShownSequence`."""
         labels = self.sequence.labels(index)
         frame = self.sequence.frame(index)
         return frame if labels is None else overlay(frame, labels)
 
     def found(self, encoder: str, index: int) -> Pixels:
-        """See :class:`SequenceView`."""
+        """See :class:`ShownSequence`."""
         return overlay(self.sequence.frame(index), self._maps[encoder][index])
 
     @cached_property
@@ -66,7 +73,7 @@ class MaskView:
 
 
 @dataclass(frozen=True)
-class JointView:
+class ShownJoints:
     """JHMDB.
 
     Attributes:
@@ -81,14 +88,14 @@ class JointView:
         return len(self.sequence)
 
     def truth(self, index: int) -> Pixels:
-        """See :class:`SequenceView`."""
+        """See :class:`ShownSequence`."""
         return draw_joints(self.sequence.frame(index), self._annotated[:, :, index])
 
     def found(self, encoder: str, index: int) -> Pixels:
-        """See :class:`SequenceView`."""
+        """See :class:`ShownSequence`."""
         frame = self.sequence.frame(index)
         tracks = self._tracks[encoder]
-        points = to_pixels(tracks.positions[:, :, index], frame.shape[:2], tracks.grid)
+        points = cells_to_pixels(tracks.positions[:, :, index], frame.shape[:2], tracks.grid)
         points[:, tracks.positions[0, :, index] < 0] = np.nan
         return draw_joints(frame, points)
 
@@ -98,37 +105,120 @@ class JointView:
 
     @cached_property
     def _tracks(self) -> Mapping[str, Any]:
-        return {encoder: read_joints(path) for encoder, path in self.predictions.items()}
+        return {encoder: read_joint_tracks(path) for encoder, path in self.predictions.items()}
 
 
-def view_of(task: TaskName, row: Mapping[str, Any], predictions: Mapping[str, Path]) -> SequenceView:
-    """The view of a row of the table of sequences."""
+def shown_sequence(
+    task: PropagationTask, row: Mapping[str, Any], predictions: Mapping[str, Path]
+) -> ShownSequence:
+    """A row of the table of sequences, to be looked at."""
     if task == "jhmdb":
-        return JointView(KeypointSequence.of(row), predictions)
-    return MaskView(MaskSequence.of(row), predictions)
+        return ShownJoints(KeypointSequence.of(row), predictions)
+    return ShownMasks(MaskSequence.of(row), predictions)
 
 
-def film(view: SequenceView, encoders: Mapping[str, str]) -> Pixels:
+def film(shown: ShownSequence, encoders: Mapping[str, str]) -> Pixels:
     """Frames (T, H, W, 3) with the annotation and what each encoder led to, side by side.
 
     Args:
-        view: The sequence.
+        shown: The sequence.
         encoders: Title of each encoder's panel.
     """
     pictures = []
-    for index in range(len(view)):
-        panels = {f"{TRUTH}, frame {index}": view.truth(index)}
-        panels |= {title: view.found(name, index) for name, title in encoders.items()}
+    for index in range(len(shown)):
+        panels = {f"{TRUTH}, frame {index}": shown.truth(index)}
+        panels |= {title: shown.found(name, index) for name, title in encoders.items()}
         pictures.append(side_by_side(panels))
     return np.stack(pictures)
 
 
 def sheet_rows(
-    view: SequenceView, encoders: Mapping[str, str], columns: int
+    shown: ShownSequence, encoders: Mapping[str, str], columns: int
 ) -> tuple[Sequence[int], dict[str, list[Pixels]]]:
     """Numbers of evenly spaced frames, and a row of these for the annotation and each encoder, by title."""
-    numbers = np.unique(np.linspace(0, len(view) - 1, columns).round().astype(int)).tolist()
-    rows = {TRUTH: [view.truth(index) for index in numbers]}
+    numbers = np.unique(np.linspace(0, len(shown) - 1, columns).round().astype(int)).tolist()
+    rows = {TRUTH: [shown.truth(index) for index in numbers]}
     return numbers, rows | {
-        title: [view.found(name, index) for index in numbers] for name, title in encoders.items()
+        title: [shown.found(name, index) for index in numbers] for name, title in encoders.items()
     }
+
+
+def extreme_sheet(
+    rows: Rows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig, columns: int
+) -> Image:
+    """Annotation and results in the best and the worst sequence of the first encoder.
+
+    Args:
+        rows: The sequences that can be evaluated, by id.
+        predictions: Of all encoders.
+        per_sequence: A column ``sequence``, then one of scores for each encoder; empty without scores.
+        config: Says which task it is.
+        columns: Frames of each sequence.
+
+    Raises:
+        InputError: No sequence has a result of every encoder.
+    """
+    shown = []
+    for name, kind in extremes(per_sequence, predictions).items():
+        sequence, titles = _with_titles(name, rows, predictions, per_sequence, config)
+        shown.append((f"{kind}: {name}", *sheet_rows(sequence, titles, columns)))
+    first = per_sequence.columns[1]
+    scored = f"best and worst sequence of {first} (score in %)"
+    return comparison_sheet(shown, f"{config.task}: {'without annotation' if per_sequence.empty else scored}")
+
+
+def extreme_films(
+    rows: Rows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
+) -> list[Pixels]:
+    """Frames (T, H, W, 3) of the best and the worst sequence of the first encoder: see :func:`extremes`."""
+    names = list(extremes(per_sequence, predictions))
+    return [
+        film(*_with_titles(name, rows, predictions, per_sequence, config)) for name in (names[0], names[-1])
+    ]
+
+
+def extremes(per_sequence: pd.DataFrame, predictions: Parts) -> dict[str, str]:
+    """The best and, if it is another one, the worst sequence of the first encoder.
+
+    Without scores the first and the last sequence that every encoder has a result for.
+
+    Args:
+        per_sequence: A column ``sequence``, then one of scores for each encoder.
+        predictions: Of all encoders.
+
+    Returns:
+        What it is (``best``, ``worst``, ``first``, ``last``), by sequence.
+
+    Raises:
+        InputError: No sequence has a result of every encoder.
+    """
+    if per_sequence.empty:
+        encoders = _encoders_of(predictions)
+        found = Counter(sequence_of(item_id) for item_id in predictions.ids)
+        common = [name for name, times in found.items() if times == len(encoders)]
+        if not common:
+            raise InputError(
+                "No sequence has a result of every encoder; the manifest of what was propagated says why."
+            )
+        return {common[0]: "first"} | dict.fromkeys(common[1:][-1:], "last")
+    ordered = per_sequence.sort_values(per_sequence.columns[1], ascending=False, kind="stable")["sequence"]
+    best, worst = ordered.iloc[0], ordered.iloc[-1]
+    return {best: "best"} if best == worst else {best: "best", worst: "worst"}
+
+
+def _with_titles(
+    name: str, rows: Rows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
+) -> tuple[ShownSequence, Mapping[str, str]]:
+    """A sequence, and a title with its score for each encoder."""
+    if per_sequence.empty:
+        titles = {encoder: encoder for encoder in _encoders_of(predictions)}
+    else:
+        values = per_sequence.set_index("sequence").loc[name]
+        titles = {str(encoder): f"{encoder} {value:.1f}" for encoder, value in values.items()}
+    files = {encoder: predictions.path(f"{encoder}/{name}") for encoder in titles}
+    return shown_sequence(config.task, rows[name], files), titles
+
+
+def _encoders_of(predictions: Parts) -> list[str]:
+    """Encoders that have any result."""
+    return list(dict.fromkeys(encoder_of(item_id) for item_id in predictions.ids))

@@ -67,21 +67,21 @@ def _create_pipeline(
             tags=["cpu"],
         ),
         Node(
-            label_propagation_nodes.propagate,
+            label_propagation_nodes.propagate_labels,
             inputs=["sequences", "encoders", config, "params:fanout"],
             outputs="propagated",
             name="propagate",
             tags=["gpu", "fanout"],
         ),
         Node(
-            label_propagation_nodes.score,
+            label_propagation_nodes.score_predictions,
             inputs=["sequences", "propagated", config, "params:fanout"],
             outputs="scores",
             name="score",
             tags=["cpu", "fanout"],
         ),
         Node(
-            label_propagation_nodes.summarize,
+            label_propagation_nodes.summarize_scores,
             inputs=["encoders", "sequences", "scores", config, "params:tracking"],
             outputs=["summary", "per_object", "per_sequence", "eval_metrics"],
             name="summarize",
@@ -102,14 +102,14 @@ def _create_pipeline(
 def _pictures(config: str) -> list[Node]:
     return [
         Node(
-            label_propagation_nodes.draw_bars,
+            label_propagation_nodes.interval_picture,
             inputs=["summary", config],
             outputs="bars",
             name="draw_bars",
             tags=["cpu"],
         ),
         Node(
-            label_propagation_nodes.draw_sheet,
+            label_propagation_nodes.sheet_picture,
             inputs=["sequences", "propagated", "per_sequence", config],
             outputs="sheet",
             name="draw_sheet",
