@@ -53,7 +53,7 @@ def retrieval_montage(
 
 
 @dataclass(frozen=True)
-class Similarity:
+class SimilarityMap:
     """How the frames of two videos are related by one encoder.
 
     Attributes:
@@ -69,7 +69,7 @@ class Similarity:
     temperature: float
 
 
-def similarity_heat_maps(panels: Sequence[Similarity], names: tuple[str, str]) -> Image.Image:
+def similarity_heat_maps(panels: Sequence[SimilarityMap], names: tuple[str, str]) -> Image.Image:
     """Draws a map per encoder: every query frame as a distribution over the key's frames.
 
     Args:

@@ -27,7 +27,7 @@ from vidrep_pipelines.reporting.frame_alignment import (
     same_phase,
 )
 from vidrep_pipelines.reporting.frame_embeddings import (
-    Similarity,
+    SimilarityMap,
     embedding_trajectories,
     retrieval_montage,
     similarity_heat_maps,
@@ -91,7 +91,7 @@ _BY_TIME = "same share of the time"
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class ShownVideos:
     """Pictures of one release.
 
     Attributes:
@@ -152,7 +152,7 @@ class Views:
             query, key = (self._embedded(encoder, name).embeddings for name in (self.query, self.key))
             unit = np.allclose(np.linalg.norm(query, axis=1), 1.0, atol=1e-3)
             match, temperature = self._matches[encoder], _UNIT_TEMPERATURE if unit else 1.0
-            panels.append(Similarity(encoder, squared_distances(query, key), match, temperature))
+            panels.append(SimilarityMap(encoder, squared_distances(query, key), match, temperature))
         return similarity_heat_maps(panels, (_short(self.query), _short(self.key)))
 
     def trajectories(self) -> Image.Image:
