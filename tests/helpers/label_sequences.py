@@ -4,11 +4,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from vidrep_pipelines.data.label_sequences.miniature import LabelledClip, MiniatureRequest, ReleaseName
 from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
 from vidrep_pipelines.data.sample_world.clips import clip_requests
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sample_world.label_layouts import write_miniature
+from vidrep_pipelines.data.sample_world.miniature import LabelledClip, MiniatureRequest, ReleaseName
 
 TINY_WORLD = SampleWorldConfig(seed=5, clips=2, width=64, height=48, frames_min=16, frames_max=17)
 

@@ -17,7 +17,7 @@ from vidrep_pipelines.data.label_sequences.config import (
     LabelMiniatureConfig,
     VipConfig,
 )
-from vidrep_pipelines.data.label_sequences.miniature import ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import ReleaseName
 from vidrep_pipelines.datasets.label_miniature import LabelMiniature
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE, write_joints
-from vidrep_pipelines.data.label_sequences.miniature import LabelledClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import LabelledClip, MiniatureRequest, ReleaseName
 from vidrep_pipelines.data.sample_world.truth import Truth, read_truth
 from vidrep_pipelines.data.sources import davis, jhmdb, vip
 from vidrep_pipelines.data.video.decode import read_frames

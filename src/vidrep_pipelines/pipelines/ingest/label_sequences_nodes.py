@@ -10,7 +10,7 @@ from vidrep_pipelines.data.label_sequences.config import (
     LabelMiniatureConfig,
     VipConfig,
 )
-from vidrep_pipelines.data.label_sequences.miniature import LabelledClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import LabelledClip, MiniatureRequest, ReleaseName
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
