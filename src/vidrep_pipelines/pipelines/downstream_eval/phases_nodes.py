@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
@@ -14,8 +13,9 @@ from vidrep_pipelines.training.config import LaunchConfig
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
     from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddings
+    from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 else:
-    FrameEmbeddings = FrameStore = Any  # their modules take seconds to import
+    FrameEmbeddings = FrameStore = LabelledVideos = Any  # their modules take seconds to import
 
 
 def measure_phases(
