@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.reporting.pictures import Pixels, Row, image_grid
+from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
 

@@ -6,6 +6,7 @@ import numpy as np
 from PIL.Image import Image
 
 from vidrep_pipelines.adapters.occupancy import discount_of, load_model, split_of
+from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig
@@ -13,8 +14,6 @@ from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.voc.inference import (
     DecodedStates,
     Depiction,
-    FloatArray,
-    IntArray,
     NearestStates,
     OccupancyPredictor,
     RetrievedStates,
@@ -25,12 +24,7 @@ from vidrep_pipelines.models.voc.inference import (
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, checkpoint_source
-from vidrep_pipelines.reporting.occupancy_futures import (
-    Pixels,
-    ShownFuture,
-    futures_film,
-    futures_grid,
-)
+from vidrep_pipelines.reporting.occupancy_futures import ShownFuture, futures_film, futures_grid
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 

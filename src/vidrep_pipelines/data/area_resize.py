@@ -8,10 +8,9 @@ interpolated bicubically, as the published preparation of RoboNet does.
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-Pixels = NDArray[np.uint8]
+from vidrep_pipelines.common.arrays import Pixels
 
 _LARGEST_INT32 = 2**31
 

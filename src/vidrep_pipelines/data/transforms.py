@@ -17,15 +17,13 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
+from vidrep_pipelines.common.arrays import Pair, Triple
 from vidrep_pipelines.common.config import FrozenConfig
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _CROP_ATTEMPTS = 10
-
-Pair = tuple[float, float]
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)

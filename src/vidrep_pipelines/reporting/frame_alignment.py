@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK
-from vidrep_pipelines.reporting.pictures import Pixels, Row, image_grid
+from vidrep_pipelines.reporting.pictures import Row, image_grid
 
-Ranks = NDArray[np.int64]
 Read = Callable[[int], Pixels]
 """Reads one frame (H, W, 3) of a video by its number."""
 

@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
-from vidrep_pipelines.reporting.frame_alignment import Ranks, framed, phase_color
-from vidrep_pipelines.reporting.pictures import Pixels, Row, image_grid
+from vidrep_pipelines.reporting.frame_alignment import framed, phase_color
+from vidrep_pipelines.reporting.pictures import Row, image_grid
 
 Captioned = tuple[str, Pixels]
 """A caption and a frame."""

@@ -10,12 +10,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.images import DAVIS_PALETTE
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
 from vidrep_pipelines.reporting.pictures import Row, image_grid, text_band
-
-Pixels = NDArray[np.uint8]
 
 _OPACITY = 0.45
 _CONTOUR_SHARE = 1 / 240  # of the picture's height

@@ -4,12 +4,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from PIL.Image import Image
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.reporting.figures import COLORS, INK, PALE, SOFT_INK, image_of, plain_axes
-
-FloatArray = NDArray[np.float64]
 
 _MODEL, _REGRESSION = COLORS[0], COLORS[3]
 _EPISODES_SHOWN, _BINS = 6, 10

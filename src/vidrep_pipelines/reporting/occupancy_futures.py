@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.reporting.pictures import Row, image_grid, text_band
-
-Pixels = NDArray[np.uint8]
 
 _CELL, _GAP = 144, 6
 

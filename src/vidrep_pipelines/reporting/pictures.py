@@ -6,13 +6,10 @@ from functools import cache
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
-
-Pixels = NDArray[np.uint8]
-"""An RGB image, (H, W, 3)."""
 
 _INK, _SOFT_INK, _PAPER = "#1c2127", "#667080", "#ffffff"
 _MARGIN, _GAP = 16, 6

@@ -10,9 +10,10 @@ import torch
 from torch.utils.data import DataLoader, default_collate
 
 from tests.helpers.videos import write_video
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.clips.dataset import ClipDataset, PackedStrings, Sample
-from vidrep_pipelines.data.clips.sampling import PairSampling, Ranks
+from vidrep_pipelines.data.clips.sampling import PairSampling
 from vidrep_pipelines.data.transforms import FrameTransform
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_store import PacketStore, part_name

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.helpers.label_sequences import write_release
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints, write_joints
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
@@ -26,7 +27,6 @@ from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
     write_joint_tracks,
     write_label_maps,
 )
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.training import precision

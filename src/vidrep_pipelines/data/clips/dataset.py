@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.common.errors import InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
-from vidrep_pipelines.data.clips.sampling import FrameSampler, Ranks
+from vidrep_pipelines.data.clips.sampling import FrameSampler
 from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.video.decode import FrameReader
 from vidrep_pipelines.data.video.packet_index import PacketIndex

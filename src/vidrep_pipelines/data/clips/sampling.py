@@ -3,14 +3,11 @@
 from typing import Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import PositiveInt, model_validator
 
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
-
-Ranks = NDArray[np.int64]
-"""Frame numbers of a clip, counted from 0."""
 
 
 class FrameSampler(Protocol):

@@ -5,15 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
-
-Pixels = NDArray[np.uint8]
-"""(H, W, 3) RGB, or (H, W) labels."""
 
 FRAME_SUFFIXES = (".jpg", ".jpeg", ".png")
 LABEL_SUFFIX = ".png"

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.files.foreign_listing import files_by_stem, list_files, size_and_time
 from vidrep_pipelines.data.label_sequences.images import (
     FRAME_SUFFIXES,
     LABEL_SUFFIX,
-    Pixels,
     is_two_tone,
     read_frame,
     read_labels,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
+from vidrep_pipelines.common.arrays import FloatArray
 
 JOINT_NAMES = ("shoulder", "elbow", "wrist", "gripper")
 PART_NAMES = ("background", "base", "upper_arm", "forearm", "hand", "outer_finger", "inner_finger")

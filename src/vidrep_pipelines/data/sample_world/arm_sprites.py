@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.data.sample_world.arm import FINGER, FOREARM, PALM, SHOULDER, UPPER_ARM
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
 from vidrep_pipelines.data.sample_world.materials import COLORS, ColorName, blend, grain
 from vidrep_pipelines.data.sample_world.sprite import (
     Paint,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageEnhance
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.data.sample_world.body import Body
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
 from vidrep_pipelines.data.sample_world.materials import COLORS, colored, grain
 from vidrep_pipelines.data.sample_world.photographs import patch
 from vidrep_pipelines.data.sample_world.sprite import (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.seeds import generator_for
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
 
 _DISTANCE = 4.0
 _HEIGHT = 1.6

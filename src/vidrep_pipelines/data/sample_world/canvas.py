@@ -3,11 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from vidrep_pipelines.data.sample_world.geometry import (
-    ByteArray,
-    FloatArray,
-    homography,
-)
+from vidrep_pipelines.common.arrays import FloatArray
+from vidrep_pipelines.data.sample_world.geometry import ByteArray, homography
 
 _OPAQUE = 128  # a pixel belongs to what covers at least half of it
 

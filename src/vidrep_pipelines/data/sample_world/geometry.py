@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray
+
 _SMALLEST_AREA = 0.02  # square pixels
-FloatArray = NDArray[np.float64]
 ByteArray = NDArray[np.uint8]
 
 

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.sample_world.camera import Camera
-from vidrep_pipelines.data.sample_world.geometry import ByteArray, FloatArray
+from vidrep_pipelines.data.sample_world.geometry import ByteArray
 from vidrep_pipelines.data.sample_world.materials import noise
 
 _CELLS = 24  # the light field is coarse: clouds and the falloff of a lens are smooth

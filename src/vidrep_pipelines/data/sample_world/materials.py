@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.data.sample_world.photographs import patch
 
 ColorName = Literal["red", "blue", "green", "yellow", "orange", "purple", "white", "black"]

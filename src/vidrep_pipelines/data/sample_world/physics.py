@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.data.sample_world.body import Body
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
 
 GRAVITY = 6.0
 """World units per second squared: a unit is a good hand's breadth more than half a meter."""

@@ -6,11 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.arm_sprites import ArmSprites
 from vidrep_pipelines.data.sample_world.body import Body
 from vidrep_pipelines.data.sample_world.body_sprites import BodySprites
-from vidrep_pipelines.data.sample_world.geometry import FloatArray, upright
+from vidrep_pipelines.data.sample_world.geometry import upright
 from vidrep_pipelines.data.sample_world.sprite import Sprite
 from vidrep_pipelines.data.sample_world.world import Snapshot
 

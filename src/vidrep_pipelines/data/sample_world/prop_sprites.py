@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from vidrep_pipelines.data.sample_world.geometry import FloatArray, rectangle
+from vidrep_pipelines.common.arrays import FloatArray
+from vidrep_pipelines.data.sample_world.geometry import rectangle
 from vidrep_pipelines.data.sample_world.materials import COLORS, ColorName, grain
 from vidrep_pipelines.data.sample_world.photographs import (
     PHOTOGRAPHS,

@@ -7,16 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.camera import Camera, CameraPath
 from vidrep_pipelines.data.sample_world.canvas import Canvas
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.sample_world.geometry import (
-    ByteArray,
-    FloatArray,
-    homography,
-    upright,
-)
+from vidrep_pipelines.data.sample_world.geometry import ByteArray, homography, upright
 from vidrep_pipelines.data.sample_world.lighting import Light, Sensor, Shadows
 from vidrep_pipelines.data.sample_world.pieces import (
     AGENT,

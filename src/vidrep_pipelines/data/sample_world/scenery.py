@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.sample_world.arm_sprites import ArmSprites, paint_arm
 from vidrep_pipelines.data.sample_world.body_sprites import BodySprites, paint_body
-from vidrep_pipelines.data.sample_world.geometry import FloatArray
 from vidrep_pipelines.data.sample_world.materials import TABLES, ColorName, table_top
 from vidrep_pipelines.data.sample_world.pieces import Piece, placed
 from vidrep_pipelines.data.sample_world.prop_sprites import (

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageFilter
 
-from vidrep_pipelines.data.sample_world.geometry import FloatArray, rectangle
+from vidrep_pipelines.common.arrays import FloatArray
+from vidrep_pipelines.data.sample_world.geometry import rectangle
 
 _MARGIN = 2  # transparent texture pixels around the shape, so that its outline is never cut
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.body import Body
-from vidrep_pipelines.data.sample_world.geometry import FloatArray, rotation
+from vidrep_pipelines.data.sample_world.geometry import rotation
 from vidrep_pipelines.data.sample_world.physics import GRAVITY, Motion
 
 ACTION_NAMES = tuple(f"{joint}_velocity" for joint in arm.JOINT_NAMES)

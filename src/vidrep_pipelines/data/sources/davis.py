@@ -10,16 +10,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.files.foreign_listing import folder_among, stem_of
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
-from vidrep_pipelines.data.label_sequences.images import (
-    FRAME_SUFFIXES,
-    LABEL_SUFFIX,
-    Pixels,
-    write_labels,
-)
+from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES, LABEL_SUFFIX, write_labels
 from vidrep_pipelines.data.label_sequences.inspection import MaskRules, has_truth, inspect_masks
 from vidrep_pipelines.data.label_sequences.layout import DAVIS
 from vidrep_pipelines.data.label_sequences.release import read_names, require_root

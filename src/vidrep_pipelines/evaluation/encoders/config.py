@@ -5,9 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
-Triple = tuple[float, float, float]
 PositionRule = Literal["dino", "timm"]
 
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)

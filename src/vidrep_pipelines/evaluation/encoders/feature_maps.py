@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, Triple
+from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD
 from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 
 

@@ -4,8 +4,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.evaluation.encoders.config import Triple
 
 
 def grid_of(images: Tensor, stride: int) -> tuple[int, int]:

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.compat import timm
-from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, TimmEncoderConfig, Triple
+from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, TimmEncoderConfig
 from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.models.layers.linear import use_fast_linear_layers

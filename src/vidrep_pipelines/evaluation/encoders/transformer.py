@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.compat import timm
-from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PositionRule, Triple
+from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PositionRule
 from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 
 _OFFSET = 0.1

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddingSet
 
 
@@ -20,9 +21,6 @@ def squared_distances(rows: NDArray[np.floating], columns: NDArray[np.floating])
     distances += np.einsum("nd,nd->n", rows, rows)[:, None]
     distances += np.einsum("md,md->m", columns, columns)[None]
     return np.maximum(distances, 0.0, out=distances)
-
-
-Ranks = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
@@ -19,20 +20,13 @@ from vidrep_pipelines.evaluation.frame_embeddings.clock import FrameArrays
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig, ShownVideosConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddedVideo, EmbeddingSet
 from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import squared_distances
-from vidrep_pipelines.reporting.frame_alignment import (
-    Ranks,
-    Shown,
-    alignment_frames,
-    alignment_strip,
-    same_phase,
-)
+from vidrep_pipelines.reporting.frame_alignment import Shown, alignment_frames, alignment_strip, same_phase
 from vidrep_pipelines.reporting.frame_embeddings import (
     SimilarityMap,
     embedding_trajectories,
     retrieval_montage,
     similarity_heat_maps,
 )
-from vidrep_pipelines.reporting.pictures import Pixels
 
 
 def choose_pair(

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationPrecision
@@ -16,7 +17,6 @@ from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
     IMAGENET_STD,
     PUBLISHED_STD,
     FrameNormalization,
-    Pixels,
     prepare_frame,
 )
 from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName, RunSettings

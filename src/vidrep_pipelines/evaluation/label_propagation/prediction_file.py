@@ -9,9 +9,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 
 PREDICTION_SUFFIX = ".h5"
 _LABELS, _JOINTS, _GRID = "labels", "joints", "grid"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import Pixels, Triple
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
@@ -22,9 +23,7 @@ _LONG_SIDE_STEP = 64
 _WEIGHT_BITS = 11
 _BYTE = np.float32(255)
 
-Pixels = NDArray[np.uint8]
-FloatArray = NDArray[np.float32]
-Triple = tuple[float, float, float]
+PreparedArray = NDArray[np.float32]
 
 
 class FrameNormalization(FrozenConfig):
@@ -79,7 +78,7 @@ def _divisible(size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 def prepare_frame(
     pixels: Pixels, size: tuple[int, int], normalization: FrameNormalization, *, rounded: bool
-) -> FloatArray:
+) -> PreparedArray:
     """Resizes and normalizes a frame for the encoder.
 
     Args:
@@ -123,19 +122,19 @@ def resize_bytes(pixels: Pixels, height: int, width: int) -> Pixels:
     return ((blended + 2) >> 2).astype(np.uint8)
 
 
-def resize_floats(values: FloatArray, height: int, width: int) -> FloatArray:
+def resize_floats(values: PreparedArray, height: int, width: int) -> PreparedArray:
     """Bilinear, without smoothing, as OpenCV resizes images of floats: (H, W, C) to (height, width, C)."""
     if values.shape[:2] == (height, width):
         return values
     top, bottom, share_y = _neighbors(values.shape[0], height)
     left, right, share_x = _neighbors(values.shape[1], width)
     high_x, high_y = share_x[:, None], share_y[:, None, None]
-    rows: FloatArray = values[:, left] * (1 - high_x) + values[:, right] * high_x
-    resized: FloatArray = rows[top] * (1 - high_y) + rows[bottom] * high_y
+    rows: PreparedArray = values[:, left] * (1 - high_x) + values[:, right] * high_x
+    resized: PreparedArray = rows[top] * (1 - high_y) + rows[bottom] * high_y
     return resized
 
 
-def _neighbors(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
+def _neighbors(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp], PreparedArray]:
     """For each new position the two old ones around it, and the share of the second.
 
     Beyond the border both are the outermost one, and the shares are kept: as published, each of the two
@@ -148,7 +147,7 @@ def _neighbors(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.intp], 
     return first.clip(0, old - 1), (first + 1).clip(0, old - 1), share
 
 
-def _integer_weights(share: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def _integer_weights(share: PreparedArray) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Weights of the first and the second neighbor in units of 1/2048, each rounded for itself."""
     scale = np.float32(1 << _WEIGHT_BITS)
     return np.rint((1 - share) * scale).astype(np.int32), np.rint(share * scale).astype(np.int32)
@@ -160,7 +159,7 @@ def resize_labels(labels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(resized)
 
 
-def nearest_one_hot(labels: Pixels, height: int, width: int) -> FloatArray:
+def nearest_one_hot(labels: Pixels, height: int, width: int) -> PreparedArray:
     """First labels of variant D on the grid, (1 + largest label, height, width).
 
     The grid takes the nearest label, so that an object that falls between the cells is lost; the channels go
@@ -173,11 +172,11 @@ def nearest_one_hot(labels: Pixels, height: int, width: int) -> FloatArray:
     """
     small = resize_labels(labels, height, width)
     classes = np.arange(int(small.max()) + 1, dtype=np.uint8)
-    maps: FloatArray = (small == classes[:, None, None]).astype(np.float32)
+    maps: PreparedArray = (small == classes[:, None, None]).astype(np.float32)
     return maps
 
 
-def bilinear_one_hot(labels: Pixels, height: int, width: int) -> tuple[FloatArray, Pixels]:
+def bilinear_one_hot(labels: Pixels, height: int, width: int) -> tuple[PreparedArray, Pixels]:
     """First labels of variant W on the grid: one map per distinct label, resized as an image of floats.
 
     Args:
@@ -189,5 +188,5 @@ def bilinear_one_hot(labels: Pixels, height: int, width: int) -> tuple[FloatArra
         Maps (C, height, width) and the label (C,) that each stands for, ascending.
     """
     classes: Pixels = np.unique(labels)
-    maps: FloatArray = (labels[..., None] == classes).astype(np.float32)
+    maps: PreparedArray = (labels[..., None] == classes).astype(np.float32)
     return np.ascontiguousarray(resize_floats(maps, height, width).transpose(2, 0, 1)), classes

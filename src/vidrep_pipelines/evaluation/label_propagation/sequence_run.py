@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
 from vidrep_pipelines.evaluation.label_propagation.frame_features import frame_features
@@ -17,7 +18,7 @@ from vidrep_pipelines.evaluation.label_propagation.label_maps import (
     renumbered,
     vanished_objects,
 )
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels, network_size
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import network_size
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
 from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
 from vidrep_pipelines.training.precision import usable_precision

@@ -12,12 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
 from vidrep_pipelines.evaluation.label_propagation.keypoints import cells_to_pixels
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joint_tracks, read_label_maps
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 from vidrep_pipelines.evaluation.label_propagation.scoring import Rows, encoder_of, sequence_of
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.parts import Parts

@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
@@ -17,7 +18,6 @@ from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchE
 from vidrep_pipelines.evaluation.label_propagation.part_segmentation import confusion, segmentation_score
 from vidrep_pipelines.evaluation.label_propagation.pck import THRESHOLDS, JointDistances, joint_distances
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joint_tracks, read_label_maps
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 
 SCORE_SUFFIX = ".npz"
 Arrays = Mapping[str, NDArray[Any]]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence
 from vidrep_pipelines.data.sample_world.clips import clip_requests
@@ -19,7 +20,6 @@ from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.davis import davis_sequences
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import Pixels
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.task_scores import SequenceAnnotations
 from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig

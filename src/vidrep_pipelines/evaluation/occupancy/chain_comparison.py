@@ -2,15 +2,12 @@
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
 from vidrep_pipelines.fanout.manifest import FIXED
 from vidrep_pipelines.fanout.parts import Parts
-
-FloatArray = NDArray[np.float64]
-
 
 RUN_NAMES = ("kind", "chain", "learner", "seed")
 """What the parts of an item's id mean: ``<kind>/<chain>/<learner>/<seed>``."""

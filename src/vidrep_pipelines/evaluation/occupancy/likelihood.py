@@ -7,12 +7,9 @@ occupancy: no model does better on the average than the true one.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray
 from vidrep_pipelines.evaluation.occupancy.state_episode import Contexts, StateEpisode
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 def geometric_futures(

@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray
 from vidrep_pipelines.common.errors import InputError
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 CodewordProbability = Callable[[IntArray, IntArray], FloatArray]
 """From contexts (n, T) and futures (n, T) to the logarithms (n,) of the futures' probabilities."""

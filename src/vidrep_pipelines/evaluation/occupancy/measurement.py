@@ -5,8 +5,8 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.occupancy import published_metrics
@@ -22,9 +22,6 @@ from vidrep_pipelines.evaluation.occupancy.state_episode import (
     truncated_returns,
 )
 from vidrep_pipelines.evaluation.occupancy.token_count_regression import TokenCountRegression
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 class OccupancyModel(Protocol):

@@ -1,9 +1,8 @@
 """The metrics of the released code, which are kept under its names although they are biased."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from vidrep_pipelines.common.arrays import FloatArray
 
 _LONGEST_HORIZON = 10
 

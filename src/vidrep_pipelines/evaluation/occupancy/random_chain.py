@@ -1,15 +1,12 @@
 """Markov chains drawn from a seed, with recorded episodes."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
 from vidrep_pipelines.evaluation.occupancy.markov_chain import MarkovChain
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 _ATTEMPTS = 1000
 _EVENNESS = 5.0  # of the choice between codewords; with 1 one of them would often hardly ever be shown

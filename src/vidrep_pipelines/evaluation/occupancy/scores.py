@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
-
-FloatArray = NDArray[np.float64]
 
 
 def root_mean_square_error(predicted: FloatArray, actual: FloatArray) -> float:

@@ -1,10 +1,8 @@
 """The baseline to beat: values read off how often each token is in a state."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from vidrep_pipelines.common.arrays import FloatArray, IntArray
 
 _PENALTIES = np.logspace(-3, 6, 28)
 

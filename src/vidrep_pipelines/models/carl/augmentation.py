@@ -11,8 +11,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 from torch import Tensor
 from torch.nn import functional
 
+from vidrep_pipelines.common.arrays import Pair
 from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD, Crop, random_resized_crop
-from vidrep_pipelines.models.carl.config import AugmentationConfig, Pair
+from vidrep_pipelines.models.carl.config import AugmentationConfig
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 COLOR_NUMBERS = 10

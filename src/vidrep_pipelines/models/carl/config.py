@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from vidrep_pipelines.common.arrays import Pair
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.models.carl.view_sampling import ViewSamplingConfig
 
-Pair = tuple[float, float]
 EvaluationCrop = Literal["short_side_center", "resize", "center_native"]
 """``short_side_center``: the central square, resized. ``resize``: the whole frame, without keeping its shape.
 ``center_native``: the central square of the model's size without resizing, as published for the contrastive

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError, VidrepError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
@@ -19,7 +20,7 @@ from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.models.carl.augmentation import AugmentationDraw, augment_exactly, draw_augmentation
 from vidrep_pipelines.models.carl.config import CarlDataConfig
-from vidrep_pipelines.models.carl.video_source import Ranks, VideoSource, cut_and_resize
+from vidrep_pipelines.models.carl.video_source import VideoSource, cut_and_resize
 from vidrep_pipelines.models.carl.view_sampling import View, sample_views
 
 _SCHEMA = pa.schema(

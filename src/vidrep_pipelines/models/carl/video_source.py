@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.clips.dataset import PackedClips
 from vidrep_pipelines.data.clips.table import ClipRows
@@ -69,9 +70,6 @@ def _evaluation_crop(height: int, width: int, size: int, crop: EvaluationCrop) -
         )
     # Rounded up, as published.
     return Crop(-(-(height - side) // 2), -(-(width - side) // 2), side, side)
-
-
-Ranks = NDArray[np.int64]
 
 
 class VideoSource(Protocol):

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -18,9 +19,6 @@ from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, depict
 
 _ROWS_AT_ONCE = 64
-
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 class OccupancyPredictor:
@@ -218,8 +216,6 @@ class NearestStates:
 
 
 _FRAMES_AT_ONCE = 64
-
-Pixels = NDArray[np.uint8]
 
 
 class Depiction(Protocol):

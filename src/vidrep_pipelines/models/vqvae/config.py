@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 
@@ -12,8 +13,6 @@ PresetName = Literal["baseline_2d", "baseline", "3d_decoder__2d_loss"]
 
 ROBONET_MEAN = (0.4947905177456989, 0.4394289448514622, 0.3734249455050442)
 ROBONET_STD = (0.2248808632122409, 0.2230480187693433, 0.2166628109431439)
-
-Triple = tuple[float, float, float]
 
 
 class VqvaeModelConfig(VqganConfig):

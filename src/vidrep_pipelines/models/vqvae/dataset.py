@@ -10,12 +10,12 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from vidrep_pipelines.common.arrays import Ranks
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.area_resize import resize_frame
 from vidrep_pipelines.data.clips.dataset import Sample
-from vidrep_pipelines.data.clips.sampling import Ranks
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig

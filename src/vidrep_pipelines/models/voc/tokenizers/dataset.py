@@ -9,12 +9,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
+from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
-from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD, Triple, normalize
+from vidrep_pipelines.data.transforms import IMAGENET_MEAN, IMAGENET_STD, normalize
 from vidrep_pipelines.models.voc.tokenizers.config import Normalization, PixelConfig, ResizeMethod
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 
