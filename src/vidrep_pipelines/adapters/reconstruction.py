@@ -22,7 +22,7 @@ from vidrep_pipelines.models.vqvae.pictures import code_report
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 
-Report = tuple[ReconstructionReport, list[int]]
+MeasuredRun = tuple[ReconstructionReport, list[int]]
 """What was measured, and how often each code was used."""
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def measured_vqvae(
     launch: LaunchConfig,
     batch_size: int,
     folder: Path,
-) -> Report:
+) -> MeasuredRun:
     """Reconstructs and measures the clips; what was measured before is read again.
 
     Args:
@@ -70,7 +70,7 @@ def _measure(
     launch: LaunchConfig,
     batch_size: int,
     cache: Path,
-) -> Report:
+) -> MeasuredRun:
     device = choose_device(launch)
     trained = TrainedVqvae.load(checkpoint.directory, device)
     size = trained.model.quantizer.size
@@ -91,7 +91,7 @@ def run_record(
     checkpoint: Checkpoint,
     task: dict[str, Any],
     clips: int,
-    found: Report,
+    found: MeasuredRun,
     config: ReconstructionEvaluationConfig,
 ) -> dict[str, Any]:
     """A measured run in plain numbers: what it is, its metrics over all robots, and its use of the codes.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
 from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
@@ -30,7 +30,7 @@ CONFIG = ReconstructionEvaluationConfig(resamples=20)
 def store(tmp_path: Path) -> FrameStore:
     parts = prepare(tmp_path / "episodes", [ArrayEpisode(f"t{number}", (4, 11)) for number in range(5)])
     shards = run_job(assembly_job(shard_requests(parts)), tmp_path / "store")
-    write_manifest(tmp_path / "store", shards.ids)
+    write_store_manifest(tmp_path / "store", shards.ids)
     return FrameStore(tmp_path / "store")
 
 

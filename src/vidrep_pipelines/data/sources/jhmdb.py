@@ -13,7 +13,7 @@ from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
 from vidrep_pipelines.data.label_sequences.inspection import inspect_joints
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE
 from vidrep_pipelines.data.label_sequences.layout import JHMDB
-from vidrep_pipelines.data.label_sequences.release import read_rows, require_names, require_root
+from vidrep_pipelines.data.label_sequences.release import read_list_rows, require_names, require_root
 from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
 FRAME_FOLDERS = (JHMDB.frames, "Frames")
@@ -59,14 +59,14 @@ def _of_split(folder: Path, split: int) -> Iterator[str]:
     if not lists:
         raise InputError(f"There is no list *{ending} in {folder}. {_REMEDY}")
     for path in lists:
-        for row in read_rows(path, _REMEDY):
+        for row in read_list_rows(path, _REMEDY):
             if row[-1] == _TEST:
                 yield f"{path.name[: -len(ending)]}/{row[0].removesuffix('.avi')}"
 
 
 def _of_list(path: Path) -> Iterator[str]:
     """From a list of other evaluations: two columns in either order, with paths of somebody's machine."""
-    for number, row in enumerate(read_rows(path, _REMEDY), start=1):
+    for number, row in enumerate(read_list_rows(path, _REMEDY), start=1):
         images = [PurePosixPath(word) for word in row if PurePosixPath(word).stem != _JOINT_STEM]
         if len(row) != 2 or len(images) != 1 or len(images[0].parts) < 2:
             raise InputError(

@@ -14,7 +14,7 @@ from vidrep_pipelines.evaluation.label_propagation.comparison import Comparison
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_label_maps
 from vidrep_pipelines.evaluation.label_propagation.scoring import (
-    Rows,
+    SequenceRows,
     encoder_of,
     scores_by_encoder,
     sequence_of,
@@ -24,13 +24,13 @@ from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagat
 from vidrep_pipelines.evaluation.label_propagation.task_scores import davis_score
 from vidrep_pipelines.fanout.parts import Parts
 
-Report = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]
+PropagationReport = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]
 """All measures of all encoders with intervals; per object, joint or class; per sequence; plain numbers."""
 
 
 def compare_encoders(
     encoders: Sequence[str], sequences: pd.DataFrame, scores: Parts, config: LabelPropagationConfig
-) -> Report:
+) -> PropagationReport:
     """All encoders on the sequences that all of them have results for.
 
     The tables are empty where no sequence has an annotation (a test set, which others score).
@@ -81,7 +81,7 @@ def toolkit_tables(scores: Parts, split: str) -> Mapping[str, pd.DataFrame]:
     return tables
 
 
-def predicted_sequences(rows: Rows, predictions: Parts) -> tuple[PredictedSequence, ...]:
+def predicted_sequences(rows: SequenceRows, predictions: Parts) -> tuple[PredictedSequence, ...]:
     """The label maps of all encoders, under the names of the frames; read when they are written."""
     digests = predictions.digests
     found = []

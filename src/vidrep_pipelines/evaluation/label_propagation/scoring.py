@@ -22,7 +22,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 from vidrep_pipelines.fanout.parts import Parts
 
-Rows = Mapping[str, Mapping[str, Any]]
+SequenceRows = Mapping[str, Mapping[str, Any]]
 
 _SCORING = 2
 """Version of what equal inputs lead to: raised when the code that computes it changes its results."""
@@ -55,7 +55,9 @@ def sequence_of(item_id: str) -> str:
     return item_id.partition("/")[2]
 
 
-def scoring_job(rows: Rows, predictions: Parts, config: LabelPropagationConfig, fanout: FanOutConfig) -> Job:
+def scoring_job(
+    rows: SequenceRows, predictions: Parts, config: LabelPropagationConfig, fanout: FanOutConfig
+) -> Job:
     """One item per prediction whose sequence has an annotation: how well they agree, frame by frame.
 
     Args:
@@ -96,7 +98,7 @@ def score_item(item: ScoreItem, outputs: Mapping[str, Path]) -> dict[str, Scalar
     return {"score": headline(item.config.task, arrays)}
 
 
-def without_truth(rows: Rows, config: LabelPropagationConfig) -> list[str]:
+def without_truth(rows: SequenceRows, config: LabelPropagationConfig) -> list[str]:
     """Sequences whose results nobody can score here: only their first frame has labels."""
     if config.task == "jhmdb":
         return []

@@ -18,7 +18,7 @@ from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, Mas
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
 from vidrep_pipelines.evaluation.label_propagation.keypoints import cells_to_pixels
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joint_tracks, read_label_maps
-from vidrep_pipelines.evaluation.label_propagation.scoring import Rows, encoder_of, sequence_of
+from vidrep_pipelines.evaluation.label_propagation.scoring import SequenceRows, encoder_of, sequence_of
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.reporting.label_propagation import comparison_sheet, draw_joints, overlay, side_by_side
@@ -144,7 +144,11 @@ def sheet_rows(
 
 
 def extreme_sheet(
-    rows: Rows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig, columns: int
+    rows: SequenceRows,
+    predictions: Parts,
+    per_sequence: pd.DataFrame,
+    config: LabelPropagationConfig,
+    columns: int,
 ) -> Image:
     """Annotation and results in the best and the worst sequence of the first encoder.
 
@@ -168,7 +172,7 @@ def extreme_sheet(
 
 
 def extreme_films(
-    rows: Rows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
+    rows: SequenceRows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
 ) -> list[Pixels]:
     """Frames (T, H, W, 3) of the best and the worst sequence of the first encoder: see :func:`extremes`."""
     names = list(extremes(per_sequence, predictions))
@@ -207,7 +211,11 @@ def extremes(per_sequence: pd.DataFrame, predictions: Parts) -> dict[str, str]:
 
 
 def _with_titles(
-    name: str, rows: Rows, predictions: Parts, per_sequence: pd.DataFrame, config: LabelPropagationConfig
+    name: str,
+    rows: SequenceRows,
+    predictions: Parts,
+    per_sequence: pd.DataFrame,
+    config: LabelPropagationConfig,
 ) -> tuple[ShownSequence, Mapping[str, str]]:
     """A sequence, and a title with its score for each encoder."""
     if per_sequence.empty:

@@ -9,7 +9,7 @@ from vidrep_pipelines.models.layers.tokens import denormalize_patches, patchify,
 from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 PRIOR_SAMPLES = 3
 COLUMNS = (
@@ -39,7 +39,9 @@ def prediction_sheet(
         seeds: (B,) int64; the same seeds give the same picture.
     """
     columns = prediction_columns(model, source, target, config, seeds)
-    rows = [Row(images) for images in zip(*(to_pixels(column).numpy() for column in columns), strict=True)]
+    rows = [
+        ImageRow(images) for images in zip(*(to_pixels(column).numpy() for column in columns), strict=True)
+    ]
     return image_grid(rows, titles=COLUMNS, cell_height=max(_SMALLEST_TILE, target.shape[-2]))
 
 

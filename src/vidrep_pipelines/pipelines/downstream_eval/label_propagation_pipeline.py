@@ -12,7 +12,7 @@ SYSTEMS = ("rsp.checkpoint", "carl.checkpoint", "vqvae.checkpoint")
 """Checkpoints that an image encoder can be taken out of."""
 
 
-def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_davis_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     """Objects: J&F, and results in the layout of the official toolkit.
 
     Args:
@@ -28,7 +28,7 @@ def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     return _create_pipeline("davis", checkpoints, [export], {"params:davis"})
 
 
-def create_jhmdb_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_jhmdb_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     """Joints: PCK, and the share of joints that it leaves out.
 
     Args:
@@ -37,7 +37,7 @@ def create_jhmdb_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     return _create_pipeline("jhmdb", checkpoints, [], set())
 
 
-def create_vip_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_vip_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     """Parts: mIoU with and without the given frame, and results as index images.
 
     Args:

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
@@ -30,7 +31,9 @@ from vidrep_pipelines.data.video.film_stream import film_stream
 Numbers = NDArray[np.float32]
 
 
-def read_controls(file: h5py.File, state_numbers: int, action_numbers: int) -> tuple[Numbers, Numbers]:
+def read_trajectory_controls(
+    file: h5py.File, state_numbers: int, action_numbers: int
+) -> tuple[Numbers, Numbers]:
     """Reads states (x, y, z, wrist angle, gripper) and actions.
 
     Trajectories collected with the "autograsp" primitive were recorded without the action of the gripper. As
@@ -85,12 +88,10 @@ def _of_width(rows: Numbers, width: int) -> Numbers:
     return result
 
 
-Picture = NDArray[np.uint8]
-
 _OPEN_ERRORS: tuple[type[Exception], ...] = (*DECODE_ERRORS, OSError)
 
 
-def read_pictures(file: h5py.File, camera: CameraHeader, jpeg_colors: JpegColors) -> Iterator[Picture]:
+def read_pictures(file: h5py.File, camera: CameraHeader, jpeg_colors: JpegColors) -> Iterator[Pixels]:
     """Yields the frames of a camera in order, (H, W, 3) uint8 RGB.
 
     Raises:
@@ -119,7 +120,7 @@ def channels_are_reversed(camera: CameraHeader, jpeg_colors: JpegColors) -> bool
     return jpeg_colors == "bgr"
 
 
-def _mp4_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Picture]:
+def _mp4_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Pixels]:
     data = io.BytesIO(_bytes(file, f"{camera.group}/frames"))
     try:
         container = av.open(data, format="mp4")
@@ -138,7 +139,7 @@ def _mp4_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Picture]:
             raise DamagedViewError(f"the file promises {camera.frames} frames, {count} are there")
 
 
-def _jpeg_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Picture]:
+def _jpeg_pictures(file: h5py.File, camera: CameraHeader) -> Iterator[Pixels]:
     for number in range(camera.frames):
         data = _bytes(file, f"{camera.group}/frame{number}")
         try:
@@ -192,7 +193,7 @@ class RoboNetTrajectory:
         """
         with opened(self.path) as file:
             with reading(self.path):
-                states, actions = read_controls(file, self.state_numbers, self.action_numbers)
+                states, actions = read_trajectory_controls(file, self.state_numbers, self.action_numbers)
                 robot = str(file["metadata"].attrs.get("robot", "")) if "metadata" in file else ""
             cameras = self._cameras(file)
             yield Episode(robot, (self._view(file, camera) for camera in cameras), states, actions)

@@ -12,7 +12,7 @@ from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, depict, tokenize
 from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 _COUNTED_FRAMES, _FRAMES_AT_ONCE = 256, 32
 _SHOWN_FRAMES = 8
@@ -34,7 +34,7 @@ def reconstruction_grid(tokenizer: DecodingTokenizer, frames: Tensor) -> Image:
     """Draws frames (N, 3, H, W) uint8 above what is decoded from their codes."""
     decoded = depict(tokenizer, tokenize(tokenizer, frames))
     rebuilt = (decoded * 255).round().to(torch.uint8)
-    rows = [Row(_pixels(frames), "original"), Row(_pixels(rebuilt), "from codes")]
+    rows = [ImageRow(_pixels(frames), "original"), ImageRow(_pixels(rebuilt), "from codes")]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 
 
@@ -56,7 +56,7 @@ def code_map_grid(tokenizer: Tokenizer, frames: Tensor) -> Image:
     maps = code_colors(tokenizer.codebook)[tokenize(tokenizer, frames).cpu()]
     scale = max(1, frames.shape[-1] // tokenizer.grid)
     enlarged = maps.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-    rows = [Row(_pixels(frames), "original"), Row(list(enlarged.numpy()), "codes")]
+    rows = [ImageRow(_pixels(frames), "original"), ImageRow(list(enlarged.numpy()), "codes")]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 
 
