@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.reference.vqvae_data_published import published_clip, published_image
 from benchmarks.timing import Result, interleave
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.shard import View, pixel_sums, write_shard
 from vidrep_pipelines.data.frame_store.store import FrameStore
 
@@ -89,7 +89,7 @@ def _write(folder: Path) -> tuple[list[Path], FrameStore]:
         "digest": "",
     }
     write_shard(shard, views, blocks, (SIZE, SIZE), attributes)
-    write_manifest(folder / "store", ["train/clips_train_00000"])
+    write_store_manifest(folder / "store", ["train/clips_train_00000"])
     return arrays, FrameStore(folder / "store")
 
 

@@ -62,9 +62,9 @@ def register_pipelines() -> dict[str, Pipeline]:
 def _label_propagation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> dict[str, Pipeline]:
     """``systems``: encoders of all systems. ``standalone``: only encoders that need nothing trained here."""
     tasks = {
-        "davis": (create_davis_pipeline(), downstream_eval.create_davis_pipeline),
-        "jhmdb": (create_jhmdb_pipeline(), downstream_eval.create_jhmdb_pipeline),
-        "vip": (create_vip_pipeline(), downstream_eval.create_vip_pipeline),
+        "davis": (create_davis_pipeline(), downstream_eval.create_davis_evaluation_pipeline),
+        "jhmdb": (create_jhmdb_pipeline(), downstream_eval.create_jhmdb_evaluation_pipeline),
+        "vip": (create_vip_pipeline(), downstream_eval.create_vip_evaluation_pipeline),
     }
     named: dict[str, Pipeline] = {}
     for task, (sequences, create_evaluation) in tasks.items():

@@ -9,7 +9,7 @@ import pytest
 from kedro.io import DatasetError
 
 from tests.helpers.label_sequences import tiny_clips
-from vidrep_pipelines.data.label_sequences.miniature import MiniatureRequest
+from vidrep_pipelines.data.sample_world.miniature import MiniatureRequest
 from vidrep_pipelines.datasets.label_miniature import LabelMiniature
 
 

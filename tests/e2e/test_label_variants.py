@@ -13,7 +13,7 @@ from tests.helpers.evaluation import TINY_EVALUATION
 from tests.helpers.label_sequences import write_release
 from tests.helpers.project import load, merged, run_pipeline
 from vidrep_pipelines.data.label_sequences.images import DAVIS_PALETTE
-from vidrep_pipelines.data.label_sequences.miniature import ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import ReleaseName
 
 ENCODER = {"encoders": {"use": ["pixels"]}}
 

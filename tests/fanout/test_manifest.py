@@ -9,14 +9,14 @@ from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.journal import Row
 from vidrep_pipelines.fanout.manifest import (
     Stamp,
-    conform,
+    conform_manifest,
     failed_rows,
+    manifest_schema,
     partial_rows,
     read_manifest,
     read_stamp,
     recover_manifest,
     rows_to_table,
-    schema_of,
     write_manifest,
     write_stamp,
 )
@@ -106,7 +106,7 @@ def test_a_writer_killed_at_any_step_leaves_one_whole_manifest(
 
 def test_facts_of_different_types() -> None:
     def common(*kinds: pa.DataType) -> pa.DataType:
-        return schema_of(["fact"], [{"fact": kind} for kind in kinds]).field("fact").type
+        return manifest_schema(["fact"], [{"fact": kind} for kind in kinds]).field("fact").type
 
     whole, fraction, text, truth, nothing = (
         pa.int64(), pa.float64(), pa.string(), pa.bool_(), pa.null()
@@ -118,7 +118,7 @@ def test_facts_of_different_types() -> None:
 
 
 def test_rows_follow_the_schema() -> None:
-    schema = schema_of(
+    schema = manifest_schema(
         ["size", "rate", "rare"], [{"size": pa.string(), "rate": pa.float64(), "rare": pa.null()}]
     )
     rows = [_row("a", size=1, rate=1), _row("b", rate=2.5, size="big"), _row("c")]
@@ -126,7 +126,7 @@ def test_rows_follow_the_schema() -> None:
     assert table.schema == schema
     assert table["size"].to_pylist() == ["1", "big", None]
     assert table["rate"].to_pylist() == [1.0, 2.5, None]
-    assert conform(rows_to_table(rows[2:]), schema).schema == schema
+    assert conform_manifest(rows_to_table(rows[2:]), schema).schema == schema
 
 
 def test_rows_without_a_schema_have_the_types_of_their_values() -> None:

@@ -140,4 +140,4 @@ def test_label_list_names_the_data_folder(clips: pd.DataFrame, videos: Parts) ->
 def test_label_list_that_does_not_exist_is_named(tmp_path: Path) -> None:
     config = LabelFilterConfig(label_list=tmp_path / "none.pickle")
     with pytest.raises(InputError, match=r"none\.pickle"):
-        label_filter.filter_clips(pd.DataFrame(), config)
+        label_filter.filter_indexed_clips(pd.DataFrame(), config)

@@ -5,7 +5,7 @@ import pytest
 
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.pipelines.downstream_eval.label_propagation_nodes import propagate
+from vidrep_pipelines.pipelines.downstream_eval.label_propagation_nodes import propagate_labels
 from vidrep_pipelines.training import precision
 
 
@@ -21,7 +21,7 @@ def test_bfloat16_that_is_not_used_is_said_once_and_makes_no_other_result(
     sequences = pd.DataFrame([{"id": "a", **row}, {"id": "b", **row}])
     encoder = {"name": "pixels", "digest": "3", "config": {"kind": "pixels"}}
     with caplog.at_level(logging.WARNING):
-        job = propagate(sequences, [encoder], config, FanOutConfig(engine="serial"))
+        job = propagate_labels(sequences, [encoder], config, FanOutConfig(engine="serial"))
     assert len(job.items) == 2
     said = "eval_davis.precision is bf16, which this cpu has no instructions for: computing in fp32"
     assert caplog.text.count(said) == lines == len(caplog.records)

@@ -14,10 +14,9 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import (
     DavisConfig,
     JhmdbConfig,
-    LabelMiniatureConfig,
     VipConfig,
 )
-from vidrep_pipelines.data.label_sequences.miniature import ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import LabelMiniatureConfig, ReleaseName
 from vidrep_pipelines.datasets.label_miniature import LabelMiniature
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts

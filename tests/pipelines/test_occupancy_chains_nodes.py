@@ -7,6 +7,19 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from vidrep_pipelines.adapters.occupancy_chains import (
+    ChainItem,
+    chain_episodes,
+    chain_task,
+    learn_chain,
+    train_on_chain,
+)
+from vidrep_pipelines.adapters.occupancy_chains_config import (
+    ChainLearnerConfig,
+    ChainNetworkConfig,
+    ChainRunConfig,
+    OccupancyChainsConfig,
+)
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
 from vidrep_pipelines.evaluation.occupancy.random_chain import random_chain
@@ -14,20 +27,10 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
-from vidrep_pipelines.pipelines.downstream_eval.chain_runs import (
-    ChainItem,
-    chain_episodes,
-    chain_task,
-    learn_chain,
-    train_on_chain,
+from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_nodes import (
+    compare_chain_runs,
+    plan_chain_runs,
 )
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import (
-    ChainLearnerConfig,
-    ChainNetworkConfig,
-    ChainRunConfig,
-    OccupancyChainsConfig,
-)
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_nodes import compare, plan_runs
 from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 
 TINY = RandomChainConfig(states=3, successors=2, tokens=2, vocabulary=4, episodes=6, steps=9)
@@ -55,7 +58,7 @@ def digests(job: Job) -> dict[str, str]:
 
 
 def test_a_run_per_chain_learner_and_seed() -> None:
-    job = plan_runs(config(), FanOutConfig())
+    job = plan_chain_runs(config(), FanOutConfig())
     found = digests(job)
     assert len(found) == 8 == len(set(found.values()))
     assert "plain/1/geometric/1" in found
@@ -65,16 +68,18 @@ def test_a_run_per_chain_learner_and_seed() -> None:
 
 
 def test_a_change_redoes_the_runs_that_it_concerns() -> None:
-    before = digests(plan_runs(config(), FanOutConfig()))
+    before = digests(plan_chain_runs(config(), FanOutConfig()))
     learners = {**config().learners, "geometric": ChainLearnerConfig(target="n_step", steps=3)}
-    after = digests(plan_runs(config(learners=learners), FanOutConfig()))
+    after = digests(plan_chain_runs(config(learners=learners), FanOutConfig()))
     assert {name for name in before if before[name] != after[name]} == {
         name for name in before if "geometric" in name
     }
     logged = TRAIN.model_copy(update={"log_every_steps": 3})
-    assert digests(plan_runs(config(train=logged), FanOutConfig())) == before
+    assert digests(plan_chain_runs(config(train=logged), FanOutConfig())) == before
     longer = TRAIN.model_copy(update={"steps": 6})
-    assert not set(digests(plan_runs(config(train=longer), FanOutConfig())).values()) & set(before.values())
+    assert not set(digests(plan_chain_runs(config(train=longer), FanOutConfig())).values()) & set(
+        before.values()
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,4 +158,4 @@ def test_training_helps(tmp_path: Path) -> None:
 def test_nothing_to_compare() -> None:
     table = pd.DataFrame([{"id": "plain/0/published/0", "status": "failed", "error": "out of memory"}])
     with pytest.raises(InputError, match="the first: out of memory"):
-        compare(Parts(Path(), table, (".parquet",)), config(), TrackingConfig())
+        compare_chain_runs(Parts(Path(), table, (".parquet",)), config(), TrackingConfig())

@@ -24,7 +24,7 @@ from vidrep_pipelines.models.voc.tokenizers.inference import Tokenizer, assemble
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_nodes import draw_futures, measure_occupancy
+from vidrep_pipelines.pipelines.downstream_eval.occupancy_nodes import measure_occupancy, show_futures
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -121,7 +121,7 @@ def test_futures_of_a_tokenizer_with_a_decoder(actions: bool, store: FrameStore,
         gpt = config.gpt.model_copy(update={"action_dimension": tokens.episodes.actions.shape[1]})
         config = config.model_copy(update={"gpt": gpt})
     checkpoint = occupancy_checkpoint(tmp_path, tokens.episodes, config)
-    grid, film = draw_futures(checkpoint, SPEC, tokens, store, tokenizer, FUTURES, CPU)
+    grid, film = show_futures(checkpoint, SPEC, tokens, store, tokenizer, FUTURES, CPU)
     assert len(film.frames) == 2 * 2 + 1 and film.frames.std() > 10
     assert np.asarray(grid).std() > 10
     assert len(measure(checkpoint, tokens, tmp_path)[0])
@@ -134,7 +134,7 @@ def test_futures_of_a_tokenizer_without_a_decoder_are_real_frames(store: FrameSt
         tmp_path / "tokenizer", tokenizer, {"kind": "musik", "model": musik_config().model_dump(mode="json")}
     )
     checkpoint = occupancy_checkpoint(tmp_path, tokens.episodes)
-    grid, film = draw_futures(checkpoint, SPEC, tokens, store, source, FUTURES, CPU)
+    grid, film = show_futures(checkpoint, SPEC, tokens, store, source, FUTURES, CPU)
     assert len(film.frames) == 5 and np.asarray(grid).std() > 10
 
 
@@ -145,7 +145,7 @@ def test_tokens_of_another_tokenizer_are_refused(store: FrameStore, tmp_path: Pa
     with pytest.raises(InputError, match=r"another tokenizer: the codebooks differ.*Remedy"):
         measure(other, tokens, tmp_path)
     with pytest.raises(InputError, match="another tokenizer"):
-        draw_futures(other, SPEC, tokens, store, tokenizer, FUTURES, CPU)
+        show_futures(other, SPEC, tokens, store, tokenizer, FUTURES, CPU)
 
 
 def test_another_tokenizer_than_that_of_the_tokens_is_refused(store: FrameStore, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_another_tokenizer_than_that_of_the_tokens_is_refused(store: FrameStore,
     _, other = vae_case(tmp_path / "other", store)
     checkpoint = occupancy_checkpoint(tmp_path, tokens.episodes)
     with pytest.raises(InputError, match=r"Tokenizer and tokens do not belong together.*Remedy"):
-        draw_futures(checkpoint, SPEC, tokens, store, other, FUTURES, CPU)
+        show_futures(checkpoint, SPEC, tokens, store, other, FUTURES, CPU)
 
 
 def test_sizes_that_differ_are_named(store: FrameStore, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
+from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.task import RspTask
@@ -28,7 +28,7 @@ def plan(clips: pd.DataFrame, videos: Parts, folder: Path, **changes: Any) -> di
         "objective": RspObjectiveConfig(kl_scale=0.5),
         "initialize_from": None,
         "train": TRAIN,
-        "probe": ProbeConfig(),
+        "probe": TrainingProbeConfig(),
         "launch": LaunchConfig(device="cpu"),
         "folders": FoldersConfig(models=folder / "06_models", reporting=folder / "08_reporting"),
     }
@@ -95,7 +95,7 @@ def test_probe_is_described_and_makes_no_other_run(
 ) -> None:
     without = plan(clips, videos, tmp_path)
     assert without["probe"] is None
-    probed = plan(clips, videos, tmp_path, probe=ProbeConfig(every=5, sequences=2))
+    probed = plan(clips, videos, tmp_path, probe=TrainingProbeConfig(every=5, sequences=2))
     spec = TrainSpec.model_validate(probed).probe
     assert spec is not None and spec.every == 5
     probe = load_described(spec.probe, spec.config, "probe", has="measure")

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from tests.models.vqvae.tiny import make_config
+from vidrep_pipelines.adapters.reconstruction import run_label
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import label
 from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import VqvaeRunConfig, plan_vqvae
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.run_record import RunRecord
@@ -46,13 +46,13 @@ def test_spec_describes_the_task(tmp_path: Path) -> None:
     assert (task.frame_store, task.seed, task.model) == (tmp_path / "store", 5, make_config())
     assert spec.run_directory == tmp_path / "models/other/run"
     assert spec.report_directory == tmp_path / "reporting/other"
-    assert label(spec.task_config) == "2d, pixel, 16 euclidean gradient codes"
+    assert run_label(spec.task_config) == "2d, pixel, 16 euclidean gradient codes"
 
 
 def test_preset_sets_decoder_losses_and_batches(tmp_path: Path) -> None:
     spec = plan(tmp_path, run=VqvaeRunConfig(preset="3d_decoder__2d_loss"))
     assert spec.train.batch_size == 2  # 24 frames in clips of 12
-    assert label(spec.task_config) == "3d, pixel + perceptual stand-in, 16 euclidean gradient codes"
+    assert run_label(spec.task_config) == "3d, pixel + perceptual stand-in, 16 euclidean gradient codes"
 
 
 def test_statistics_of_the_store_replace_the_published_ones(tmp_path: Path) -> None:

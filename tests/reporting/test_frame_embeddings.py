@@ -5,7 +5,7 @@ from PIL import Image, ImageColor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS
 from vidrep_pipelines.reporting.frame_embeddings import (
-    Similarity,
+    SimilarityMap,
     embedding_trajectories,
     retrieval_montage,
     similarity_heat_maps,
@@ -40,12 +40,12 @@ def test_heat_maps_show_similarity_and_match() -> None:
     sharp = np.ones((20, 30))
     sharp[np.arange(20), match] = 0
     one, other = (
-        similarity_heat_maps([Similarity("trained", values, match, 0.05)], ("a", "b"))
+        similarity_heat_maps([SimilarityMap("trained", values, match, 0.05)], ("a", "b"))
         for values in (sharp, np.ones((20, 30)))
     )
     assert one.size == other.size and one.tobytes() != other.tobytes()
     assert near(one, COLORS[5], 40) > 100
-    two = similarity_heat_maps([Similarity(name, sharp, match, 0.1) for name in "ab"], ("a", "b"))
+    two = similarity_heat_maps([SimilarityMap(name, sharp, match, 0.1) for name in "ab"], ("a", "b"))
     assert two.width == 2 * one.width
 
 

@@ -4,7 +4,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 RED, GREEN, BLUE = (220, 20, 20), (20, 200, 20), (20, 20, 220)
 
@@ -30,7 +30,7 @@ def ink(picture: Image.Image) -> int:
 
 
 def test_images_are_scaled_to_one_height_and_columns_align() -> None:
-    rows = [Row([plain(RED), plain(GREEN, 40, 20)]), Row([plain(BLUE, 10, 10)])]
+    rows = [ImageRow([plain(RED), plain(GREEN, 40, 20)]), ImageRow([plain(BLUE, 10, 10)])]
     picture = image_grid(rows, cell_height=60)
     red, green, blue = (area(picture, color) for color in (RED, GREEN, BLUE))
     assert red[2:] == (90, 60) and green[2:] == (30, 60) and blue[2:] == (60, 60)
@@ -41,13 +41,13 @@ def test_images_are_scaled_to_one_height_and_columns_align() -> None:
 
 def test_texts_are_written_and_cover_no_image() -> None:
     rows = [
-        Row(
+        ImageRow(
             [plain(RED), plain(GREEN)],
             "pouring\nclip 3, with a name so long that it needs several lines",
             ["1", "2"],
         )
     ]
-    bare = image_grid([Row([plain(RED), plain(GREEN)])])
+    bare = image_grid([ImageRow([plain(RED), plain(GREEN)])])
     picture = image_grid(rows, ["source", "a title that is wrapped because it is very long"], "Heading")
     assert ink(bare) == 0 and ink(picture) > 1000
     assert area(picture, RED)[2:] == area(bare, RED)[2:]
@@ -59,23 +59,23 @@ def test_every_kind_of_text_appears(part: str) -> None:
     def draw(text: str) -> Image.Image:
         label, captions = (text if part == "label" else ""), ([text] if part == "caption" else [])
         titles, heading = ([text] if part == "title" else []), (text if part == "heading" else "")
-        return image_grid([Row([plain(RED)], label, captions)], titles, heading)
+        return image_grid([ImageRow([plain(RED)], label, captions)], titles, heading)
 
     assert ink(draw("mmm")) > ink(draw("i")) > 0
 
 
 def test_a_long_label_makes_its_row_taller() -> None:
-    rows = [Row([plain(RED)], "line\n" * 12), Row([plain(BLUE)])]
+    rows = [ImageRow([plain(RED)], "line\n" * 12), ImageRow([plain(BLUE)])]
     picture = image_grid(rows, cell_height=40)
     assert area(picture, BLUE)[1] - area(picture, RED)[1] > 12 * 13
 
 
 def test_a_heading_wider_than_the_images_is_not_cut() -> None:
-    assert image_grid([Row([plain(RED)])], heading="a long heading " * 5).width > 500
+    assert image_grid([ImageRow([plain(RED)])], heading="a long heading " * 5).width > 500
 
 
 def test_rows_without_images_keep_their_label() -> None:
-    picture = image_grid([Row([], "not readable"), Row([plain(RED)])])
+    picture = image_grid([ImageRow([], "not readable"), ImageRow([plain(RED)])])
     assert ink(picture) > 0 and area(picture, RED)[1] > 144
 
 
@@ -84,9 +84,9 @@ def test_rows_without_images_keep_their_label() -> None:
 )
 def test_other_arrays_are_refused(image: Pixels) -> None:
     with pytest.raises(ConfigurationError, match=r"\(H, W, 3\) uint8"):
-        image_grid([Row([image])])
+        image_grid([ImageRow([image])])
 
 
 def test_nothing_to_show_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="without a single image"):
-        image_grid([Row([], "a")])
+        image_grid([ImageRow([], "a")])

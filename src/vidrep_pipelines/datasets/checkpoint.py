@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kedro.io import DatasetError
 from kedro_datasets._typing import JSONPreview
@@ -17,13 +17,17 @@ from vidrep_pipelines.common.digest import digest_of_file, plain
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.file_checks import PromisedFile, folders_below
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
+from vidrep_pipelines.models.shared.catalog_checkpoint import (
+    CONFIG,
+    META,
+    WEIGHTS,
+    WEIGHTS_DIGEST,
+    Checkpoint,
+    read_json_object,
+    read_meta,
+)
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-WEIGHTS, CONFIG, META = "model.safetensors", "config.json", "meta.json"
-_DIGEST = "weights_digest"
-"""Entry of ``meta.json`` by which damaged weights are found; not part of :attr:`Checkpoint.meta`."""
+__all__ = ["Checkpoint", "CheckpointDataset", "CheckpointSource", "promised_weights", "published_folders"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,43 +49,6 @@ class CheckpointSource:
     weights: str = WEIGHTS
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """Handle on a published checkpoint; holds no weights until they are asked for.
-
-    Attributes:
-        directory: The folder with ``model.safetensors``, ``config.json`` and ``meta.json``.
-        config: What rebuilds the model.
-        meta: Where it came from.
-    """
-
-    directory: Path
-    config: dict[str, Any]
-    meta: dict[str, Any]
-
-    @property
-    def weights(self) -> Path:
-        """The safetensors file."""
-        return self.directory / WEIGHTS
-
-    def state_dict(self) -> "dict[str, Tensor]":
-        """The weights on the CPU, mapped from the file: memory is used only for tensors that are touched.
-
-        Raises:
-            InputError: The file is missing or damaged.
-        """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            state: dict[str, Tensor] = load_file(self.weights)
-        except (SafetensorError, OSError) as error:
-            raise InputError(
-                f"{self.weights} cannot be read ({error}). Remedy: publish the checkpoint again from its run."
-            ) from error
-        return state
-
-
 class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
     """A checkpoint folder that is either whole or absent.
 
@@ -93,12 +60,12 @@ class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
     def save(self, data: CheckpointSource | Path) -> None:
         """Publishes a source, or a folder that already looks like a checkpoint."""
         source = CheckpointSource(data) if isinstance(data, Path) else data
-        config = _read_json(source.directory / CONFIG) if source.config is None else source.config
-        meta = _read_meta(source.directory / META)[0] if source.meta is None else source.meta
+        config = read_json_object(source.directory / CONFIG) if source.config is None else source.config
+        meta = read_meta(source.directory / META)[0] if source.meta is None else source.meta
         weights = source.directory / source.weights
         if not weights.is_file():
             raise InputError(f"{weights} does not exist, so no checkpoint can be published.")
-        config, meta = plain(config), {**plain(meta), _DIGEST: digest_of_file(weights)}
+        config, meta = plain(config), {**plain(meta), WEIGHTS_DIGEST: digest_of_file(weights)}
         if self._holds(config, meta):
             return
         with atomic_directory(self._path) as folder:
@@ -112,30 +79,14 @@ class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
         Raises:
             InputError: The weights are damaged, or a file cannot be read.
         """
-        checkpoint = self._handle()
-        digest = _read_meta(checkpoint.directory / META)[1]
-        if digest is not None and digest != digest_of_file(checkpoint.weights):
-            raise InputError(
-                f"{checkpoint.weights} is damaged: its bytes are not those that were published. Remedy: run "
-                "the pretraining pipeline again; it publishes the weights of its run, or trains them again "
-                "if these are damaged, too."
-            )
-        return checkpoint
-
-    def _handle(self) -> Checkpoint:
-        folder = self._require()
-        if not (folder / WEIGHTS).is_file():
-            raise InputError(
-                f"{folder / WEIGHTS} is missing. Remedy: publish the checkpoint again from its run."
-            )
-        return Checkpoint(folder, _read_json(folder / CONFIG), _read_meta(folder / META)[0])
+        return Checkpoint.checked(self._require())
 
     def _holds(self, config: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
         """Whether exactly this is published, its weights whole."""
         try:
-            stored = _read_json(self._path / CONFIG), _read_json(self._path / META)
+            stored = read_json_object(self._path / CONFIG), read_json_object(self._path / META)
             same = stored == (_as_json(config), _as_json(meta))
-            return same and digest_of_file(self._path / WEIGHTS) == str(meta[_DIGEST])
+            return same and digest_of_file(self._path / WEIGHTS) == str(meta[WEIGHTS_DIGEST])
         except (InputError, OSError):
             return False
 
@@ -146,7 +97,7 @@ class CheckpointDataset(LocalDataset[CheckpointSource | Path, Checkpoint]):
     def preview(self) -> JSONPreview:
         """Configuration and origin."""
         try:
-            checkpoint = self._handle()
+            checkpoint = Checkpoint.of(self._require())
         except (DatasetError, InputError):
             return JSONPreview("{}")
         return json_preview({"meta": checkpoint.meta, "config": checkpoint.config})
@@ -163,7 +114,7 @@ def promised_weights(folder: Path) -> Iterator[PromisedFile]:
     So it is with those published before digests were kept, and with files of others that have such names.
     """
     try:
-        digest = _read_meta(folder / META)[1]
+        digest = read_meta(folder / META)[1]
     except InputError as error:
         _log.warning("%s The weights beside it are not compared.", error)
         return
@@ -189,20 +140,3 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
 def _as_json(value: Mapping[str, Any]) -> Any:
     """What is read again after writing."""
     return json.loads(json.dumps(value))
-
-
-def _read_meta(path: Path) -> tuple[dict[str, Any], str | None]:
-    """The origin, and the digest of the weights; none in checkpoints of earlier versions."""
-    meta = _read_json(path)
-    digest = meta.pop(_DIGEST, None)
-    return meta, digest
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}); it is part of a checkpoint.") from error
-    if not isinstance(value, dict):
-        raise InputError(f"{path} holds no JSON object; it is part of a checkpoint.")
-    return value

@@ -33,11 +33,11 @@ class FrameStoreDataset(LocalDataset[Job, "FrameStore"]):
         Raises:
             FanOutError: A shard could not be assembled.
         """
-        from vidrep_pipelines.data.frame_store.manifest import write_manifest
+        from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 
         parts = run_whole(data, self._path, "shards could not be assembled")
         if not self._describes(parts):
-            write_manifest(self._path, parts.ids)
+            write_store_manifest(self._path, parts.ids)
 
     def load(self) -> "FrameStore":
         """The handle; opens no shard.
@@ -59,11 +59,11 @@ class FrameStoreDataset(LocalDataset[Job, "FrameStore"]):
 
     def _describes(self, parts: Parts) -> bool:
         """Whether the manifest is that of these shards."""
-        from vidrep_pipelines.data.frame_store.manifest import read_manifest
+        from vidrep_pipelines.data.frame_store.manifest import read_store_manifest
         from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
 
         try:
-            _, facts = read_manifest(self._path)
+            _, facts = read_store_manifest(self._path)
         except InputError:
             return False
         names = parts.table["id"] + SHARD_SUFFIX

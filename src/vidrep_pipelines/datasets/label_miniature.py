@@ -9,7 +9,7 @@ from typing import Any
 from kedro_datasets._typing import JSONPreview
 
 from vidrep_pipelines.common.atomic import atomic_directory
-from vidrep_pipelines.data.label_sequences.miniature import MiniatureRequest
+from vidrep_pipelines.data.sample_world.miniature import MiniatureRequest
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
 
 _STAMP, _FILES = "miniature.json", "files"

@@ -3,59 +3,17 @@
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pandas as pd
 from kedro_datasets._typing import JSONPreview
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
+from vidrep_pipelines.data.label_sequences.result import PredictedSequence, ResultExport
 from vidrep_pipelines.datasets.local import LocalDataset, json_preview
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 RESULTS = "results"
 _STAMP = "exported.json"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class PredictedSequence:
-    """One sequence to write.
-
-    Attributes:
-        encoder: Folder that it goes to.
-        name: Of the sequence.
-        frame_names: (T) names of the files without suffix.
-        first: The annotation of the first frame, which is copied as it is; None: the first map is written.
-        maps: Gives the label maps (T, H, W).
-        digest: Changes with them.
-    """
-
-    encoder: str
-    name: str
-    frame_names: tuple[str, ...]
-    first: Path | None
-    maps: "Callable[[], NDArray[np.uint8]]"
-    digest: str
-
-
-@dataclass(frozen=True)
-class ResultExport:
-    """What to write.
-
-    Attributes:
-        sequences: Label maps.
-        tables: CSV tables by path below the root; numbers get three decimals. Names in them are those of the
-            release, exactly: programs read these tables.
-    """
-
-    sequences: tuple[PredictedSequence, ...]
-    tables: Mapping[str, pd.DataFrame]
 
 
 class LabelResults(LocalDataset[ResultExport, Path]):

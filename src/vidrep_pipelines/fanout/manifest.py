@@ -205,7 +205,7 @@ def rows_to_table(rows: Iterable[Row], schema: pa.Schema | None = None) -> pa.Ta
     return pa.table({**fixed, **facts}, schema=schema)
 
 
-def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+def conform_manifest(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The table with the columns of the schema; missing facts become null."""
     columns = [
         table[field.name].cast(field.type)
@@ -216,7 +216,7 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def schema_of(names: Iterable[str], types: Iterable[Mapping[str, pa.DataType]]) -> pa.Schema:
+def manifest_schema(names: Iterable[str], types: Iterable[Mapping[str, pa.DataType]]) -> pa.Schema:
     """The schema of a manifest with these facts, when its rows come from places with these types.
 
     A fact that is a whole number here and a fraction there is a fraction; one with other differences is text.

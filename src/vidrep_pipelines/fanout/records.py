@@ -21,11 +21,11 @@ from vidrep_pipelines.fanout.item_table import Keys, Positions, keys_of
 from vidrep_pipelines.fanout.journal import journal_files, parse_line, read_journal
 from vidrep_pipelines.fanout.manifest import (
     FIXED,
-    conform,
+    conform_manifest,
     damaged,
     manifest_files,
+    manifest_schema,
     rows_to_table,
-    schema_of,
 )
 
 _JOURNAL_ROWS_AT_ONCE = 20_000
@@ -50,7 +50,7 @@ class Source:
         """The rows at these places (first bytes of lines, or row numbers), in that order."""
         if self.path.suffix == ".jsonl":
             return _journal_rows(self.path, places, schema)
-        return conform(_manifest_rows(self.path, places), schema)
+        return conform_manifest(_manifest_rows(self.path, places), schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Records:
         """The schema for these rows. It depends on their content and order, not on which file has them."""
         shapes, first = np.unique(self.shape[rows], return_index=True)
         names = dict.fromkeys(name for number in shapes[np.argsort(first)] for name in self.shapes[number])
-        return schema_of(names, [self.sources[number].types for number in np.unique(self.source[rows])])
+        return manifest_schema(names, [self.sources[number].types for number in np.unique(self.source[rows])])
 
     def tables(self, rows: Positions, rows_at_once: int) -> Iterator[pa.Table]:
         """These rows as tables of bounded length; one empty table when there are none."""
@@ -157,7 +157,7 @@ class _Reading:
             places = np.array([place for place, _ in piece])
             self._add(table, places, np.array([self._shape(tuple(row["facts"])) for _, row in piece]))
         names = dict.fromkeys(name for kinds in types for name in kinds)
-        schema = schema_of(names, types)
+        schema = manifest_schema(names, types)
         self.sources[-1] = Source(path, {name: schema.field(name).type for name in names})
 
     def records(self) -> Records:

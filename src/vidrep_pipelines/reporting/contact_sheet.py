@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidrep_pipelines.common.errors import InputError, VidrepError
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
-Read = Callable[[Path, NDArray[np.int64]], NDArray[np.uint8]]
+ReadRanks = Callable[[Path, NDArray[np.int64]], NDArray[np.uint8]]
 """Reads (N, H, W, 3) uint8 frames at (N,) ranks of a video."""
 
 
 def contact_sheet(
     clips: pd.DataFrame,
     folder: Path,
-    read: Read,
+    read: ReadRanks,
     *,
     rows: int = 12,
     frames_per_clip: int = 6,
@@ -61,7 +61,7 @@ def representative_clips(clips: pd.DataFrame, count: int) -> pd.DataFrame:
     return clips.loc[order].sort_values("class_name", kind="stable")
 
 
-def _row(clip: Mapping[Hashable, Any], folder: Path, read: Read, count: int) -> Row:
+def _row(clip: Mapping[Hashable, Any], folder: Path, read: ReadRanks, count: int) -> ImageRow:
     total = int(clip["frames"])
     ranks = np.unique(np.linspace(0, max(total - 1, 0), count).round().astype(np.int64))
     name = clip.get("class_name") or clip["id"]
@@ -69,9 +69,9 @@ def _row(clip: Mapping[Hashable, Any], folder: Path, read: Read, count: int) -> 
     try:
         images = list(read(folder / clip["path"], ranks))
     except (VidrepError, OSError, IndexError) as error:
-        return Row([], f"{name}\n{clip['id']}\nnot readable: {error}")
+        return ImageRow([], f"{name}\n{clip['id']}\nnot readable: {error}")
     length = f"{total} frames, {total / rate:.1f} s" if rate else f"{total} frames"
-    return Row(images, f"{name}\n{clip['id']}\n{length}", [str(rank) for rank in ranks])
+    return ImageRow(images, f"{name}\n{clip['id']}\n{length}", [str(rank) for rank in ranks])
 
 
 def _summary(clips: pd.DataFrame) -> str:

@@ -7,13 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
-from numpy.typing import NDArray
 from PIL import Image
 
+from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
-
-Values = NDArray[np.float64]
 
 _SHARE_AVERAGED = 0.05
 """A smoothed curve averages over this share of the run."""
@@ -65,7 +63,7 @@ def loss_curves(
     return image_of(figure)
 
 
-def smoothed(values: Values) -> Values:
+def smoothed(values: FloatArray) -> FloatArray:
     """Centered running mean over a twentieth of the values; shorter windows at both ends, gaps left out."""
     window = max(1, round(len(values) * _SHARE_AVERAGED))
     return pd.Series(values).rolling(window, center=True, min_periods=1).mean().to_numpy(np.float64)
@@ -75,7 +73,7 @@ def _loss_columns(log: pd.DataFrame) -> list[str]:
     return [str(name) for name in log if str(name).rsplit("/", 1)[-1].startswith(("loss", "kl"))]
 
 
-def _draw_losses(axes: Axes, steps: Values, losses: pd.DataFrame) -> None:
+def _draw_losses(axes: Axes, steps: FloatArray, losses: pd.DataFrame) -> None:
     for number, name in enumerate(losses):
         values = losses[name].to_numpy(np.float64)
         shown = np.isfinite(values)
@@ -102,7 +100,7 @@ def _use_log_scale(axes: Axes) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _draw_learning_rate(axes: Axes, steps: Values, rates: pd.Series) -> None:
+def _draw_learning_rate(axes: Axes, steps: FloatArray, rates: pd.Series) -> None:
     axes.plot(steps, rates.to_numpy(np.float64), color=COLORS[4], linewidth=1.8)
     axes.set_ylim(bottom=0)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
@@ -110,7 +108,7 @@ def _draw_learning_rate(axes: Axes, steps: Values, rates: pd.Series) -> None:
     plain_axes(axes, "learning rate", "update")
 
 
-def _draw_throughput(axes: Axes, steps: Values, rates: pd.Series, waits: pd.Series | None) -> None:
+def _draw_throughput(axes: Axes, steps: FloatArray, rates: pd.Series, waits: pd.Series | None) -> None:
     axes.plot(steps, smoothed(rates.to_numpy(np.float64)), color=COLORS[2], linewidth=1.8)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

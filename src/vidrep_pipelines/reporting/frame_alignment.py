@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw, ImageFont
 from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
-Read = Callable[[int], Pixels]
+ReadFrame = Callable[[int], Pixels]
 """Reads one frame (H, W, 3) of a video by its number."""
 
 _PAPER = "#ffffff"
@@ -32,7 +32,7 @@ class Shown:
     """
 
     name: str
-    read: Read
+    read: ReadFrame
     phases: NDArray[np.integer]
 
     def __len__(self) -> int:
@@ -89,14 +89,16 @@ def alignment_strip(
     _check(query, key, matches)
     moments = np.unique(np.linspace(0, len(query) - 1, columns).round().astype(int)).tolist()
     rows = [
-        Row([query.read(rank) for rank in moments], f"query\n{query.name}", [f"{rank}" for rank in moments])
+        ImageRow(
+            [query.read(rank) for rank in moments], f"query\n{query.name}", [f"{rank}" for rank in moments]
+        )
     ]
     for title, match in matches.items():
         others = [int(match[rank]) for rank in moments]
         verdicts = [same_phase(query, rank, key, other) for rank, other in zip(moments, others, strict=True)]
         pictures = [framed(key.read(other), same) for other, same in zip(others, verdicts, strict=True)]
         label = f"{title}\n{key.name}\n{_agreement(query, key, match)}"
-        rows.append(Row(pictures, label, [f"{other}" for other in others]))
+        rows.append(ImageRow(pictures, label, [f"{other}" for other in others]))
     return image_grid(rows, heading=heading, cell_height=112)
 
 

@@ -13,7 +13,7 @@ from vidrep_pipelines.common.arrays import Pixels, Ranks
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
 from vidrep_pipelines.reporting.frame_alignment import framed, phase_color
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 Captioned = tuple[str, Pixels]
 """A caption and a frame."""
@@ -40,7 +40,7 @@ def retrieval_montage(
         if len(found) != len(queries):
             raise InputError(f"{len(queries)} queries have {len(found)} rows of neighbors by {encoder}.")
     rows = [
-        Row(
+        ImageRow(
             [frame, *(framed(pixels, right) for _, pixels, right in found[number])],
             encoder,
             [caption, *(text for text, _, _ in found[number])],
@@ -54,7 +54,7 @@ def retrieval_montage(
 
 
 @dataclass(frozen=True)
-class Similarity:
+class SimilarityMap:
     """How the frames of two videos are related by one encoder.
 
     Attributes:
@@ -70,7 +70,7 @@ class Similarity:
     temperature: float
 
 
-def similarity_heat_maps(panels: Sequence[Similarity], names: tuple[str, str]) -> Image.Image:
+def similarity_heat_maps(panels: Sequence[SimilarityMap], names: tuple[str, str]) -> Image.Image:
     """Draws a map per encoder: every query frame as a distribution over the key's frames.
 
     Args:

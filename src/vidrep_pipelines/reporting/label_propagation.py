@@ -14,7 +14,7 @@ from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.images import DAVIS_PALETTE
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
-from vidrep_pipelines.reporting.pictures import Row, image_grid, text_band
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid, text_band
 
 _OPACITY = 0.45
 _CONTOUR_SHARE = 1 / 240  # of the picture's height
@@ -82,7 +82,7 @@ def comparison_sheet(
         heading: Text above everything.
     """
     rows = [
-        Row(list(pictures), f"{title}\n{name}", [f"frame {number}" for number in numbers])
+        ImageRow(list(pictures), f"{title}\n{name}", [f"frame {number}" for number in numbers])
         for name, numbers, by_title in sequences
         for title, pictures in by_title.items()
     ]

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from vidrep_pipelines.common.arrays import Pixels
-from vidrep_pipelines.reporting.pictures import Row, image_grid, text_band
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid, text_band
 
 _CELL, _GAP = 144, 6
 
@@ -60,13 +60,13 @@ def futures_grid(futures: Sequence[ShownFuture], steps_per_jump: int, title: str
     )
 
 
-def _rows(future: ShownFuture, steps_per_jump: int) -> list[Row]:
+def _rows(future: ShownFuture, steps_per_jump: int) -> list[ImageRow]:
     truth = [*future.truth[::steps_per_jump], future.mean_truth]
-    rows = [Row(truth, f"what happened\n{future.name}, from step {future.step}")]
+    rows = [ImageRow(truth, f"what happened\n{future.name}, from step {future.step}")]
     for number, chain in enumerate(future.samples):
         mean = [] if number else [future.mean_sample]
         captions = ["", *future.captions[number]] if future.captions else []
-        rows.append(Row([future.context, *chain[:, -1], *mean], f"sample {number + 1}", captions))
+        rows.append(ImageRow([future.context, *chain[:, -1], *mean], f"sample {number + 1}", captions))
     return rows
 
 

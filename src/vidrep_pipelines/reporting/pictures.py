@@ -19,7 +19,7 @@ _LINE_SPACING = 1.3
 
 
 @dataclass(frozen=True)
-class Row:
+class ImageRow:
     """One row of a grid.
 
     Attributes:
@@ -34,7 +34,7 @@ class Row:
 
 
 def image_grid(
-    rows: Sequence[Row], titles: Sequence[str] = (), heading: str = "", cell_height: int = 144
+    rows: Sequence[ImageRow], titles: Sequence[str] = (), heading: str = "", cell_height: int = 144
 ) -> Image.Image:
     """Draws rows of images, all scaled to the same height, with columns aligned.
 
@@ -71,7 +71,7 @@ def image_grid(
 
 
 def _draw_row(
-    canvas: Image.Image, row: Row, images: list[Image.Image], top: int, columns: list[tuple[int, int]]
+    canvas: Image.Image, row: ImageRow, images: list[Image.Image], top: int, columns: list[tuple[int, int]]
 ) -> None:
     draw = ImageDraw.Draw(canvas)
     first, *others = _label_lines(row.label)
@@ -98,7 +98,7 @@ def _column_widths(rows: list[list[Image.Image]]) -> list[int]:
     return [max(row[column].width for row in rows if column < len(row)) for column in range(count)]
 
 
-def _row_height(row: Row, widths: list[int], cell_height: int) -> int:
+def _row_height(row: ImageRow, widths: list[int], cell_height: int) -> int:
     """Height of a row with the space below it: of images and captions, or of the label if that is taller."""
     captions = [
         _wrapped(text, _CAPTION_SIZE, width) for text, width in zip(row.captions, widths, strict=False)

@@ -12,7 +12,7 @@ import pytest
 from tests.helpers.stores import SMALL, ArrayEpisode, assembly_job, prepare, shard_requests
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.episode import DamagedViewError, Episode, EpisodeView
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest, prepare_episode
 from vidrep_pipelines.data.frame_store.shard import read_views
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -52,7 +52,7 @@ def test_a_store_gives_the_outcomes_of_every_view(tmp_path: Path) -> None:
     parts = prepare(tmp_path / "episodes", episodes)
     requests = shard_requests(parts)
     shards = run_job(assembly_job(requests), tmp_path / "store")
-    write_manifest(tmp_path / "store", shards.ids)
+    write_store_manifest(tmp_path / "store", shards.ids)
     store = FrameStore(tmp_path / "store")
     for number, view in enumerate(store.ids):
         np.testing.assert_array_equal(store.outcomes(view)[:, 0], 10 * number + np.arange(LENGTH - 1))

@@ -11,7 +11,7 @@ from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requ
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.assembly import assemble_shard
 from vidrep_pipelines.data.frame_store.config import SelectionConfig
-from vidrep_pipelines.data.frame_store.manifest import MANIFEST, write_manifest
+from vidrep_pipelines.data.frame_store.manifest import MANIFEST, write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 
@@ -24,7 +24,7 @@ EPISODES = [
 def make(folder: Path) -> Path:
     requests = shard_requests(prepare(folder / "episodes", EPISODES))
     parts = run_job(assembly_job(requests), folder / "store")
-    write_manifest(folder / "store", parts.ids)
+    write_store_manifest(folder / "store", parts.ids)
     return folder / "store"
 
 
@@ -153,7 +153,7 @@ def test_no_store_and_damaged_manifest(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="damaged"):
         FrameStore(tmp_path)
     with pytest.raises(InputError, match="there are no shards"):
-        write_manifest(tmp_path, [])
+        write_store_manifest(tmp_path, [])
 
 
 def test_members_of_another_size_or_gone(tmp_path: Path) -> None:

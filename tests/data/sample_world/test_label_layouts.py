@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.helpers.label_sequences import tiny_clips, write_release
-from vidrep_pipelines.data.label_sequences.miniature import MiniatureRequest, ReleaseName
 from vidrep_pipelines.data.sample_world.label_layouts import objects_of_first_frame, write_miniature
+from vidrep_pipelines.data.sample_world.miniature import MiniatureRequest, ReleaseName
 from vidrep_pipelines.data.sample_world.truth import read_truth
 
 FILES: dict[ReleaseName, set[str]] = {

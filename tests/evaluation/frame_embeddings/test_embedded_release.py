@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.frame_embeddings import labelled_videos, rising, stored, telling, telling_and_mute
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
-from vidrep_pipelines.evaluation.frame_embeddings.embedded_release import join
+from vidrep_pipelines.evaluation.frame_embeddings.embedded_release import join_releases
 
 LABELLED = labelled_videos(
     {
@@ -23,7 +23,7 @@ CONFIG = PhasesConfig(stride=1, neighbors=(1,))
 
 
 def test_videos_of_an_action_in_the_published_order(tmp_path: Path) -> None:
-    releases, dropped = join(LABELLED, telling_and_mute(tmp_path, LABELLED), CONFIG)
+    releases, dropped = join_releases(LABELLED, telling_and_mute(tmp_path, LABELLED), CONFIG)
     pour, push = releases["trained"].actions
     assert dropped == []
     assert [video.id for video in pour.train.videos] == ["train/pour_1", "train/pour_0"]
@@ -38,7 +38,7 @@ def test_only_videos_that_all_encoders_embedded_are_compared(tmp_path: Path) -> 
     arrays = {name: telling(LABELLED.of(name).tolist(), 0) for name in LABELLED.ids}
     del arrays["validation/push_3"]
     encoders["untrained"] = stored(tmp_path / "fewer", arrays)
-    releases, dropped = join(LABELLED, encoders, CONFIG)
+    releases, dropped = join_releases(LABELLED, encoders, CONFIG)
     assert [(item.task, item.encoder, item.item) for item in dropped] == [
         ("embeddings", "untrained", "validation/push_3")
     ]
@@ -50,13 +50,13 @@ def test_labels_that_do_not_fit_are_named(tmp_path: Path) -> None:
     arrays = {name: telling(LABELLED.of(name).tolist(), 0) for name in LABELLED.ids}
     arrays["train/pour_0"] = arrays["train/pour_0"][:-2]
     with pytest.raises(InputError, match=r"train/pour_0: 7 frames but 9 phase labels.*extract"):
-        join(LABELLED, {"trained": stored(tmp_path, arrays)}, CONFIG)
+        join_releases(LABELLED, {"trained": stored(tmp_path, arrays)}, CONFIG)
 
 
 def test_a_split_without_videos_is_named(tmp_path: Path) -> None:
     encoders = telling_and_mute(tmp_path, LABELLED)
     with pytest.raises(InputError, match=r"No video of the split 'val'.*'train': 2"):
-        join(LABELLED, encoders, PhasesConfig(split="val"))
+        join_releases(LABELLED, encoders, PhasesConfig(split="val"))
     train_only = stored(tmp_path / "train", {"train/pour_0": np.ones((9, 2))})
     with pytest.raises(InputError, match="'validation' has embeddings by trained"):
-        join(LABELLED, {"trained": train_only}, CONFIG)
+        join_releases(LABELLED, {"trained": train_only}, CONFIG)

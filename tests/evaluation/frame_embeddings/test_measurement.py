@@ -12,7 +12,7 @@ from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import LinearProbeConfig, PhasesConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddedVideo, EmbeddingSet
 from vidrep_pipelines.evaluation.frame_embeddings.kendall_tau import kendall_tau
-from vidrep_pipelines.evaluation.frame_embeddings.kept_report import KeptReport
+from vidrep_pipelines.evaluation.frame_embeddings.kept_report import KeptEmbeddingsReport
 from vidrep_pipelines.evaluation.frame_embeddings.measurement import EmbeddingsReport, measure_embeddings
 
 CONFIG = PhasesConfig(stride=1, neighbors=(2, 4), fractions=(0.5, 1.0), resamples=200)
@@ -215,8 +215,8 @@ def test_reports_are_kept_for_equal_input(tmp_path: Path) -> None:
     encoders = telling_and_mute(tmp_path, labelled)
     report = measure_embeddings(labelled, encoders, CONFIG)
 
-    def place(labels: LabelledVideos = labelled, config: PhasesConfig = CONFIG) -> KeptReport:
-        return KeptReport.of(tmp_path / "kept", labels, encoders, config)
+    def place(labels: LabelledVideos = labelled, config: PhasesConfig = CONFIG) -> KeptEmbeddingsReport:
+        return KeptEmbeddingsReport.of(tmp_path / "kept", labels, encoders, config)
 
     assert place().load() is None
     place().save(report)

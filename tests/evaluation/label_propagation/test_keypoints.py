@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.label_propagation.keypoints import (
+    cells_to_pixels,
     decode_joints,
     stamp_joints,
     stamp_width,
     to_grid,
-    to_pixels,
 )
 
 
@@ -70,7 +70,7 @@ def test_pixels_to_cells_and_back():
     pixels = np.array([[1.0, 320.0], [1.0, 240.0]])
     cells = to_grid(pixels, (240, 320), (20, 20))
     np.testing.assert_allclose(cells, [[0, 319 / 16], [0, 239 / 12]])
-    np.testing.assert_allclose(to_pixels(cells, (240, 320), (20, 20)), pixels - 1)
+    np.testing.assert_allclose(cells_to_pixels(cells, (240, 320), (20, 20)), pixels - 1)
 
 
 def test_stamps_widen_with_the_body():

@@ -10,7 +10,7 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
     IMAGENET_STD,
-    Normalization,
+    FrameNormalization,
     bilinear_one_hot,
     nearest_one_hot,
     network_size,
@@ -116,7 +116,7 @@ def test_both_ways_of_resizing_are_within_two_gray_levels() -> None:
 @pytest.mark.parametrize("rounded", [True, False])
 def test_frame_is_normalized_after_resizing(rounded: bool) -> None:
     gray = np.full((10, 20, 3), 51, np.uint8)
-    normalization = Normalization(mean=(0.1, 0.2, 0.3), std=IMAGENET_STD)
+    normalization = FrameNormalization(mean=(0.1, 0.2, 0.3), std=IMAGENET_STD)
     frame = prepare_frame(gray, (16, 32), normalization, rounded=rounded)
     assert (frame.shape, frame.dtype) == ((3, 16, 32), np.float32)
     assert frame.flags.c_contiguous
@@ -125,7 +125,7 @@ def test_frame_is_normalized_after_resizing(rounded: bool) -> None:
 
 
 def test_default_normalization_is_the_published_one() -> None:
-    assert Normalization().std == (0.228, 0.224, 0.225)
+    assert FrameNormalization().std == (0.228, 0.224, 0.225)
 
 
 def test_nearest_labels_lose_what_falls_between_the_cells() -> None:

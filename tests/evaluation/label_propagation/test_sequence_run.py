@@ -12,20 +12,19 @@ from torch import Tensor, nn
 from tests.helpers.label_sequences import write_release
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.data.label_sequences.joint_file import read_joints as read_joint_file
-from vidrep_pipelines.data.label_sequences.joint_file import write_joints as write_joint_file
+from vidrep_pipelines.data.label_sequences.joint_file import read_joints, write_joints
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PixelEncoderConfig
-from vidrep_pipelines.evaluation.encoders.pixels import PixelEncoder
+from vidrep_pipelines.evaluation.encoders.floors import PixelEncoder
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
 from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
-from vidrep_pipelines.evaluation.label_propagation.frame_features import choose_device, normalization_of
+from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence, normalization_of
 from vidrep_pipelines.evaluation.label_propagation.keypoints import to_grid
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
     JointTracks,
-    read_joints,
+    read_joint_tracks,
     read_label_maps,
-    write_joints,
+    write_joint_tracks,
     write_label_maps,
 )
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
@@ -197,8 +196,8 @@ def test_predictions_come_back_from_their_files(tmp_path: Path) -> None:
     assert write_label_maps(tmp_path / "a.h5", iter(maps)) == 5
     np.testing.assert_array_equal(read_label_maps(tmp_path / "a.h5"), maps)
     tracks = JointTracks(np.random.default_rng(1).random((2, 4, 7)).astype(np.float32), (6, 8))
-    write_joints(tmp_path / "b.h5", tracks)
-    found = read_joints(tmp_path / "b.h5")
+    write_joint_tracks(tmp_path / "b.h5", tracks)
+    found = read_joint_tracks(tmp_path / "b.h5")
     np.testing.assert_array_equal(found.positions, tracks.positions)
     assert found.grid == (6, 8)
 
@@ -219,9 +218,9 @@ def test_changes_of_a_preset() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
-    assert choose_device("auto").type == "cpu"
+    assert device_of_sequence("auto").type == "cpu"
     with pytest.raises(ConfigurationError, match="cuda"):
-        choose_device("cuda")
+        device_of_sequence("cuda")
 
 
 @pytest.mark.gpu
@@ -229,7 +228,7 @@ def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
 def test_gpu_finds_the_same() -> None:
     frames, maps = moving_square()
     expected = np.stack(list(runner().label_maps(frames, maps[0])))
-    device = choose_device("cuda", "a")
+    device = device_of_sequence("cuda", "a")
     on_gpu = SequenceRunner(PIXELS.to(device), config().resolve(), device)
     found = np.stack(list(on_gpu.label_maps(frames, maps[0])))
     PIXELS.to("cpu")
@@ -257,7 +256,7 @@ def test_joints_without_a_first_position_are_lost_and_do_not_touch_the_others(
     root = write_release("jhmdb", tmp_path / "JHMDB")
     clip = "push/push_000"
     path = root / "joint_positions" / clip / "joint_positions.mat"
-    positions = read_joint_file(path)
+    positions = read_joints(path)
     row = {"id": clip, "frame_folder": root / "Rename_Images" / clip, "label_path": path}
     changes: dict[str, Any] = {
         "task": "jhmdb",
@@ -266,7 +265,7 @@ def test_joints_without_a_first_position_are_lost_and_do_not_touch_the_others(
     }
     expected = runner(**changes).joints(KeypointSequence.of(row))
     positions[:, 3] = np.nan
-    write_joint_file(path, positions)
+    write_joints(path, positions)
     found = runner(**changes).joints(KeypointSequence.of(row))
     assert (expected[0, 3] >= 0).any()
     assert (found[:, 3] == -1).all()

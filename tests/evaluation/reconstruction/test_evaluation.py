@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.frame_store.windows import FrameWindows
 from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
@@ -19,7 +19,7 @@ from vidrep_pipelines.evaluation.reconstruction.config import (
     ReconstructionEvaluationConfig,
 )
 from vidrep_pipelines.evaluation.reconstruction.evaluation import evaluate_reconstruction
-from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
+from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReconstructionReport
 from vidrep_pipelines.evaluation.reconstruction.measurement import ReconstructionReport
 from vidrep_pipelines.fanout.runner import run_job
 
@@ -30,7 +30,7 @@ CONFIG = ReconstructionEvaluationConfig(resamples=20)
 def store(tmp_path: Path) -> FrameStore:
     parts = prepare(tmp_path / "episodes", [ArrayEpisode(f"t{number}", (4, 11)) for number in range(5)])
     shards = run_job(assembly_job(shard_requests(parts)), tmp_path / "store")
-    write_manifest(tmp_path / "store", shards.ids)
+    write_store_manifest(tmp_path / "store", shards.ids)
     return FrameStore(tmp_path / "store")
 
 
@@ -108,17 +108,20 @@ def test_values_outside_of_the_range_count_only_as_published(tmp_path: Path) -> 
 def test_reports_are_kept_by_what_they_depend_on(tmp_path: Path) -> None:
     (tmp_path / "net.pt").write_text("1")
     config = CONFIG.model_copy(update={"action_features": tmp_path / "net.pt"})
-    place = KeptReport.of(tmp_path / "kept", "model", "clips", config)
+    place = KeptReconstructionReport.of(tmp_path / "kept", "model", "clips", config)
     assert place.load() is None
     report = evaluate(tmp_path)
     place.save(report, [3, 0, 5])
-    loaded = KeptReport.of(tmp_path / "kept", "model", "clips", config).load()
+    loaded = KeptReconstructionReport.of(tmp_path / "kept", "model", "clips", config).load()
     assert loaded is not None and loaded[1] == [3, 0, 5]
     pd.testing.assert_frame_equal(loaded[0].summary, report.summary)
     assert loaded[0].skipped == report.skipped
     (tmp_path / "net.pt").write_text("2")
-    others = [KeptReport.of(tmp_path / "kept", "model", "clips", config)]
-    others += [KeptReport.of(tmp_path / "kept", *names, config) for names in (("x", "clips"), ("model", "x"))]
+    others = [KeptReconstructionReport.of(tmp_path / "kept", "model", "clips", config)]
+    others += [
+        KeptReconstructionReport.of(tmp_path / "kept", *names, config)
+        for names in (("x", "clips"), ("model", "x"))
+    ]
     assert [other.load() for other in others] == [None] * 3
     (place.folder / "summary.parquet").write_text("")
     with pytest.raises(InputError, match="is damaged"):

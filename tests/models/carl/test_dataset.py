@@ -13,7 +13,7 @@ from tests.helpers.videos import read_barcodes, write_video
 from tests.models.carl.videos import NumberedVideos, label_index, shown
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clips.dataset import PackedClips
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.carl.config import AugmentationConfig, CarlDataConfig
@@ -218,7 +218,7 @@ def test_files_are_read_by_rank(tmp_path: Path) -> None:
 def test_several_splits_of_a_frame_store_follow_one_another(tmp_path: Path) -> None:
     episodes = [ArrayEpisode(f"kuka/traj{number}", lengths=(4 + number,)) for number in range(6)]
     requests = shard_requests(prepare(tmp_path / "episodes", episodes))
-    write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
+    write_store_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
     store, videos = FrameStore(tmp_path / "store"), StoredVideos(tmp_path / "store", ("test", "train"))
     names = [*store.select("test").ids, *store.select("train").ids]
     assert [videos.name(index) for index in range(len(videos))] == names and len(names) == 5
@@ -230,7 +230,7 @@ def test_several_splits_of_a_frame_store_follow_one_another(tmp_path: Path) -> N
 def test_views_of_a_frame_store_are_its_frames(tmp_path: Path) -> None:
     episodes = [ArrayEpisode(f"kuka/traj{number}") for number in range(6)]
     requests = shard_requests(prepare(tmp_path / "episodes", episodes))
-    write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
+    write_store_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
     store = FrameStore(tmp_path / "store").select("train")
     dataset = ExcerptDataset(StoredVideos(tmp_path / "store", ("train",)), make_data(4), store.facts.height)
     assert [dataset.name(index) for index in range(len(dataset))] == list(store.ids)

@@ -17,7 +17,7 @@ from torch import Tensor
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from tests.models.carl.tiny import CONVOLUTIONAL, make_model
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import read_embeddings
 from vidrep_pipelines.data.transforms import normalize
@@ -177,7 +177,7 @@ def test_what_is_no_checkpoint(tmp_path: Path) -> None:
 def test_a_video_of_a_store_is_written(tmp_path: Path) -> None:
     episodes = [ArrayEpisode(f"clip{number}", lengths=(5,), controls=False) for number in range(3)]
     requests = shard_requests(prepare(tmp_path / "episodes", episodes))
-    write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
+    write_store_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
     store = FrameStore(tmp_path / "store")
     folder = publish(tmp_path / "checkpoint", make_model(), CarlDataConfig())
     video = store.ids[1]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig
@@ -49,7 +49,7 @@ def test_whole_frames_are_kept_whatever_their_shape() -> None:
 def test_windows_of_a_store_are_its_frames(tmp_path: Path) -> None:
     episodes = [ArrayEpisode(f"kuka/traj{number}") for number in range(6)]
     requests = shard_requests(prepare(tmp_path / "episodes", episodes))
-    write_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
+    write_store_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
     store = FrameStore(tmp_path / "store").select("train")
     side = store.facts.height
     data = VqvaeDataConfig(clip_frames=2, frame_step=2)

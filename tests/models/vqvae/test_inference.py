@@ -14,7 +14,7 @@ from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requ
 from tests.models.vqvae.tiny import DATA, make_config, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.codes import CodeStore
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.shared.codes import count_stored_codes
@@ -88,7 +88,7 @@ def store(tmp_path: Path) -> FrameStore:
     """Five trajectories with two cameras, 8x8 pixels, in three shards."""
     parts = prepare(tmp_path / "episodes", [ArrayEpisode(f"t{number}", seed=number) for number in range(5)])
     shards = run_job(assembly_job(shard_requests(parts)), tmp_path / "store")
-    write_manifest(tmp_path / "store", shards.ids)
+    write_store_manifest(tmp_path / "store", shards.ids)
     return FrameStore(tmp_path / "store")
 
 

@@ -11,7 +11,7 @@ from vidrep_pipelines.evaluation.label_propagation.context import context_frames
 from vidrep_pipelines.evaluation.label_propagation.keypoints import decode_joints, stamp_joints
 from vidrep_pipelines.evaluation.label_propagation.neighborhood import blocks, unit_features, window
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
-from vidrep_pipelines.evaluation.label_propagation.selection import Selection, select
+from vidrep_pipelines.evaluation.label_propagation.selection import KeptSources, select
 
 
 def check(config: dict[str, Any], arrays: dict[str, Any], folder: Path) -> None:
@@ -44,7 +44,7 @@ def _check_contexts(padded: Any, settings: PropagationConfig) -> None:
         assert context_frames(target, settings) == recorded.tolist()
 
 
-def _last_selection(features: torch.Tensor, settings: PropagationConfig) -> Selection:
+def _last_selection(features: torch.Tensor, settings: PropagationConfig) -> KeptSources:
     height, width = features.shape[2:]
     cells = [unit_features(maps.permute(1, 2, 0).flatten(0, 1)) for maps in features]
     (block,) = blocks(height, width, height, settings, features.device)
@@ -53,7 +53,7 @@ def _last_selection(features: torch.Tensor, settings: PropagationConfig) -> Sele
     return select(cells[last], context, block, settings.top_k, settings)[0]
 
 
-def _check_selection(selection: Selection, arrays: Any, settings: PropagationConfig) -> None:
+def _check_selection(selection: KeptSources, arrays: Any, settings: PropagationConfig) -> None:
     weights = selection.weights(settings.temperature).T.numpy()
     np.testing.assert_allclose(weights, arrays["weights_last"], atol=1e-5)
     cells = weights.shape[1]

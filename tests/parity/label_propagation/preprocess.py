@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
-    Normalization,
+    FrameNormalization,
     nearest_one_hot,
     network_size,
     prepare_frame,
@@ -22,7 +22,7 @@ def check(config: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]], fol
     frame_size = FrameSize(rule="short_side" if len(sides) == 1 else "exact", sides=sides)
     size = network_size(*arrays["image"].shape[:2], frame_size, config["patch_size"])
     assert size == arrays["tensor"].shape[1:]
-    tensor = prepare_frame(arrays["image"], size, Normalization(), rounded=True)
+    tensor = prepare_frame(arrays["image"], size, FrameNormalization(), rounded=True)
     np.testing.assert_allclose(tensor, arrays["tensor"], rtol=0, atol=1e-5)
     first = arrays["first_seg"][0]
     # With two sides the published code turns the label's height and width around, so the recording says.

@@ -5,6 +5,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.adapters.occupancy_chains import train_on_chain
+from vidrep_pipelines.adapters.occupancy_chains_config import (
+    ChainLearnerConfig,
+    ChainRunConfig,
+)
 from vidrep_pipelines.evaluation.occupancy.markov_chain import (
     ChainScores,
     CodewordProbability,
@@ -13,11 +18,6 @@ from vidrep_pipelines.evaluation.occupancy.markov_chain import (
     load_chain,
     modeled_occupancy,
     score_chain,
-)
-from vidrep_pipelines.pipelines.downstream_eval.chain_runs import train_on_chain
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import (
-    ChainLearnerConfig,
-    ChainRunConfig,
 )
 from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.contiguous import OpenArrays
-from vidrep_pipelines.data.frame_store.store import FrameStore, Selection, read_selection
+from vidrep_pipelines.data.frame_store.store import FrameSelection, FrameStore, read_selection
 from vidrep_pipelines.data.hdf5 import create_hdf5
 
 CODES = "codes"
@@ -102,11 +102,11 @@ class CodeStore:
             OpenArrays(self.folder, name, _FRAMES_VERSION, store.facts.shards) for name in (CODES, LATENTS)
         )
 
-    def frames(self, view: str, selection: Selection = slice(None)) -> NDArray[np.uint8]:
+    def frames(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.uint8]:
         """(T, H, W, 3) uint8: the frames themselves, see :meth:`FrameStore.frames`."""
         return self.store.frames(view, selection)
 
-    def codes(self, view: str, selection: Selection = slice(None)) -> NDArray[np.int16]:
+    def codes(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.int16]:
         """Reads codes of a view.
 
         Args:
@@ -122,7 +122,7 @@ class CodeStore:
         """
         return self._read(self._codes, view, selection)
 
-    def latents(self, view: str, selection: Selection = slice(None)) -> NDArray[Any]:
+    def latents(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[Any]:
         """(T, D, h, w) latents, as :meth:`codes`; an InputError if none were kept."""
         return self._read(self._latents, view, selection)
 
@@ -131,6 +131,6 @@ class CodeStore:
         self._codes.close()
         self._latents.close()
 
-    def _read(self, arrays: OpenArrays, view: str, selection: Selection) -> NDArray[Any]:
+    def _read(self, arrays: OpenArrays, view: str, selection: FrameSelection) -> NDArray[Any]:
         shard, start, frames = self.store.index.frames(self.store.index.position(view))
         return read_selection(arrays[shard], start, frames, selection)

@@ -49,7 +49,7 @@ class StoreFacts:
         return digest_of(FORMAT_VERSION, dict(self.shards))
 
 
-def write_manifest(folder: Path, shards: Sequence[str]) -> Path:
+def write_store_manifest(folder: Path, shards: Sequence[str]) -> Path:
     """Reads the headers of all shards and writes the manifest, as a whole or not at all.
 
     Args:
@@ -74,7 +74,7 @@ def write_manifest(folder: Path, shards: Sequence[str]) -> Path:
     return folder / MANIFEST
 
 
-def read_manifest(folder: Path) -> tuple[pd.DataFrame, StoreFacts]:
+def read_store_manifest(folder: Path) -> tuple[pd.DataFrame, StoreFacts]:
     """The rows, sorted by id, and the facts.
 
     Returns:

@@ -12,14 +12,14 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.frame_store.config import SelectionConfig
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
-from vidrep_pipelines.data.frame_store.manifest import StoreFacts, read_manifest
+from vidrep_pipelines.data.frame_store.manifest import StoreFacts, read_store_manifest
 from vidrep_pipelines.data.frame_store.plan import select_views
 from vidrep_pipelines.data.frame_store.shard import FRAMES, VERSION_STAMP
 from vidrep_pipelines.data.frame_store.view_index import ViewIndex
 
 _ARRAYS = (FRAMES, "state", "action", "outcome")
 
-Selection = slice | Sequence[int] | NDArray[np.integer[Any]]
+FrameSelection = slice | Sequence[int] | NDArray[np.integer[Any]]
 
 
 class FrameStore:
@@ -41,7 +41,7 @@ class FrameStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        table, facts = read_manifest(Path(folder))
+        table, facts = read_store_manifest(Path(folder))
         self._set_up(Path(folder), facts, ViewIndex(table))
 
     @classmethod
@@ -76,8 +76,8 @@ class FrameStore:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per view of this handle, read anew from the manifest; see ``read_manifest``."""
-        table, _ = read_manifest(self.folder)
+        """One row per view of this handle, read anew from the manifest; see ``read_store_manifest``."""
+        table, _ = read_store_manifest(self.folder)
         return table[table["id"].isin(set(self.ids))].reset_index(drop=True)
 
     @property
@@ -97,7 +97,7 @@ class FrameStore:
         """Number of frames of a view."""
         return self.index.frames(self.index.position(view))[2]
 
-    def frames(self, view: str, selection: Selection = slice(None)) -> NDArray[np.uint8]:
+    def frames(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.uint8]:
         """Reads frames of a view.
 
         Args:
@@ -113,7 +113,7 @@ class FrameStore:
         """
         return self.frames_at(self.index.position(view), selection)
 
-    def frames_at(self, position: int, selection: Selection = slice(None)) -> NDArray[np.uint8]:
+    def frames_at(self, position: int, selection: FrameSelection = slice(None)) -> NDArray[np.uint8]:
         """Like :meth:`frames`, for the view at a position in 0..len-1: faster, as no name is looked up."""
         shard, start, frames = self.index.frames(position)
         return read_selection(self._frames[shard], start, frames, selection)
@@ -139,7 +139,9 @@ class FrameStore:
             arrays.close()
 
 
-def read_selection(array: ContiguousArray, start: int, frames: int, selection: Selection) -> NDArray[Any]:
+def read_selection(
+    array: ContiguousArray, start: int, frames: int, selection: FrameSelection
+) -> NDArray[Any]:
     """Reads rows of a view out of an array with one row per frame.
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.clips.dataset import PackedStrings
 
-Rows = tuple[str, int, int]
+StoredRows = tuple[str, int, int]
 """A file below the store, the first row in its array, and the number of rows."""
 
 _PLACES = {
@@ -67,7 +67,7 @@ class ViewIndex:
             raise InputError(f"There is no view {view!r} among {self._length}{example}.")
         return found
 
-    def frames(self, position: int) -> Rows:
+    def frames(self, position: int) -> StoredRows:
         """Where the frames of the view at a position in 0..V-1 are.
 
         Raises:
@@ -75,19 +75,19 @@ class ViewIndex:
         """
         return self._rows(self._frames, position)
 
-    def states(self, position: int) -> Rows:
+    def states(self, position: int) -> StoredRows:
         """Where its states are."""
         return self._rows(self._states, position)
 
-    def actions(self, position: int) -> Rows:
+    def actions(self, position: int) -> StoredRows:
         """Where its actions are."""
         return self._rows(self._actions, position)
 
-    def outcomes(self, position: int) -> Rows:
+    def outcomes(self, position: int) -> StoredRows:
         """Where its rewards and discounts are."""
         return self._rows(self._outcomes, position)
 
-    def _rows(self, places: NDArray[np.int64], position: int) -> Rows:
+    def _rows(self, places: NDArray[np.int64], position: int) -> StoredRows:
         if not 0 <= position < self._length:
             raise IndexError(f"{position} is out of range for {self._length} views")
         shard, start, rows = places[position].tolist()

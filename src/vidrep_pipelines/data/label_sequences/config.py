@@ -3,10 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 
 
 class DavisConfig(FrozenConfig):
@@ -51,13 +48,3 @@ class VipConfig(FrozenConfig):
     list: UserPath | None = None
     """Names of the videos, one in a line (or folder of images and of annotations). None:
     `lists/val_videos.txt`."""
-
-
-class LabelMiniatureConfig(FrozenConfig):
-    """Clips of the sample world that become the miniatures (``params:label_miniature``)."""
-
-    world: SampleWorldConfig = SampleWorldConfig(seed=1, clips=6, frames_min=24, frames_max=32)
-    """What is rendered. The seed differs from that of the training clips: these were never seen."""
-
-    quality: int = Field(95, ge=1, le=100)
-    """JPEG quality of the frames."""

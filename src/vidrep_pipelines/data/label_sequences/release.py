@@ -26,7 +26,7 @@ def require_root(parameter: str, root: Path, folders: tuple[str, ...], remedy: s
             raise InputError(f"{parameter}: there is no folder {folder}. {remedy}")
 
 
-def read_rows(path: Path, remedy: str) -> list[list[str]]:
+def read_list_rows(path: Path, remedy: str) -> list[list[str]]:
     """The words of each line that has any.
 
     Raises:
@@ -49,7 +49,7 @@ def read_names(path: Path, remedy: str) -> tuple[str, ...]:
     Raises:
         InputError: The file is missing, no text, or empty, or a name is none of a folder.
     """
-    paths = (PurePosixPath(row[0]) for row in read_rows(path, remedy))
+    paths = (PurePosixPath(row[0]) for row in read_list_rows(path, remedy))
     names = (one.parent.name if one.suffix.lower() in FRAME_SUFFIXES else one.name for one in paths)
     return tuple(require_names((name for name in names if name), path))
 

@@ -206,6 +206,17 @@ def usable(table: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
+def evaluated_rows(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """What worker processes need of the sequences that can be evaluated, by id.
+
+    Raises:
+        InputError: There is none.
+    """
+    fields = ("id", "frame_folder", "label_path", "digest")
+    chosen = usable(table)[list(fields)].astype(str)
+    return {str(row["id"]): {field: row[field] for field in fields} for row in chosen.to_dict("records")}
+
+
 def _stamps(path: Path) -> list[tuple[str, int, int]]:
     try:
         files = list_files(path, _SEQUENCE_SUFFIXES) if path.is_dir() else [path] if path.exists() else []

@@ -14,7 +14,7 @@ from vidrep_pipelines.data.sample_world.world import Snapshot
 
 
 @dataclass(frozen=True)
-class Episode:
+class ArmEpisode:
     """What happened, without pictures.
 
     Attributes:
@@ -34,7 +34,7 @@ class Episode:
     phases: NDArray[np.int16]
 
 
-def run_episode(scene: Scene, policy: Policy, frames: int, frames_per_second: int) -> Episode:
+def run_episode(scene: Scene, policy: Policy, frames: int, frames_per_second: int) -> ArmEpisode:
     """Lets a policy act for ``frames`` frames."""
     world = scene.world(frames_per_second)
     policy.start(scene.activity, frames, scene.seed)
@@ -47,7 +47,7 @@ def run_episode(scene: Scene, policy: Policy, frames: int, frames_per_second: in
         phases.append(phase)
         last = frame == frames - 1
         actions.append(np.zeros(4, np.float32) if last else world.step(action))
-    return Episode(
+    return ArmEpisode(
         scene,
         tuple(snapshots),
         np.stack(actions),
@@ -57,7 +57,7 @@ def run_episode(scene: Scene, policy: Policy, frames: int, frames_per_second: in
     )
 
 
-def render_episode(episode: Episode, config: SampleWorldConfig) -> Iterator[RenderedFrame]:
+def render_episode(episode: ArmEpisode, config: SampleWorldConfig) -> Iterator[RenderedFrame]:
     """Draws the frames of an episode one after the other."""
     renderer = Renderer(episode.scene, config)
     before = episode.snapshots[0]

@@ -10,9 +10,9 @@ from PIL import Image
 
 from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE, write_joints
-from vidrep_pipelines.data.label_sequences.miniature import LabelledClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.data.label_sequences.layout import DAVIS, JHMDB, VIP
+from vidrep_pipelines.data.sample_world.miniature import MiniatureClip, MiniatureRequest, ReleaseName
 from vidrep_pipelines.data.sample_world.truth import Truth, read_truth
-from vidrep_pipelines.data.sources import davis, jhmdb, vip
 from vidrep_pipelines.data.video.decode import read_frames
 
 _SMALLEST_SHARE = 1e-3  # of the picture: a square of 9 pixels in one of 320x240
@@ -29,43 +29,43 @@ def write_miniature(request: MiniatureRequest, root: Path) -> None:
     _WRITERS[request.release](request.clips, root, request.quality)
 
 
-def _write_davis(clips: Sequence[LabelledClip], root: Path, quality: int) -> None:
+def _write_davis(clips: Sequence[MiniatureClip], root: Path, quality: int) -> None:
     names = []
     for clip, truth, frames in _read(clips):
         name = clip.id.rpartition("/")[2]
         stems = [f"{index:05d}" for index in range(truth.frames)]
-        _write_frames(root / davis.FRAMES / name, stems, frames, ".jpg", quality)
-        _write_maps(root / davis.LABELS / name, stems, objects_of_first_frame(truth.masks))
+        _write_frames(root / DAVIS.frames / name, stems, frames, ".jpg", quality)
+        _write_maps(root / DAVIS.labels / name, stems, objects_of_first_frame(truth.masks))
         names.append(name)
-    _write_list(root / davis.LISTS / "val.txt", names)
+    _write_list(root / DAVIS.lists / "val.txt", names)
 
 
-def _write_jhmdb(clips: Sequence[LabelledClip], root: Path, quality: int) -> None:
+def _write_jhmdb(clips: Sequence[MiniatureClip], root: Path, quality: int) -> None:
     lists: dict[str, list[str]] = {}
     for clip, truth, frames in _read(clips):
         activity, _, name = clip.id.rpartition("/")
         stems = [f"{index + 1:05d}" for index in range(truth.frames)]
-        _write_frames(root / jhmdb.FRAMES / clip.id, stems, frames, ".png", quality)
-        joint_file = root / jhmdb.LABELS / clip.id / JOINT_FILE
+        _write_frames(root / JHMDB.frames / clip.id, stems, frames, ".png", quality)
+        joint_file = root / JHMDB.labels / clip.id / JOINT_FILE
         joint_file.parent.mkdir(parents=True)
         write_joints(joint_file, truth.keypoints[..., :2].transpose(2, 1, 0) + 1)  # pixels count from 1
         lists.setdefault(activity, []).append(f"{name}.avi 2")
     for activity, lines in lists.items():
-        _write_list(root / jhmdb.LISTS / f"{activity}_test_split1.txt", lines)
+        _write_list(root / JHMDB.lists / f"{activity}_test_split1.txt", lines)
 
 
-def _write_vip(clips: Sequence[LabelledClip], root: Path, quality: int) -> None:
+def _write_vip(clips: Sequence[MiniatureClip], root: Path, quality: int) -> None:
     names = []
     for number, (_, truth, frames) in enumerate(_read(clips), start=1):
         name = f"videos{number}"
         stems = [f"{1 + index * _VIP_STEP:012d}" for index in range(truth.frames)]
-        _write_frames(root / vip.FRAMES / name, stems, frames, ".jpg", quality)
-        _write_maps(root / vip.LABELS / name, stems, truth.parts)
+        _write_frames(root / VIP.frames / name, stems, frames, ".jpg", quality)
+        _write_maps(root / VIP.labels / name, stems, truth.parts)
         names.append(name)
-    _write_list(root / vip.LIST, names)
+    _write_list(root / VIP.lists, names)
 
 
-_WRITERS: Mapping[ReleaseName, Callable[[Sequence[LabelledClip], Path, int], None]] = MappingProxyType(
+_WRITERS: Mapping[ReleaseName, Callable[[Sequence[MiniatureClip], Path, int], None]] = MappingProxyType(
     {"davis": _write_davis, "jhmdb": _write_jhmdb, "vip": _write_vip}
 )
 
@@ -82,7 +82,7 @@ def objects_of_first_frame(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return table[masks]
 
 
-def _read(clips: Sequence[LabelledClip]) -> Iterator[tuple[LabelledClip, Truth, NDArray[np.uint8]]]:
+def _read(clips: Sequence[MiniatureClip]) -> Iterator[tuple[MiniatureClip, Truth, NDArray[np.uint8]]]:
     for clip in clips:
         truth = read_truth(clip.truth)
         yield clip, truth, read_frames(clip.video, range(truth.frames))

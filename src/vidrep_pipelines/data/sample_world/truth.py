@@ -11,7 +11,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.sample_world.episode import Episode
+from vidrep_pipelines.data.sample_world.episode import ArmEpisode
 from vidrep_pipelines.data.sample_world.world import ACTION_NAMES
 
 _ARRAYS = ("masks", "parts", "keypoints", "phases", "actions", "states", "rewards")
@@ -72,7 +72,7 @@ class Truth:
 
 
 def truth_of(
-    episode: Episode,
+    episode: ArmEpisode,
     activity: str,
     config: SampleWorldConfig,
     masks: NDArray[np.uint8],

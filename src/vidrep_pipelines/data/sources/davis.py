@@ -17,11 +17,11 @@ from vidrep_pipelines.data.files.foreign_listing import folder_among, stem_of
 from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.data.label_sequences.images import FRAME_SUFFIXES, LABEL_SUFFIX, write_labels
 from vidrep_pipelines.data.label_sequences.inspection import MaskRules, has_truth, inspect_masks
+from vidrep_pipelines.data.label_sequences.layout import DAVIS
 from vidrep_pipelines.data.label_sequences.release import read_names, require_root
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence, SequenceFiles
 
-FRAMES, LABELS, LISTS = "JPEGImages/480p", "Annotations/480p", "ImageSets/2017"
-_LIST_FOLDERS = (LISTS, "ImageSets/480p")
+_LIST_FOLDERS = (DAVIS.lists, "ImageSets/480p")
 """Of DAVIS-2017, and of DAVIS-2016, which lists frames instead of sequences."""
 _RULES = MaskRules(consecutive=True, every_frame=True, modes=("P",), two_tone=True)
 PREPARED_SIZE = (880, 480)
@@ -65,7 +65,7 @@ class DavisSequence:
         name = self.files.id
         if self.prepared is None or not has_truth(self.files):
             return self.files
-        return SequenceFiles(name, self.prepared / FRAMES / name, self.prepared / LABELS / name)
+        return SequenceFiles(name, self.prepared / DAVIS.frames / name, self.prepared / DAVIS.labels / name)
 
 
 def davis_sequences(root: Path, config: DavisConfig) -> list[DavisSequence]:
@@ -74,12 +74,15 @@ def davis_sequences(root: Path, config: DavisConfig) -> list[DavisSequence]:
     Raises:
         InputError: The root or the list is missing.
     """
-    require_root("davis.root", root, (FRAMES, LABELS), _REMEDY)
+    require_root("davis.root", root, (DAVIS.frames, DAVIS.labels), _REMEDY)
     names = read_names(folder_among(root, _LIST_FOLDERS) / f"{config.split}.txt", _REMEDY)
     prepared = config.prepared.absolute() if config.protocol == "rsp" else None
     return [
         DavisSequence(
-            SequenceFiles(name, root / FRAMES / name, root / LABELS / name), prepared, config.split, names
+            SequenceFiles(name, root / DAVIS.frames / name, root / DAVIS.labels / name),
+            prepared,
+            config.split,
+            names,
         )
         for name in names
     ]
@@ -97,7 +100,7 @@ def inspect_davis(sequence: DavisSequence, outputs: Mapping[str, Path]) -> dict[
     if sequence.prepared is None or evaluated == sequence.files:
         return facts
     _resize(sequence.files, evaluated.frame_folder, evaluated.label_path)
-    with atomic_file(sequence.prepared / LISTS / f"{sequence.split}.txt") as temporary:
+    with atomic_file(sequence.prepared / DAVIS.lists / f"{sequence.split}.txt") as temporary:
         temporary.write_text("".join(f"{name}\n" for name in sequence.names))
     width, height = PREPARED_SIZE
     return {**facts, "width": width, "height": height}

@@ -12,11 +12,11 @@ from vidrep_pipelines.data.files.foreign_listing import folder_among, list_files
 from vidrep_pipelines.data.label_sequences.config import JhmdbConfig
 from vidrep_pipelines.data.label_sequences.inspection import inspect_joints
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE
-from vidrep_pipelines.data.label_sequences.release import read_rows, require_names, require_root
+from vidrep_pipelines.data.label_sequences.layout import JHMDB
+from vidrep_pipelines.data.label_sequences.release import read_list_rows, require_names, require_root
 from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
-FRAMES, LABELS, LISTS = "Rename_Images", "joint_positions", "splits"
-FRAME_FOLDERS = (FRAMES, "Frames")
+FRAME_FOLDERS = (JHMDB.frames, "Frames")
 """Names under which the frames are published."""
 
 _TEST = "2"  # in the lists of a split: 1 is training, 2 testing
@@ -34,11 +34,11 @@ def jhmdb_sequences(root: Path, config: JhmdbConfig) -> list[SequenceFiles]:
         InputError: The root or a list is missing, or a line of it makes no sense, or leads out of the root.
     """
     frames = folder_among(root, FRAME_FOLDERS)
-    require_root("jhmdb.root", root, (frames.name, LABELS), _REMEDY)
-    clips = _of_split(root / LISTS, config.split) if config.list is None else _of_list(config.list)
+    require_root("jhmdb.root", root, (frames.name, JHMDB.labels), _REMEDY)
+    clips = _of_split(root / JHMDB.lists, config.split) if config.list is None else _of_list(config.list)
     return [
-        SequenceFiles(clip, frames / clip, root / LABELS / clip / JOINT_FILE)
-        for clip in require_names(clips, config.list or root / LISTS)
+        SequenceFiles(clip, frames / clip, root / JHMDB.labels / clip / JOINT_FILE)
+        for clip in require_names(clips, config.list or root / JHMDB.lists)
     ]
 
 
@@ -59,14 +59,14 @@ def _of_split(folder: Path, split: int) -> Iterator[str]:
     if not lists:
         raise InputError(f"There is no list *{ending} in {folder}. {_REMEDY}")
     for path in lists:
-        for row in read_rows(path, _REMEDY):
+        for row in read_list_rows(path, _REMEDY):
             if row[-1] == _TEST:
                 yield f"{path.name[: -len(ending)]}/{row[0].removesuffix('.avi')}"
 
 
 def _of_list(path: Path) -> Iterator[str]:
     """From a list of other evaluations: two columns in either order, with paths of somebody's machine."""
-    for number, row in enumerate(read_rows(path, _REMEDY), start=1):
+    for number, row in enumerate(read_list_rows(path, _REMEDY), start=1):
         images = [PurePosixPath(word) for word in row if PurePosixPath(word).stem != _JOINT_STEM]
         if len(row) != 2 or len(images) != 1 or len(images[0].parts) < 2:
             raise InputError(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from vidrep_pipelines.data.label_sequences.config import VipConfig
 from vidrep_pipelines.data.label_sequences.inspection import MaskRules, inspect_masks
+from vidrep_pipelines.data.label_sequences.layout import VIP
 from vidrep_pipelines.data.label_sequences.release import read_names, require_root
 from vidrep_pipelines.data.label_sequences.sequence import SequenceFiles
 
-FRAMES, LABELS, LIST = "Images", "Annotations/Category_ids", "lists/val_videos.txt"
 CLASS_NAMES = (
     "background",
     "hat",
@@ -50,9 +50,9 @@ def vip_sequences(root: Path, config: VipConfig) -> list[SequenceFiles]:
     Raises:
         InputError: The root or the list is missing.
     """
-    require_root("vip.root", root, (FRAMES, LABELS), _REMEDY)
-    names = read_names(root / LIST if config.list is None else config.list, _REMEDY)
-    return [SequenceFiles(name, root / FRAMES / name, root / LABELS / name) for name in names]
+    require_root("vip.root", root, (VIP.frames, VIP.labels), _REMEDY)
+    names = read_names(root / VIP.lists if config.list is None else config.list, _REMEDY)
+    return [SequenceFiles(name, root / VIP.frames / name, root / VIP.labels / name) for name in names]
 
 
 def inspect_vip(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str, int]:

@@ -22,12 +22,12 @@ def left_join(left: Table, right: Table) -> Iterator[pa.RecordBatch]:
         InputError: The ids of one of them are not ascending, or not unique.
     """
     names = ["id", *(name for name in right.schema.names if name not in left.schema.names)]
-    partners = _Window(right, names)
+    partners = _PartnerWindow(right, names)
     for batch in checked_order(left.batches(), "left table"):
         yield from (_joined(piece, partners) for piece in _pieces(batch))
 
 
-class _Window:
+class _PartnerWindow:
     """The part of a sorted table that the current piece of the other one can meet."""
 
     def __init__(self, table: Table, names: list[str]) -> None:
@@ -46,7 +46,7 @@ class _Window:
         return taken.combine_chunks()
 
 
-def _joined(piece: pa.RecordBatch, partners: _Window) -> pa.RecordBatch:
+def _joined(piece: pa.RecordBatch, partners: _PartnerWindow) -> pa.RecordBatch:
     found = partners.up_to(piece["id"][-1].as_py())
     ids = found["id"].cast(piece.schema.field("id").type)
     positions = pc.index_in(piece["id"], value_set=ids)

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 
-TaskName = Literal[
+EmbeddingTask = Literal[
     "phase_classification",
     "phase_progression",
     "kendall_tau",
@@ -81,7 +81,7 @@ class ShownVideosConfig(FrozenConfig):
 class PhasesConfig(FrozenConfig):
     """Tasks on embeddings of frames. Strides, shares and neighbors are the published ones."""
 
-    tasks: tuple[TaskName, ...] = Field(
+    tasks: tuple[EmbeddingTask, ...] = Field(
         ("phase_classification", "phase_progression", "kendall_tau", "retrieval"), min_length=1
     )
     """What is measured. ``linear_probe`` is for releases whose labels are classes and no phases: FineGym."""

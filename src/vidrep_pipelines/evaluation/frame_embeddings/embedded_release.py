@@ -110,7 +110,7 @@ class EmbeddedRelease:
         return np.flatnonzero(chosen)
 
 
-def join(
+def join_releases(
     labelled: LabelledVideos, encoders: Mapping[str, FrameArrays], config: PhasesConfig
 ) -> tuple[dict[str, EmbeddedRelease], list[Dropped]]:
     """Joins labels with the embeddings of several encoders.

@@ -21,7 +21,7 @@ _TABLES = ("summary", "per_action", "dropped")
 
 
 @dataclass(frozen=True)
-class KeptReport:
+class KeptEmbeddingsReport:
     """A place for one report.
 
     Attributes:
@@ -37,7 +37,7 @@ class KeptReport:
         labelled: LabelledVideos,
         encoders: Mapping[str, FrameArrays],
         config: PhasesConfig,
-    ) -> "KeptReport":
+    ) -> "KeptEmbeddingsReport":
         """The place that belongs to labels, embeddings and tasks.
 
         Args:

@@ -16,7 +16,7 @@ from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedded_release import (
     ActionVideos,
     EmbeddedRelease,
-    join,
+    join_releases,
 )
 from vidrep_pipelines.evaluation.frame_embeddings.scores import (
     OVERALL,
@@ -101,7 +101,7 @@ def _numbers(samples: Samples, encoder: str, actions: list[str]) -> tuple[float,
 _PER_ACTION: dict[str, Callable[[ActionVideos], Iterable[tasks.Found]]] = {
     "phase_classification": tasks.phase_classification,
     "phase_progression": tasks.phase_progression,
-    "kendall_tau": tasks.kendall_tau,
+    "kendall_tau": tasks.order_in_time,
     "retrieval": tasks.retrieval,
 }
 
@@ -144,7 +144,7 @@ def measure_embeddings(
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.
     """
-    releases, dropped = join(labelled, encoders, config)
+    releases, dropped = join_releases(labelled, encoders, config)
     scores: dict[str, Scores] = {}
     # Matrices of one embedding width are so small that threads wait for one another longer than they compute.
     with threadpool_limits(limits=1, user_api="blas"):

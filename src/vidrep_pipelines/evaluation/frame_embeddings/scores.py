@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.bootstrap import LEVEL, Interval, Statistic
 
-Draws = NDArray[np.int32]
+VideoDraws = NDArray[np.int32]
 """(R, V) how often each video is drawn."""
 
 OVERALL = "all"
@@ -53,7 +53,7 @@ class Score:
     videos: int
     split: str
 
-    def resampled(self, draws: Draws) -> "Resampled":
+    def resampled(self, draws: VideoDraws) -> "Resampled":
         """The score of all videos, and of each draw."""
         value = float(self.statistic(np.ones((1, self.videos)))[0])
         return Resampled(value, self.statistic(draws.astype(np.float64)))
@@ -97,7 +97,7 @@ class Resampled:
         return Interval(self.value, float(low), float(high))
 
 
-def draw_videos(action: str, split: str, videos: int, resamples: int) -> Draws:
+def draw_videos(action: str, split: str, videos: int, resamples: int) -> VideoDraws:
     """Draws videos of an action with replacement, as many as there are.
 
     Equal arguments draw the same videos, so that measures and encoders are comparable.

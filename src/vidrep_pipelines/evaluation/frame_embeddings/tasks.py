@@ -52,7 +52,7 @@ def phase_progression(action: ActionVideos) -> Iterator[Found]:
             yield video.id, f"it does not show phase {phase}"
 
 
-def kendall_tau(action: ActionVideos) -> Iterator[Found]:
+def order_in_time(action: ActionVideos) -> Iterator[Found]:
     """Published tau, tau with dropped pairs as 0, and that of the training videos."""
     tau = tau_of(action.nearest)
     yield _score(action, "kendall_tau", mean_over_pairs(tau.pairs))

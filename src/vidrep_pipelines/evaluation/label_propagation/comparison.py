@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
-from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
 from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
 from vidrep_pipelines.evaluation.label_propagation.measures import Measures, measures, member_table
 from vidrep_pipelines.evaluation.label_propagation.task_scores import Arrays, headline
@@ -29,13 +29,13 @@ class Comparison:
         without_result: Encoders that have no result at all.
     """
 
-    task: TaskName
+    task: PropagationTask
     sequences: tuple[str, ...]
     scores: Mapping[str, tuple[Arrays, ...]]
     without_result: tuple[str, ...]
 
     @classmethod
-    def of(cls, task: TaskName, scores: Mapping[str, Mapping[str, Arrays]]) -> "Comparison":
+    def of(cls, task: PropagationTask, scores: Mapping[str, Mapping[str, Arrays]]) -> "Comparison":
         """Finds what can be compared.
 
         Args:
@@ -66,7 +66,7 @@ class Comparison:
         )
 
     @classmethod
-    def of_nothing(cls, task: TaskName, scores: Mapping[str, Mapping[str, Arrays]]) -> "Comparison":
+    def of_nothing(cls, task: PropagationTask, scores: Mapping[str, Mapping[str, Arrays]]) -> "Comparison":
         """What there is to say where no sequence has an annotation: no numbers.
 
         Args:

@@ -10,9 +10,9 @@ from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
 
 Variant = Literal["dino", "videowalk"]
-Precision = Literal["fp32", "bf16"]
-TaskName = Literal["davis", "jhmdb", "vip"]
-PresetName = Literal["rsp", "dino", "videowalk", "cropmae"]
+PropagationPrecision = Literal["fp32", "bf16"]
+PropagationTask = Literal["davis", "jhmdb", "vip"]
+PropagationPresetName = Literal["rsp", "dino", "videowalk", "cropmae"]
 
 
 class PropagationConfig(FrozenConfig):
@@ -46,7 +46,7 @@ class PropagationConfig(FrozenConfig):
     temperature: float = Field(0.1, gt=0)
     """Divides cosine similarities before the softmax."""
 
-    precision: Precision = "fp32"
+    precision: PropagationPrecision = "fp32"
     """`bf16` halves the memory of the context and ranks sources in bfloat16; the similarities of the best
     four times `top_k` are then computed in float32, from rounded features, and exactly `top_k` are kept."""
 
@@ -92,7 +92,7 @@ _RSP_POSE = PropagationConfig(variant="videowalk", top_k=10, radius=5, context_f
 _RSP_PARTS = PropagationConfig(top_k=10, radius=20, context_frames=20)
 _CROPMAE_PARTS = _CROPMAE.model_copy(update={"top_k": 10})
 
-PRESETS: Mapping[tuple[TaskName, PresetName], Preset] = MappingProxyType(
+PRESETS: Mapping[tuple[PropagationTask, PropagationPresetName], Preset] = MappingProxyType(
     {
         ("davis", "rsp"): Preset(propagation=_SHIPPED, frame_size=FrameSize()),
         ("davis", "dino"): Preset(propagation=_DINO, frame_size=FrameSize()),
@@ -112,12 +112,12 @@ PRESETS: Mapping[tuple[TaskName, PresetName], Preset] = MappingProxyType(
     }
 )
 
-DEFAULT_PRESETS: Mapping[TaskName, PresetName] = MappingProxyType(
+DEFAULT_PRESETS: Mapping[PropagationTask, PropagationPresetName] = MappingProxyType(
     {"davis": "rsp", "jhmdb": "cropmae", "vip": "cropmae"}
 )
 
 
-def preset(task: TaskName, name: PresetName) -> Preset:
+def preset(task: PropagationTask, name: PropagationPresetName) -> Preset:
     """The published parameters of a task.
 
     Raises:

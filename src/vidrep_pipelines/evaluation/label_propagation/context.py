@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.evaluation.label_propagation.config import Precision, PropagationConfig
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig, PropagationPrecision
 
-STORED_TYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+STORED_TYPES: dict[PropagationPrecision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def context_frames(target: int, config: PropagationConfig) -> list[int]:

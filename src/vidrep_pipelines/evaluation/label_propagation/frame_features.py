@@ -12,17 +12,17 @@ from torch import Tensor
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
-from vidrep_pipelines.evaluation.label_propagation.config import Precision
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationPrecision
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
     IMAGENET_STD,
     PUBLISHED_STD,
-    Normalization,
+    FrameNormalization,
     prepare_frame,
 )
 from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName, RunSettings
 
 
-def choose_device(wanted: DeviceName, name: str = "") -> torch.device:
+def device_of_sequence(wanted: DeviceName, name: str = "") -> torch.device:
     """The device; of several GPUs the one that the name's checksum picks, so that sequences spread over them.
 
     Raises:
@@ -36,11 +36,11 @@ def choose_device(wanted: DeviceName, name: str = "") -> torch.device:
     return torch.device("cuda", zlib.crc32(name.encode()) % count)
 
 
-def normalization_of(encoder: ImageEncoder, settings: RunSettings) -> Normalization:
+def normalization_of(encoder: ImageEncoder, settings: RunSettings) -> FrameNormalization:
     """Mean and standard deviation that frames get."""
     if settings.normalization == "encoder":
-        return Normalization(mean=encoder.mean, std=encoder.std)
-    return Normalization(std=PUBLISHED_STD if settings.propagation.variant == "dino" else IMAGENET_STD)
+        return FrameNormalization(mean=encoder.mean, std=encoder.std)
+    return FrameNormalization(std=PUBLISHED_STD if settings.propagation.variant == "dino" else IMAGENET_STD)
 
 
 def frame_features(
@@ -70,7 +70,7 @@ def frame_features(
 
 
 def _encoded(
-    encoder: ImageEncoder, images: NDArray[np.float32], device: torch.device, precision: Precision
+    encoder: ImageEncoder, images: NDArray[np.float32], device: torch.device, precision: PropagationPrecision
 ) -> Tensor:
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
         return encoder.patch_features(torch.from_numpy(images).to(device)).float()

@@ -27,7 +27,7 @@ def to_grid(
     return positions
 
 
-def to_pixels(
+def cells_to_pixels(
     positions: NDArray[np.floating], image: tuple[int, int], grid: tuple[int, int]
 ) -> NDArray[np.float64]:
     """Positions (2, ...) in cells in 0-based pixels, as published without an offset of half a cell."""

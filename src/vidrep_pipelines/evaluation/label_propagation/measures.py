@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.evaluation.bootstrap import Statistic, mean_over_members
-from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
 from vidrep_pipelines.evaluation.label_propagation.davis import GLOBAL_COLUMNS
 from vidrep_pipelines.evaluation.label_propagation.frame_statistics import FrameStatistics
 from vidrep_pipelines.evaluation.label_propagation.part_segmentation import (
@@ -21,7 +21,7 @@ from vidrep_pipelines.evaluation.label_propagation.task_scores import Arrays, da
 
 Measures = dict[str, Statistic]
 
-MAIN_MEASURES: Mapping[TaskName, tuple[str, ...]] = MappingProxyType(
+MAIN_MEASURES: Mapping[PropagationTask, tuple[str, ...]] = MappingProxyType(
     {
         "davis": ("J&F-Mean", "J-Mean", "F-Mean"),
         "jhmdb": tuple(f"PCK@{threshold}" for threshold in THRESHOLDS[:2]),
@@ -31,7 +31,7 @@ MAIN_MEASURES: Mapping[TaskName, tuple[str, ...]] = MappingProxyType(
 """Those that are drawn; the first one ranks encoders."""
 
 
-def measures(task: TaskName, sequences: Sequence[tuple[str, Arrays]]) -> Measures:
+def measures(task: PropagationTask, sequences: Sequence[tuple[str, Arrays]]) -> Measures:
     """The statistics of a task by name, the most important ones first.
 
     Args:
@@ -47,7 +47,7 @@ def measures(task: TaskName, sequences: Sequence[tuple[str, Arrays]]) -> Measure
             return _vip([arrays for _, arrays in sequences])
 
 
-def member_table(task: TaskName, sequences: Sequence[tuple[str, Arrays]]) -> pd.DataFrame:
+def member_table(task: PropagationTask, sequences: Sequence[tuple[str, Arrays]]) -> pd.DataFrame:
     """One row per object (DAVIS), joint (JHMDB) or class (VIP), in percent."""
     match task:
         case "davis":

@@ -25,7 +25,7 @@ def window(height: int, width: int, radius: float, variant: Variant) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Block:
+class TargetBlock:
     """Targets that are treated together. Both ranges count cells in memory order."""
 
     targets: slice
@@ -37,7 +37,7 @@ class Block:
 
 def blocks(
     lines: int, length: int, lines_per_block: int, config: PropagationConfig, device: torch.device
-) -> Iterator[Block]:
+) -> Iterator[TargetBlock]:
     """Cuts a grid of ``lines`` x ``length`` cells, stored line by line, into blocks of whole lines.
 
     Sources outside the lines that a window reaches are left out, so that a narrow window saves
@@ -57,7 +57,7 @@ def blocks(
         )
         shape = (stop - start, length, high - low, length)
         outside = ~inside.expand(shape).reshape((stop - start) * length, (high - low) * length)
-        yield Block(
+        yield TargetBlock(
             slice(start * length, stop * length),
             slice(low * length, high * length),
             outside if bool(outside.any()) else None,

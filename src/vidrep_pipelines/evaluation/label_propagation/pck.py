@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
-from vidrep_pipelines.evaluation.label_propagation.keypoints import to_pixels
+from vidrep_pipelines.evaluation.label_propagation.keypoints import cells_to_pixels
 
 THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5)
 BOX_SHARE = 0.6
@@ -48,7 +48,7 @@ def joint_distances(
             f"{name}: positions (2, joints, frames) of shape {predicted.shape} were predicted, the "
             f"annotation has {truth.shape}; evaluate all of its frames and joints."
         )
-    actual, found = truth - 1, to_pixels(predicted, image, grid)
+    actual, found = truth - 1, cells_to_pixels(predicted, image, grid)
     annotated = np.isfinite(actual).all(axis=0)
     counted = (predicted[0] >= 0) & annotated
     boxes = _box_sizes(actual, counted)

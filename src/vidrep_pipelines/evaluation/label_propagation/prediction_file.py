@@ -49,7 +49,7 @@ def read_label_maps(path: Path) -> Pixels:
     return maps
 
 
-def write_joints(path: Path, tracks: "JointTracks") -> None:
+def write_joint_tracks(path: Path, tracks: "JointTracks") -> None:
     """Writes positions and the grid that they are on."""
     with create_hdf5(path) as file:
         stored = file.create_dataset(_JOINTS, data=tracks.positions, compression="gzip")
@@ -66,8 +66,8 @@ class JointTracks:
     """Rows and columns."""
 
 
-def read_joints(path: Path) -> JointTracks:
-    """Reads what ``write_joints`` wrote.
+def read_joint_tracks(path: Path) -> JointTracks:
+    """Reads what ``write_joint_tracks`` wrote.
 
     Raises:
         InputError: The file is gone or damaged.

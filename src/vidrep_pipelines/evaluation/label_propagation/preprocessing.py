@@ -24,7 +24,7 @@ _WEIGHT_BITS = 11
 _BYTE = np.float32(255)
 
 
-class Normalization(FrozenConfig):
+class FrameNormalization(FrozenConfig):
     """What pixel values between 0 and 1 are shifted and scaled by, for red, green and blue."""
 
     mean: Triple = IMAGE_MEAN
@@ -75,7 +75,7 @@ def _divisible(size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 
 def prepare_frame(
-    pixels: Pixels, size: tuple[int, int], normalization: Normalization, *, rounded: bool
+    pixels: Pixels, size: tuple[int, int], normalization: FrameNormalization, *, rounded: bool
 ) -> SingleArray:
     """Resizes and normalizes a frame for the encoder.
 

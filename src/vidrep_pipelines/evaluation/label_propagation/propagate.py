@@ -9,8 +9,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.context import STORED_TYPES, Context, context_frames
 from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
-from vidrep_pipelines.evaluation.label_propagation.neighborhood import Block, blocks, unit_features
-from vidrep_pipelines.evaluation.label_propagation.selection import BlockScores, Selection, select
+from vidrep_pipelines.evaluation.label_propagation.neighborhood import TargetBlock, blocks, unit_features
+from vidrep_pipelines.evaluation.label_propagation.selection import BlockScores, KeptSources, select
 
 
 def propagate(
@@ -111,7 +111,7 @@ class _Propagation:
         self.context.put(self.frame, targets, labels)
         return self._map(labels)
 
-    def _block_labels(self, targets: Tensor, slots: list[int], block: Block) -> Tensor:
+    def _block_labels(self, targets: Tensor, slots: list[int], block: TargetBlock) -> Tensor:
         """(B, C): the weighted mean of the kept sources' labels."""
         frames = [self.context.features[slot] for slot in slots]
         keeps_ties = self.config.variant == "dino" and self.config.precision == "fp32"
@@ -127,13 +127,13 @@ class _Propagation:
             labels[tied] = self._mixture_with_ties(scores, tied, selection, slots, block)
         return labels
 
-    def _mixture(self, selection: Selection, slots: list[int]) -> Tensor:
+    def _mixture(self, selection: KeptSources, slots: list[int]) -> Tensor:
         sources = torch.tensor(slots, device=selection.cell.device)[selection.position]
         labels = self.context.labels[sources, selection.cell]
         return torch.einsum("bk,bkc->bc", selection.weights(self.config.temperature), labels)
 
     def _mixture_with_ties(
-        self, scores: BlockScores, tied: Tensor, selection: Selection, slots: list[int], block: Block
+        self, scores: BlockScores, tied: Tensor, selection: KeptSources, slots: list[int], block: TargetBlock
     ) -> Tensor:
         """As published: every source that is as similar as the k-th, however many there are."""
         similarity = scores.rows(tied).flatten(1)

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
-from vidrep_pipelines.evaluation.label_propagation.neighborhood import Block, dot_products
+from vidrep_pipelines.evaluation.label_propagation.neighborhood import TargetBlock, dot_products
 
 SCREENED_PER_KEPT = 4  # sources ranked in bfloat16 for each one that is kept
 
 
 @dataclass(frozen=True)
-class Selection:
+class KeptSources:
     """The kept sources of B targets, best first."""
 
     similarity: Tensor
@@ -30,9 +30,9 @@ class Selection:
     cell: Tensor
     """(B, K) index of the source in its frame."""
 
-    def first(self, count: int) -> "Selection":
+    def first(self, count: int) -> "KeptSources":
         """The best ``count`` of them."""
-        return Selection(self.similarity[:, :count], self.position[:, :count], self.cell[:, :count])
+        return KeptSources(self.similarity[:, :count], self.position[:, :count], self.cell[:, :count])
 
     def weights(self, temperature: float) -> Tensor:
         """(B, K) softmax of the similarities."""
@@ -50,7 +50,7 @@ class BlockScores:
     """
 
     def __init__(
-        self, targets: Tensor, frames: Sequence[Tensor], block: Block, first_unrestricted: bool
+        self, targets: Tensor, frames: Sequence[Tensor], block: TargetBlock, first_unrestricted: bool
     ) -> None:
         self.sources, self.outside = block.sources, block.outside
         computed: dict[int, Tensor] = {}
@@ -60,18 +60,18 @@ class BlockScores:
         self.free = dot_products(targets, frames[0]) if first_unrestricted else None
         self.windowed = [computed[frame.data_ptr()] for frame in frames[int(first_unrestricted) :]]
 
-    def best(self, count: int) -> Selection:
+    def best(self, count: int) -> KeptSources:
         """The ``count`` largest similarities of each target, or all of them when there are fewer."""
         parts = [self._windowed_candidates(count)] if self.windowed else []
         if self.free is not None:
             values, cells = self.free.topk(min(count, self.free.shape[1]), dim=1)
-            parts.insert(0, Selection(values, torch.zeros_like(cells), cells))
+            parts.insert(0, KeptSources(values, torch.zeros_like(cells), cells))
         values = torch.cat([part.similarity for part in parts], dim=1)
         positions = torch.cat([part.position for part in parts], dim=1)
         cells = torch.cat([part.cell for part in parts], dim=1)
         return _top(values, positions, cells, count)
 
-    def _windowed_candidates(self, count: int) -> Selection:
+    def _windowed_candidates(self, count: int) -> KeptSources:
         """Every frame's similarity at the ``count`` places with the largest maxima."""
         maxima = _elementwise_maximum(self.windowed)
         if self.outside is not None:
@@ -82,7 +82,7 @@ class BlockScores:
         first = 0 if self.free is None else 1
         positions = torch.arange(first, first + len(self.windowed), device=values.device).expand_as(values)
         cells = (places.indices + self.sources.start)[:, :, None].expand_as(values)
-        return Selection(values.flatten(1), positions.flatten(1), cells.flatten(1))
+        return KeptSources(values.flatten(1), positions.flatten(1), cells.flatten(1))
 
     def rows(self, targets: Tensor) -> Tensor:
         """(R, frames, sources) similarities of the targets (R,), minus infinity outside the window."""
@@ -93,8 +93,8 @@ class BlockScores:
 
 
 def select(
-    targets: Tensor, frames: Sequence[Tensor], block: Block, count: int, config: PropagationConfig
-) -> tuple[Selection, BlockScores]:
+    targets: Tensor, frames: Sequence[Tensor], block: TargetBlock, count: int, config: PropagationConfig
+) -> tuple[KeptSources, BlockScores]:
     """The ``count`` most similar sources of a block's targets (B, D), and the scores they were taken from."""
     free = config.variant == "videowalk"
     if config.precision == "fp32":
@@ -104,7 +104,7 @@ def select(
     return _refine(scores.best(SCREENED_PER_KEPT * count), targets, frames, count), scores
 
 
-def _refine(screened: Selection, targets: Tensor, frames: Sequence[Tensor], count: int) -> Selection:
+def _refine(screened: KeptSources, targets: Tensor, frames: Sequence[Tensor], count: int) -> KeptSources:
     """The best of the screened sources by similarities in float32."""
     sources = targets.new_empty((*screened.cell.shape, targets.shape[1]))
     for position, frame in enumerate(frames):
@@ -115,9 +115,9 @@ def _refine(screened: Selection, targets: Tensor, frames: Sequence[Tensor], coun
     return _top(exact, screened.position, screened.cell, count)
 
 
-def _top(values: Tensor, positions: Tensor, cells: Tensor, count: int) -> Selection:
+def _top(values: Tensor, positions: Tensor, cells: Tensor, count: int) -> KeptSources:
     top, order = values.topk(min(count, values.shape[1]), dim=1)
-    return Selection(top, positions.gather(1, order), cells.gather(1, order))
+    return KeptSources(top, positions.gather(1, order), cells.gather(1, order))
 
 
 def _elementwise_maximum(scores: Sequence[Tensor]) -> Tensor:

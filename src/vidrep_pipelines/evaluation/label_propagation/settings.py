@@ -8,10 +8,10 @@ from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.evaluation.label_propagation.config import (
     DEFAULT_PRESETS,
     FrameSize,
-    Precision,
-    PresetName,
     PropagationConfig,
-    TaskName,
+    PropagationPrecision,
+    PropagationPresetName,
+    PropagationTask,
     Variant,
     preset,
 )
@@ -41,10 +41,10 @@ class LabelPropagationConfig(FrozenConfig):
     A field that is null has the value of the preset.
     """
 
-    task: TaskName
+    task: PropagationTask
     """`davis`, `jhmdb` or `vip`: what is propagated and how it is scored."""
 
-    preset: PresetName | None = None
+    preset: PropagationPresetName | None = None
     """`rsp`, `dino`, `videowalk` or `cropmae`, as published. None: `rsp` for DAVIS, `cropmae` else."""
 
     variant: Variant | None = None
@@ -72,7 +72,7 @@ class LabelPropagationConfig(FrozenConfig):
     stamp: Literal["fixed", "extent"] = "fixed"
     """Joints only: stamps of half a cell, or by the extent of the body as UVC and CropMAE have it."""
 
-    precision: Precision = "fp32"
+    precision: PropagationPrecision = "fp32"
     """Of the network (autocast) and of the ranking of sources. On a device without instructions for bfloat16,
     `bf16` computes in float32; the log says so."""
 

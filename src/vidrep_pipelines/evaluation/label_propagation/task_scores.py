@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
-from vidrep_pipelines.evaluation.label_propagation.config import TaskName
+from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
 from vidrep_pipelines.evaluation.label_propagation.davis import SequenceScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
 from vidrep_pipelines.evaluation.label_propagation.part_segmentation import confusion, segmentation_score
 from vidrep_pipelines.evaluation.label_propagation.pck import THRESHOLDS, JointDistances, joint_distances
-from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joints, read_label_maps
+from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joint_tracks, read_label_maps
 
 SCORE_SUFFIX = ".npz"
 Arrays = Mapping[str, NDArray[Any]]
@@ -26,7 +26,7 @@ distance (NaN where nobody annotated the joint), counted (joints, T - 1). ``vip`
 confusion matrices (classes, classes)."""
 
 
-class Annotations(Sequence[Pixels]):
+class SequenceAnnotations(Sequence[Pixels]):
     """Label maps (H, W) of all frames of a sequence, read when asked for."""
 
     def __init__(self, sequence: MaskSequence) -> None:
@@ -48,7 +48,7 @@ class Annotations(Sequence[Pixels]):
         return labels
 
 
-def score_prediction(task: TaskName, row: Mapping[str, Any], prediction: Path) -> Arrays:
+def score_prediction(task: PropagationTask, row: Mapping[str, Any], prediction: Path) -> Arrays:
     """Scores what was predicted for one sequence.
 
     Args:
@@ -63,7 +63,7 @@ def score_prediction(task: TaskName, row: Mapping[str, Any], prediction: Path) -
     match task:
         case "davis":
             sequence = MaskSequence.of(row)
-            score = score_sequence(sequence.id, Annotations(sequence), read_label_maps(prediction))
+            score = score_sequence(sequence.id, SequenceAnnotations(sequence), read_label_maps(prediction))
             return {"region": score.region, "contour": score.contour, "objects": np.array(score.objects)}
         case "jhmdb":
             return _score_joints(KeypointSequence.of(row), prediction)
@@ -72,7 +72,7 @@ def score_prediction(task: TaskName, row: Mapping[str, Any], prediction: Path) -
 
 
 def _score_joints(sequence: KeypointSequence, prediction: Path) -> Arrays:
-    tracks, image = read_joints(prediction), sequence.frame(0).shape[:2]
+    tracks, image = read_joint_tracks(prediction), sequence.frame(0).shape[:2]
     found = joint_distances(sequence.joints(), tracks.positions, image, tracks.grid, sequence.id)
     return {"distance": found.distance, "counted": found.counted}
 
@@ -94,7 +94,7 @@ def _score_parts(sequence: MaskSequence, prediction: Path) -> Arrays:
     }
 
 
-def headline(task: TaskName, arrays: Arrays) -> float | None:
+def headline(task: PropagationTask, arrays: Arrays) -> float | None:
     """One number in [0, 1] by which sequences are ranked; None where there is nothing to average.
 
     J&F for DAVIS, the share of joints within 0.1 of the body for JHMDB, mIoU without the given frame for VIP.

@@ -6,6 +6,36 @@ import pandas as pd
 from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
+from vidrep_pipelines.fanout.manifest import FIXED
+from vidrep_pipelines.fanout.parts import Parts
+
+RUN_NAMES = ("kind", "chain", "learner", "seed")
+"""What the parts of an item's id mean: ``<kind>/<chain>/<learner>/<seed>``."""
+
+
+def scores_of_runs(runs: Parts) -> pd.DataFrame:
+    """One row per run that succeeded: ``RUN_NAMES`` and its scores at the end.
+
+    Raises:
+        InputError: Every run failed.
+    """
+    if not runs.ids:
+        raise InputError(f"Every run on chains failed; the first: {runs.failed['error'].iloc[0]}")
+    succeeded = runs.table[runs.table["status"] == "ok"].reset_index(drop=True)
+    facts = succeeded.drop(columns=[name for name in FIXED.names if name in succeeded])
+    return pd.concat([_names_of(succeeded["id"]), facts.astype(float)], axis=1)
+
+
+def curves_of_runs(runs: Parts) -> pd.DataFrame:
+    """One row per run and measured number of updates: ``RUN_NAMES``, ``update`` and the scores."""
+    parts = {item: pd.read_parquet(runs.path(item)) for item in runs.ids}
+    curves = pd.concat(parts, names=["id"]).reset_index(level="id").reset_index(drop=True)
+    return pd.concat([_names_of(curves["id"]), curves.drop(columns="id")], axis=1)
+
+
+def _names_of(ids: "pd.Series[str]") -> pd.DataFrame:
+    names = ids.str.split("/", expand=True).set_axis(list(RUN_NAMES), axis=1)
+    return names.astype({"chain": int, "seed": int})
 
 
 def compare_learners(scores: pd.DataFrame, reference: str) -> pd.DataFrame:

@@ -66,7 +66,7 @@ def calibration_error(shares: FloatArray) -> float:
     return float(np.abs(np.sort(shares) - even).mean())
 
 
-Columns = Mapping[str, FloatArray]
+ValueColumns = Mapping[str, FloatArray]
 """Columns of :func:`~vidrep_pipelines.evaluation.occupancy.measurement.measure_contexts`, (n,) each."""
 
 
@@ -81,23 +81,23 @@ class Metric:
     """
 
     name: str
-    score: Callable[[Columns], float]
+    score: Callable[[ValueColumns], float]
     best: Literal["low", "high", "one"]
 
 
-def _error(prediction: str) -> Callable[[Columns], float]:
+def _error(prediction: str) -> Callable[[ValueColumns], float]:
     return lambda columns: root_mean_square_error(columns[prediction], columns["returned"])
 
 
-def _less_than(baseline: str) -> Callable[[Columns], float]:
+def _less_than(baseline: str) -> Callable[[ValueColumns], float]:
     return lambda columns: _error(baseline)(columns) - _error("predicted")(columns)
 
 
-def _mean(name: str) -> Callable[[Columns], float]:
+def _mean(name: str) -> Callable[[ValueColumns], float]:
     return lambda columns: float(np.mean(columns[name]))
 
 
-def _mean_square(predicted: str, actual: str) -> Callable[[Columns], float]:
+def _mean_square(predicted: str, actual: str) -> Callable[[ValueColumns], float]:
     return lambda columns: float(np.mean((columns[predicted] - columns[actual]) ** 2))
 
 
@@ -169,7 +169,9 @@ def score_table(values: pd.DataFrame, config: OccupancyEvaluationConfig) -> pd.D
     return table.assign(states=len(values), episodes=len(names))
 
 
-def _resampled(score: Callable[[Columns], float], columns: Columns, group: NDArray[np.int64]) -> Statistic:
+def _resampled(
+    score: Callable[[ValueColumns], float], columns: ValueColumns, group: NDArray[np.int64]
+) -> Statistic:
     """The score of states of which every one counts as often as its episode was drawn."""
 
     def one(weights: FloatArray) -> float:

@@ -16,7 +16,7 @@ _FACTS = "facts.json"
 
 
 @dataclass(frozen=True)
-class KeptReport:
+class KeptReconstructionReport:
     """A place for one report.
 
     Attributes:
@@ -26,7 +26,9 @@ class KeptReport:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path, model: str, clips: str, config: ReconstructionEvaluationConfig) -> "KeptReport":
+    def of(
+        cls, folder: Path, model: str, clips: str, config: ReconstructionEvaluationConfig
+    ) -> "KeptReconstructionReport":
         """The place that belongs to a model, clips and metrics.
 
         Args:

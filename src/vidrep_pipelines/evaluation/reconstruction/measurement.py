@@ -26,7 +26,7 @@ OVERALL = "all"
 _NO_METRICS = ("id", "trajectory", "robot", "frames")
 
 
-def summarize(
+def metric_summary(
     videos: pd.DataFrame,
     pairs: Mapping[str, tuple[FeaturePair, NDArray[np.integer[Any]]]],
     config: ReconstructionEvaluationConfig,
@@ -85,7 +85,7 @@ class ReconstructionReport:
     Attributes:
         videos: One row per clip: id, trajectory, robot, frames, psnr, ssim, and lpips where its network is
             there; each the mean over the clip's frames.
-        summary: One row per group and metric, see :func:`summarize`.
+        summary: One row per group and metric, see :func:`metric_summary`.
         skipped: One line per metric that was left out, with the reason.
     """
 
@@ -160,7 +160,7 @@ class ReconstructionMeasurement:
         present = {name: (pair, counts) for name, (pair, counts) in pairs.items() if pair is not None}
         for pair, _ in present.values():
             pair.finish()
-        summary = summarize(videos, present, self._config)
+        summary = metric_summary(videos, present, self._config)
         return ReconstructionReport(videos, summary, tuple(self._skipped))
 
     def _add_features(self, real: Tensor, other: Tensor) -> None:

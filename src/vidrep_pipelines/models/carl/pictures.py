@@ -15,7 +15,7 @@ from vidrep_pipelines.data.clips.dataset import Sample
 from vidrep_pipelines.data.transforms import denormalize
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 _PANEL = 3.4
 
@@ -116,11 +116,11 @@ def views_sheet(samples: Sequence[tuple[str, Sample, Tensor]], context_frames: i
     )
 
 
-def _row(label: str, frames: Tensor, sample: Sample, view: int) -> Row:
+def _row(label: str, frames: Tensor, sample: Sample, view: int) -> ImageRow:
     chosen = np.unique(np.linspace(0, len(frames) - 1, _COLUMNS).round().astype(int))
     positions, mask = sample["positions"][view], sample["mask"][view]
     captions = [str(int(positions[place])) if mask[place] else "padding" for place in chosen]
-    return Row([_pixels(frames[place]) for place in chosen], label, captions)
+    return ImageRow([_pixels(frames[place]) for place in chosen], label, captions)
 
 
 def _pixels(frame: Tensor) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness
 from vidrep_pipelines.models.shared.units import channels_last
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 PRIOR_SAMPLES = 3
 COLUMNS = (
@@ -41,7 +41,7 @@ def prediction_sheet(
     """
     columns = prediction_columns(model, source, target, config, seeds)
     pixels = [channels_last(denormalize(column)) for column in columns]
-    rows = [Row(images) for images in zip(*pixels, strict=True)]
+    rows = [ImageRow(images) for images in zip(*pixels, strict=True)]
     return image_grid(rows, titles=COLUMNS, cell_height=max(_SMALLEST_TILE, target.shape[-2]))
 
 

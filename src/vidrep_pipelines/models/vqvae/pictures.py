@@ -15,7 +15,7 @@ from vidrep_pipelines.models.shared.units import channels_last, clamped_psnr, to
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 ROWS = ("original", "reconstruction", "error")
 ERROR_GAIN = 4
@@ -48,14 +48,14 @@ def comparison_strips(pairs: Sequence[tuple[Tensor, Tensor]], names: tuple[str, 
         pairs: Clips (T, 3, H, W), nominally in 0..1; of long clips, evenly spaced frames are shown.
         names: Of the three rows.
     """
-    rows: list[Row] = []
+    rows: list[ImageRow] = []
     for pair in pairs:
         quality = f"{float(clamped_psnr(*pair)):.1f} dB"
         shown = torch.linspace(0, len(pair[0]) - 1, min(len(pair[0]), _SHOWN_FRAMES)).round().long()
         first, second = (frames[shown.to(frames.device)] for frames in pair)
         labels = (names[0], f"{names[1]}\n{quality}", f"{names[2]}\n{ERROR_GAIN} times enlarged")
         rows += [
-            Row(list(channels_last(to_bytes(frames))), label)
+            ImageRow(list(channels_last(to_bytes(frames))), label)
             for label, frames in zip(labels, (first, second, error_picture(first, second)), strict=True)
         ]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, pairs[0][0].shape[-2]))

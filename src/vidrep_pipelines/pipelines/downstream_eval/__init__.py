@@ -2,9 +2,9 @@
 
 from vidrep_pipelines.pipelines.downstream_eval.label_propagation_pipeline import (
     SYSTEMS,
-    create_davis_pipeline,
-    create_jhmdb_pipeline,
-    create_vip_pipeline,
+    create_davis_evaluation_pipeline,
+    create_jhmdb_evaluation_pipeline,
+    create_vip_evaluation_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_pipeline import (
     create_occupancy_chains_pipeline,
@@ -22,12 +22,12 @@ from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
 __all__ = [
     "SYSTEMS",
     "create_comparison_pipeline",
-    "create_davis_pipeline",
-    "create_jhmdb_pipeline",
+    "create_davis_evaluation_pipeline",
+    "create_jhmdb_evaluation_pipeline",
     "create_occupancy_chains_pipeline",
     "create_occupancy_comparison_pipeline",
     "create_occupancy_pipeline",
     "create_phases_pipeline",
-    "create_vip_pipeline",
+    "create_vip_evaluation_pipeline",
     "create_vqvae_reconstruction_pipeline",
 ]

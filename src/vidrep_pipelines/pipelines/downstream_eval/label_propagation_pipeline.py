@@ -12,7 +12,7 @@ SYSTEMS = ("rsp.checkpoint", "carl.checkpoint", "vqvae.checkpoint")
 """Checkpoints that an image encoder can be taken out of."""
 
 
-def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_davis_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     """Objects: J&F, and results in the layout of the official toolkit.
 
     Args:
@@ -28,7 +28,7 @@ def create_davis_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     return _create_pipeline("davis", checkpoints, [export], {"params:davis"})
 
 
-def create_jhmdb_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_jhmdb_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     """Joints: PCK, and the share of joints that it leaves out.
 
     Args:
@@ -37,7 +37,7 @@ def create_jhmdb_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     return _create_pipeline("jhmdb", checkpoints, [], set())
 
 
-def create_vip_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_vip_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
     """Parts: mIoU with and without the given frame, and results as index images.
 
     Args:
@@ -67,21 +67,21 @@ def _create_pipeline(
             tags=["cpu"],
         ),
         Node(
-            label_propagation_nodes.propagate,
+            label_propagation_nodes.propagate_labels,
             inputs=["sequences", "encoders", config, "params:fanout"],
             outputs="propagated",
             name="propagate",
             tags=["gpu", "fanout"],
         ),
         Node(
-            label_propagation_nodes.score,
+            label_propagation_nodes.score_predictions,
             inputs=["sequences", "propagated", config, "params:fanout"],
             outputs="scores",
             name="score",
             tags=["cpu", "fanout"],
         ),
         Node(
-            label_propagation_nodes.summarize,
+            label_propagation_nodes.summarize_scores,
             inputs=["encoders", "sequences", "scores", config, "params:tracking"],
             outputs=["summary", "per_object", "per_sequence", "eval_metrics"],
             name="summarize",
@@ -102,14 +102,14 @@ def _create_pipeline(
 def _pictures(config: str) -> list[Node]:
     return [
         Node(
-            label_propagation_nodes.draw_bars,
+            label_propagation_nodes.interval_picture,
             inputs=["summary", config],
             outputs="bars",
             name="draw_bars",
             tags=["cpu"],
         ),
         Node(
-            label_propagation_nodes.draw_sheet,
+            label_propagation_nodes.sheet_picture,
             inputs=["sequences", "propagated", "per_sequence", config],
             outputs="sheet",
             name="draw_sheet",

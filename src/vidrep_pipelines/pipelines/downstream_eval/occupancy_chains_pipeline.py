@@ -12,14 +12,14 @@ def create_occupancy_chains_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                occupancy_chains_nodes.plan_runs,
+                occupancy_chains_nodes.plan_chain_runs,
                 inputs=[_CONFIG, "params:fanout"],
                 outputs="runs",
                 name="learn_chains",
                 tags=["cpu", "fanout"],
             ),
             Node(
-                occupancy_chains_nodes.compare,
+                occupancy_chains_nodes.compare_chain_runs,
                 inputs=["runs", _CONFIG, "params:tracking"],
                 outputs=["scores", "summary", "eval_metrics"],
                 name="compare",
@@ -33,7 +33,7 @@ def create_occupancy_chains_pipeline() -> Pipeline:
                 tags=["cpu"],
             ),
             Node(
-                occupancy_chains_nodes.draw_chains,
+                occupancy_chains_nodes.chain_picture,
                 inputs=["scores", "curves"],
                 outputs="comparison",
                 name="draw",

@@ -34,34 +34,16 @@ def measure_occupancy(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Measures held-out episodes: values per state, scores with intervals, numbers to track."""
-    from vidrep_pipelines.evaluation.occupancy.kept_values import KeptValues
-    from vidrep_pipelines.evaluation.occupancy.published_metrics import published_horizon, share_within
-    from vidrep_pipelines.evaluation.occupancy.scores import score_table
-    from vidrep_pipelines.pipelines.downstream_eval import occupancy_measurement as measurement
-    from vidrep_pipelines.reporting.occupancy import score_text
+    from vidrep_pipelines.adapters.occupancy import discount_of, measured_values
+    from vidrep_pipelines.evaluation.occupancy.report import score_report
 
     del tracking  # the hook logs the numbers
-    gamma, version = measurement.discount_of(spec), measurement.weights_digest(checkpoint)
-    kept = KeptValues(folders.models / "occupancy_values", version, tokens.digest, config)
-    values = kept.load()
-    if values is None:
-        values = measurement.measure(checkpoint, tokens.episodes, gamma, config, launch)
-        kept.save(values)
-    else:
-        _log.info("occupancy: up to date (%d states)", len(values))
-    scores = score_table(values, config).assign(model=run.tokenizer)
-    _log.info("%s, %d states of %s:\n%s", run.tokenizer, len(values), config.split, score_text(scores))
-    metrics = {
-        "run": str(checkpoint.meta["digest"]),
-        "gamma": gamma,
-        **dict(scores[["metric", "value"]].itertuples(index=False)),
-        "published_truth_share": share_within(gamma, published_horizon(gamma)),
-        "states": len(values),
-    }
-    return values, scores, metrics
+    values = measured_values(checkpoint, spec, tokens, config, launch, folders.models / "occupancy_values")
+    scores, metrics = score_report(values, discount_of(spec), config, run.tokenizer)
+    return values, scores, {"run": str(checkpoint.meta["digest"]), **metrics}
 
 
-def draw_occupancy(values: pd.DataFrame, scores: pd.DataFrame) -> tuple[Image, Image, Image]:
+def occupancy_pictures(values: pd.DataFrame, scores: pd.DataFrame) -> tuple[Image, Image, Image]:
     """Values against returns, values along episodes, calibration."""
     from vidrep_pipelines.reporting import occupancy
 
@@ -72,7 +54,7 @@ def draw_occupancy(values: pd.DataFrame, scores: pd.DataFrame) -> tuple[Image, I
     )
 
 
-def draw_futures(
+def show_futures(
     checkpoint: Checkpoint,
     spec: dict[str, Any],
     tokens: TokenEpisodesFile,
@@ -82,19 +64,10 @@ def draw_futures(
     launch: LaunchConfig,
 ) -> tuple[Image, Film]:
     """Sampled futures beside what happened, still and moving."""
-    from vidrep_pipelines.models.voc.inference import steps_per_jump
-    from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
-    from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import discount_of, load_model
-    from vidrep_pipelines.pipelines.downstream_eval.sampled_futures import FutureSampler
-    from vidrep_pipelines.reporting.occupancy_futures import futures_film, futures_grid
-    from vidrep_pipelines.training.distributed import choose_device
+    from vidrep_pipelines.adapters.occupancy_futures import future_pictures
 
-    gamma, model = discount_of(spec), load_model(checkpoint, tokens.episodes, launch)
-    loaded = checkpoint_source(tokenizer.config, tokenizer.weights).load(choose_device(launch))
-    sampler = FutureSampler(model, gamma, tokens.episodes, store, loaded)
-    futures, steps = sampler.sample(config), steps_per_jump(gamma)
-    grid = futures_grid(futures, steps, sampler.depiction.title)
-    return grid, Film(futures_film(futures, steps), _FRAMES_PER_SECOND)
+    grid, frames = future_pictures(checkpoint, spec, tokens.episodes, store, tokenizer, config, launch)
+    return grid, Film(frames, _FRAMES_PER_SECOND)
 
 
 def compare_occupancy(*scores: pd.DataFrame) -> tuple[pd.DataFrame, Image]:

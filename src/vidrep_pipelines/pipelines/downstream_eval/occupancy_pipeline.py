@@ -40,14 +40,14 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
                 tags=["voc", "gpu", "eval"],
             ),
             Node(
-                occupancy_nodes.draw_occupancy,
+                occupancy_nodes.occupancy_pictures,
                 inputs=["occupancy_values", "occupancy_scores"],
                 outputs=["occupancy_scatter", "occupancy_along_episodes", "occupancy_calibration"],
                 name="draw_occupancy",
                 tags=["voc"],
             ),
             Node(
-                occupancy_nodes.draw_futures,
+                occupancy_nodes.show_futures,
                 inputs=[
                     "checkpoint",
                     "training_spec",

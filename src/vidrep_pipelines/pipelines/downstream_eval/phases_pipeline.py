@@ -25,7 +25,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
                 tags=["carl", "gpu", "eval"],
             ),
             Node(
-                phases_nodes.draw_phases,
+                phases_nodes.phases_pictures,
                 inputs=["labelled_videos", "video_frames", *embedded],
                 outputs=[
                     "phases_alignment",
@@ -38,7 +38,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
                 tags=["carl"],
             ),
             Node(
-                phases_nodes.draw_bars,
+                phases_nodes.measures_picture,
                 inputs=["phases_summary", "labelled_videos", "params:phases"],
                 outputs="phases_bars",
                 name="draw_bars",

@@ -35,54 +35,26 @@ def measure_vqvae(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Measures held-out clips: values per clip, a table per robot, numbers to track, the run's record."""
-    import torch
-
+    from vidrep_pipelines.adapters.reconstruction import measured_vqvae, run_record
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
-    from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReport
-    from vidrep_pipelines.models.vqvae.pictures import codebook_report
-    from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import (
-        label,
-        measure,
-        model_config,
-        weights_digest,
-    )
     from vidrep_pipelines.reporting.reconstruction import metric_table
 
     del tracking  # the hook logs the numbers
     clips = MeasuredClips.of(store, chosen)
-    version = weights_digest(checkpoint)
-    kept = KeptReport.of(folders.models / "reconstruction_reports", version, clips.digest, config)
-    found = kept.load()
-    if found is None:
-        cache = folders.models / "real_features"
-        found = measure(checkpoint, clips, config, launch, chosen.batch_size, cache)
-        kept.save(*found)
-    else:
-        _log.info("reconstruction: up to date (%d clips)", len(clips))
-        for line in found[0].skipped:
-            _log.warning("%s", line)
-    report, counts = found
+    found = measured_vqvae(checkpoint, clips, config, launch, chosen.batch_size, folders.models)
+    report, _ = found
     _log.info("%d clips of %s:\n%s", len(clips), chosen.split, metric_table(report.summary))
-    rows = report.summary[
-        (report.summary["robot"] == "all") & (report.summary["pixels"] == config.pixel_range)
-    ]
-    record = {
-        "run": str(checkpoint.meta["digest"]),
-        "label": label(spec["task_config"]),
-        "clips": len(clips),
-        **dict(rows[["metric", "value"]].itertuples(index=False)),
-        **codebook_report(torch.tensor(counts, dtype=torch.float64), model_config(checkpoint)),
-    }
+    record = run_record(checkpoint, spec["task_config"], len(clips), found, config)
     return report.videos, report.summary, {**record, "skipped": report.skipped}, record
 
 
-def draw_vqvae_clips(
+def vqvae_clip_pictures(
     checkpoint: Checkpoint, store: FrameStore, chosen: MeasuredClipsConfig, summary: pd.DataFrame
 ) -> tuple[Image, Film, Image]:
     """Original, reconstruction and error of a few of the clips, still and moving; metrics per robot."""
+    from vidrep_pipelines.adapters.reconstruction import shown_pairs
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
     from vidrep_pipelines.models.vqvae.pictures import comparison_film, comparison_strips
-    from vidrep_pipelines.pipelines.downstream_eval.vqvae_measurement import shown_pairs
     from vidrep_pipelines.reporting.reconstruction import robot_chart
 
     few = chosen.model_copy(update={"limit": _SHOWN_CLIPS})
@@ -91,7 +63,7 @@ def draw_vqvae_clips(
     return comparison_strips(pairs), Film(comparison_film(pairs), _FRAMES_PER_SECOND), robot_chart(main)
 
 
-def draw_rate_distortion(runs: pd.DataFrame) -> Image:
+def rate_distortion_picture(runs: pd.DataFrame) -> Image:
     """Quality against bits per frame, over all runs that were measured."""
     from vidrep_pipelines.reporting.reconstruction import rate_distortion
 

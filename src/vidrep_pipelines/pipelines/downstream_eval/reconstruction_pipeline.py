@@ -30,14 +30,14 @@ def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
                 tags=["vqvae", "gpu", "eval"],
             ),
             Node(
-                reconstruction_nodes.draw_vqvae_clips,
+                reconstruction_nodes.vqvae_clip_pictures,
                 inputs=["checkpoint", "frame_store", "params:measured_clips", "reconstruction_summary"],
                 outputs=["reconstruction_strips", "reconstruction_film", "reconstruction_per_robot"],
                 name="draw_clips",
                 tags=["vqvae"],
             ),
             Node(
-                reconstruction_nodes.draw_rate_distortion,
+                reconstruction_nodes.rate_distortion_picture,
                 inputs="reconstruction_runs",
                 outputs="rate_distortion",
                 name="draw_rate_distortion",

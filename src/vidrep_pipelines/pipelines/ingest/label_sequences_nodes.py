@@ -7,10 +7,14 @@ import pandas as pd
 from vidrep_pipelines.data.label_sequences.config import (
     DavisConfig,
     JhmdbConfig,
-    LabelMiniatureConfig,
     VipConfig,
 )
-from vidrep_pipelines.data.label_sequences.miniature import LabelledClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import (
+    LabelMiniatureConfig,
+    MiniatureClip,
+    MiniatureRequest,
+    ReleaseName,
+)
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
@@ -114,7 +118,9 @@ def _miniature(
     from vidrep_pipelines.common.digest import digest_of
 
     chosen = clips.ids if root is None else []
-    labelled = tuple(LabelledClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5")) for clip in chosen)
+    labelled = tuple(
+        MiniatureClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5")) for clip in chosen
+    )
     content = clips.content_digest if root is None else ""
     return MiniatureRequest(release, labelled, config.quality, digest_of(content, config.quality))
 

@@ -12,13 +12,13 @@ from vidrep_pipelines.fanout.parts import Parts
 _SHEET_ROWS = 12
 
 
-def filter_clips(index: Rows, config: LabelFilterConfig) -> tuple[Rows, Rows, dict[str, Any]]:
+def filter_indexed_clips(index: Rows, config: LabelFilterConfig) -> tuple[Rows, Rows, dict[str, Any]]:
     """Splits the resized clips into kept and dropped, with counts."""
     from vidrep_pipelines.data.clips.class_list import read_label_list
-    from vidrep_pipelines.data.clips.filtering import filter_clips as apply_rules
+    from vidrep_pipelines.data.clips.filtering import filter_clips
 
     label_list = None if config.label_list is None else read_label_list(config.label_list)
-    result = apply_rules(index, config, label_list)
+    result = filter_clips(index, config, label_list)
     return result.clips, result.dropped, result.report
 
 

@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                clips_nodes.filter_clips,
+                clips_nodes.filter_indexed_clips,
                 inputs=["resized_index", "params:label_filter"],
                 outputs=["clip_table", "dropped_clips", "report"],
                 name="filter_clips",

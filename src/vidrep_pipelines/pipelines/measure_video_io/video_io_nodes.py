@@ -17,11 +17,11 @@ from vidrep_pipelines.pipelines.video_items import video_items
 _log = logging.getLogger(__name__)
 
 
-def choose_clips(index: Rows, measurement: MeasureVideoIoConfig) -> pd.DataFrame:
+def choose_measured_clips(index: Rows, measurement: MeasureVideoIoConfig) -> pd.DataFrame:
     """A few of the videos that can be opened."""
-    from vidrep_pipelines.data.video_io_measurement.clip_choice import choose_clips as choose
+    from vidrep_pipelines.data.video_io_measurement.clip_choice import choose_clips
 
-    return choose(index, measurement.clips, measurement.seed)
+    return choose_clips(index, measurement.clips, measurement.seed)
 
 
 def encode_clips(
@@ -57,15 +57,15 @@ def time_access(encoded: Parts, measurement: MeasureVideoIoConfig) -> pd.DataFra
     return measure_access(clips, measurement)
 
 
-def summarize(
+def summarize_video_io(
     encoded: Parts, times: pd.DataFrame, measurement: MeasureVideoIoConfig, resize: ResizeConfig
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """One row per encoding, and the same as plain data with what it was measured on."""
-    from vidrep_pipelines.data.video_io_measurement.summary import summarize as bring_together
+    from vidrep_pipelines.data.video_io_measurement.summary import summarize
     from vidrep_pipelines.reporting.video_io import encoding_table
 
     good = encoded.table[encoded.table["status"] == "ok"]
-    summary = bring_together(good, times, measurement)
+    summary = summarize(good, times, measurement)
     _log.info("%d clips, short side %d:\n%s", len(good), resize.short_side, encoding_table(summary))
     report = {
         "clips": good["id"].tolist(),

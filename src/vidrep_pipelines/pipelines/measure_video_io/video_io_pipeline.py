@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                video_io_nodes.choose_clips,
+                video_io_nodes.choose_measured_clips,
                 inputs=["video_index", "params:measure_video_io"],
                 outputs="chosen_clips",
                 name="choose_clips",
@@ -31,7 +31,7 @@ def create_pipeline() -> Pipeline:
                 tags=["cpu"],
             ),
             Node(
-                video_io_nodes.summarize,
+                video_io_nodes.summarize_video_io,
                 inputs=["encoded_clips", "access_times", "params:measure_video_io", "params:resize"],
                 outputs=["encodings", "report"],
                 name="summarize",

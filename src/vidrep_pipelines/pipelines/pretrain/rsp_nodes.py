@@ -7,7 +7,7 @@ from PIL.Image import Image
 
 from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
-from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
+from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
@@ -16,7 +16,7 @@ from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfi
 if TYPE_CHECKING:
     from vidrep_pipelines.training.result import TrainResult
 
-_PROBE = "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe"
+_PROBE = "vidrep_pipelines.evaluation.label_propagation.training_probe:LabelPropagationTrainingProbe"
 
 
 def plan_rsp(
@@ -28,7 +28,7 @@ def plan_rsp(
     objective: RspObjectiveConfig,
     initialize_from: str | None,
     train: TrainConfig,
-    probe: ProbeConfig,
+    probe: TrainingProbeConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def plan_rsp(
     return spec.model_dump(mode="json")
 
 
-def _probe_spec(probe: ProbeConfig) -> ProbeSpec | None:
+def _probe_spec(probe: TrainingProbeConfig) -> ProbeSpec | None:
     if probe.every is None:
         return None
     return ProbeSpec(probe=_PROBE, config=probe.model_dump(mode="json"), every=probe.every)

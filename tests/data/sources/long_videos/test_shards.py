@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.stores import SMALL, ArrayEpisode, assembly_job, prepare
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.config import FrameStoreConfig
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.plan import ShardRequest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.sources.long_videos.shards import plan_split_shards
@@ -38,7 +38,7 @@ def test_videos_are_stored_in_the_splits_of_the_release(prepared: Parts, tmp_pat
         "validation/videos_validation_00000",
     ]
     run_job(assembly_job(requests), tmp_path / "store")
-    write_manifest(tmp_path / "store", [request.id for request in requests])
+    write_store_manifest(tmp_path / "store", [request.id for request in requests])
     store = FrameStore(tmp_path / "store")
     assert store.select("validation").ids[0] == "validation/a_0"
     assert len(store.select("train")) == 2

@@ -11,7 +11,7 @@ from vidrep_pipelines.data.sources.long_videos.tfrecord import (
     RecordPlace,
     crc32c,
     masked_crc32c,
-    read_record,
+    read_tfrecord,
     scan_records,
 )
 
@@ -76,7 +76,7 @@ def test_records_in_order(tmp_path: Path) -> None:
     assert list(payloads) == PAYLOADS
     assert [place.number for place in places] == [0, 1, 2, 3]
     assert not any(place.error for place in places)
-    assert [read_record(path, place) for place in places] == PAYLOADS
+    assert [read_tfrecord(path, place) for place in places] == PAYLOADS
 
 
 def test_damaged_payload_is_named_and_the_others_are_read(tmp_path: Path) -> None:
@@ -115,14 +115,14 @@ def test_file_that_changed_since_it_was_listed(tmp_path: Path) -> None:
     place = next(iter(scan_records(path)))[0]
     changed(path, HEAD)
     with pytest.raises(CorruptRecordError, match="record 0: its payload has changed"):
-        read_record(path, place)
+        read_tfrecord(path, place)
 
 
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.tfrecord cannot be read"):
         list(scan_records(tmp_path / "none.tfrecord"))
     with pytest.raises(InputError, match=r"none\.tfrecord cannot be read"):
-        read_record(tmp_path / "none.tfrecord", RecordPlace(0, 12, 3))
+        read_tfrecord(tmp_path / "none.tfrecord", RecordPlace(0, 12, 3))
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from tests.helpers.robonet import jpeg, robot_frames, write_trajectory
 from tests.helpers.videos import truncate
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.episode import DamagedViewError
-from vidrep_pipelines.data.sources.robonet.trajectory import RoboNetTrajectory, read_controls
+from vidrep_pipelines.data.sources.robonet.trajectory import RoboNetTrajectory, read_trajectory_controls
 
 
 def test_sizes_are_padded_and_cut(tmp_path: Path) -> None:
     states, actions = np.ones((3, 7)), np.full((2, 2), 2.0)
     path = write_trajectory(tmp_path / "a.hdf5", [robot_frames(3)], states=states, actions=actions)
     with h5py.File(path) as file:
-        read_states, read_actions = read_controls(file, 5, 4)
+        read_states, read_actions = read_trajectory_controls(file, 5, 4)
     assert read_states.dtype == read_actions.dtype == np.float32
     np.testing.assert_array_equal(read_states, np.ones((3, 5)))
     np.testing.assert_array_equal(read_actions, [[2, 2, 0, 0]] * 2)
@@ -38,7 +38,7 @@ def test_autograsp_gripper_follows_the_next_state(
         primitives=primitives,
     )
     with h5py.File(path) as file:
-        _, actions = read_controls(file, 5, 4)
+        _, actions = read_trajectory_controls(file, 5, 4)
     np.testing.assert_array_equal(actions[:, 3], expected)
 
 
@@ -51,7 +51,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, what: str) -> N
         h5py.File(path) as file,
         pytest.raises(InputError, match=rf"a\.hdf5: the {what[:-1]} of step 1 is not"),
     ):
-        read_controls(file, 5, 4)
+        read_trajectory_controls(file, 5, 4)
 
 
 def test_numbers_that_are_cut_off_may_be_anything(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_numbers_that_are_cut_off_may_be_anything(tmp_path: Path) -> None:
     states[:, :5] = 1
     path = write_trajectory(tmp_path / "a.hdf5", [robot_frames(3)], states=states)
     with h5py.File(path) as file:
-        np.testing.assert_array_equal(read_controls(file, 5, 4)[0], np.ones((3, 5)))
+        np.testing.assert_array_equal(read_trajectory_controls(file, 5, 4)[0], np.ones((3, 5)))
 
 
 def read(path: Path, **options: Any) -> dict[int, NDArray[np.uint8]]:

@@ -12,7 +12,7 @@ import torch
 from vidrep_pipelines.data.frame_store.assembly import assemble_shard
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
-from vidrep_pipelines.data.frame_store.manifest import write_manifest
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.plan import plan_shards
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest, prepare_episode
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -126,5 +126,5 @@ def make_store(folder: Path, *faults: str, episodes: int = 5) -> FrameStore:
         Job("shards", assemble_shard, [Item(r.id, r, r.digest) for r in planned], (".h5",), SERIAL),
         folder / "store",
     )
-    write_manifest(folder / "store", shards_done.ids)
+    write_store_manifest(folder / "store", shards_done.ids)
     return FrameStore(folder / "store")

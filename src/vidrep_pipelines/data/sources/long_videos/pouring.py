@@ -30,7 +30,7 @@ from vidrep_pipelines.data.sources.long_videos.sequence_example import SequenceE
 from vidrep_pipelines.data.sources.long_videos.tfrecord import (
     CorruptRecordError,
     RecordPlace,
-    read_record,
+    read_tfrecord,
     scan_records,
 )
 from vidrep_pipelines.data.sources.long_videos.video import (
@@ -219,7 +219,7 @@ def _row(place: RecordPlace, payload: bytes) -> dict[str, Any]:
 
 
 def _example(record: PouringRecord) -> SequenceExample:
-    return parse_sequence_example(read_record(record.path, record.place))
+    return parse_sequence_example(read_tfrecord(record.path, record.place))
 
 
 def _labels(record: PouringRecord, frames: int) -> Labels:

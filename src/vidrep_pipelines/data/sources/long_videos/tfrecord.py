@@ -162,7 +162,7 @@ def _checked_length(head: bytes, rest: int) -> tuple[int, str]:
     return length, ""
 
 
-def read_record(path: Path, place: RecordPlace) -> bytes:
+def read_tfrecord(path: Path, place: RecordPlace) -> bytes:
     """Reads the payload of one record again and checks it.
 
     Raises:

@@ -31,7 +31,9 @@ from vidrep_pipelines.data.video.film_stream import film_stream
 Numbers = NDArray[np.float32]
 
 
-def read_controls(file: h5py.File, state_numbers: int, action_numbers: int) -> tuple[Numbers, Numbers]:
+def read_trajectory_controls(
+    file: h5py.File, state_numbers: int, action_numbers: int
+) -> tuple[Numbers, Numbers]:
     """Reads states (x, y, z, wrist angle, gripper) and actions.
 
     Trajectories collected with the "autograsp" primitive were recorded without the action of the gripper. As
@@ -191,7 +193,7 @@ class RoboNetTrajectory:
         """
         with opened(self.path) as file:
             with reading(self.path):
-                states, actions = read_controls(file, self.state_numbers, self.action_numbers)
+                states, actions = read_trajectory_controls(file, self.state_numbers, self.action_numbers)
                 robot = str(file["metadata"].attrs.get("robot", "")) if "metadata" in file else ""
             cameras = self._cameras(file)
             yield Episode(robot, (self._view(file, camera) for camera in cameras), states, actions)

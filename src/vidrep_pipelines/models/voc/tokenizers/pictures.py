@@ -12,7 +12,7 @@ from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.shared.codes import code_histogram, code_report
 from vidrep_pipelines.models.shared.units import channels_last, to_bytes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, depict, tokenize
-from vidrep_pipelines.reporting.pictures import Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 _COUNTED_FRAMES, _FRAMES_AT_ONCE = 256, 32
 _SHOWN_FRAMES = 8
@@ -34,7 +34,10 @@ def reconstruction_grid(tokenizer: DecodingTokenizer, frames: Tensor) -> Image:
     """Draws frames (N, 3, H, W) uint8 above what is decoded from their codes."""
     decoded = depict(tokenizer, tokenize(tokenizer, frames))
     rebuilt = to_bytes(decoded)
-    rows = [Row(list(channels_last(frames)), "original"), Row(list(channels_last(rebuilt)), "from codes")]
+    rows = [
+        ImageRow(list(channels_last(frames)), "original"),
+        ImageRow(list(channels_last(rebuilt)), "from codes"),
+    ]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 
 
@@ -56,7 +59,7 @@ def code_map_grid(tokenizer: Tokenizer, frames: Tensor) -> Image:
     maps = code_colors(tokenizer.codebook)[tokenize(tokenizer, frames).cpu()]
     scale = max(1, frames.shape[-1] // tokenizer.grid)
     enlarged = maps.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
-    rows = [Row(list(channels_last(frames)), "original"), Row(list(enlarged.numpy()), "codes")]
+    rows = [ImageRow(list(channels_last(frames)), "original"), ImageRow(list(enlarged.numpy()), "codes")]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 
 

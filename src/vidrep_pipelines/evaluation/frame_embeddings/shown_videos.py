@@ -22,7 +22,7 @@ from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddedV
 from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import squared_distances
 from vidrep_pipelines.reporting.frame_alignment import Shown, alignment_frames, alignment_strip, same_phase
 from vidrep_pipelines.reporting.frame_embeddings import (
-    Similarity,
+    SimilarityMap,
     embedding_trajectories,
     retrieval_montage,
     similarity_heat_maps,
@@ -85,7 +85,7 @@ _BY_TIME = "same share of the time"
 
 
 @dataclass(frozen=True, eq=False)
-class Views:
+class ShownVideos:
     """Pictures of one release.
 
     Attributes:
@@ -146,7 +146,7 @@ class Views:
             query, key = (self._embedded(encoder, name).embeddings for name in (self.query, self.key))
             unit = np.allclose(np.linalg.norm(query, axis=1), 1.0, atol=1e-3)
             match, temperature = self._matches[encoder], _UNIT_TEMPERATURE if unit else 1.0
-            panels.append(Similarity(encoder, squared_distances(query, key), match, temperature))
+            panels.append(SimilarityMap(encoder, squared_distances(query, key), match, temperature))
         return similarity_heat_maps(panels, (_short(self.query), _short(self.key)))
 
     def trajectories(self) -> Image.Image:

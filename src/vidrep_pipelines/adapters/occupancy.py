@@ -1,16 +1,18 @@
 """A trained occupancy model as its evaluation sees it."""
 
-from typing import Any
+import logging
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
+from vidrep_pipelines.evaluation.occupancy.kept_values import KeptValues
 from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode
+from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.dataset import check_fit
@@ -20,20 +22,60 @@ from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 
+_log = logging.getLogger(__name__)
 
-def measure(
+
+class TokensOnFile(Protocol):
+    """A file of token episodes, which is read when it is first asked for them."""
+
+    @property
+    def digest(self) -> str:
+        """Of the content."""
+
+    @property
+    def episodes(self) -> TokenEpisodes:
+        """The episodes of all splits."""
+
+
+def measured_values(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    tokens: TokensOnFile,
+    config: OccupancyEvaluationConfig,
+    launch: LaunchConfig,
+    folder: Path,
+) -> pd.DataFrame:
+    """What the model says of held-out states, one row each; what was measured before is read again.
+
+    Args:
+        checkpoint: The model.
+        spec: Of the run that trained it.
+        tokens: Of its tokenizer.
+        config: How many states and samples.
+        launch: Says on which device.
+        folder: Of all kept values.
+
+    Raises:
+        ConfigurationError: Model and tokens differ in size, or the model has no reward head.
+        InputError: They do not belong together, a split is empty, or its episodes are too short.
+    """
+    kept = KeptValues(folder, checkpoint.digest, tokens.digest, config)
+    values = kept.load()
+    if values is None:
+        values = _measure(checkpoint, tokens.episodes, discount_of(spec), config, launch)
+        kept.save(values)
+    else:
+        _log.info("occupancy: up to date (%d states)", len(values))
+    return values
+
+
+def _measure(
     checkpoint: Checkpoint,
     tokens: TokenEpisodes,
     gamma: float,
     config: OccupancyEvaluationConfig,
     launch: LaunchConfig,
 ) -> pd.DataFrame:
-    """Asks the model about held-out states, one row each.
-
-    Raises:
-        ConfigurationError: Model and tokens differ in size, or the model has no reward head.
-        InputError: They do not belong together, a split is empty, or its episodes are too short.
-    """
     held_out = split_of(tokens, config.split, "occupancy.split")
     training = split_of(tokens, config.training_split, "occupancy.training_split")
     model = load_model(checkpoint, tokens, launch)
@@ -69,11 +111,6 @@ def load_model(checkpoint: Checkpoint, tokens: TokenEpisodes, launch: LaunchConf
 def discount_of(spec: dict[str, Any]) -> float:
     """The discount that a model was trained for."""
     return VocObjectiveConfig.model_validate(spec["task_config"]["objective"]).target.gamma
-
-
-def weights_digest(checkpoint: Checkpoint) -> str:
-    """Of the weights and of what rebuilds the model."""
-    return digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
 
 
 def split_of(tokens: TokenEpisodes, split: str, parameter: str) -> TokenEpisodes:

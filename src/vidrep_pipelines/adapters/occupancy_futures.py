@@ -1,11 +1,16 @@
 """Futures that an occupancy model samples, as pictures beside what happened."""
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from PIL.Image import Image
+
+from vidrep_pipelines.adapters.occupancy import discount_of, load_model, split_of
 from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig
+from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.voc.inference import (
     DecodedStates,
     Depiction,
@@ -18,11 +23,43 @@ from vidrep_pipelines.models.voc.inference import (
 )
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_measurement import split_of
-from vidrep_pipelines.reporting.occupancy_futures import ShownFuture
+from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, checkpoint_source
+from vidrep_pipelines.reporting.occupancy_futures import ShownFuture, futures_film, futures_grid
+from vidrep_pipelines.training.config import LaunchConfig
+from vidrep_pipelines.training.distributed import choose_device
 
 _TRAINING_SPLIT = "train"
+
+
+def future_pictures(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    tokens: TokenEpisodes,
+    store: FrameStore,
+    tokenizer: Checkpoint,
+    config: FuturesConfig,
+    launch: LaunchConfig,
+) -> tuple[Image, Pixels]:
+    """Sampled futures of held-out states beside what happened: still, and as frames (T, H, W, 3).
+
+    Args:
+        checkpoint: The model.
+        spec: Of the run that trained it.
+        tokens: All episodes.
+        store: Their frames.
+        tokenizer: What made the tokens.
+        config: Which futures.
+        launch: Says on which device.
+
+    Raises:
+        InputError: Model, tokens and tokenizer do not belong together, or no episode is long enough.
+        ConfigurationError: Tokens and model differ in size.
+    """
+    gamma, model = discount_of(spec), load_model(checkpoint, tokens, launch)
+    loaded = checkpoint_source(tokenizer.config, tokenizer.weights).load(choose_device(launch))
+    sampler = FutureSampler(model, gamma, tokens, store, loaded)
+    futures, steps = sampler.sample(config), steps_per_jump(gamma)
+    return futures_grid(futures, steps, sampler.depiction.title), futures_film(futures, steps)
 
 
 class FutureSampler:

@@ -10,23 +10,28 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file
 
+from vidrep_pipelines.adapters.occupancy_chains_config import ChainRunConfig, OccupancyChainsConfig
 from vidrep_pipelines.common.atomic import atomic_file
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
 from vidrep_pipelines.evaluation.occupancy.markov_chain import ChainScores, MarkovChain, score_chain
 from vidrep_pipelines.evaluation.occupancy.random_chain import random_chain
-from vidrep_pipelines.fanout.job import Scalar
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job, Scalar
 from vidrep_pipelines.models.voc.config import GptConfig, VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.task import VocTask
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.token_file import write_token_episodes
-from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_config import ChainRunConfig
 from vidrep_pipelines.training.checkpoint import AVERAGE_FILE, MODEL_FILE, list_checkpoints
 from vidrep_pipelines.training.config import LaunchConfig, TrainSpec
 from vidrep_pipelines.training.loop import run_training
 
 CURVE_SUFFIX = ".parquet"
+
+_LEARNING = 1
+"""Version of what equal runs lead to: raised when the code that trains or scores changes its results."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,31 @@ class ChainItem:
     chain: RandomChainConfig
     chain_seed: int
     run: ChainRunConfig
+
+
+def chain_job(config: OccupancyChainsConfig, fanout: FanOutConfig) -> Job:
+    """One item per chain, way of learning and seed: a model that is trained and scored."""
+    items = [
+        _chain_item(config, kind, number, name, seed)
+        for kind in config.kinds
+        for number in range(config.chains)
+        for name in config.learners
+        for seed in range(config.seeds)
+    ]
+    return Job("occupancy chains", learn_chain, items, (CURVE_SUFFIX,), fanout)
+
+
+def _chain_item(config: OccupancyChainsConfig, kind: str, number: int, name: str, seed: int) -> Item:
+    chain = config.kinds[kind]
+    run = ChainRunConfig(
+        learner=config.learners[name],
+        network=config.network,
+        train=config.train.model_copy(update={"seed": config.train.seed + seed}),
+        measurements=config.measurements,
+    )
+    identity = (chain, number, run.model_dump(exclude={"train"}), run.train.identity())
+    payload = ChainItem(chain, number, run)
+    return Item(f"{kind}/{number}/{name}/{seed}", payload, digest_of(_LEARNING, *identity))
 
 
 def learn_chain(item: ChainItem, outputs: Mapping[str, Path]) -> dict[str, Scalar]:

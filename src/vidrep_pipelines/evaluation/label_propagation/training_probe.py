@@ -20,12 +20,12 @@ from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.davis import davis_sequences
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
-from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
-from vidrep_pipelines.evaluation.label_propagation.task_scores import Annotations
+from vidrep_pipelines.evaluation.label_propagation.task_scores import SequenceAnnotations
+from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
 
 
-class LabelPropagationProbe(ProbeConfig):
+class LabelPropagationTrainingProbe(TrainingProbeConfig):
     """J&F of a few sequences; a :class:`~vidrep_pipelines.training.probe.Probe`."""
 
     def measure(self, encoder: Any) -> dict[str, float]:
@@ -69,7 +69,7 @@ class LabelPropagationProbe(ProbeConfig):
             sequence = MaskSequence.of_files(one.evaluated)
             count = min(self.frames, len(sequence))
             frames = [sequence.frame(index) for index in range(count)]
-            yield sequence.id, frames, Annotations(sequence)[:count]
+            yield sequence.id, frames, SequenceAnnotations(sequence)[:count]
 
 
 @lru_cache(maxsize=1)

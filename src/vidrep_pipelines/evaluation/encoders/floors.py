@@ -1,18 +1,16 @@
-"""From a config to an encoder."""
+"""Floors that a trained encoder must be above: random weights, and colors without any network."""
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from vidrep_pipelines.evaluation.encoders.config import (
-    OriginalEncoderConfig,
+    IMAGENET_MEAN,
+    IMAGENET_STD,
     PixelEncoderConfig,
     RandomEncoderConfig,
-    StandaloneEncoderConfig,
-    TimmEncoderConfig,
 )
-from vidrep_pipelines.evaluation.encoders.original import load_original_encoder
-from vidrep_pipelines.evaluation.encoders.pixels import PixelEncoder
-from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
-from vidrep_pipelines.evaluation.encoders.timm_models import load_timm_encoder
+from vidrep_pipelines.evaluation.encoders.protocol import grid_of
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
 from vidrep_pipelines.models.layers.linear import use_fast_linear_layers
@@ -40,21 +38,25 @@ def random_encoder(name: str, config: RandomEncoderConfig) -> TransformerEncoder
     return TransformerEncoder(name, encoder.eval(), stride=config.patch_size, positions=config.positions)
 
 
-def build_encoder(name: str, config: StandaloneEncoderConfig) -> ImageEncoder:
-    """The encoder, on the CPU and ready to evaluate.
+class PixelEncoder(nn.Module):
+    """Each patch as the mean colors of a few squares.
 
-    Checkpoints of this project's own systems are turned into encoders where the systems are known.
-
-    Raises:
-        InputError: Its file cannot be read or does not fit.
-        ConfigurationError: It names a model that does not exist.
+    Args:
+        name: For reports.
+        config: Side of a patch, and squares along it.
     """
-    match config:
-        case OriginalEncoderConfig():
-            return load_original_encoder(name, config)
-        case TimmEncoderConfig():
-            return load_timm_encoder(name, config)
-        case RandomEncoderConfig():
-            return random_encoder(name, config)
-        case PixelEncoderConfig():
-            return PixelEncoder(name, config)
+
+    def __init__(self, name: str, config: PixelEncoderConfig) -> None:
+        super().__init__()
+        self.name, self.mean, self.std = name, IMAGENET_MEAN, IMAGENET_STD
+        self.stride, self._squares = config.patch_size, config.squares
+
+    @torch.no_grad()
+    def patch_features(self, images: Tensor) -> Tensor:
+        """Normalized images (B, 3, H, W) to features (B, 3 * squares**2, H / stride, W / stride).
+
+        Raises:
+            InputError: H or W is not a multiple of the stride.
+        """
+        grid_of(images, self.stride)
+        return F.pixel_unshuffle(F.avg_pool2d(images, self.stride // self._squares), self._squares)

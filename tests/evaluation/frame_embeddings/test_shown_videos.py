@@ -14,7 +14,7 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig, ShownVideosConfig
-from vidrep_pipelines.evaluation.frame_embeddings.views import Views, choose_pair
+from vidrep_pipelines.evaluation.frame_embeddings.shown_videos import ShownVideos, choose_pair
 
 VIDEOS = {
     "train/pour_0": rising(3, 3, 3),
@@ -34,10 +34,10 @@ class Pictures:
         return barcode_frames(max(selection) + 1, 64, 48, len(video))[selection]
 
 
-def views(folder: Path, labelled: LabelledVideos = LABELLED, **shown: Any) -> Views:
+def views(folder: Path, labelled: LabelledVideos = LABELLED, **shown: Any) -> ShownVideos:
     config = PhasesConfig(stride=2, shown=ShownVideosConfig(**shown))
     encoders = telling_and_mute(folder, labelled)
-    return Views.of(labelled, encoders, cast("FrameStore", Pictures()), config)
+    return ShownVideos.of(labelled, encoders, cast("FrameStore", Pictures()), config)
 
 
 def pair(config: Mapping[str, Any], labelled: LabelledVideos = LABELLED) -> tuple[str, str]:
@@ -122,6 +122,6 @@ def test_labels_that_do_not_fit_the_embeddings_are_named(tmp_path: Path) -> None
     encoders["trained"] = stored(
         tmp_path / "long", {name: np.ones((len(own) + 1, 6)) for name, own in VIDEOS.items()}
     )
-    shown = Views.of(LABELLED, encoders, cast("FrameStore", Pictures()), PhasesConfig())
+    shown = ShownVideos.of(LABELLED, encoders, cast("FrameStore", Pictures()), PhasesConfig())
     with pytest.raises(InputError, match="validation/pour_3: 23 frames but 22 phase labels"):
         shown.heat_maps()

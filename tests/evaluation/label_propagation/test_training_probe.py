@@ -7,8 +7,8 @@ import torch
 
 from tests.helpers.label_sequences import write_release
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize, PropagationConfig
-from vidrep_pipelines.evaluation.label_propagation.probe import LabelPropagationProbe
 from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
+from vidrep_pipelines.evaluation.label_propagation.training_probe import LabelPropagationTrainingProbe
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
 
 SETTINGS = RunSettings(
@@ -27,7 +27,7 @@ def encoder() -> VisionTransformerEncoder:
 
 
 def test_sample_world_is_measured_the_same_every_time() -> None:
-    probe = LabelPropagationProbe(every=1, sequences=2, frames=4, settings=SETTINGS)
+    probe = LabelPropagationTrainingProbe(every=1, sequences=2, frames=4, settings=SETTINGS)
     scores = probe.measure(encoder())
     assert set(scores) == {"davis_j_and_f", "davis_j", "davis_f"}
     assert scores["davis_j_and_f"] == pytest.approx((scores["davis_j"] + scores["davis_f"]) / 2)
@@ -38,7 +38,7 @@ def test_sample_world_is_measured_the_same_every_time() -> None:
 def test_model_is_left_as_it_was() -> None:
     model = encoder()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    LabelPropagationProbe(every=1, sequences=1, frames=3, settings=SETTINGS).measure(model)
+    LabelPropagationTrainingProbe(every=1, sequences=1, frames=3, settings=SETTINGS).measure(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     with pytest.raises(AssertionError, match="Input height"):
         model(torch.zeros(1, 3, 48, 64))  # other sizes are refused again
@@ -46,5 +46,5 @@ def test_model_is_left_as_it_was() -> None:
 
 def test_sequences_of_a_release_can_be_measured(tmp_path: Path) -> None:
     root = write_release("davis", tmp_path / "DAVIS")
-    probe = LabelPropagationProbe(every=1, davis=root, sequences=1, frames=5, settings=SETTINGS)
+    probe = LabelPropagationTrainingProbe(every=1, davis=root, sequences=1, frames=5, settings=SETTINGS)
     assert 0 < probe.measure(encoder())["davis_j"] < 100

@@ -8,6 +8,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from vidrep_pipelines.adapters.encoders import (
+    EncoderSource,
+    encoder_sources,
+    load_encoder,
+)
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset, CheckpointSource
 from vidrep_pipelines.evaluation.encoders.config import (
@@ -24,11 +29,6 @@ from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.pipelines.downstream_eval.encoder_source import (
-    EncoderSource,
-    encoder_sources,
-    load_encoder,
-)
 
 MODEL = RspModelConfig(
     image_size=32,

@@ -4,11 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
+
 ReleaseName = Literal["davis", "jhmdb", "vip"]
 
 
+class LabelMiniatureConfig(FrozenConfig):
+    """Clips of the sample world that become the miniatures (``params:label_miniature``)."""
+
+    world: SampleWorldConfig = SampleWorldConfig(seed=1, clips=6, frames_min=24, frames_max=32)
+    """What is rendered. The seed differs from that of the training clips: these were never seen."""
+
+    quality: int = Field(95, ge=1, le=100)
+    """JPEG quality of the frames."""
+
+
 @dataclass(frozen=True)
-class LabelledClip:
+class MiniatureClip:
     """A rendered clip of the sample world.
 
     Attributes:
@@ -34,6 +49,6 @@ class MiniatureRequest:
     """
 
     release: ReleaseName
-    clips: tuple[LabelledClip, ...]
+    clips: tuple[MiniatureClip, ...]
     quality: int
     digest: str

@@ -8,7 +8,7 @@ from vidrep_pipelines.evaluation.label_propagation.config import FrameSize, Prop
 from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
 
 
-class ProbeConfig(FrozenConfig):
+class TrainingProbeConfig(FrozenConfig):
     """A quick DAVIS-style evaluation during training (``params:rsp.probe``). It changes no weight."""
 
     every: int | None = Field(None, ge=1)

@@ -1,5 +1,6 @@
 """A published VQ-VAE as the measurement of reconstructions sees it."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +9,68 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vidrep_pipelines.common.digest import digest_of, digest_of_file
-from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
 from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
 from vidrep_pipelines.evaluation.reconstruction.evaluation import evaluate_reconstruction
+from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReconstructionReport
 from vidrep_pipelines.evaluation.reconstruction.measurement import ReconstructionReport
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
+from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
+from vidrep_pipelines.models.vqvae.pictures import codebook_report
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 
-Report = tuple[ReconstructionReport, list[int]]
+MeasuredRun = tuple[ReconstructionReport, list[int]]
+"""What was measured, and how often each code was used."""
+
+_log = logging.getLogger(__name__)
 
 
-def measure(
+def measured_vqvae(
+    checkpoint: Checkpoint,
+    clips: MeasuredClips,
+    config: ReconstructionEvaluationConfig,
+    launch: LaunchConfig,
+    batch_size: int,
+    folder: Path,
+) -> MeasuredRun:
+    """Reconstructs and measures the clips; what was measured before is read again.
+
+    Args:
+        checkpoint: The model.
+        clips: What is reconstructed.
+        config: Metrics.
+        launch: Says on which device.
+        batch_size: Clips at once.
+        folder: Parent of the kept reports and of the kept features of real clips.
+
+    Raises:
+        InputError: There is no clip, one is too small for a metric, or the checkpoint is none of a VQ-VAE.
+    """
+    kept = KeptReconstructionReport.of(
+        folder / "reconstruction_reports", checkpoint.digest, clips.digest, config
+    )
+    found = kept.load()
+    if found is None:
+        found = _measure(checkpoint, clips, config, launch, batch_size, folder / "real_features")
+        kept.save(*found)
+    else:
+        _log.info("reconstruction: up to date (%d clips)", len(clips))
+        for line in found[0].skipped:
+            _log.warning("%s", line)
+    return found
+
+
+def _measure(
     checkpoint: Checkpoint,
     clips: MeasuredClips,
     config: ReconstructionEvaluationConfig,
     launch: LaunchConfig,
     batch_size: int,
     cache: Path,
-) -> Report:
-    """Reconstructs and measures the clips; also counts how often each code is used."""
+) -> MeasuredRun:
     device = choose_device(launch)
     trained = TrainedVqvae.load(checkpoint.directory, device)
     size = trained.model.quantizer.size
@@ -48,17 +87,36 @@ def measure(
     return report, counts.long().tolist()
 
 
-def weights_digest(checkpoint: Checkpoint) -> str:
-    """Of the weights and of what rebuilds the model."""
-    return digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
+def run_record(
+    checkpoint: Checkpoint,
+    task: dict[str, Any],
+    clips: int,
+    found: MeasuredRun,
+    config: ReconstructionEvaluationConfig,
+) -> dict[str, Any]:
+    """A measured run in plain numbers: what it is, its metrics over all robots, and its use of the codes.
+
+    Args:
+        checkpoint: The model.
+        task: Fields of the task that trained it.
+        clips: How many were measured.
+        found: What :func:`measured_vqvae` gave.
+        config: Says which pixel range counts.
+    """
+    report, counts = found
+    summary = report.summary
+    rows = summary[(summary["robot"] == "all") & (summary["pixels"] == config.pixel_range)]
+    model = VqvaeModelConfig.model_validate(checkpoint.config["model"])
+    return {
+        "run": str(checkpoint.meta["digest"]),
+        "label": run_label(task),
+        "clips": clips,
+        **dict(rows[["metric", "value"]].itertuples(index=False)),
+        **codebook_report(torch.tensor(counts, dtype=torch.float64), model),
+    }
 
 
-def model_config(checkpoint: Checkpoint) -> VqvaeModelConfig:
-    """The architecture."""
-    return VqvaeModelConfig.model_validate(checkpoint.config["model"])
-
-
-def label(task: dict[str, Any]) -> str:
+def run_label(task: dict[str, Any]) -> str:
     """A run's short name in charts: decoder, losses, codes."""
     model, objective = task["model"], task["objective"]
     codebook = model["codebook"]

@@ -1,23 +1,30 @@
-"""Encoders by name: where their weights are, and how they are loaded."""
+"""Every image encoder that is evaluated: where its weights are, and how it is made ready to use."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset
 from vidrep_pipelines.evaluation.encoders.config import (
     CheckpointEncoderConfig,
     EncoderConfig,
     EncodersConfig,
     OriginalEncoderConfig,
+    PixelEncoderConfig,
+    RandomEncoderConfig,
     TimmEncoderConfig,
 )
+from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 
 if TYPE_CHECKING:
+    import torch
+
     from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+
+_ENCODERS_KEPT = 2
 
 
 class EncoderSource(FrozenConfig):
@@ -90,26 +97,53 @@ def _weights_digest(config: EncoderConfig) -> str | None:
             return None
 
 
+@lru_cache(maxsize=_ENCODERS_KEPT)
+def encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
+    """The encoder of :func:`load_encoder` on a device; kept, as a worker has many items for the same one."""
+    from torch import nn
+
+    encoder = load_encoder(source)
+    assert isinstance(encoder, nn.Module)
+    encoder.to(device)
+    return encoder
+
+
 def load_encoder(source: EncoderSource) -> "ImageEncoder":
     """The encoder, on the CPU and ready to evaluate.
 
     Raises:
         InputError: Its weights cannot be read or do not fit.
-        ConfigurationError: Nobody knows how to take an image encoder out of the system's checkpoint.
+        ConfigurationError: Nobody knows how to take an image encoder out of the system's checkpoint, or it
+            names a model that does not exist.
     """
-    from vidrep_pipelines.evaluation.encoders.build import build_encoder
+    from vidrep_pipelines.evaluation.encoders.floors import PixelEncoder, random_encoder
+    from vidrep_pipelines.evaluation.encoders.original import load_original_encoder
+    from vidrep_pipelines.evaluation.encoders.timm_models import load_timm_encoder
 
-    if not isinstance(source.config, CheckpointEncoderConfig):
-        return build_encoder(source.name, source.config)
+    match source.config:
+        case CheckpointEncoderConfig() as config:
+            return _trained_encoder(source, config)
+        case OriginalEncoderConfig() as config:
+            return load_original_encoder(source.name, config)
+        case TimmEncoderConfig() as config:
+            return load_timm_encoder(source.name, config)
+        case RandomEncoderConfig() as config:
+            return random_encoder(source.name, config)
+        case PixelEncoderConfig() as config:
+            return PixelEncoder(source.name, config)
+
+
+def _trained_encoder(source: EncoderSource, config: CheckpointEncoderConfig) -> "ImageEncoder":
+    """The encoder inside a checkpoint of one of this project's systems."""
     assert source.checkpoint is not None
-    checkpoint = CheckpointDataset(filepath=source.checkpoint).load()
+    checkpoint = Checkpoint.checked(source.checkpoint)
     match source.system:
         case "rsp":
-            return _rsp_encoder(source.name, checkpoint, source.config)
+            return _rsp_encoder(source.name, checkpoint, config)
         case "carl":
-            return _carl_encoder(source.name, checkpoint, source.config)
+            return _carl_encoder(source.name, checkpoint, config)
         case "vqvae":
-            return _vqvae_encoder(source.name, checkpoint, source.config)
+            return _vqvae_encoder(source.name, checkpoint, config)
         case _:
             raise ConfigurationError(
                 f"{source.name}: there is no image encoder for checkpoints of {source.system}."
