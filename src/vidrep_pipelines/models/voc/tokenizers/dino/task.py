@@ -20,7 +20,7 @@ from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 class VqkdTask(TokenizerTask):
     """Trains on single frames in uniformly random order. VOC itself uses published weights."""
 
-    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.dino.task:VqkdTask"
+    name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.vqkd.task:VqkdTask"
     """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
 
     system: ClassVar[str] = "voc_dino"
