@@ -94,8 +94,8 @@ def test_a_published_tokenizer_is_used_without_training(
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     torch.manual_seed(0)
     assert torch.equal(tokenizer.codebook, VqkdTokenizer(vqkd_config()).codebook)
-    assert voc_tokenizer_nodes.draw_curves(log).width > 100
-    pictures = voc_tokenizer_nodes.draw_tokenizer(checkpoint, store)
+    assert voc_tokenizer_nodes.paint_tokenizer_curves(log).width > 100
+    pictures = voc_tokenizer_nodes.paint_tokenizer(checkpoint, store)
     assert all(min(picture.size) > 100 for picture in pictures)
     exported = voc_tokenizer_nodes.export_tokenizer(checkpoint)
     assert exported.keys() == vqkd_to_original(VqkdTokenizer(vqkd_config()).state_dict()).keys()
@@ -178,4 +178,4 @@ def test_weights_of_another_vocabulary_are_refused(
 def test_a_model_without_rewards_has_no_values(tokens: TokenEpisodesFile, folders: FoldersConfig) -> None:
     spec = planned(tokens, folders, make_config(reward=False))
     checkpoint = Checkpoint(Path("nowhere"), {}, {})
-    assert voc_nodes.draw_values(checkpoint, spec).width > 100
+    assert voc_nodes.paint_values(checkpoint, spec).width > 100

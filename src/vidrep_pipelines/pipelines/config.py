@@ -1,5 +1,7 @@
 """Parameters that belong to the pipelines themselves: where training writes and where runs are tracked."""
 
+from pathlib import Path
+
 from pydantic import ConfigDict, Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
@@ -12,7 +14,11 @@ class FoldersConfig(FrozenConfig):
     """Parent of the run folders: training states, logs."""
 
     reporting: UserPath
-    """Parent of the pictures that training draws at checkpoints."""
+    """Parent of the pictures that training makes at checkpoints."""
+
+    def run_directory(self, name: str) -> Path:
+        """Folder of the training run of a model; others of the model's own stand beside it."""
+        return self.models.absolute() / name / "run"
 
 
 class TrackingConfig(FrozenConfig):
