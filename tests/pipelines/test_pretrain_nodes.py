@@ -26,6 +26,7 @@ def plan(clips: pd.DataFrame, videos: Parts, folder: Path, **changes: Any) -> di
         "data": RspDataConfig(flip_probability=0.25),
         "model": RspModelConfig(depth=3),
         "objective": RspObjectiveConfig(kl_scale=0.5),
+        "initialize_from": None,
         "train": TRAIN,
         "probe": ProbeConfig(),
     }

@@ -21,6 +21,15 @@ class FoldersConfig(FrozenConfig):
         return self.models.absolute() / name / "run"
 
 
+class SystemParameters(FrozenConfig):
+    """All parameters of a system, which one node reads together; they go by the names of the fields.
+
+    Kedro builds no configuration inside another, so that no other node may read a part of them by itself.
+    """
+
+    model_config = ConfigDict(extra="ignore")  # what a pipeline does not read is refused by a hook
+
+
 class TrackingConfig(FrozenConfig):
     """The MLflow server and experiment (``params:tracking``)."""
 

@@ -4,20 +4,20 @@ from typing import Any
 
 from PIL.Image import Image
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import UserPath
 from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.evaluation.label_propagation.probe_config import ProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
-from vidrep_pipelines.pipelines.config import FoldersConfig
+from vidrep_pipelines.pipelines.config import FoldersConfig, SystemParameters
 from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
 _PROBE = "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe"
 
 
-class RspParameters(FrozenConfig):
-    """All parameters of RSP (``params:rsp``)."""
+class RspParameters(SystemParameters):
+    """All parameters of RSP (``params:rsp``), which its plan alone reads."""
 
     data: RspDataConfig
     """How frame pairs are drawn and cropped."""
@@ -28,8 +28,8 @@ class RspParameters(FrozenConfig):
     objective: RspObjectiveConfig
     """The loss."""
 
-    initialize_from: str | None = None
-    """A checkpoint in the original layout to start from."""
+    initialize_from: UserPath | None
+    """A checkpoint in the original layout to start from. None: random initialization."""
 
     train: TrainConfig
     """How long, with which batches and which optimizer."""
