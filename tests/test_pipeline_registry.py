@@ -21,14 +21,13 @@ from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.pipeline_registry import register_pipelines
+from vidrep_pipelines.pipelines.pretrain.rsp_nodes import RspParameters
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 PIPELINES = register_pipelines()
 CARL = ("carl", "carl_penn_action", "carl_finegym")
 VOC: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
 VOC_PARAMETERS = ("run", "model", "objective", "train")
-UNTYPED = {"params:rsp.initialize_from"}
-"""Parameters that are single values and no blocks."""
 LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
 TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl"}
 
@@ -162,8 +161,7 @@ def test_tracked_nodes_take_the_address_of_the_run(node: Node) -> None:
 @every_node
 def test_parameters_are_typed_so_that_kedro_checks_them(node: Node) -> None:
     for name, kind in parameters_of(node).items():
-        if name not in UNTYPED:
-            assert issubclass(kind, FrozenConfig), name
+        assert issubclass(kind, FrozenConfig), name
 
 
 def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
@@ -171,15 +169,13 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
     checked = set()
     for node in distinct_nodes().values():
         for name, kind in parameters_of(node).items():
-            if name not in UNTYPED:
-                assert isinstance(catalog.load(name), kind)
-                checked.add(name)
+            assert isinstance(catalog.load(name), kind)
+            checked.add(name)
     assert checked == {
         *("params:ingest", "params:sample_world", "params:fanout", "params:resize", "params:label_filter"),
         *("params:kinetics", "params:tar_shards"),
         *(f"params:{release}" for release in ("pouring", "penn_action", "finegym")),
-        *("params:rsp.data", "params:rsp.model", "params:rsp.objective", "params:rsp.train"),
-        *("params:rsp.probe", "params:encoders", "params:label_miniature"),
+        *("params:rsp", "params:encoders", "params:label_miniature"),
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in ("davis", "jhmdb", "vip")),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
@@ -206,6 +202,9 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None
+    for name, field in RspParameters.model_fields.items():
+        if name != "initialize_from":
+            assert isinstance(catalog.load(f"params:rsp.{name}"), field.annotation)
 
 
 def test_every_dataset_is_kept_under_the_data_root_with_a_layer(catalogs: Any, tmp_path: Path) -> None:

@@ -17,7 +17,14 @@ from kedro.pipeline import Node, Pipeline
 from tests.helpers.project import run_pipeline
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.hooks import UnreadParameterHook
-from vidrep_pipelines.runtime_parameters import describe_unread, flatten, refuse_interpolation, unread
+from vidrep_pipelines.pipelines.config import SystemParameters
+from vidrep_pipelines.runtime_parameters import (
+    describe_unread,
+    flatten,
+    parameter_names,
+    refuse_interpolation,
+    unread,
+)
 
 keys = st.text("abc", min_size=1, max_size=3)
 trees = st.dictionaries(
@@ -55,6 +62,23 @@ def test_parameters_that_no_selected_node_reads_are_named_with_their_readers() -
     assert found == {"toy.train.steps": ["toy.plan"], "other": []}
     assert "toy.train.steps (read by toy.plan, which is not selected); other." in describe_unread(found)
     assert unread({"toy": {"train": {"steps": 3}}, "launch": 2}, PLANNED, PLANNED) == {}
+
+
+class ToyParameters(SystemParameters):
+    train: int
+    initialize_from: str | None
+
+
+def plan_toy(toy: ToyParameters, launch: int) -> int:
+    return toy.train + launch
+
+
+def test_all_parameters_of_a_system_go_by_the_names_of_its_blocks() -> None:
+    pipeline = Pipeline([Node(plan_toy, ["params:toy", "params:launch"], "spec", name="toy.plan")])
+    assert parameter_names(pipeline) == ["launch", "toy.initialize_from", "toy.train"]
+    given_parameters = {"toy": {"train": 3, "trian": 3}}
+    assert unread(given_parameters, pipeline, pipeline) == {"toy.trian": []}
+    assert unread(given_parameters, Pipeline([]), pipeline) == {"toy.train": ["toy.plan"], "toy.trian": []}
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,15 @@ import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.pipelines.config import SystemParameters
 
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
 
 PARAMETER_PREFIX = "params:"
 _INTERPOLATION = re.compile(r"\$\{(?!(?:globals|runtime_params|oc\.[a-z.]+):)[^}]*\}?")
@@ -26,8 +29,28 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def parameter_names(pipeline: "Pipeline") -> list[str]:
     """Names of the parameter blocks that a pipeline reads, without their prefix."""
-    names = (name for name in pipeline.inputs() if name.startswith(PARAMETER_PREFIX))
-    return sorted(name.removeprefix(PARAMETER_PREFIX) for name in names)
+    return sorted({name for node in pipeline.nodes for name in blocks_read(node)})
+
+
+def blocks_read(node: "Node") -> list[str]:
+    """Names of the parameter blocks that a node reads, without their prefix.
+
+    For all parameters of a system (:class:`~vidrep_pipelines.pipelines.config.SystemParameters`), the blocks
+    in them.
+    """
+    kinds = {
+        dataset: argument.annotation
+        for argument, dataset in zip(signature(node.func).parameters.values(), node.inputs, strict=False)
+    }
+    names = []
+    for dataset in node.inputs:
+        if dataset.startswith(PARAMETER_PREFIX):
+            name, kind = dataset.removeprefix(PARAMETER_PREFIX), kinds.get(dataset)
+            if isinstance(kind, type) and issubclass(kind, SystemParameters):
+                names += [f"{name}.{field}" for field in kind.model_fields]
+            else:
+                names.append(name)
+    return names
 
 
 def refuse_interpolation(given: Mapping[str, Any]) -> None:
@@ -85,7 +108,7 @@ def unread(given: Mapping[str, Any], selected: "Pipeline", registered: "Pipeline
     blocks = set(parameter_names(selected))
     readers: dict[str, list[str]] = defaultdict(list)
     for node in registered.nodes:
-        for block in (name.removeprefix(PARAMETER_PREFIX) for name in node.inputs):
+        for block in blocks_read(node):
             readers[block].append(node.name)
     return {
         name: [node for block in readers if _is_read(name, {block}) for node in readers[block]]

@@ -38,8 +38,8 @@ class MortalTask(FrozenConfig):
         return cls(system=where, config=task.model_dump(mode="json"), deaths=deaths)
 
     @cached_property
-    def _task(self) -> Task:
-        loaded: Task = load_described(self.system, self.config, "system", has="build_model")
+    def _task(self) -> Task[Any]:
+        loaded: Task[Any] = load_described(self.system, self.config, "system", has="build_model")
         return loaded
 
     @property
@@ -56,6 +56,9 @@ class MortalTask(FrozenConfig):
 
     def identity(self) -> dict[str, Any]:
         return self._task.identity()
+
+    def checkpoint_config(self) -> dict[str, Any]:
+        return self._task.checkpoint_config()
 
     def build_model(self) -> nn.Module:
         return self._task.build_model()

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from tests.models.carl.tiny import SIZES, make_config
 from tests.models.carl.videos import label_index
+from tests.pipelines.planned import assert_published_as_planned
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, CarlObjectiveConfig
@@ -72,6 +73,7 @@ def test_published_configurations_as_they_are(name: str, release: str, tmp_path:
     assert (task.model, task.objective, task.data) == (expected.model, expected.objective, expected.data)
     assert spec.train == expected.train.model_copy(update={"seed": 5})
     assert (task.labels is not None) == (name.startswith(("tcc", "classification")))
+    assert_published_as_planned(spec, "data", "model")
 
 
 def test_classification_needs_labels_and_the_others_do_not(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.task import RspTask
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes, shared_nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_record import RunRecord
@@ -22,18 +22,23 @@ TRAIN = TrainConfig(steps=6, batch_size=4, seed=9)
 
 
 def plan(clips: pd.DataFrame, videos: Parts, folder: Path, **changes: Any) -> dict[str, Any]:
-    arguments: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "data": RspDataConfig(flip_probability=0.25),
         "model": RspModelConfig(depth=3),
         "objective": RspObjectiveConfig(kl_scale=0.5),
         "initialize_from": None,
         "train": TRAIN,
         "probe": TrainingProbeConfig(),
+    }
+    machine: dict[str, Any] = {
         "launch": LaunchConfig(device="cpu"),
         "folders": FoldersConfig(models=folder / "06_models", reporting=folder / "08_reporting"),
     }
+    machine |= {name: changes.pop(name) for name in machine if name in changes}
     packet_store = Parts(videos.folder.parent / "packet_store", pd.DataFrame(), (".h5", ".parquet"))
-    return rsp_nodes.plan_rsp(clips, videos, packet_store, **{**arguments, **changes})
+    return rsp_nodes.plan_rsp(
+        clips, videos, packet_store, rsp_nodes.RspParameters(**{**parameters, **changes}), **machine
+    )
 
 
 def digest_of_run(spec: dict[str, Any]) -> str:
@@ -135,7 +140,7 @@ def test_train_passes_on_the_tracked_run_and_names_the_weights_to_publish(
 
     monkeypatch.setattr("vidrep_pipelines.training.launch.launch", launch)
     spec = plan(clips, videos, tmp_path, train=TRAIN.model_copy(update={"ema_decay": ema_decay}))
-    source, rows, metrics = rsp_nodes.train(spec, TrackingConfig(uri="sqlite:///x.db", run_id=run_id))
+    source, rows, metrics = shared_nodes.train(spec, TrackingConfig(uri="sqlite:///x.db", run_id=run_id))
     assert launched[0].tracking == (TrackingTarget(uri="sqlite:///x.db", run_id="r1") if tracked else None)
     assert launched[0].model_copy(update={"tracking": None}) == TrainSpec.model_validate(spec)
     assert (source.directory, source.weights) == (tmp_path / "step-6", weights)

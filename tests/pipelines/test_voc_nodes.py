@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from vidrep_pipelines.pipelines.latent_extraction import voc_nodes as extraction
 from vidrep_pipelines.pipelines.latent_extraction.voc_nodes import TokenExtractionConfig
 from vidrep_pipelines.pipelines.pretrain import voc_nodes, voc_tokenizer_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig, VocTokenizerRunConfig
-from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
+from vidrep_pipelines.training.task import load_task
 
 TRAIN = TrainConfig(steps=1, batch_size=2)
 LAUNCH = LaunchConfig(device="cpu", loader_workers=0)
@@ -67,6 +69,8 @@ def test_presets_reach_the_tokenizers(store: FrameStore, folders: FoldersConfig)
         assert spec["task_config"]["model"]["pixels"]["normalization"] == "published"
         assert Path(spec["run_directory"]).parent.name == f"voc_{kind}_tokenizer"
         assert spec["data_digest"] == store.content_digest
+        found = load_task(TrainSpec.model_validate(spec)).checkpoint_config()
+        assert json.dumps(found) == json.dumps({"kind": kind, "model": spec["task_config"]["model"]})
 
 
 def finished(
@@ -94,8 +98,8 @@ def test_a_published_tokenizer_is_used_without_training(
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     torch.manual_seed(0)
     assert torch.equal(tokenizer.codebook, VqkdTokenizer(vqkd_config()).codebook)
-    assert voc_tokenizer_nodes.draw_curves(log).width > 100
-    pictures = voc_tokenizer_nodes.draw_tokenizer(checkpoint, store)
+    assert voc_tokenizer_nodes.paint_tokenizer_curves(log).width > 100
+    pictures = voc_tokenizer_nodes.paint_tokenizer(checkpoint, store)
     assert all(min(picture.size) > 100 for picture in pictures)
     exported = voc_tokenizer_nodes.export_tokenizer(checkpoint)
     assert exported.keys() == vqkd_to_original(VqkdTokenizer(vqkd_config()).state_dict()).keys()
@@ -145,8 +149,11 @@ def test_an_occupancy_model_is_fitted_or_must_fit(tokens: TokenEpisodesFile, fol
     spec = planned(tokens, folders, model, tokenizer="musik")
     assert spec["task_config"]["model"]["gpt"]["vocabulary"] == 11
     assert Path(spec["run_directory"]).parent.name == "voc_musik" and spec["data_digest"] == tokens.digest
-    preset = planned(tokens, folders, model, preset="published")["task_config"]
+    published = planned(tokens, folders, model, preset="published")
+    preset = published["task_config"]
     assert preset["objective"]["target"]["top_k"] == 50 and preset["model"]["gpt"]["width"] == 512
+    config = load_task(TrainSpec.model_validate(published)).checkpoint_config()
+    assert json.dumps(config) == json.dumps(preset["model"])
     with pytest.raises(ConfigurationError, match=r"vocabulary is 1024, but the tokens have 11"):
         planned(tokens, folders, model, fit_to_tokens=False)
     long = VocModelConfig.model_validate({**make_config().model_dump(), "frame_stack": 11, "gpt": {}})
@@ -178,4 +185,4 @@ def test_weights_of_another_vocabulary_are_refused(
 def test_a_model_without_rewards_has_no_values(tokens: TokenEpisodesFile, folders: FoldersConfig) -> None:
     spec = planned(tokens, folders, make_config(reward=False))
     checkpoint = Checkpoint(Path("nowhere"), {}, {})
-    assert voc_nodes.draw_values(checkpoint, spec).width > 100
+    assert voc_nodes.paint_values(checkpoint, spec).width > 100

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.models.vqvae.tiny import make_config
+from tests.pipelines.planned import assert_published_as_planned
 from vidrep_pipelines.adapters.reconstruction import run_label
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
@@ -53,10 +54,13 @@ def test_preset_sets_decoder_losses_and_batches(tmp_path: Path) -> None:
     spec = plan(tmp_path, run=VqvaeRunConfig(preset="3d_decoder__2d_loss"))
     assert spec.train.batch_size == 2  # 24 frames in clips of 12
     assert run_label(spec.task_config) == "3d, pixel + perceptual stand-in, 16 euclidean gradient codes"
+    assert_published_as_planned(spec, "data", "model")
 
 
 def test_statistics_of_the_store_replace_the_published_ones(tmp_path: Path) -> None:
-    data = plan(tmp_path, run=VqvaeRunConfig(statistics=True)).task_config["data"]
+    spec = plan(tmp_path, run=VqvaeRunConfig(statistics=True))
+    assert_published_as_planned(spec, "data", "model")
+    data = spec.task_config["data"]
     assert (tuple(data["mean"]), tuple(data["std"])) == (MEAN, STD)
     assert tuple(plan(tmp_path).task_config["data"]["mean"]) == VqvaeDataConfig().mean
 

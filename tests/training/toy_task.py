@@ -58,8 +58,7 @@ class ToyModel(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        output: Tensor = self.second(self.dropout(torch.tanh(self.first(inputs))))
-        return output.squeeze(-1)
+        return torch.squeeze(self.second(self.dropout(torch.tanh(self.first(inputs)))), -1)
 
 
 class ToyTask(FrozenConfig):
@@ -97,7 +96,10 @@ class ToyTask(FrozenConfig):
     def identity(self) -> dict[str, Any]:
         return self.model_dump(mode="json", include={"items", "width", "dropout", "bad_item", "loss_scale"})
 
-    def build_model(self) -> nn.Module:
+    def checkpoint_config(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", include={"width", "dropout"})
+
+    def build_model(self) -> ToyModel:
         return ToyModel(self.width, self.dropout)
 
     def build_dataset(self) -> Dataset[Any]:
@@ -106,13 +108,13 @@ class ToyTask(FrozenConfig):
     def item_names(self, indices: Sequence[int]) -> list[str]:
         return [f"clip_{index:03d}" for index in indices]
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: ToyModel, weight_decay: float) -> list[dict[str, Any]]:
         return weight_decay_groups(model, weight_decay)
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: ToyModel) -> list[nn.Module]:
         return [module for module in model.modules() if isinstance(module, nn.Linear)]
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: ToyModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         self._misbehave(step)
         errors = model(batch["inputs"]).float() - batch["target"]
         loss = self.loss_scale * errors.square().mean()
@@ -121,7 +123,7 @@ class ToyTask(FrozenConfig):
         mean = step.mean_across_ranks(errors.detach().abs().mean())
         return loss, {"absolute_error": errors.detach().abs().mean(), "agreed_error": mean}
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+    def on_checkpoint(self, model: ToyModel, directory: Path, step: int) -> list[Path]:
         path = directory / f"toy-{step:04d}.txt"
         torch.rand(3)  # must not disturb training
         path.write_text(f"{model.training} {model(torch.ones(1, _FEATURES)).item()}")

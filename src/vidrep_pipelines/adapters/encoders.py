@@ -90,7 +90,7 @@ def _weights_digest(config: EncoderConfig) -> str | None:
     """Of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
     match config:
         case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
-            from vidrep_pipelines.models.shared.weight_file import weights_digest
+            from vidrep_pipelines.common.foreign_weights import weights_digest
 
             return weights_digest("encoders", path)
         case _:

@@ -1,5 +1,7 @@
 """Parameters that belong to the pipelines themselves: where training writes and where runs are tracked."""
 
+from pathlib import Path
+
 from pydantic import ConfigDict, Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
@@ -12,7 +14,20 @@ class FoldersConfig(FrozenConfig):
     """Parent of the run folders: training states, logs."""
 
     reporting: UserPath
-    """Parent of the pictures that training draws at checkpoints."""
+    """Parent of the pictures that training makes at checkpoints."""
+
+    def run_directory(self, name: str) -> Path:
+        """Folder of the training run of a model; others of the model's own stand beside it."""
+        return self.models.absolute() / name / "run"
+
+
+class SystemParameters(FrozenConfig):
+    """All parameters of a system, which one node reads together; they go by the names of the fields.
+
+    Kedro builds no configuration inside another, so that no other node may read a part of them by itself.
+    """
+
+    model_config = ConfigDict(extra="ignore")  # what a pipeline does not read is refused by a hook
 
 
 class TrackingConfig(FrozenConfig):

@@ -9,7 +9,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.tensor import DTensor
 
 from vidrep_pipelines.training import distributed
-from vidrep_pipelines.training.task import Task
+from vidrep_pipelines.training.task import Model, Task
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def whole_model(task: Task, model: nn.Module, device: torch.device) -> nn.Module:
+def whole_model(task: Task[Model], model: Model, device: torch.device) -> Model:
     """The model itself or, if it is sharded, an unsharded copy on the main process.
 
     Every process must call this.

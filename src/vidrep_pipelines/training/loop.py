@@ -96,7 +96,12 @@ class _TrainingRun:
     """One run in one process: everything is built and restored first, then :meth:`run`."""
 
     def __init__(
-        self, spec: TrainSpec, task: Task, device: torch.device, directory: RunDirectory, record: RunRecord
+        self,
+        spec: TrainSpec,
+        task: Task[Any],
+        device: torch.device,
+        directory: RunDirectory,
+        record: RunRecord,
     ) -> None:
         self._spec, self._task, self._directory, self._record = spec, task, directory, record
         self._dataset = task.build_dataset()

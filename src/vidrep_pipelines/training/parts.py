@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -80,7 +81,7 @@ class TrainingParts:
     device: torch.device
 
 
-def build_parts(spec: TrainSpec, task: Task, device: torch.device) -> TrainingParts:
+def build_parts(spec: TrainSpec, task: Task[Any], device: torch.device) -> TrainingParts:
     """Builds everything in its initial state, which depends on ``train.seed`` and not on the process."""
     train = spec.train
     torch.manual_seed(seed_for("model", train.seed))

@@ -12,7 +12,7 @@ from vidrep_pipelines.training import distributed
 from vidrep_pipelines.training.config import ProbeSpec
 from vidrep_pipelines.training.inspection import evaluation_mode, own_random_state, whole_model
 from vidrep_pipelines.training.schedule import Schedule
-from vidrep_pipelines.training.task import Task, load_described
+from vidrep_pipelines.training.task import HasImageEncoder, Task, load_described
 
 _log = logging.getLogger(__name__)
 
@@ -36,12 +36,12 @@ class Probing:
         ConfigurationError: There is no such probe, or the task has no image encoder.
     """
 
-    def __init__(self, spec: ProbeSpec | None, task: Task, schedule: Schedule) -> None:
+    def __init__(self, spec: ProbeSpec | None, task: Task[Any], schedule: Schedule) -> None:
         self._task = task
         self._interval = 0 if spec is None else spec.every * schedule.steps_per_epoch
         self._last = schedule.steps
         self._probe = None if spec is None else _load(spec)
-        if spec is not None and not hasattr(task, "image_encoder"):
+        if spec is not None and not isinstance(task, HasImageEncoder):
             raise ConfigurationError(
                 f"{task.name} has no image encoder that a probe could measure. Set probe.every to null."
             )
@@ -57,7 +57,7 @@ class Probing:
         if distributed.is_main():
             assert self._probe is not None
             with own_random_state(device), evaluation_mode(whole), torch.no_grad():
-                encoder = cast(Any, self._task).image_encoder(whole)
+                encoder = cast(HasImageEncoder[Any], self._task).image_encoder(whole)
                 scores = {f"probe/{name}": value for name, value in self._probe.measure(encoder).items()}
             shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             _log.info("%s (%.0f s)", shown, time.monotonic() - started)

@@ -37,7 +37,7 @@ class RunRecord(FrozenConfig):
     """Everything that determines the weights."""
 
     @classmethod
-    def of(cls, spec: TrainSpec, task: Task) -> "RunRecord":
+    def of(cls, spec: TrainSpec, task: Task[Any]) -> "RunRecord":
         """The record of the run that ``spec`` asks for."""
         identity = {
             "task": task.name_in_digests,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-Row = Mapping[str, float]
+LogRow = Mapping[str, float]
 """One row of the log: ``step``, ``epoch``, ``time`` (Unix seconds) and metrics named ``group/name``."""
 
 _SECONDS_BETWEEN_SENDS = 5.0
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 class MetricSink(Protocol):
     """Receives rows and pictures while training runs."""
 
-    def log(self, row: Row) -> None:
+    def log(self, row: LogRow) -> None:
         """Takes one row."""
 
     def log_files(self, files: Sequence[Path]) -> None:
@@ -56,7 +56,7 @@ class JsonLinesSink:
             temporary.write_text("".join(json.dumps(row) + "\n" for row in rows))
         self._file = path.open("a")
 
-    def log(self, row: Row) -> None:
+    def log(self, row: LogRow) -> None:
         """Appends one line."""
         self._file.write(json.dumps(dict(row)) + "\n")
         self._file.flush()
@@ -82,12 +82,12 @@ class MlflowSink:
         history: Rows logged before this process continued the training, so that the run shows all of it.
     """
 
-    def __init__(self, target: TrackingTarget, history: Sequence[Row] = ()) -> None:
-        self._target, self._rows = target, list[Row](history)
+    def __init__(self, target: TrackingTarget, history: Sequence[LogRow] = ()) -> None:
+        self._target, self._rows = target, list[LogRow](history)
         self._client: MlflowClient | None = None
         self._failed, self._sent = False, time.monotonic()
 
-    def log(self, row: Row) -> None:
+    def log(self, row: LogRow) -> None:
         """Keeps the row and sends all kept ones now and then."""
         self._rows.append(row)
         if time.monotonic() - self._sent >= _SECONDS_BETWEEN_SENDS:
@@ -110,7 +110,7 @@ class MlflowSink:
         for file in files:
             client.log_artifact(self._target.run_id, str(file), "pictures")
 
-    def _send_metrics(self, rows: Sequence[Row], client: "MlflowClient") -> None:
+    def _send_metrics(self, rows: Sequence[LogRow], client: "MlflowClient") -> None:
         def send(batch: Sequence["Metric"]) -> None:
             client.log_batch(self._target.run_id, batch)
 
@@ -144,7 +144,7 @@ class MlflowSink:
         return self._client
 
 
-def _mlflow_metrics(row: Row) -> list["Metric"]:
+def _mlflow_metrics(row: LogRow) -> list["Metric"]:
     from mlflow.entities import Metric  # noqa: PLC0415
 
     milliseconds, step = int(row.get("time", 0) * 1000), int(row["step"])

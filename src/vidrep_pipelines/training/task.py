@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import torch
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,11 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training.config import TrainSpec
 
 _PACKAGES = "VIDREP_TASK_PACKAGES"
+
+Model = TypeVar("Model", bound=nn.Module)
+"""The model that a system's task builds and trains."""
+
+_Model_contra = TypeVar("_Model_contra", bound=nn.Module, contravariant=True)
 
 Batch = Mapping[str, Any]
 """Collated items on the training device; ``batch["index"]`` (B,) holds the items' indices."""
@@ -43,8 +48,11 @@ class StepInfo:
     gather_across_ranks: Callable[[Tensor], Tensor] = torch.Tensor.detach
 
 
-class Task(Protocol):
-    """A system as the training loop sees it. Implement it by a frozen pydantic model.
+class Task(Protocol[Model]):
+    """A system as the training loop sees it; ``Task[RspModel]`` trains an ``RspModel``.
+
+    Implement it by a frozen pydantic model, best by
+    :class:`~vidrep_pipelines.training.system_task.SystemTask`, which has what all systems share.
 
     The loop seeds torch's global generators before every forward pass from (seed, step, position in the
     batch). Noise taken from the samples' own seeds in addition does not depend on the number of processes.
@@ -69,7 +77,10 @@ class Task(Protocol):
     def identity(self) -> dict[str, Any]:
         """What determines the result, as JSON data and without paths; a change of it means retraining."""
 
-    def build_model(self) -> nn.Module:
+    def checkpoint_config(self) -> dict[str, Any]:
+        """What is needed to use the trained weights, as JSON data; it is published beside them."""
+
+    def build_model(self) -> Model:
         """A new model on the CPU. Torch's global generator is seeded before the call."""
 
     def build_dataset(self) -> Dataset[Any]:
@@ -78,27 +89,27 @@ class Task(Protocol):
     def item_names(self, indices: Sequence[int]) -> list[str]:
         """Names of items, for error messages."""
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: Model, weight_decay: float) -> list[dict[str, Any]]:
         """The optimizer's groups of parameters. An optional ``"lr_scale"`` multiplies a group's rate."""
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: Model) -> list[nn.Module]:
         """The submodules that FSDP2 gathers one at a time, usually the transformer blocks.
 
         They are also what ``launch.compile`` compiles, so they should do nearly all of the work.
         """
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: Model, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The scalar loss, a mean over the batch's items, and metrics to log."""
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
+    def on_checkpoint(self, model: Model, directory: Path, step: int) -> list[Path]:
         """Makes pictures in ``directory`` and returns them. Runs on the first process, in eval mode."""
 
 
 @runtime_checkable
-class FollowsUpdates(Protocol):
+class FollowsUpdates(Protocol[_Model_contra]):
     """A task with something in its model that no optimizer moves, such as a moving average."""
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: _Model_contra, step: StepInfo) -> None:
         """Called on every process once per update, after the optimizer's step.
 
         Args:
@@ -108,17 +119,25 @@ class FollowsUpdates(Protocol):
 
 
 @runtime_checkable
-class ChoosesCompiledUnits(Protocol):
+class ChoosesCompiledUnits(Protocol[_Model_contra]):
     """A task of which other submodules are worth compiling than its shard units."""
 
-    def compiled_units(self, model: nn.Module) -> list[nn.Module]:
+    def compiled_units(self, model: _Model_contra) -> list[nn.Module]:
         """The submodules that ``torch.compile`` compiles, one at a time."""
+
+
+@runtime_checkable
+class HasImageEncoder(Protocol[_Model_contra]):
+    """A task of which a probe can measure a part."""
+
+    def image_encoder(self, model: _Model_contra) -> nn.Module:
+        """The part of the model that is kept, for a probe: images (B, 3, H, W) to tokens (B, 1 + L, E)."""
 
 
 class TrainingStep(nn.Module):
     """The model and its loss as one module, so that wrappers such as DDP stay invisible to systems."""
 
-    def __init__(self, task: Task, model: nn.Module) -> None:
+    def __init__(self, task: Task[Any], model: nn.Module) -> None:
         super().__init__()
         self.task, self.model = task, model
 
@@ -127,14 +146,14 @@ class TrainingStep(nn.Module):
         return self.task.loss(self.model, batch, step)
 
 
-def load_task(spec: TrainSpec) -> Task:
+def load_task(spec: TrainSpec) -> Task[Any]:
     """Imports the class named in ``spec.task`` and builds it from ``spec.task_config``.
 
     Raises:
         ConfigurationError: There is no such task, nothing may be imported from there, or it refuses the
             fields.
     """
-    return cast(Task, load_described(spec.task, spec.task_config, "spec.task", has="build_model"))
+    return cast(Task[Any], load_described(spec.task, spec.task_config, "spec.task", has="build_model"))
 
 
 def load_described(where: str, config: dict[str, Any], field: str, has: str) -> Any:

@@ -57,7 +57,7 @@ class Updater:
     """
 
     def __init__(
-        self, task: Task, train: TrainConfig, parts: TrainingParts, schedule: Schedule, plan: BatchPlan
+        self, task: Task[Any], train: TrainConfig, parts: TrainingParts, schedule: Schedule, plan: BatchPlan
     ) -> None:
         self._task, self._train, self._parts, self._schedule, self._plan = task, train, parts, schedule, plan
 

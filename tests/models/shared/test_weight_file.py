@@ -3,7 +3,6 @@
 import argparse
 import os
 import pickle
-import shutil
 import sys
 import types
 import zipfile
@@ -15,12 +14,11 @@ from safetensors.torch import load_file
 
 from tests.fuzz.limits import within_limits
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.foreign_weights import check_weight_file
 from vidrep_pipelines.models.shared.weight_file import (
-    check_weight_file,
     read_content,
     read_weights,
     some_of,
-    weights_digest,
     without_wrappers,
     write_weights,
 )
@@ -173,25 +171,6 @@ def test_structures_without_end_are_refused_before_they_are_built(tmp_path: Path
         pytest.raises(InputError, match=r"w\.pth was refused .*it would grow to more than"),
     ):
         read_weights(tmp_path / "w.pth")
-
-
-def test_digests_are_of_files_that_can_hold_weights(tmp_path: Path) -> None:
-    torch.save(STATE, tmp_path / "w.pth")
-    shutil.copy(tmp_path / "w.pth", tmp_path / "copy.pth")
-    digest = weights_digest("initialize_from", tmp_path / "w.pth")
-    assert digest is not None and digest == weights_digest("other", tmp_path / "copy.pth")
-    assert weights_digest("initialize_from", None) is None
-    with pytest.raises(InputError, match=r"initialize_from: .*none\.pth cannot be read"):
-        weights_digest("initialize_from", tmp_path / "none.pth")
-    (tmp_path / "w.pth").write_text(POINTER)
-    with pytest.raises(InputError, match=r"initialize_from: .*w\.pth holds no weights: it is a Git"):
-        weights_digest("initialize_from", tmp_path / "w.pth")
-
-
-def test_nobody_waits_for_a_pipe_to_be_digested(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "w.pth")
-    with within_limits(), pytest.raises(InputError, match=r"initialize_from: There is no file .*w\.pth"):
-        weights_digest("initialize_from", tmp_path / "w.pth")
 
 
 def test_equal_weights_are_left_alone_and_others_replace_them(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from PIL.Image import Image
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
@@ -28,20 +27,28 @@ from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
 from vidrep_pipelines.models.carl.objective import Excerpts, carl_objective
 from vidrep_pipelines.models.carl.pictures import ViewPair, similarity_sheet, views_sheet
 from vidrep_pipelines.models.carl.video_source import StoredVideos, VideoFiles, VideoSource
-from vidrep_pipelines.models.shared.weight_file import weights_digest
+from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _PICTURE_VIDEOS = 3
 
 
-class CarlTask(FrozenConfig):
+class CarlTask(SystemTask[CarlModel]):
     """All that the training loop needs to know about CARL.
 
     A :class:`~vidrep_pipelines.training.task.Task`.
     """
 
+    name: ClassVar[str] = "carl"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.carl.task:CarlTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+    not_science: ClassVar[set[str] | dict[str, Any]] = {
+        "clip_table",
+        "videos",
+        "frame_store",
+        "labels",
+        "backbone_weights",
+        "initialize_from",
+    }
 
     clip_table: Path | None = None
     """Table of clips, as ``data.clip_table.snapshot`` writes it, when training on video files."""
@@ -79,9 +86,6 @@ class CarlTask(FrozenConfig):
     """Weights of the whole model to start from, a checkpoint in the original layout, in place of
     ``backbone_weights``."""
 
-    seed: int = 0
-    """Seed of the data order's and the samples' draws."""
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         files = self.clip_table is not None and self.videos is not None
@@ -115,28 +119,21 @@ class CarlTask(FrozenConfig):
             raise ValueError("model.classes are for objective classification only")
 
     @property
-    def name(self) -> str:
-        """The system's name in folders, metrics and messages."""
-        return "carl"
-
-    @property
     def samples_per_item(self) -> int:
         """Videos opened for a sample: published epochs count videos."""
         return self.data.videos_per_sample
 
-    def identity(self) -> dict[str, Any]:
-        """What determines the result: no machine paths, but the content of the files that are used.
-
-        Raises:
-            InputError: A file cannot be read.
-        """
-        files = {
+    def files_that_count(self) -> dict[str, Path | None]:
+        """Labels, and weights to start from."""
+        return {
             "labels": self.labels,
             "backbone_weights": self.backbone_weights,
             "initialize_from": self.initialize_from,
         }
-        science = self.model_dump(exclude={"clip_table", "videos", "frame_store", *files}, mode="json")
-        return {**science, **{name: weights_digest(name, path) for name, path in files.items()}}
+
+    def checkpoint_config(self) -> dict[str, Any]:
+        """The architecture, and how frames are sampled and cropped."""
+        return self.model_dump(mode="json", include={"model", "data"})
 
     def build_model(self) -> CarlModel:
         """The model, from published weights of the ResNet or of everything.
@@ -179,19 +176,17 @@ class CarlTask(FrozenConfig):
         videos = self._source()
         return [videos.name(index) for index in indices]
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: CarlModel, weight_decay: float) -> list[dict[str, Any]]:
         """Batch norms and the rest, decayed alike as published."""
         return parameter_groups(model, weight_decay)
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: CarlModel) -> list[nn.Module]:
         """The ResNet's stages and the head."""
-        assert isinstance(model, CarlModel)
         stages = [model.backbone.get_submodule(f"layer{number}") for number in range(1, 5)]
         return [*stages, model.head]
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: CarlModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of samples as :class:`ExcerptDataset` makes them, collated."""
-        assert isinstance(model, CarlModel)
         frames = self.augmented(batch)
         outputs = model(frames.flatten(0, 1), batch["mask"].flatten(0, 1))
         views = Excerpts(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
@@ -211,19 +206,15 @@ class CarlTask(FrozenConfig):
             return frames
         return change_colors(frames, batch["colors"], self.data.augmentation.blur_times)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws how two views of a few videos that never change find one another in time."""
-        assert isinstance(model, CarlModel)
-        path = directory / "view_similarity" / f"step-{step:08d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.draw_similarity(model).save(path)
-        return [path]
+    def pictures(self, model: CarlModel) -> dict[str, Image]:
+        """How two views of a few videos that never change find one another in time."""
+        return {"view_similarity": self.similarity_picture(model)}
 
-    def draw_similarity(self, model: CarlModel) -> Image:
+    def similarity_picture(self, model: CarlModel) -> Image:
         """How two views of a few videos, with unchanged colors, find one another in time."""
         return similarity_sheet(model, self._picture_pairs(next(model.parameters()).device))
 
-    def draw_views(self) -> Image:
+    def views_picture(self) -> Image:
         """What the model gets to see of a few videos in training."""
         dataset = self.build_dataset()
         samples = [dataset[0, index] for index in _spread(len(dataset))]

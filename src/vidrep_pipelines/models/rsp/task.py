@@ -8,7 +8,7 @@ import torch
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.config import FrozenConfig, UserPath
+from vidrep_pipelines.common.config import UserPath
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.clips.dataset import ClipDataset
 from vidrep_pipelines.data.clips.table import ClipRows
@@ -20,18 +20,24 @@ from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, Rs
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness, rsp_objective
 from vidrep_pipelines.models.rsp.pictures import prediction_sheet
-from vidrep_pipelines.models.shared.weight_file import weights_digest
-from vidrep_pipelines.training.optimizer import weight_decay_groups
+from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _PICTURE_EXAMPLES = 4
 
 
-class RspTask(FrozenConfig):
+class RspTask(SystemTask[RspModel]):
     """All that the training loop needs to know about RSP; a :class:`~vidrep_pipelines.training.task.Task`."""
 
+    name: ClassVar[str] = "rsp"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.rsp.task:RspTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+    not_science: ClassVar[dict[str, Any]] = {
+        "clip_table": True,
+        "videos": True,
+        "packet_store": True,
+        "initialize_from": True,
+        "objective": {"prior_decode_every"},
+    }
 
     clip_table: Path
     """Table of clips, as ``data.clip_table.snapshot`` writes it."""
@@ -54,29 +60,14 @@ class RspTask(FrozenConfig):
     initialize_from: UserPath | None = None
     """Weights to start from, a checkpoint in the original layout. None: random initialization."""
 
-    seed: int = 0
-    """Seed of the data order's and the samples' draws."""
-
-    @property
-    def name(self) -> str:
-        """The system's name in folders, metrics and messages."""
-        return "rsp"
-
     @property
     def samples_per_item(self) -> int:
         """Pairs drawn from each opened clip: the published epochs and warm-up are divided by it."""
         return self.data.sampling.pairs_per_clip
 
-    def identity(self) -> dict[str, Any]:
-        """What determines the result: no machine paths, and not what is only logged.
-
-        Raises:
-            InputError: ``initialize_from`` cannot be read.
-        """
-        science = self.model_dump(exclude={"clip_table", "videos", "packet_store"}, mode="json")
-        del science["objective"]["prior_decode_every"]
-        science["initialize_from"] = weights_digest("initialize_from", self.initialize_from)
-        return science
+    def files_that_count(self) -> dict[str, Path | None]:
+        """Weights to start from."""
+        return {"initialize_from": self.initialize_from}
 
     def build_model(self) -> RspModel:
         """The model, at its random initialization or from ``initialize_from``.
@@ -113,18 +104,12 @@ class RspTask(FrozenConfig):
         clips = ClipRows(self.clip_table)
         return [clips.id(index) for index in indices]
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-        """Matrices are decayed (cls and mask token too), biases and norms are not."""
-        return weight_decay_groups(model, weight_decay)
-
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: RspModel) -> list[nn.Module]:
         """The transformer blocks."""
-        assert isinstance(model, RspModel)
         return [*model.encoder.blocks, *model.decoder.blocks]
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: RspModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of a batch of pairs: frames (B, R, 2, 3, S, S) uint8, seed (B, R)."""
-        assert isinstance(model, RspModel)
         source, target = normalize(batch["frames"].flatten(0, 1)).unbind(1)
         outputs = rsp_objective(
             model,
@@ -137,20 +122,15 @@ class RspTask(FrozenConfig):
         )
         return outputs.loss, outputs.metrics()
 
-    def image_encoder(self, model: nn.Module) -> nn.Module:
+    def image_encoder(self, model: RspModel) -> nn.Module:
         """The part of the model that is kept, for a probe: images (B, 3, H, W) to tokens (B, 1 + L, E)."""
-        assert isinstance(model, RspModel)
         return model.encoder
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws what the model predicts for a few pairs that never change."""
-        assert isinstance(model, RspModel)
-        path = directory / "predictions" / f"step-{step:08d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.draw_predictions(model).save(path)
-        return [path]
+    def pictures(self, model: RspModel) -> dict[str, Image]:
+        """What the model predicts for a few pairs that never change."""
+        return {"predictions": self.predictions_picture(model)}
 
-    def draw_predictions(self, model: RspModel) -> Image:
+    def predictions_picture(self, model: RspModel) -> Image:
         """Source, target, predictions and reconstruction of pairs from clips spread over the data set."""
         dataset = self.build_dataset()
         count = min(_PICTURE_EXAMPLES, len(dataset))

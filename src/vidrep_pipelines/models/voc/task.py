@@ -10,9 +10,7 @@ from PIL.Image import Image
 from pydantic import Field
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original, load_reward_into
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.dataset import OccupancySamples
@@ -23,6 +21,7 @@ from vidrep_pipelines.models.voc.pictures import value_chart
 from vidrep_pipelines.models.voc.sampling import draw_uniforms, future_rewards, sample_futures, values_of
 from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join_episodes
 from vidrep_pipelines.models.voc.token_file import read_token_episodes
+from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _STARTS = ("initialize_from", "initialize_reward_from")
@@ -30,11 +29,12 @@ _PICTURE_STATES = 48
 _PICTURE_SAMPLES = 16
 
 
-class VocTask(FrozenConfig):
+class VocTask(SystemTask[VocModel]):
     """A :class:`~vidrep_pipelines.training.task.Task` that follows updates, for its target network."""
 
+    name: ClassVar[str] = "voc"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.task:VocTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+    not_science: ClassVar[set[str] | dict[str, Any]] = {"tokens", *_STARTS}
 
     tokens: tuple[Path, ...] = Field(min_length=1)
     """Files of token episodes, all of one tokenizer."""
@@ -54,27 +54,9 @@ class VocTask(FrozenConfig):
     initialize_reward_from: Path | None = None
     """Likewise of the reward head."""
 
-    seed: int = 0
-    """Seed of the samples' draws."""
-
-    @property
-    def name(self) -> str:
-        """The system's name in folders, metrics and messages."""
-        return "voc"
-
-    @property
-    def samples_per_item(self) -> int:
-        """One: an item is a context."""
-        return 1
-
-    def identity(self) -> dict[str, Any]:
-        """What determines the result: no machine paths.
-
-        Raises:
-            InputError: A file to start from cannot be read.
-        """
-        starts = {name: weights_digest(name, getattr(self, name)) for name in _STARTS}
-        return {**self.model_dump(exclude={"tokens", *_STARTS}, mode="json"), **starts}
+    def files_that_count(self) -> dict[str, Path | None]:
+        """Weights to start from."""
+        return {name: getattr(self, name) for name in _STARTS}
 
     def build_model(self) -> VocModel:
         """The model with the codebook of the tokens, the target network equal to the trained one.
@@ -114,23 +96,20 @@ class VocTask(FrozenConfig):
         places = [samples.place(index) for index in indices]
         return [f"{names[episode]}, step {step}" for episode, step in places]
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: VocModel, weight_decay: float) -> list[dict[str, Any]]:
         """As published: in the GPT all but norms and biases, in the reward head all by its own decay."""
-        assert isinstance(model, VocModel)
         return occupancy_groups(model, weight_decay)
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: VocModel) -> list[nn.Module]:
         """The transformer blocks, of the target network too."""
         return [module for module in model.modules() if isinstance(module, GptBlock)]
 
-    def compiled_units(self, model: nn.Module) -> list[nn.Module]:
+    def compiled_units(self, model: VocModel) -> list[nn.Module]:
         """The blocks of the trained network; the target network works token by token, in ever new shapes."""
-        assert isinstance(model, VocModel)
         return list(model.gpt.blocks)
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: VocModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of a batch of :class:`OccupancySamples`."""
-        assert isinstance(model, VocModel)
         context = batch["context"]
         uniforms = draw_uniforms(batch["seed"], 1, context.shape[1], context.device)[:, 0]
         samples = OccupancyBatch(
@@ -145,22 +124,15 @@ class VocTask(FrozenConfig):
         losses = occupancy_objective(model, samples, uniforms, self.objective)
         return losses.loss, losses.metrics()
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: VocModel, step: StepInfo) -> None:
         """Moves the target network."""
-        assert isinstance(model, VocModel)
         model.follow(self.objective.ema_decay)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws predicted values against discounted returns; nothing if the model has no reward head."""
-        assert isinstance(model, VocModel)
-        if model.reward_head is None:
-            return []
-        path = directory / "values" / f"step-{step:08d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.draw_values(model).save(path)
-        return [path]
+    def pictures(self, model: VocModel) -> dict[str, Image]:
+        """Predicted values against discounted returns; nothing if the model has no reward head."""
+        return {} if model.reward_head is None else {"values": self.values_picture(model)}
 
-    def draw_values(self, model: VocModel) -> Image:
+    def values_picture(self, model: VocModel) -> Image:
         """Values of states spread over the training episodes, and what their episodes really returned."""
         episodes, samples, gamma = self.episodes(), self.build_dataset(), self.objective.target.gamma
         spread = np.linspace(0, len(samples) - 1, _PICTURE_STATES).astype(np.int64).tolist()

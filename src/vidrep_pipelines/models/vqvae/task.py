@@ -11,7 +11,6 @@ from pydantic import model_validator
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.data.clips.dataset import ClipDataset, Sample
 from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
@@ -20,7 +19,6 @@ from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminato
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.layers.vqgan import Level
 from vidrep_pipelines.models.shared.codes import code_histogram
-from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.vqvae.config import (
@@ -40,17 +38,25 @@ from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.objective import LossNetworks, load_loss_networks, vqvae_objective
 from vidrep_pipelines.models.vqvae.pictures import reconstruction_strips
 from vidrep_pipelines.training.optimizer import weight_decay_groups
+from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _HISTOGRAM_FRAMES = 512
 _FRAMES_AT_ONCE = 64
 
 
-class VqvaeTask(FrozenConfig):
+class VqvaeTask(SystemTask[VqvaeModel]):
     """A :class:`~vidrep_pipelines.training.task.Task` that also follows updates, for an averaged codebook."""
 
+    name: ClassVar[str] = "vqvae"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.vqvae.task:VqvaeTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+    not_science: ClassVar[set[str] | dict[str, Any]] = {
+        "clip_table",
+        "videos",
+        "frame_store",
+        "files",
+        "initialize_from",
+    }
 
     clip_table: Path | None = None
     """Table of clips, as ``data.clip_table.snapshot`` writes it, when training on video files."""
@@ -79,9 +85,6 @@ class VqvaeTask(FrozenConfig):
     initialize_from: Path | None = None
     """Weights to start from, a checkpoint in the original layout. None: random initialization."""
 
-    seed: int = 0
-    """Seed of the data order's and the samples' draws."""
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         files = self.clip_table is not None and self.videos is not None
@@ -92,27 +95,19 @@ class VqvaeTask(FrozenConfig):
         return self
 
     @property
-    def name(self) -> str:
-        """The system's name in folders, metrics and messages."""
-        return "vqvae"
-
-    @property
     def samples_per_item(self) -> int:
         """Windows drawn from each opened video; one from a frame store, whose items are windows."""
         return 1 if self.frame_store else self.data.windows_per_clip
 
-    def identity(self) -> dict[str, Any]:
-        """What determines the result: no machine paths, but the content of the files that are used.
+    def files_that_count(self) -> dict[str, Path | None]:
+        """Weights to start from, and the files of the loss that its weights ask for."""
+        return {"initialize_from": self.initialize_from, **self._used_files()}
 
-        Raises:
-            InputError: A file cannot be read.
-        """
-        science = self.model_dump(exclude={"clip_table", "videos", "frame_store", "files"}, mode="json")
-        files = {"initialize_from": self.initialize_from, **self._used_files()}
-        return {**science, **{name: weights_digest(name, path) for name, path in files.items()}}
+    def checkpoint_config(self) -> dict[str, Any]:
+        """The architecture, and the data's frames and units of pixels."""
+        return self.model_dump(mode="json", include={"model", "data"})
 
     def _used_files(self) -> dict[str, Path | None]:
-        """The files of the loss that its weights ask for."""
         objective = self.objective
         perceptual = objective.perceptual_weight > 0 and objective.perceptual_network == "lpips"
         used = {
@@ -175,9 +170,8 @@ class VqvaeTask(FrozenConfig):
         clips = ClipRows(self.clip_table)
         return [clips.id(index) for index in indices]
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: VqvaeModel, weight_decay: float) -> list[dict[str, Any]]:
         """Vectors and matrices of the model, and of the discriminator with its own learning rate."""
-        assert isinstance(model, VqvaeModel)
         judge = model.discriminator
         if judge is None:
             return weight_decay_groups(model, weight_decay)
@@ -189,7 +183,7 @@ class VqvaeTask(FrozenConfig):
                 groups += [{**group, "params": parameters, "lr_scale": scale}] if parameters else []
         return groups
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: VqvaeModel) -> list[nn.Module]:
         """The levels of encoder and decoder."""
         return [module for module in model.modules() if isinstance(module, Level)]
 
@@ -197,9 +191,8 @@ class VqvaeTask(FrozenConfig):
     def _networks(self) -> LossNetworks:
         return load_loss_networks(self.objective, self.files, "cpu")
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: VqvaeModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of windows: frames (B, R, T, 3, S, S) uint8, seed (B, R)."""
-        assert isinstance(model, VqvaeModel)
         clips = self.standardized(batch["frames"].flatten(0, 1))
         images = clips[:, 0] if self.data.clip_frames == 1 and not self.model.needs_clips else clips
         networks = self._networks.to(images.device)
@@ -223,9 +216,8 @@ class VqvaeTask(FrozenConfig):
         )
         return losses.loss + game.loss, losses.metrics() | game.metrics()
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: VqvaeModel, step: StepInfo) -> None:
         """Moves a codebook that follows averages."""
-        assert isinstance(model, VqvaeModel)
         if model.codebook_average is not None:
             model.codebook_average.update(model.quantizer, step.mean_across_ranks, step.gather_across_ranks)
 
@@ -233,22 +225,16 @@ class VqvaeTask(FrozenConfig):
         """Pixels (..., 3, S, S) uint8 to the network's units."""
         return normalize(frames, self.data.mean, self.data.std)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws reconstructions of a few clips that never change, and the use of the codes."""
-        assert isinstance(model, VqvaeModel)
-        drawn = {"reconstructions": self.draw_reconstructions(model), "codes": self.draw_code_use(model)}
-        paths = [directory / name / f"step-{step:08d}.png" for name in drawn]
-        for path, picture in zip(paths, drawn.values(), strict=True):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture.save(path)
-        return paths
+    def pictures(self, model: VqvaeModel) -> dict[str, Image]:
+        """Reconstructions of a few clips that never change, and the use of the codes."""
+        return {"reconstructions": self.reconstructions_picture(model), "codes": self.code_use_picture(model)}
 
-    def draw_reconstructions(self, model: VqvaeModel) -> Image:
+    def reconstructions_picture(self, model: VqvaeModel) -> Image:
         """Original, reconstruction and error of clips spread over the data set."""
         clips = self.standardized(picture_clips(self.build_dataset(), self.data.clip_frames))
         return reconstruction_strips(model, clips.to(_device_of(model)), self.data)
 
-    def draw_code_use(self, model: VqvaeModel) -> Image:
+    def code_use_picture(self, model: VqvaeModel) -> Image:
         """How often each code is used in samples spread over the data set."""
         return code_histogram(self.count_codes(model))
 

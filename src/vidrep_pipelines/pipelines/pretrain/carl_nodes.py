@@ -1,11 +1,9 @@
 """Nodes of the pretraining of CARL and its baselines."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import pandas as pd
 from PIL.Image import Image
 from pydantic import Field, field_validator
 
@@ -21,8 +19,7 @@ from vidrep_pipelines.models.carl.config import (
     CarlObjectiveConfig,
 )
 from vidrep_pipelines.models.carl.presets import CarlPresetName, Release, camera_ready_name
-from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -92,7 +89,7 @@ def plan_carl(
     if chosen.objective.name == "classification":
         _require_labels(labelled, run)
     needs_labels = chosen.objective.name == "classification" or chosen.data.videos_per_sample > 1
-    run_directory = _run_directory(run, folders)
+    run_directory = folders.run_directory(run.folder)
     source = {
         "frame_store": store.folder.absolute(),
         "splits": run.splits,
@@ -128,7 +125,7 @@ def plan_carl_on_clips(
 
     chosen = _chosen(run, CarlParameters(model, objective, data, train), classes=None)
     source = {
-        "clip_table": snapshot(clips, _run_directory(run, folders)),
+        "clip_table": snapshot(clips, folders.run_directory(run.folder)),
         "videos": videos.folder.absolute(),
     }
     return _spec(source, run, chosen, launch, folders, content_digest(clips))
@@ -171,48 +168,33 @@ def _spec(
         task,
         train=chosen.train,
         launch=launch,
-        run_directory=_run_directory(run, folders),
+        run_directory=folders.run_directory(run.folder),
         report_directory=folders.reporting / run.folder,
         data_digest=data_digest,
     )
     return spec.model_dump(mode="json")
 
 
-def _run_directory(run: CarlRunConfig, folders: FoldersConfig) -> Path:
-    return folders.models.absolute() / run.folder / "run"
-
-
-def train_carl(
-    spec: dict[str, Any], tracking: TrackingConfig
-) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
-    """Trains, resumes, or finds that the run is finished; the checkpoint also says how frames are cropped."""
-    source, log, metrics = rsp_nodes.train(spec, tracking)
-    return replace(source, config=_use(spec)), log, metrics
-
-
 def initialize_carl(spec: dict[str, Any]) -> CheckpointSource:
     """The same model with the weights that its training starts from: the floor of every evaluation."""
     from vidrep_pipelines.models.carl.inference import write_untrained
     from vidrep_pipelines.training.config import TrainSpec
+    from vidrep_pipelines.training.task import load_task
 
-    folder = Path(spec["run_directory"]).with_name("untrained")
-    write_untrained(TrainSpec.model_validate(spec), folder)
-    return CheckpointSource(folder, config=_use(spec), meta={"system": "carl", "step": 0})
-
-
-def _use(spec: dict[str, Any]) -> dict[str, Any]:
-    """What is needed to use a model."""
-    return {name: spec["task_config"][name] for name in ("model", "data")}
+    folder, checked = Path(spec["run_directory"]).with_name("untrained"), TrainSpec.model_validate(spec)
+    write_untrained(checked, folder)
+    config = load_task(checked).checkpoint_config()
+    return CheckpointSource(folder, config=config, meta={"system": "carl", "step": 0})
 
 
-def draw_carl(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
+def paint_carl(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
     """How two views of a video find one another in time, and what views look like."""
     from vidrep_pipelines.models.carl.inference import TrainedCarl
     from vidrep_pipelines.models.carl.task import CarlTask
 
     task = CarlTask.model_validate(spec["task_config"])
     model = TrainedCarl.load(checkpoint.directory).model
-    return task.draw_similarity(model), task.draw_views()
+    return task.similarity_picture(model), task.views_picture()
 
 
 def export_carl(checkpoint: Checkpoint) -> dict[str, Any]:

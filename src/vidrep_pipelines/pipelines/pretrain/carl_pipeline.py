@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import carl_nodes, rsp_nodes
+from vidrep_pipelines.pipelines.pretrain import carl_nodes, shared_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "train")
 
@@ -40,21 +40,21 @@ def _training(
                 tags=["carl"],
             ),
             Node(
-                carl_nodes.train_carl,
+                shared_nodes.train,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["carl", "gpu", "train"],
             ),
             Node(
-                rsp_nodes.draw_curves,
+                shared_nodes.paint_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["carl"],
             ),
             Node(
-                carl_nodes.draw_carl,
+                carl_nodes.paint_carl,
                 inputs=["checkpoint", "training_spec"],
                 outputs=["predictions", "augmented_views"],
                 name="draw_views",

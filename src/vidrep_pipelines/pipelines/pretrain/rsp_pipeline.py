@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes, shared_nodes
 
 
 def create_rsp_pipeline() -> Pipeline:
@@ -15,12 +15,7 @@ def create_rsp_pipeline() -> Pipeline:
                     "clip_table",
                     "resized_videos",
                     "packet_store",
-                    "params:data",
-                    "params:model",
-                    "params:objective",
-                    "params:initialize_from",
-                    "params:train",
-                    "params:probe",
+                    "params:rsp",
                     "params:launch",
                     "params:folders",
                 ],
@@ -29,21 +24,21 @@ def create_rsp_pipeline() -> Pipeline:
                 tags=["rsp"],
             ),
             Node(
-                rsp_nodes.train,
+                shared_nodes.train,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["rsp", "gpu", "train"],
             ),
             Node(
-                rsp_nodes.draw_curves,
+                shared_nodes.paint_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["rsp"],
             ),
             Node(
-                rsp_nodes.draw_rsp_predictions,
+                rsp_nodes.paint_rsp_predictions,
                 inputs=["checkpoint", "training_spec"],
                 outputs="predictions",
                 name="draw_predictions",
@@ -52,7 +47,7 @@ def create_rsp_pipeline() -> Pipeline:
         ],
         namespace="rsp",
         inputs={"clip_table", "resized_videos", "packet_store"},
-        parameters={"params:launch", "params:folders", "params:tracking"},
+        parameters={"params:rsp", "params:launch", "params:folders", "params:tracking"},
     )
 
 

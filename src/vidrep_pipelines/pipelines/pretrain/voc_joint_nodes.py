@@ -9,7 +9,7 @@ from vidrep_pipelines.datasets.checkpoint import CheckpointSource
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.pretrain import shared_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocJointRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
@@ -51,7 +51,7 @@ def plan_joint(
         task,
         train=train,
         launch=launch,
-        run_directory=folders.models.absolute() / "voc_joint" / "run",
+        run_directory=folders.run_directory("voc_joint"),
         report_directory=folders.reporting / "voc_joint_tokenizer",
         data_digest=frames.content_digest,
     )
@@ -64,7 +64,7 @@ def train_joint(
     """Trains both, and parts them: the tokenizer, and the occupancy model on its codes."""
     from vidrep_pipelines.models.voc.joint.model import write_parts
 
-    both, log, metrics = rsp_nodes.train(spec, tracking)
+    both, log, metrics = shared_nodes.train(spec, tracking)
     parts = write_parts(both.directory / both.weights, Path(spec["run_directory"]).parent / "parts")
     model = spec["task_config"]["model"]
     tokenizer = {"kind": "vae", "model": model["tokenizer"]}

@@ -45,14 +45,14 @@ def plan_voc(
         task,
         train=train,
         launch=launch,
-        run_directory=folders.models.absolute() / folder / "run",
+        run_directory=folders.run_directory(folder),
         report_directory=folders.reporting / folder,
         data_digest=tokens.digest,
     )
     return spec.model_dump(mode="json")
 
 
-def draw_values(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
+def paint_values(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
     """Predicted values of training states against what their episodes returned."""
     from vidrep_pipelines.models.shared.trained import trained_model
     from vidrep_pipelines.models.voc.model import VocModel
@@ -62,7 +62,7 @@ def draw_values(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
     task = VocTask.model_validate(spec["task_config"])
     if task.model.reward is None:
         return notice("A model without a reward head: there are no values.")
-    return task.draw_values(trained_model(VocModel(task.model), checkpoint.state_dict()))
+    return task.values_picture(trained_model(VocModel(task.model), checkpoint.state_dict()))
 
 
 def export_gpt(checkpoint: Checkpoint) -> dict[str, Any]:

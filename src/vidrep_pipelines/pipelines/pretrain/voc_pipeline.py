@@ -3,7 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import TokenizerName
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes, voc_joint_nodes, voc_nodes, voc_tokenizer_nodes
+from vidrep_pipelines.pipelines.pretrain import shared_nodes, voc_joint_nodes, voc_nodes, voc_tokenizer_nodes
 
 _OWN_PARAMETERS = ("run", "model", "objective", "train")
 
@@ -25,21 +25,21 @@ def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
                 tags=["voc"],
             ),
             Node(
-                rsp_nodes.train,
+                shared_nodes.train,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["voc", "gpu", "train"],
             ),
             Node(
-                rsp_nodes.draw_curves,
+                shared_nodes.paint_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["voc"],
             ),
             Node(
-                voc_nodes.draw_values,
+                voc_nodes.paint_values,
                 inputs=["checkpoint", "training_spec"],
                 outputs="predictions",
                 name="draw_values",
@@ -103,14 +103,14 @@ def create_voc_joint_pipeline() -> Pipeline:
                 tags=["voc", "gpu", "train"],
             ),
             Node(
-                rsp_nodes.draw_curves,
+                shared_nodes.paint_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["voc"],
             ),
             Node(
-                voc_tokenizer_nodes.draw_tokenizer,
+                voc_tokenizer_nodes.paint_tokenizer,
                 inputs=["tokenizer", "frames"],
                 outputs=["predictions", "code_use"],
                 name="draw_tokens",

@@ -1,6 +1,5 @@
 """Nodes of the training of tokenizers for Video Occupancy Models."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdO
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.pretrain import shared_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocTokenizerRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
     from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 else:
-    FrameStore = TokenizerTask = Any  # their modules take seconds to import
+    FrameStore = Any  # its module takes seconds to import
 
 _FINISHED = "finished"
 """Entry of a specification that names a tokenizer which needs no training."""
@@ -109,7 +108,7 @@ def plan_musik(
 
 
 def _spec(
-    task: TokenizerTask,
+    task: "TokenizerTask[Any]",
     kind: TokenizerName,
     frames: FrameStore,
     train: TrainConfig,
@@ -153,11 +152,7 @@ def train_tokenizer(
     """
     if _FINISHED in spec:
         return _published_checkpoint(spec)
-    source, log, metrics = rsp_nodes.train(spec, tracking)
-    assert source.meta is not None
-    kind = str(source.meta["system"]).removeprefix("voc_")
-    config = {"kind": kind, "model": spec["task_config"]["model"]}
-    return replace(source, config=config), log, metrics
+    return shared_nodes.train(spec, tracking)
 
 
 def _published_checkpoint(spec: dict[str, Any]) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
@@ -173,14 +168,16 @@ def _published_checkpoint(spec: dict[str, Any]) -> tuple[CheckpointSource, pd.Da
     return checkpoint, pd.DataFrame({"step": pd.Series(dtype="int64")}), {"status": "published", "step": 0}
 
 
-def draw_curves(log: pd.DataFrame) -> Image:
+def paint_tokenizer_curves(log: pd.DataFrame) -> Image:
     """Losses over the run; of a finished tokenizer, that there are none."""
     from vidrep_pipelines.reporting.figures import notice
 
-    return rsp_nodes.draw_curves(log) if len(log) else notice("A published tokenizer: nothing was trained.")
+    return (
+        shared_nodes.paint_curves(log) if len(log) else notice("A published tokenizer: nothing was trained.")
+    )
 
 
-def draw_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, Image]:
+def paint_tokenizer(checkpoint: Checkpoint, frames: FrameStore) -> tuple[Image, Image]:
     """Held-out frames beside what their codes give back or stand for, and how often each code is used."""
     from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames
     from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source

@@ -40,14 +40,14 @@ def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
                 tags=["voc", "gpu", "train"],
             ),
             Node(
-                voc_tokenizer_nodes.draw_curves,
+                voc_tokenizer_nodes.paint_tokenizer_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["voc"],
             ),
             Node(
-                voc_tokenizer_nodes.draw_tokenizer,
+                voc_tokenizer_nodes.paint_tokenizer,
                 inputs=["checkpoint", "frames"],
                 outputs=["predictions", "code_use"],
                 name="draw_tokens",

@@ -1,15 +1,13 @@
 """Nodes of the pretraining of VQ-VAE."""
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 from PIL.Image import Image
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.models.vqvae.config import (
     LossFiles,
     VqvaeDataConfig,
@@ -17,8 +15,7 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaeObjectiveConfig,
     VqvaePresetName,
 )
-from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -87,30 +84,21 @@ def plan_vqvae(
         task,
         train=chosen.train,
         launch=launch,
-        run_directory=folders.models.absolute() / run.folder / "run",
+        run_directory=folders.run_directory(run.folder),
         report_directory=folders.reporting / run.folder,
         data_digest=store.content_digest,
     )
     return spec.model_dump(mode="json")
 
 
-def train_vqvae(
-    spec: dict[str, Any], tracking: TrackingConfig
-) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
-    """Trains, resumes, or finds that the run is finished; the checkpoint also holds the units of pixels."""
-    source, log, metrics = rsp_nodes.train(spec, tracking)
-    config = {name: spec["task_config"][name] for name in ("model", "data")}
-    return replace(source, config=config), log, metrics
-
-
-def draw_vqvae(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
+def paint_vqvae(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
     """Reconstructions of training clips, and how often each code is used."""
     from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
     from vidrep_pipelines.models.vqvae.task import VqvaeTask
 
     task = VqvaeTask.model_validate(spec["task_config"])
     model = TrainedVqvae.load(checkpoint.directory).model
-    return task.draw_reconstructions(model), task.draw_code_use(model)
+    return task.reconstructions_picture(model), task.code_use_picture(model)
 
 
 def export_vqvae(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes, vqvae_nodes
+from vidrep_pipelines.pipelines.pretrain import shared_nodes, vqvae_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "train")
 
@@ -30,21 +30,21 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
                 tags=["vqvae"],
             ),
             Node(
-                vqvae_nodes.train_vqvae,
+                shared_nodes.train,
                 inputs=["training_spec", "params:tracking"],
                 outputs=["checkpoint", "train_log", "train_metrics"],
                 name="train",
                 tags=["vqvae", "gpu", "train"],
             ),
             Node(
-                rsp_nodes.draw_curves,
+                shared_nodes.paint_curves,
                 inputs="train_log",
                 outputs="loss_curves",
                 name="draw_curves",
                 tags=["vqvae"],
             ),
             Node(
-                vqvae_nodes.draw_vqvae,
+                vqvae_nodes.paint_vqvae,
                 inputs=["checkpoint", "training_spec"],
                 outputs=["predictions", "code_use"],
                 name="draw_reconstructions",

@@ -78,17 +78,17 @@ def settle_damage(damaged: pd.DataFrame, verify: VerifyConfig) -> None:
 def _promises(root: Path) -> Iterator[tuple[Path, Iterator[PromisedFile]]]:
     """Each folder that says what its files were like when they were written, and these files."""
     from vidrep_pipelines.datasets.checkpoint import promised_weights, published_folders
-    from vidrep_pipelines.fanout import promised_files as of_jobs
-    from vidrep_pipelines.training import promised_files as of_training
+    from vidrep_pipelines.fanout.promised_products import job_folders, promised_products
+    from vidrep_pipelines.training.promised_checkpoints import promised_checkpoints, run_folders
 
-    yield from ((folder, of_jobs.promised_files(folder)) for folder in of_jobs.job_folders(root))
-    yield from ((run, of_training.promised_files(run)) for run in of_training.run_folders(root))
+    yield from ((folder, promised_products(folder)) for folder in job_folders(root))
+    yield from ((run, promised_checkpoints(run)) for run in run_folders(root))
     yield from ((folder, promised_weights(folder)) for folder in published_folders(root))
 
 
 def _remove(files: Iterable[Path]) -> int:
     """Removes what is there of the files, and whole checkpoints, so that none is left with a part missing."""
-    from vidrep_pipelines.training.promised_files import checkpoint_of
+    from vidrep_pipelines.training.promised_checkpoints import checkpoint_of
 
     targets = {checkpoint_of(file) or file for file in files}
     there = [target for target in sorted(targets) if target.exists()]

@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_store(tmp_path_factory.mktemp("tiny")).folder
 
 
-def make_task(kind: str, folder: Path, **changes: Any) -> TokenizerTask:
+def make_task(kind: str, folder: Path, **changes: Any) -> TokenizerTask[Any]:
     fields: dict[str, Any] = {"frame_store": folder, "seed": 5, **changes}
     if kind == "dino":
         return VqkdTask(model=vqkd_config(), objective=VqkdObjectiveConfig(teacher=TEACHER), **fields)
@@ -43,7 +43,7 @@ def make_task(kind: str, folder: Path, **changes: Any) -> TokenizerTask:
     return VaeTask(model=vae_config(**(AVERAGED if kind == "averaged" else {})), **fields)
 
 
-def spec_of(task: TokenizerTask, folder: Path, processes: int = 1, **train: Any) -> TrainSpec:
+def spec_of(task: TokenizerTask[Any], folder: Path, processes: int = 1, **train: Any) -> TrainSpec:
     settings: dict[str, Any] = {"steps": 4, "batch_size": 4, "seed": 3, "checkpoint_every_steps": 2, **train}
     return TrainSpec.of(
         task,
@@ -114,7 +114,7 @@ class MortalMusik(Mortal, MusikTask):
     ("kind", "mortal"), [("averaged", MortalVae), ("dino", MortalVqkd), ("musik", MortalMusik)]
 )
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    kind: str, mortal: type[TokenizerTask], folder: Path, tmp_path: Path
+    kind: str, mortal: type[TokenizerTask[Any]], folder: Path, tmp_path: Path
 ) -> None:
     task = make_task(kind, folder)
     launch(spec_of(task, tmp_path / "alone"))

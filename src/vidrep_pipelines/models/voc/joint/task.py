@@ -1,13 +1,13 @@
 """Joint training of a tokenizer and an occupancy model, for the training loop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from PIL.Image import Image
 from torch import Tensor, nn
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.models.voc.gpt import GptBlock
 from vidrep_pipelines.models.voc.joint.config import JointConfig, JointObjectiveConfig
 from vidrep_pipelines.models.voc.joint.dataset import JointSamples
@@ -19,13 +19,14 @@ from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.vae.objective import VaeLosses, vae_objective
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
 from vidrep_pipelines.training.optimizer import weight_decay_groups
+from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _TOKENIZER_DECAY = 0.01
 """Of the second optimizer of the released script."""
 
 
-class JointTask(FrozenConfig):
+class JointTask(SystemTask[JointModel]):
     """From pixels to the discounted future in one training, as the released pixel script does it.
 
     The tokenizer learns to rebuild the frames of the contexts; the occupancy model learns from the codes that
@@ -33,8 +34,9 @@ class JointTask(FrozenConfig):
     updates.
     """
 
+    name: ClassVar[str] = "voc_joint"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.joint.task:JointTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
+    not_science: ClassVar[set[str] | dict[str, Any]] = {"frame_store", "initialize_from"}
 
     frame_store: Path
     """Folder of the episodes' frames."""
@@ -50,19 +52,6 @@ class JointTask(FrozenConfig):
 
     initialize_from: Path | None = None
     """Weights of the tokenizer to start from, in the published layout. None: random initialization."""
-
-    seed: int = 0
-    """Seed of the samples' draws."""
-
-    @property
-    def name(self) -> str:
-        """The system's name in folders, metrics and messages."""
-        return "voc_joint"
-
-    @property
-    def samples_per_item(self) -> int:
-        """One: an item is a context."""
-        return 1
 
     @cached_property
     def tokenizer(self) -> VaeTask:
@@ -115,25 +104,22 @@ class JointTask(FrozenConfig):
         samples = self.build_dataset()
         return [samples.name(index) for index in indices]
 
-    def parameter_groups(self, model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    def parameter_groups(self, model: JointModel, weight_decay: float) -> list[dict[str, Any]]:
         """As published: the GPT by the optimizer's decay, the rest by that of a second optimizer."""
-        assert isinstance(model, JointModel)
         tokenizer = weight_decay_groups(model.tokenizer, _TOKENIZER_DECAY)
         return [*occupancy_groups(model.occupancy, weight_decay), *tokenizer]
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: JointModel) -> list[nn.Module]:
         """The transformer blocks, and the levels of the tokenizer."""
         blocks = [module for module in model.modules() if isinstance(module, GptBlock)]
-        return [*blocks, *self.tokenizer.shard_units(model)]
+        return [*blocks, *self.tokenizer.shard_units(model.tokenizer)]
 
-    def compiled_units(self, model: nn.Module) -> list[nn.Module]:
+    def compiled_units(self, model: JointModel) -> list[nn.Module]:
         """As for the two networks by themselves."""
-        assert isinstance(model, JointModel)
-        return [*model.occupancy.gpt.blocks, *self.tokenizer.shard_units(model)]
+        return [*model.occupancy.gpt.blocks, *self.tokenizer.shard_units(model.tokenizer)]
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: JointModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of frames (B, 3, frame_stack, 3, H, W) uint8, moved by offsets (B, 2)."""
-        assert isinstance(model, JointModel)
         images = prepare_frames(batch["frames"], self.model.tokenizer.pixels, batch["offsets"])
         rebuilt = self._rebuild(model, images[:, 0], batch["seed"])
         model.share_codebook()
@@ -162,14 +148,12 @@ class JointTask(FrozenConfig):
         )
         return occupancy_objective(model.occupancy, samples, uniforms, self.objective.occupancy)
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: JointModel, step: StepInfo) -> None:
         """Moves the target network, and a codebook that follows averages."""
-        assert isinstance(model, JointModel)
         model.tokenizer.follow(step)
         model.share_codebook()
         model.occupancy.follow(self.objective.occupancy.ema_decay)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws reconstructions and the use of the codes."""
-        assert isinstance(model, JointModel)
-        return self.tokenizer.on_checkpoint(model.tokenizer, directory, step)
+    def pictures(self, model: JointModel) -> Mapping[str, Image]:
+        """Reconstructions, and the use of the codes."""
+        return self.tokenizer.pictures(model.tokenizer)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames, prepare_frames
@@ -13,19 +14,17 @@ from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdO
 from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.dino.objective import Teacher, vqkd_objective
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use
-from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask, save_pictures
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 
-class VqkdTask(TokenizerTask):
+class VqkdTask(TokenizerTask[VqkdTokenizer]):
     """Trains on single frames in uniformly random order. VOC itself uses published weights."""
 
+    name: ClassVar[str] = "voc_dino"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.vqkd.task:VqkdTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
-
-    system: ClassVar[str] = "voc_dino"
-    machine_fields: ClassVar[dict[str, Any]] = {
-        **TokenizerTask.machine_fields,
+    not_science: ClassVar[dict[str, Any]] = {
+        **TokenizerTask.not_science,
         "objective": {"teacher": {"weights"}},
     }
 
@@ -35,10 +34,10 @@ class VqkdTask(TokenizerTask):
     objective: VqkdObjectiveConfig = VqkdObjectiveConfig()
     """The loss and its teacher."""
 
-    def files(self) -> dict[str, Path | None]:
+    def files_that_count(self) -> dict[str, Path | None]:
         """Weights to start from, and the teacher's if it has any."""
         teacher = self.objective.teacher
-        return {**super().files(), "teacher": teacher.weights if teacher.kind == "file" else None}
+        return {**super().files_that_count(), "teacher": teacher.weights if teacher.kind == "file" else None}
 
     @cached_property
     def _teacher(self) -> Teacher:
@@ -61,21 +60,19 @@ class VqkdTask(TokenizerTask):
         """Single frames: ``frames`` (3, H, W) uint8, ``offsets`` (2,), ``seed``."""
         return StoredFrames(self.frame_store, self.split, self.model.pixels.shift, self.seed)
 
-    def shard_units(self, model: nn.Module) -> list[nn.Module]:
+    def shard_units(self, model: VqkdTokenizer) -> list[nn.Module]:
         """The blocks of both transformers."""
-        assert isinstance(model, VqkdTokenizer)
         return [
             block
             for network in (model.encoder, model.decoder)
             for block in network.get_submodule("blocks").children()
         ]
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: VqkdTokenizer, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of frames (B, 3, H, W) uint8, moved by offsets (B, 2).
 
         The first batch of all, over all processes, initializes the codes.
         """
-        assert isinstance(model, VqkdTokenizer)
         images = prepare_frames(batch["frames"], self.model.pixels, batch["offsets"])
         if not model.quantizer.initialized:
             self._initialize(model, images, step)
@@ -91,12 +88,10 @@ class VqkdTask(TokenizerTask):
         everyone = step.gather_across_ranks(directions)
         model.quantizer.initialize(everyone, generator, self.objective.kmeans_iterations)
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: VqkdTokenizer, step: StepInfo) -> None:
         """Moves the codes toward the directions that were assigned to them."""
-        assert isinstance(model, VqkdTokenizer)
         model.quantizer.update(self.objective.decay, step.gather_across_ranks)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws the use of the codes; there is no way back to pixels."""
-        assert isinstance(model, VqkdTokenizer)
-        return save_pictures({"codes": draw_code_use(model, self.build_dataset())}, directory, step)
+    def pictures(self, model: VqkdTokenizer) -> dict[str, Image]:
+        """The use of the codes; there is no way back to pixels."""
+        return {"codes": draw_code_use(model, self.build_dataset())}

@@ -1,9 +1,9 @@
 """The tokenizer ``musik`` for the training loop."""
 
-from pathlib import Path
 from typing import ClassVar
 
-from torch import Tensor, nn
+from PIL.Image import Image
+from torch import Tensor
 
 from vidrep_pipelines.models.voc.tokenizers.dataset import StatePairs, prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.musik.checkpoint_io import load_into, load_original
@@ -11,17 +11,15 @@ from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, Mus
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.musik.objective import draw_negatives, musik_objective
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use
-from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask, save_pictures
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 
-class MusikTask(TokenizerTask):
+class MusikTask(TokenizerTask[MusikTokenizer]):
     """Trains on pairs of states and the action that was taken in the first."""
 
+    name: ClassVar[str] = "voc_musik"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.musik.task:MusikTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
-
-    system: ClassVar[str] = "voc_musik"
 
     model: MusikConfig = MusikConfig()
     """The architecture."""
@@ -49,9 +47,8 @@ class MusikTask(TokenizerTask):
         """
         return StatePairs(self.frame_store, self.split, self.model, self.objective, self.seed)
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: MusikTokenizer, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of pairs (B, 2, frame_stack, 3, H, W) uint8, moved by offsets (B, 2, 2)."""
-        assert isinstance(model, MusikTokenizer)
         states, later = (
             prepare_frames(batch["frames"][:, part], self.model.pixels, batch["offsets"][:, part])
             for part in range(2)
@@ -63,12 +60,10 @@ class MusikTask(TokenizerTask):
             model.observe(quantized, seeds)
         return losses.loss, losses.metrics()
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: MusikTokenizer, step: StepInfo) -> None:
         """Moves a codebook that follows averages."""
-        assert isinstance(model, MusikTokenizer)
         model.follow(step)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws the use of the codes; there is no way back to pixels."""
-        assert isinstance(model, MusikTokenizer)
-        return save_pictures({"codes": draw_code_use(model, self.build_dataset())}, directory, step)
+    def pictures(self, model: MusikTokenizer) -> dict[str, Image]:
+        """The use of the codes; there is no way back to pixels."""
+        return {"codes": draw_code_use(model, self.build_dataset())}

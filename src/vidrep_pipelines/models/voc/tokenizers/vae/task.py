@@ -5,12 +5,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
 from vidrep_pipelines.models.voc.tokenizers.dataset import StoredFrames, prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.pictures import draw_code_use, draw_reconstructions
-from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask, save_pictures
+from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import load_into, load_original
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
@@ -20,15 +21,13 @@ from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 _log = logging.getLogger(__name__)
 
 
-class VaeTask(TokenizerTask):
+class VaeTask(TokenizerTask[VaeTokenizer]):
     """Trains on single frames in uniformly random order."""
 
+    name: ClassVar[str] = "voc_vae"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.voc.tokenizers.vae.task:VaeTask"
-    """What stands for this class in the identity of a run; it stays the same wherever the class goes."""
-
-    system: ClassVar[str] = "voc_vae"
-    machine_fields: ClassVar[dict[str, Any]] = {
-        **TokenizerTask.machine_fields,
+    not_science: ClassVar[dict[str, Any]] = {
+        **TokenizerTask.not_science,
         "objective": {"perceptual_trunk", "perceptual_heads"},
     }
 
@@ -38,11 +37,11 @@ class VaeTask(TokenizerTask):
     objective: VaeObjectiveConfig = VaeObjectiveConfig()
     """The loss."""
 
-    def files(self) -> dict[str, Path | None]:
+    def files_that_count(self) -> dict[str, Path | None]:
         """Weights to start from, and the networks of the loss if they are used."""
         used = self.objective if self.objective.is_perceptual else VaeObjectiveConfig()
         perceptual = {name: getattr(used, name) for name in ("perceptual_trunk", "perceptual_heads")}
-        return {**super().files(), **perceptual}
+        return {**super().files_that_count(), **perceptual}
 
     def build_model(self) -> VaeTokenizer:
         """The tokenizer.
@@ -73,25 +72,21 @@ class VaeTask(TokenizerTask):
         """The network of the perceptual distance where the pictures are; none without its files."""
         return None if self._perceptual is None else self._perceptual.to(images.device)
 
-    def loss(self, model: nn.Module, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
+    def loss(self, model: VaeTokenizer, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of frames (B, 3, H, W) uint8, moved by offsets (B, 2)."""
-        assert isinstance(model, VaeTokenizer)
         images = prepare_frames(batch["frames"], self.model.pixels, batch["offsets"])
         losses = vae_objective(model, images, self.objective, self.perceptual_on(images))
         model.observe(losses.outputs.quantized, batch["seed"])
         return losses.loss, losses.metrics()
 
-    def after_update(self, model: nn.Module, step: StepInfo) -> None:
+    def after_update(self, model: VaeTokenizer, step: StepInfo) -> None:
         """Moves a codebook that follows averages."""
-        assert isinstance(model, VaeTokenizer)
         model.follow(step)
 
-    def on_checkpoint(self, model: nn.Module, directory: Path, step: int) -> list[Path]:
-        """Draws reconstructions of frames that never change, and the use of the codes."""
-        assert isinstance(model, VaeTokenizer)
+    def pictures(self, model: VaeTokenizer) -> dict[str, Image]:
+        """Reconstructions of frames that never change, and the use of the codes."""
         samples = self.build_dataset()
-        drawn = {
+        return {
             "reconstructions": draw_reconstructions(model, samples),
             "codes": draw_code_use(model, samples),
         }
-        return save_pictures(drawn, directory, step)

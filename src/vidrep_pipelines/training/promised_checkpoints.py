@@ -26,7 +26,7 @@ def run_folders(root: Path) -> list[Path]:
     )
 
 
-def promised_files(run: Path) -> Iterator[PromisedFile]:
+def promised_checkpoints(run: Path) -> Iterator[PromisedFile]:
     """The files of all checkpoints of one run.
 
     Those written before digests were kept are left out. So is the optimizer's state of a finished run: nobody

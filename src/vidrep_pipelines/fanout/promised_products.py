@@ -22,7 +22,7 @@ def job_folders(root: Path) -> list[Path]:
     return sorted(folder for folder, names in folders_below(root) if BOOKKEEPING in names)
 
 
-def promised_files(folder: Path) -> Iterator[PromisedFile]:
+def promised_products(folder: Path) -> Iterator[PromisedFile]:
     """The products of one job. Those of earlier versions of the project have no checksum and are left out.
 
     So is, with a warning, a job of which a run is under way or was interrupted: what it did again is not what

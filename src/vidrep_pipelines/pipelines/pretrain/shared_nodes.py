@@ -1,0 +1,52 @@
+"""Nodes of pretraining that every system has."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.datasets.checkpoint import CheckpointSource
+from vidrep_pipelines.pipelines.config import TrackingConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.training.result import TrainResult
+
+
+def train(
+    spec: dict[str, Any], tracking: TrackingConfig
+) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
+    """Trains, resumes, or finds that the run is finished and unchanged."""
+    from vidrep_pipelines.training.config import TrackingTarget, TrainSpec
+    from vidrep_pipelines.training.launch import launch
+    from vidrep_pipelines.training.sinks import read_log
+    from vidrep_pipelines.training.task import load_task
+
+    checked = TrainSpec.model_validate(spec)
+    target = TrackingTarget(uri=tracking.uri, run_id=tracking.run_id) if tracking.run_id else None
+    result = launch(checked.model_copy(update={"tracking": target}))
+    reported = {"status", "step", "resumed_from", "precision", "first", "last"}
+    metrics = result.model_dump(mode="json", include=reported)
+    log = read_log(result.log)
+    origin = {"system": result.task, "digest": result.digest, "step": result.step, "metrics": result.last}
+    source = CheckpointSource(
+        result.checkpoint,
+        config=load_task(checked).checkpoint_config(),
+        meta={**origin, "passes": _passes(result, log)},
+        weights="model.safetensors" if checked.train.ema_decay is None else "ema.safetensors",
+    )
+    return source, log, metrics
+
+
+def _passes(result: "TrainResult", log: pd.DataFrame) -> float:
+    """Passes over the data; results of earlier versions leave them to the log, which may be lost."""
+    if result.epoch is not None:
+        return result.epoch
+    return float(log["epoch"].iloc[-1]) if "epoch" in log else 0.0
+
+
+def paint_curves(log: pd.DataFrame) -> Image:
+    """Losses, learning rate and throughput over the run."""
+    from vidrep_pipelines.reporting.curves import loss_curves
+    from vidrep_pipelines.reporting.figures import notice
+
+    return notice("The training log is lost.") if log.empty else loss_curves(log)

@@ -1,0 +1,134 @@
+"""The identities of runs: were one to change, everything that users trained would be trained again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.models.carl.tiny import make_config as carl_config
+from tests.models.rsp.tiny import CONFIG as RSP_CONFIG
+from tests.models.voc.tiny import make_config as voc_config
+from tests.models.voc.tokenizers.tiny import musik_config, vae_config, vqkd_config
+from tests.models.vqvae.tiny import make_config as vqvae_config
+from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
+from vidrep_pipelines.models.carl.task import CarlTask
+from vidrep_pipelines.models.rsp.config import RspDataConfig, RspObjectiveConfig
+from vidrep_pipelines.models.rsp.task import RspTask
+from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.joint.config import JointConfig, JointObjectiveConfig
+from vidrep_pipelines.models.voc.joint.task import JointTask
+from vidrep_pipelines.models.voc.presets import fitted_to_tokenizer
+from vidrep_pipelines.models.voc.task import VocTask
+from vidrep_pipelines.models.voc.tokenizers.dino.config import TeacherConfig, VqkdObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
+from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
+from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
+from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.task import VqvaeTask
+from vidrep_pipelines.training.config import TrainConfig, TrainSpec
+from vidrep_pipelines.training.run_record import RunRecord
+
+TRAIN = TrainConfig(steps=7, batch_size=3, seed=11)
+
+
+def make_files(folder: Path, *names: str) -> dict[str, Path]:
+    """Files that could hold weights."""
+    paths = {name: folder / f"{name}.pth" for name in names}
+    for name, path in paths.items():
+        path.write_bytes(b"\x80\x02" + name.encode())
+    return paths
+
+
+def make_rsp(folder: Path, **files: Path) -> RspTask:
+    config = {"data": RspDataConfig(), "model": RSP_CONFIG, "objective": RspObjectiveConfig()}
+    return RspTask(clip_table=folder / "clips.arrow", videos=folder, seed=5, **config, **files)
+
+
+def make_vqvae(folder: Path, initialize_from: Path | None = None, **files: Path) -> VqvaeTask:
+    objective = {"perceptual_weight": 0.1, "perceptual_network": "lpips" if files else "random"}
+    return VqvaeTask(
+        frame_store=folder,
+        data=VqvaeDataConfig(),
+        model=vqvae_config(),
+        objective=VqvaeObjectiveConfig.model_validate(objective),
+        files=LossFiles(**files),
+        initialize_from=initialize_from,
+        seed=5,
+    )
+
+
+def make_carl(folder: Path, **files: Path) -> CarlTask:
+    return CarlTask(
+        frame_store=folder,
+        splits=("train", "additional"),
+        data=CarlDataConfig.model_validate({"sampling": {"frames": 6}}),
+        model=carl_config(),
+        objective=CarlObjectiveConfig(),
+        seed=5,
+        **files,
+    )
+
+
+def make_voc(folder: Path, **files: Path) -> VocTask:
+    config = {"model": voc_config(actions=True), "objective": VocObjectiveConfig()}
+    return VocTask(tokens=(folder / "tokens.h5",), seed=5, **config, **files)
+
+
+def make_vae(folder: Path, initialize_from: Path | None = None, **files: Path) -> VaeTask:
+    objective = VaeObjectiveConfig(**files)
+    model = vae_config()
+    return VaeTask(
+        frame_store=folder, model=model, objective=objective, initialize_from=initialize_from, seed=5
+    )
+
+
+def make_vqkd(folder: Path, initialize_from: Path | None = None, teacher: Path | None = None) -> VqkdTask:
+    objective = VqkdObjectiveConfig(teacher=TeacherConfig(kind="file", weights=teacher))
+    model = vqkd_config()
+    return VqkdTask(
+        frame_store=folder, model=model, objective=objective, initialize_from=initialize_from, seed=5
+    )
+
+
+def make_musik(folder: Path, **files: Path) -> MusikTask:
+    return MusikTask(frame_store=folder, model=musik_config(), seed=5, **files)
+
+
+def make_joint(folder: Path, initialize_from: Path | None = None, **files: Path) -> JointTask:
+    tokenizer = vae_config()
+    return JointTask(
+        frame_store=folder,
+        model=JointConfig(tokenizer=tokenizer, occupancy=fitted_to_tokenizer(tokenizer, VocModelConfig())),
+        objective=JointObjectiveConfig(tokenizer=VaeObjectiveConfig(**files)),
+        initialize_from=initialize_from,
+        seed=5,
+    )
+
+
+LOSS_FILES = ("perceptual_trunk", "perceptual_heads")
+RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
+    make_carl: (("labels", "backbone_weights", "initialize_from"), "ccc8fc822ff02671", "3507d949ba5b9511"),
+    make_joint: (("initialize_from", *LOSS_FILES), "9a281a1265f0fa59", "37cfc393bde7854e"),
+    make_musik: (("initialize_from",), "5689331251733830", "fad76013c64bedbe"),
+    make_rsp: (("initialize_from",), "cb9b2c9061d945e2", "c9357418ffb8a963"),
+    make_vae: (("initialize_from", *LOSS_FILES), "4b56e86d5c9d0f51", "ecb4053e492ebe2b"),
+    make_voc: (("initialize_from", "initialize_reward_from"), "1ad882fa79edc254", "52769d9b95bfa48f"),
+    make_vqkd: (("initialize_from", "teacher"), "66bb3af2cd80a5e3", "8f97aae77c4cb3c9"),
+    make_vqvae: (("initialize_from", *LOSS_FILES), "80da314db962557f", "bb655260bbcc764b"),
+}
+"""The files that a system's runs may start from, and the digests of a run without and with them."""
+
+
+def digest_of_run(task: Any, folder: Path) -> str:
+    places = {"run_directory": folder / "run", "report_directory": folder / "reports"}
+    spec = TrainSpec.of(task, train=TRAIN, data_digest="the data's", **places)
+    return RunRecord.of(spec, task).digest
+
+
+@pytest.mark.parametrize("make", RECORDED)
+def test_digests_of_runs_stay(make: Callable[..., Any], tmp_path: Path) -> None:
+    files, without, with_files = RECORDED[make]
+    assert digest_of_run(make(tmp_path), tmp_path) == without
+    assert digest_of_run(make(tmp_path, **make_files(tmp_path, *files)), tmp_path) == with_files
