@@ -10,8 +10,6 @@ import pytest
 from tests.architecture.packages import SOURCE
 
 HEAVY = ("torch", "timm", "av", "decord", "mlflow", "h5py", "sklearn", "matplotlib")
-
-
 MOST_LINES, MOST_MODULES, MOST_PARAMETERS = 350, 500, 8
 MOST_FILES = {"carl": 17, "vqvae": 11, "voc": 40, "layers": 18}
 """Modules in a folder of models, its folders included."""

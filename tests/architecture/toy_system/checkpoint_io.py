@@ -7,7 +7,6 @@ from torch import Tensor
 from tests.architecture.toy_system.config import NextColorModelConfig
 from tests.architecture.toy_system.model import NextColorModel
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.shared.weight_file import check_architecture
 
 _NAMES = {
     "fc1.weight": "hidden.weight",
@@ -40,6 +39,8 @@ def infer_model_config(state: Mapping[str, Tensor]) -> NextColorModelConfig:
 def trained_model(config: NextColorModelConfig, state: Mapping[str, Tensor]) -> NextColorModel:
     """The model in evaluation mode; InputError if the weights are of another architecture."""
     model = NextColorModel(config)
-    check_architecture(state, model.state_dict(), "The checkpoint")
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)  # strict: none missing, unknown or of another shape
+    except RuntimeError as error:
+        raise InputError(f"The checkpoint is not the one of this architecture: {error}") from error
     return model.eval()
