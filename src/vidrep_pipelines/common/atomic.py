@@ -220,10 +220,10 @@ def remove_leftovers(directory: Path) -> int:
     for replaced in sorted(directory.rglob(f".*{_REPLACED_MARK}")):
         name = replaced.name.removeprefix(".").removesuffix(_REPLACED_MARK)
         recover_directory(replaced.with_name(name))
-    found = sorted(directory.rglob(f".*{TEMPORARY_MARK}*"))
-    for leftover in found:
+    leftovers = sorted(directory.rglob(f".*{TEMPORARY_MARK}*"))
+    for leftover in leftovers:
         _remove(leftover)
-    return len(found)
+    return len(leftovers)
 
 
 def _remove(path: Path) -> None:

@@ -31,7 +31,7 @@ class Disguise(NamedTuple):
     """What a file is instead of what was expected.
 
     Attributes:
-        what: For a sentence: "it is ...".
+        what: What it is, as the end of a sentence: "it is ...".
         remedy: A sentence: what to do.
     """
 
@@ -54,7 +54,7 @@ def disguise_of(path: Path) -> Disguise | None:
 
 
 def plain_disguise_of(path: Path) -> Disguise | None:
-    """As :func:`disguise_of`, for text and other formats that are never compressed and may hold nothing."""
+    """Like :func:`disguise_of`, for text and other formats that are never compressed and may hold nothing."""
     head = file_head(path)
     if head is None:
         return _irregular(path)
@@ -73,7 +73,7 @@ def file_head(path: Path) -> bytes | None:
 
 
 def disguise_in(head: bytes) -> Disguise | None:
-    """As :func:`disguise_of`, told by a file's first kilobyte."""
+    """Like :func:`disguise_of`, told by a file's first kilobyte."""
     if not head:
         return Disguise("empty", "Remedy: download it again.")
     if head.startswith(_LFS_POINTER):

@@ -20,7 +20,7 @@ def whole_number(value: object, what: str, least: int = 0, most: int | None = No
     """A count, an index or a label: ``3``, ``3.0``, ``"3"`` and ``" 3.0 "`` are the same.
 
     Args:
-        value: As it was read.
+        value: The value as it was read.
         what: What it is, for the error: "time_start".
         least: The smallest that makes sense.
         most: The largest that makes sense; None: no limit but that of 64 bits.

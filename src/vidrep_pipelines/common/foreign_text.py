@@ -34,7 +34,7 @@ class Line(NamedTuple):
     """One line that holds something.
 
     Attributes:
-        number: From 1, as editors count.
+        number: Number of the line from 1, as editors count.
         text: What it holds.
     """
 
@@ -46,7 +46,7 @@ class Row(NamedTuple):
     """One line of a table.
 
     Attributes:
-        number: From 1, as editors count.
+        number: Number of the line from 1, as editors count.
         cells: Without blanks at either end.
         problem: Why the cells cannot be trusted; empty if they can.
     """

@@ -15,7 +15,7 @@ from pathlib import Path
 
 _TAKEN = frozenset({errno.EACCES, errno.EAGAIN})
 _ENOTSUPP = 524
-"""Of the Linux kernel, which has no name for it in C; some network file systems let it through."""
+"""Error number of the Linux kernel without a name in C; some network file systems let it through."""
 
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL, _ENOTSUPP})
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def try_lock(descriptor: int, path: Path, *, shared: bool = False) -> Locking:
     """Tries to lock an open file without waiting; the lock ends with the last copy of the descriptor.
 
     Args:
-        descriptor: Of the open file; child processes that inherit it hold the lock too.
+        descriptor: Descriptor of the open file; child processes that inherit it hold the lock too.
         path: The file, for the warning.
         shared: Others may hold it shared at the same time.
 
@@ -53,7 +53,7 @@ def try_process_lock(descriptor: int, path: Path) -> Locking:
     """Tries to lock an open file for this process alone: child processes do not inherit the lock.
 
     Args:
-        descriptor: Of the file, open for writing.
+        descriptor: Descriptor of the file, open for writing.
         path: The file, for the warning.
 
     Raises:

@@ -17,7 +17,7 @@ _LARGEST = 16 * 2**20
 """Bytes, unpacked. The published files have some thousand."""
 
 _MOST_DIMENSIONS = 32
-"""Of an array; NumPy's own limit."""
+"""Most dimensions of an array; NumPy's own limit."""
 
 _VERSION_4_SIZES = (8, 4, 4, 2, 2, 1)
 

@@ -11,7 +11,7 @@ class PartialFacts(dict[str, Scalar]):
     The next run makes the item again, so that what was healed meanwhile gets into it.
 
     Args:
-        facts: As of any item.
+        facts: Facts as any item has them.
         reason: What is lacking, and the remedy; stands in the manifest as the row's ``error``.
     """
 

@@ -19,7 +19,7 @@ _ALWAYS_ALLOWED = 1_000_000
 _DEEPEST = 100
 _MOST_BITS = 128
 _PICKLES_IN_OLD_FILES = 5
-"""Of PyTorch: a number that marks them, the version, the machine, the content, the keys of the tensors."""
+"""PyTorch's old files hold a number that marks them, version, machine, content, and keys of the tensors."""
 
 _MUTATORS = frozenset({"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"})
 _TENSOR_MAKERS = frozenset(f"torch._utils _rebuild_tensor{version}" for version in ("", "_v2", "_v3"))
@@ -82,7 +82,7 @@ def classes_in_saved_tensors(file: IO[bytes]) -> set[str]:
 
 
 def _globals(file: IO[bytes]) -> set[str]:
-    """As PyTorch writes them; by another instruction, which it does not know, it reads none."""
+    """Classes as PyTorch writes them; by another instruction, which it does not know, it reads none."""
     opcodes = pickletools.genops(file)
     return {str(name).replace(" ", ".") for opcode, name, _ in opcodes if opcode.name == "GLOBAL"}
 
@@ -93,9 +93,9 @@ class _Node:
     Attributes:
         weight: Its own size: characters of a text, one for everything else.
         parts: What it holds.
-        value: Of a number, a text or a name; of a tensor's memory, how many numbers it has.
+        value: The number, the text or the name; for a tensor's memory, how many numbers it has.
         total: Size with everything in it, once counted.
-        depth: Of the nesting, once counted.
+        depth: Depth of the nesting, once counted.
     """
 
     __slots__ = ("depth", "parts", "total", "value", "weight")

@@ -63,15 +63,15 @@ def _former_root(description: Mapping[str, Any], folder: Path) -> str | None:
 
 def _mentions(value: Any, root: str) -> bool:
     """Whether any path lies in ``root``."""
-    found: list[str] = []
+    texts: list[str] = []
 
     def note(text: str) -> str:
         if _is_below(text, root):
-            found.append(text)
+            texts.append(text)
         return text
 
     _each_text(value, note)
-    return bool(found)
+    return bool(texts)
 
 
 def _replace_start(value: dict[str, Any], old: str, new: str) -> dict[str, Any]:

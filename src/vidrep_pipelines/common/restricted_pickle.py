@@ -81,7 +81,7 @@ def empty_bytes() -> bytes:
 
 
 def loads_restricted(content: bytes, stand_ins: StandIns) -> Any:
-    """As :func:`load_restricted_pickle`, of bytes.
+    """Like :func:`load_restricted_pickle`, from bytes.
 
     Raises:
         Exception: Nearly any; the caller knows what to say.

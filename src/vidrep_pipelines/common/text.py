@@ -33,5 +33,5 @@ def folder_name(name: str) -> str:
     The spelling is that of addresses: people can read it, and ``a/b`` stays another name than ``a_b``.
     """
     safe = composed(name).replace("/", "%2F").replace("\\", "%5C")
-    safe = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", safe)
+    safe = _CONTROL.sub(lambda match: f"%{ord(match[0]):02X}", safe)
     return f"%2E{safe[1:]}" if safe.startswith(".") else safe

@@ -60,7 +60,7 @@ def require_answer(address: str) -> None:
     """Asks whether anybody is there, within seconds; MLflow itself asks databases for two minutes.
 
     Args:
-        address: Of a server or a database. Other kinds are not asked.
+        address: Address of a server or a database. Other kinds are not asked.
 
     Raises:
         OSError: Nobody answers, or the file of an SQLite database cannot be opened.

@@ -20,8 +20,8 @@ def resize_frame(frame: Pixels, height: int, width: int) -> Pixels:
 
     Args:
         frame: (H, W, 3) uint8.
-        height: Of the result, in pixels.
-        width: Of the result, in pixels.
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
 
     Returns:
         (height, width, 3) uint8: the frame itself if it has this size, averaged areas if the result has fewer
@@ -39,8 +39,8 @@ def average_areas(frame: Pixels, height: int, width: int) -> Pixels:
 
     Args:
         frame: (H, W, C) uint8.
-        height: Of the result.
-        width: Of the result.
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
 
     Returns:
         (height, width, C) uint8.

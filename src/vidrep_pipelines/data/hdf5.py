@@ -14,7 +14,7 @@ from vidrep_pipelines.common.foreign_file import disguise_of
 from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 
 _MOST_OBJECTS = 100_000
-"""In a file that a user brought; published ones have some hundred."""
+"""Most groups and arrays in a file that a user brought; published ones have some hundred."""
 
 
 def create_hdf5(path: Path) -> h5py.File:
@@ -53,10 +53,10 @@ def open_foreign_hdf5(path: Path) -> h5py.File:
         raise InputError(f"{path} is no HDF5 file: {disguise}")
     file = open_hdf5(path)
     try:
-        found = _foreign_content(file)
-        if found:
+        foreign = _foreign_content(file)
+        if foreign:
             raise InputError(
-                f"{path} is refused: {found}. Remedy: download it again from its publisher, or store its "
+                f"{path} is refused: {foreign}. Remedy: download it again from its publisher, or store its "
                 "arrays in the file itself (h5repack, or h5py)."
             )
     except BaseException:
@@ -97,10 +97,10 @@ def _foreign_content(file: h5py.File) -> str | None:
                 return "it is damaged"
         return None if link.type == h5l.TYPE_SOFT else f"{shown} is a link to another file"
 
-    found: str | None = file.id.links.visit(inspect, info=True)
+    foreign: str | None = file.id.links.visit(inspect, info=True)
     if damage is not None:
         raise OSError(f"it is damaged: {damage}") from damage
-    return found
+    return foreign
 
 
 def _foreign_array(file: h5py.File, name: bytes, shown: str) -> str | None:

@@ -55,8 +55,8 @@ class Bookkeeping:
 
     def shards(self) -> "list[Bookkeeping]":
         """The records of all shards that are not merged yet."""
-        found = sorted((self.folder / BOOKKEEPING).glob("shard-*-of-*"))
-        shards = [Shard.of_folder(path.name) for path in found]
+        folders = sorted((self.folder / BOOKKEEPING).glob("shard-*-of-*"))
+        shards = [Shard.of_folder(path.name) for path in folders]
         return [Bookkeeping(self.folder, shard) for shard in shards if shard is not None]
 
     def clear_temporary(self) -> None:

@@ -26,7 +26,7 @@ def require_all(folder: Path, what: str) -> None:
     """Refuses a job of which any item failed.
 
     Args:
-        folder: Of the job.
+        folder: Folder of the job.
         what: Ends the sentence "3 of 12 ...", such as "videos could not be embedded".
 
     Raises:

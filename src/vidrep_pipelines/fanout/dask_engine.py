@@ -192,7 +192,7 @@ class _Dispatch:
                     yield status
 
     def _batches(self, fresh: Iterator[Task]) -> Iterator[list[Task]]:
-        """As many as may be with the scheduler; what is tried again travels alone, so that blame is clear."""
+        """What may be with the scheduler; what is tried again travels alone, so that blame is clear."""
         threads = sum(self._client.nthreads().values())  # type: ignore[no-untyped-call]
         again = self._settlement.again
         while len(self._running) < _BATCHES_PER_THREAD * max(threads, 1):

@@ -76,9 +76,9 @@ class ItemTable(Sequence[Item]):
 
     def take(self, positions: Positions) -> "ItemTable":
         """The items at these positions."""
-        payload, chosen = self.payload, pa.array(positions)
+        payload, indices = self.payload, pa.array(positions)
         return ItemTable(
-            self.ids.take(chosen), self.digests.take(chosen), lambda number: payload(int(positions[number]))
+            self.ids.take(indices), self.digests.take(indices), lambda number: payload(int(positions[number]))
         )
 
     def of_shard(self, shard: Shard) -> "ItemTable":

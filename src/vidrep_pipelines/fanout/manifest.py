@@ -175,8 +175,8 @@ def _rows_with_errors(path: Path, status: str) -> pd.DataFrame:
     tables = [pa.table({"id": pa.array([], pa.string()), "error": pa.array([], pa.string())})]
     for part in manifest_files(path):
         rows = _read_part(part, ["id", "error", "status"])
-        chosen = pc.and_(pc.equal(rows["status"], status), pc.is_valid(rows["error"]))
-        tables.append(rows.filter(chosen).select(["id", "error"]))
+        wanted = pc.and_(pc.equal(rows["status"], status), pc.is_valid(rows["error"]))
+        tables.append(rows.filter(wanted).select(["id", "error"]))
     frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
     return frame
 

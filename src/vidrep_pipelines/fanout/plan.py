@@ -63,7 +63,7 @@ def make_plan(
         folder: Where the products are.
         suffixes: Endings of the products.
         retry_failed: Count failed items as not finished.
-        hash_key: With which the records were read.
+        hash_key: Key with which the records were read.
         redo_partial: Count items whose products lack something as not finished.
     """
     keys, digests = keys_of(items.ids, hash_key), keys_of(items.digests, hash_key)

@@ -82,17 +82,17 @@ class Records:
     shapes: list[tuple[str, ...]]
 
     def last(self, wanted: Keys, ok: bool) -> Positions:
-        """For each wanted key the number of its last row with that outcome, or -1, shape of ``wanted``."""
-        chosen = np.flatnonzero(self.ok == ok)
-        if not len(chosen):
+        """The number of each wanted key's last row with that outcome, or -1, in the shape of ``wanted``."""
+        candidates = np.flatnonzero(self.ok == ok)
+        if not len(candidates):
             return np.full(len(wanted), -1)
-        chosen = chosen[np.argsort(self.keys[chosen], kind="stable")]
-        ordered = self.keys[chosen]
+        candidates = candidates[np.argsort(self.keys[candidates], kind="stable")]
+        ordered = self.keys[candidates]
         rows = np.full(len(wanted), -1)
         for start in range(0, len(wanted), _KEYS_AT_ONCE):
             piece = wanted[start : start + _KEYS_AT_ONCE]
-            found = np.maximum(np.searchsorted(ordered, piece, side="right") - 1, 0)
-            rows[start : start + _KEYS_AT_ONCE] = np.where(ordered[found] == piece, chosen[found], -1)
+            places = np.maximum(np.searchsorted(ordered, piece, side="right") - 1, 0)
+            rows[start : start + _KEYS_AT_ONCE] = np.where(ordered[places] == piece, candidates[places], -1)
         return rows
 
     def schema(self, rows: Positions) -> pa.Schema:

@@ -21,7 +21,7 @@ class Settlement:
 
     Args:
         recipe: What the workers do.
-        journal: For failures that the worker itself cannot record.
+        journal: Takes failures that the worker itself cannot record.
         config: Limits and attempts.
 
     Attributes:

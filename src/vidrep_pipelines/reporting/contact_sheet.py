@@ -45,8 +45,8 @@ def contact_sheet(
     """
     if clips.empty:
         raise InputError("A contact sheet was asked for, but there is no clip to show.")
-    chosen = representative_clips(clips, rows)
-    pictures = [_row(clip, folder, read, frames_per_clip) for clip in chosen.to_dict("records")]
+    shown = representative_clips(clips, rows)
+    pictures = [_row(clip, folder, read, frames_per_clip) for clip in shown.to_dict("records")]
     if not any(row.images for row in pictures):
         raise InputError(f"None of {len(pictures)} clips under {folder} can be shown: {pictures[0].label}")
     return image_grid(pictures, heading=heading or _summary(clips), cell_height=cell_height)

@@ -59,11 +59,11 @@ def episode_film(store: FrameStore) -> NDArray[np.uint8]:
         (T, H, W, 3) uint8 with even sides; an episode that ends earlier stands still.
     """
     table = episode_table(store).rename(columns={"behavior": "class_name"})
-    chosen = representative_clips(table, _FILM_COLUMNS * _FILM_ROWS)
-    length = min(int(chosen["frames"].max()), _FILM_FRAMES)
+    shown = representative_clips(table, _FILM_COLUMNS * _FILM_ROWS)
+    length = min(int(shown["frames"].max()), _FILM_FRAMES)
     scale = max(2, 2 * round(_FILM_HEIGHT / store.facts.height / 2))
     clips = []
-    for name, frames in chosen[["id", "frames"]].itertuples(index=False):
+    for name, frames in shown[["id", "frames"]].itertuples(index=False):
         clip = store.frames(name, np.minimum(np.arange(length), frames - 1))
         clips.append(clip.repeat(scale, axis=1).repeat(scale, axis=2))
     clips += [np.zeros_like(clips[0])] * (-len(clips) % _FILM_COLUMNS)

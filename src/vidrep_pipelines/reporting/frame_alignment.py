@@ -50,8 +50,8 @@ def alignment_frames(
     Args:
         query: The video that plays evenly.
         key: The video whose frames are looked up.
-        matches: By title, (T,) frame of the key for every frame of the query.
-        height: Of the videos in the picture, in pixels.
+        matches: The key's frame for every frame of the query, (T,), by title.
+        height: Height of the videos in the picture in pixels.
         stride: Every how many query frames are shown.
 
     Raises:
@@ -77,14 +77,14 @@ def alignment_strip(
     The label of a row says which share of all query frames has a match of the same phase.
 
     Args:
-        query: As for :func:`alignment_frames`.
-        key: As there.
-        matches: As there.
+        query: The video that plays evenly.
+        key: The video whose frames are looked up.
+        matches: The key's frame for every frame of the query, (T,), by title.
         columns: Moments; fewer if the query has fewer frames.
         heading: Text above everything.
 
     Raises:
-        InputError: As there.
+        InputError: There is not one match per query frame, or a match is not a frame of the key.
     """
     _check(query, key, matches)
     moments = np.unique(np.linspace(0, len(query) - 1, columns).round().astype(int)).tolist()

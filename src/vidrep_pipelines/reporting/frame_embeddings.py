@@ -29,9 +29,9 @@ def retrieval_montage(
 
     Args:
         queries: Caption and frame of each query.
-        neighbors: By encoder, for every query, nearest first: caption, frame, and whether it is right.
+        neighbors: Caption, frame, and whether it is right: nearest first, for every query, by encoder.
         heading: Text above everything.
-        cell_height: Of every frame in the picture, in pixels.
+        cell_height: Height of every frame in the picture in pixels.
 
     Raises:
         InputError: There are not as many rows of neighbors as queries.
@@ -58,10 +58,10 @@ class SimilarityMap:
     """How the frames of two videos are related by one encoder.
 
     Attributes:
-        title: Of the encoder.
+        title: Title of the encoder.
         distances: (N, M) squared distances of the query's frames to the key's.
         match: (N,) key frame of each query frame, drawn as a line.
-        temperature: Of the softmax; published 0.1 for embeddings of unit length, else 1.
+        temperature: Temperature of the softmax; published 0.1 for embeddings of unit length, else 1.
     """
 
     title: str
@@ -75,7 +75,7 @@ def similarity_heat_maps(panels: Sequence[SimilarityMap], names: tuple[str, str]
 
     Args:
         panels: The encoders.
-        names: Of query and key.
+        names: Names of query and key.
     """
     figure = Figure(figsize=(5.4 * len(panels), 5.0), layout="constrained", facecolor="white")
     for number, panel in enumerate(panels):
@@ -100,9 +100,9 @@ def embedding_trajectories(
     """Draws a row per encoder: paths of videos through the two main directions, and the first one over time.
 
     Args:
-        embeddings: By encoder, (T, D) per video.
+        embeddings: Embeddings (T, D) of each video, by encoder.
         phases: (T,) per video; they color the frames.
-        names: Of the videos.
+        names: Names of the videos.
 
     Raises:
         InputError: There are no videos, or fewer than two frames altogether.

@@ -46,7 +46,7 @@ def measure_bars(summary: pd.DataFrame, title: str) -> Image:
     """Draws a panel per task: bars with 95 % intervals for every measure and encoder.
 
     Args:
-        summary: As for :func:`measure_table`.
+        summary: The table that :func:`measure_table` takes, too.
         title: Text above everything.
 
     Raises:

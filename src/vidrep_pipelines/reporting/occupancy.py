@@ -169,13 +169,13 @@ def occupancy_comparison(scores: pd.DataFrame) -> Image:
         axes.set_xticks(np.arange(len(models)), models)
         axes.axhline(0, color=PALE, linewidth=1)
         plain_axes(axes, title)
-    found = {
+    labels = {
         label: handle
         for axes in figure.axes
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        found.values(), found.keys(), loc="outside lower left", ncols=2, frameon=False, labelcolor=SOFT_INK
+        labels.values(), labels.keys(), loc="outside lower left", ncols=2, frameon=False, labelcolor=SOFT_INK
     )
     return image_of(figure)
 

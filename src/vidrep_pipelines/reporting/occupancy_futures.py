@@ -17,8 +17,8 @@ class ShownFuture:
     """What follows one state.
 
     Attributes:
-        name: Of the episode.
-        step: Of the state in it.
+        name: Name of the episode.
+        step: Step of the state in it.
         truth: (K * J + 1, H, W, 3) real frames from the state on, for K jumps of J steps.
         context: (H', W', 3) the newest frame of the state as the samples are shown.
         samples: (S, K, F, H', W', 3) pictures of sampled states, each of F frames, oldest first; sample k of

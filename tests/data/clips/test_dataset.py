@@ -57,7 +57,6 @@ def dataset(
     *,
     reader: NumberedReader | None = None,
     index_suffix: str | None = None,
-    max_replacements: int = 8,
 ) -> ClipDataset:
     return ClipDataset(
         clip_table(),
@@ -67,7 +66,6 @@ def dataset(
         seed=seed,
         reader=reader or NumberedReader(broken),
         index_suffix=index_suffix,
-        max_replacements=max_replacements,
     )
 
 
@@ -135,10 +133,11 @@ def test_good_samples_are_untouched_by_bad_clips_elsewhere() -> None:
     assert same(dataset(frozenset({"clip_0"}))[0, 5], dataset()[0, 5])
 
 
-def test_replacement_ends_with_a_list_of_the_files() -> None:
+def test_replacement_ends_with_a_list_of_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vidrep_pipelines.data.clips.dataset.MOST_REPLACEMENTS", 3)
     everything = frozenset(f"clip_{number}" for number in range(CLIPS))
     reader = NumberedReader(everything)
-    clips = dataset(reader=reader, max_replacements=3)
+    clips = dataset(reader=reader)
     with pytest.raises(InputError, match=r"4 clips in a row") as caught:
         clips[0, 1]
     tried = [path for path, _, _ in reader.calls]

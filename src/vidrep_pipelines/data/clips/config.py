@@ -21,7 +21,7 @@ class IngestConfig(FrozenConfig):
     names and labels (Kinetics-600's .txt), ActivityNet's JSON and test lists without labels are read, too."""
 
     split: str | None = None
-    """With ``annotations``: keep only the rows of this split, for example ``train``."""
+    """Keep only the rows of this split of ``annotations``, for example ``train``."""
 
 
 class KineticsConfig(FrozenConfig):

@@ -28,6 +28,8 @@ from vidrep_pipelines.data.video.packet_store import PacketStore
 
 Sample = dict[str, Any]
 
+MOST_REPLACEMENTS = 8
+"""How many other clips are tried in the place of a bad one."""
 _BAD_CLIP = (VidrepError, OSError, IndexError)
 
 log = logging.getLogger(__name__)
@@ -126,7 +128,6 @@ class ClipDataset(Dataset[Sample]):
         reader: Reads the frames; :class:`FrameReader` unless given.
         index_suffix: Ending of the packet index beside each clip, in place of the clip's own; None without.
         packet_store: Where packet indices are looked for first, by the clip's ``id``.
-        max_replacements: How many other clips are tried in the place of a bad one.
 
     Raises:
         InputError: A column is missing, or there is no clip.
@@ -143,7 +144,6 @@ class ClipDataset(Dataset[Sample]):
         reader: Reader | None = None,
         index_suffix: str | None = None,
         packet_store: PacketStore | None = None,
-        max_replacements: int = 8,
     ) -> None:
         if not len(clips):
             raise InputError("The clip table is empty.")
@@ -151,7 +151,6 @@ class ClipDataset(Dataset[Sample]):
         self._folder, self._sampler, self._transform, self._seed = Path(folder), sampler, transform, seed
         self._reader: Reader = FrameReader() if reader is None else reader
         self._index_suffix, self._packet_store = index_suffix, packet_store
-        self._max_replacements = max_replacements
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -183,7 +182,7 @@ class ClipDataset(Dataset[Sample]):
     def _first_good(self, draw: tuple[int, int, int]) -> tuple[list[Tensor], int, int]:
         """The groups of the first clip that can be read, its index, and how many were tried before."""
         failures: list[str] = []
-        for attempt in range(self._max_replacements + 1):
+        for attempt in range(MOST_REPLACEMENTS + 1):
             index = seed_for(*draw, "replacement", attempt) % len(self) if attempt else draw[-1]
             try:
                 return self._groups(index, generator_for(*draw, attempt)), index, attempt

@@ -214,8 +214,8 @@ def _named_clips(label_list: Iterable[LabelledClip]) -> pa.Array:
     return pa.array(sorted(names), pa.large_string())
 
 
-def _among(names: pa.Array, chosen: Iterable[str]) -> pa.Array:
-    return pc.is_in(names, value_set=pa.array([composed(name) for name in chosen], pa.large_string()))
+def _among(names: pa.Array, wanted: Iterable[str]) -> pa.Array:
+    return pc.is_in(names, value_set=pa.array([composed(name) for name in wanted], pa.large_string()))
 
 
 def _composed(names: pa.Array) -> pa.Array:

@@ -84,14 +84,14 @@ class LocalFolders:
                 return []
             self._visited.add((status.st_dev, status.st_ino))
             with os.scandir(self._root / folder) as scan:
-                found = [entry for entry in scan if not is_hidden(entry.name)]
+                visible = [entry for entry in scan if not is_hidden(entry.name)]
         except OSError as error:
             leave_out(self, folder, f"the folder cannot be read: {error.strerror}")
             return []
-        for entry in found:
+        for entry in visible:
             if not is_utf8(entry.name):
                 leave_out(self, folder / entry.name, "its name is not valid UTF-8; rename it")
-        described = (_described(entry, wanted) for entry in found if is_utf8(entry.name))
+        described = (_described(entry, wanted) for entry in visible if is_utf8(entry.name))
         return [entry for entry in described if entry is not None]
 
 

@@ -36,7 +36,7 @@ def stem_of(name: str, suffixes: Sequence[str]) -> str:
     """A name without its suffixes: ``id.mp4`` and ``id.mp4.webm`` are both ``id``.
 
     Args:
-        name: Of a file.
+        name: Name of a file.
         suffixes: Lower-case endings that are taken off as often as they are there, in any case of letters.
     """
     while ending := next(
@@ -82,11 +82,11 @@ def list_files_below(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     Raises:
         InputError: A folder cannot be read.
     """
-    found = list_files(folder, suffixes)
+    paths = list_files(folder, suffixes)
     for below in list_folders(folder):
         if not below.is_symlink():
-            found += list_files_below(below, suffixes)
-    return found
+            paths += list_files_below(below, suffixes)
+    return paths
 
 
 def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
@@ -98,10 +98,10 @@ def files_by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     Raises:
         InputError: The folder cannot be read.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in list_files(folder, suffixes):
-        found.setdefault(stem_of(path.name, suffixes), path)
-    return found
+        paths.setdefault(stem_of(path.name, suffixes), path)
+    return paths
 
 
 def size_and_time(path: Path) -> tuple[int, int]:
@@ -120,7 +120,7 @@ def first_gap(stems: Sequence[str]) -> tuple[str, str] | None:
     """The first two neighbors whose numbers do not follow one another; None if there are none.
 
     Args:
-        stems: In natural order. Those that are no plain numbers are not looked at.
+        stems: Stems in natural order. Those that are no plain numbers are not looked at.
     """
     numbers = [stem for stem in stems if _is_number(stem)]
     return next((pair for pair in pairwise(numbers) if int(pair[1]) != int(pair[0]) + 1), None)
@@ -164,7 +164,7 @@ def _ends(name: str, suffixes: Sequence[str]) -> bool:
 
 
 def _order(name: str, suffixes: Sequence[str]) -> tuple[tuple[tuple[str | int, ...], str], int, str]:
-    """By stem, then by the length of what was taken off, so that ``a.mp4`` comes before ``a.mp4.webm``."""
+    """Sorts by stem, then by what was taken off, so that ``a.mp4`` comes before ``a.mp4.webm``."""
     stem = stem_of(name, suffixes)
     rest = name[len(stem) :].lower()
     rank = next((place for place, one in enumerate(suffixes) if rest == one), len(suffixes))
@@ -174,14 +174,14 @@ def _order(name: str, suffixes: Sequence[str]) -> tuple[tuple[tuple[str | int, .
 def _visible(folder: Path) -> Iterator["os.DirEntry[str]"]:
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if not is_hidden(entry.name)]
+            visible = [entry for entry in entries if not is_hidden(entry.name)]
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise InputError(
             f"{folder} cannot be listed: {error.strerror}. Correct its rights, or copy it."
         ) from error
-    for entry in found:
+    for entry in visible:
         if is_utf8(entry.name):
             yield entry
         else:

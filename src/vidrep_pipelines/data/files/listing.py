@@ -178,10 +178,10 @@ def _below(
 
 
 def _videos(folder: PurePosixPath, entries: Iterable[Entry]) -> Iterator[ListedVideo]:
-    found = [entry for entry in entries if entry.kind == "file"]
-    stems = Counter(PurePosixPath(entry.name).stem for entry in found)
-    names = {entry.name for entry in found}
-    for entry in found:
+    files = [entry for entry in entries if entry.kind == "file"]
+    stems = Counter(PurePosixPath(entry.name).stem for entry in files)
+    names = {entry.name for entry in files}
+    for entry in files:
         stem = PurePosixPath(entry.name).stem
         # A stem may also equal another file's whole name ("a.mp4" beside "a.mp4.mov").
         unique = stems[stem] == 1 and stem not in names

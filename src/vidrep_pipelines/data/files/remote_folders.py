@@ -20,7 +20,7 @@ class RemoteFolders:
     """The folders below an address.
 
     Args:
-        address: For example ``s3://bucket/folder``. Keys and end points come from the environment, as the
+        address: One such as ``s3://bucket/folder``. Keys and end points come from the environment, as the
             driver expects them (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``, ...).
 
     Raises:
@@ -46,12 +46,12 @@ class RemoteFolders:
         """See :class:`~vidrep_pipelines.data.files.folders.Folders`."""
         place = self._root if folder == PurePosixPath() else f"{self._root.rstrip('/')}/{folder}"
         try:
-            found = self._files.ls(place, detail=True)
+            infos = self._files.ls(place, detail=True)
         except Exception as error:  # every file system has its own errors
             leave_out(self, folder, f"the folder cannot be read: {error}")
             return []
         # A store without real folders may hold an empty object with the name of the folder itself.
-        inside = [info for info in found if info["name"].strip("/") != place.strip("/")]
+        inside = [info for info in infos if info["name"].strip("/") != place.strip("/")]
         described = (_described(info, wanted) for info in inside)
         return [entry for entry in described if entry is not None]
 

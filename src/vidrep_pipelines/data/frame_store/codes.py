@@ -70,7 +70,7 @@ def code_shard(
         grid: h and w of the codes of a frame.
         frames_digest: Digest of the shard of frames, from ``StoreFacts.shards``.
         latent_channels: D of latents to keep beside the codes; none: no latents.
-        latent_type: Of the latents.
+        latent_type: Floating type of the latents.
 
     Raises:
         InputError: Not all frames were appended.

@@ -13,10 +13,10 @@ class FramesConfig(FrozenConfig):
     """How the frames of an episode are prepared."""
 
     height: int = Field(64, ge=1)
-    """Of the stored frames, in pixels."""
+    """Height of the stored frames in pixels."""
 
     width: int = Field(64, ge=1)
-    """Of the stored frames, in pixels. Whole frames are resized; the aspect ratio is not kept."""
+    """Width of the stored frames in pixels. Whole frames are resized; the aspect ratio is not kept."""
 
     min_frames: int = Field(12, ge=1)
     """Shorter views are left out, with a reason: no window of this length could be drawn from them."""
@@ -40,7 +40,7 @@ class SplitConfig(FrozenConfig):
     """Number of units held out for the test; below 1, their share of all."""
 
     seed: int = 23
-    """Of the shuffle (Python's generator, as published)."""
+    """Seed of the shuffle (Python's generator, as published)."""
 
 
 class SelectionConfig(FrozenConfig):

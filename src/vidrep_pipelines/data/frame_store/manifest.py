@@ -26,12 +26,12 @@ class StoreFacts:
     """What holds for the whole store.
 
     Attributes:
-        height: Of the frames.
-        width: Of the frames.
-        mean: Of the training pixels in 0..1, per color channel.
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
+        mean: Mean of the training pixels in 0..1, per color channel.
         std: Standard deviation of the same.
         split_unit: ``trajectory`` or ``view``.
-        seed: Of the split.
+        seed: Seed of the split.
         shards: Digest of all that determines the content of a file, by its path below the store.
     """
 

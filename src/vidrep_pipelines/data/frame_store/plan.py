@@ -85,7 +85,7 @@ class ShardRequest:
     Attributes:
         id: Path without suffix, such as ``train/robonet_train_00000``.
         split: Which split it belongs to.
-        members: In the order of the file.
+        members: What is in it, in the order of the file.
         attributes: What the file says about itself.
         size: Height and width of the frames.
         digest: Changes with the content of the members and with everything else.
@@ -162,22 +162,20 @@ def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFram
     Raises:
         ConfigurationError: There are none; the message says what there is.
     """
-    chosen = np.ones(len(views), bool)
+    kept = np.ones(len(views), bool)
     warn_of_absent("selection.robots", selection.robots, set(views["robot"]))
     warn_of_absent("selection.cameras", selection.cameras, set(views["camera"]))
     if selection.robots:
-        chosen &= (
-            views["robot"].map(composed).isin([composed(robot) for robot in selection.robots]).to_numpy()
-        )
+        kept &= views["robot"].map(composed).isin([composed(robot) for robot in selection.robots]).to_numpy()
     if selection.cameras:
-        chosen &= views["camera"].isin(selection.cameras).to_numpy()
-    if not chosen.any():
+        kept &= views["camera"].isin(selection.cameras).to_numpy()
+    if not kept.any():
         raise ConfigurationError(
             f"selection: no view is of the robots {selection.robots or 'all'} and the cameras "
             f"{selection.cameras or 'all'}. There are the robots {sorted(set(views['robot']))} and the "
             f"cameras {sorted(set(views['camera']))}."
         )
-    return views[chosen].reset_index(drop=True)
+    return views[kept].reset_index(drop=True)
 
 
 def train_statistics(views: pd.DataFrame, frames: FramesConfig) -> PixelStatistics:

@@ -70,7 +70,7 @@ def write_shard(
 
     Args:
         path: File to write.
-        views: At least one, in the order of the file.
+        views: The views, at least one, in the order of the file.
         pictures: (T, H, W, 3) uint8 per view, in the same order; taken one by one.
         size: H and W.
         attributes: What the whole file says about itself, besides version, size and color.

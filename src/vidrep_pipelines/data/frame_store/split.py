@@ -19,7 +19,7 @@ def deal(units: Sequence[Unit], validation: int, test: int, rng: random.Random) 
     """Shuffles units and cuts the result into train, validation and test, in this order (published rule).
 
     Args:
-        units: In a fixed order; the original takes that of the file system.
+        units: What is dealt, in a fixed order; the original takes that of the file system.
         validation: How many units are held out for validation.
         test: How many units are held out for the test.
         rng: Python's generator; ``shuffle`` is called once.
@@ -62,15 +62,15 @@ def split_views(views: pd.DataFrame, config: SplitConfig) -> "pd.Series[str]":
     names = sorted(set(units))
     validation, test = (_count(number, len(names)) for number in (config.validation, config.test))
     dealt = deal(names, validation, test, random.Random(config.seed))
-    chosen = units.map({name: split for split, members in dealt.items() for name in members})
-    shared = leaking_trajectories(views.assign(split=chosen))
+    splits = units.map({name: split for split, members in dealt.items() for name in members})
+    shared = leaking_trajectories(views.assign(split=splits))
     if shared:
         _log.warning(
             "split.unit is 'view', as published: %d trajectories are both trained on and held out, seen by "
             "different cameras. Figures on held-out views are too good. Remedy: split.unit: trajectory.",
             len(shared),
         )
-    return chosen
+    return splits
 
 
 def leaking_trajectories(views: pd.DataFrame) -> list[str]:

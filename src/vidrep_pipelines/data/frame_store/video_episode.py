@@ -44,7 +44,7 @@ class VideoEpisode:
 
     @property
     def digest(self) -> str:
-        """Of the stamp; the path does not count, so that a folder may be moved."""
+        """Changes with the stamp; the path does not count, so that a folder may be moved."""
         return digest_of(self.stamp, self.robot, self.controls is not None)
 
     @contextmanager

@@ -61,11 +61,11 @@ class ViewIndex:
         Raises:
             InputError: There is no such view.
         """
-        found = bisect_left(self.ids, view, 0, self._length)
-        if found == self._length or self._ids[found] != view:
+        place = bisect_left(self.ids, view, 0, self._length)
+        if place == self._length or self._ids[place] != view:
             example = f", such as {self._ids[0]!r}" if self._length else ""
             raise InputError(f"There is no view {view!r} among {self._length}{example}.")
-        return found
+        return place
 
     def frames(self, position: int) -> StoredRows:
         """Where the frames of the view at a position in 0..V-1 are.

@@ -58,8 +58,8 @@ def read_labels(path: Path) -> Pixels:
 def labels_of(labels: Pixels) -> list[int]:
     """The labels that a map (H, W) holds, ascending."""
     # Counting is much faster than sorting all pixels.
-    found: list[int] = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
-    return found
+    present: list[int] = np.flatnonzero(np.bincount(labels.ravel(), minlength=1)).tolist()
+    return present
 
 
 def is_two_tone(path: Path) -> bool:

@@ -130,10 +130,10 @@ def _objects(first: Path, paths: list[Path], rules: MaskRules) -> int:
         mode = read_header(path)[2]
         if mode not in rules.modes:
             raise InputError(f"{path} {colors_instead(mode)}")
-    found = labels_of(read_labels(first))
-    labels = set(found) - {0, VOID}
+    present = labels_of(read_labels(first))
+    labels = set(present) - {0, VOID}
     if not labels:
-        void = " but void (255)" if VOID in found else ""
+        void = " but void (255)" if VOID in present else ""
         raise InputError(f"{first} labels nothing{void}, so there is nothing to follow.")
     if rules.largest is not None and max(labels) > rules.largest:
         raise InputError(

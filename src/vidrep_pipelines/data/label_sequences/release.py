@@ -58,14 +58,14 @@ def require_names(names: Iterable[str], path: Path) -> list[str]:
     """The names without repetitions, checked before any folder is looked for below them.
 
     Args:
-        names: Of sequences, as a list has them.
+        names: Names of sequences, as a list has them.
         path: The list, for the message.
 
     Raises:
         InputError: One leads out of the release, such as ``..``.
     """
-    found = list(dict.fromkeys(names))
-    strange = [name for name in found if not is_usable(name)]
+    distinct = list(dict.fromkeys(names))
+    strange = [name for name in distinct if not is_usable(name)]
     if strange:
         raise InputError(f"The list {path} names {strange[0]!r}, which is no sequence. Correct the line.")
-    return found
+    return distinct

@@ -247,10 +247,10 @@ def _placed(
 
 def _lost(files: SequenceFiles, frames: int, inspection: Path) -> str | None:
     """What is wrong with the files of a sequence that was all right when it was inspected."""
-    found = len(files_by_stem(files.frame_folder, FRAME_SUFFIXES))
-    if found == frames and files.label_path.exists():
+    count = len(files_by_stem(files.frame_folder, FRAME_SUFFIXES))
+    if count == frames and files.label_path.exists():
         return None
     return (
-        f"{files.frame_folder} had {frames} frames and now has {found}, or its labels are "
+        f"{files.frame_folder} had {frames} frames and now has {count}, or its labels are "
         f"gone. Remedy: delete {inspection} and run the pipeline again."
     )

@@ -65,10 +65,10 @@ class LabelledVideos:
         Raises:
             InputError: There is no such video.
         """
-        found = np.flatnonzero(self.table["id"] == video)
-        if not len(found):
+        rows = np.flatnonzero(self.table["id"] == video)
+        if not len(rows):
             raise InputError(f"There is no video {video!r} among {len(self)} labelled ones.")
-        return self.labels[int(found[0])]
+        return self.labels[int(rows[0])]
 
     def select(self, split: str | None = None, action: str | None = None) -> "LabelledVideos":
         """The videos of one split, of one action.
@@ -76,16 +76,16 @@ class LabelledVideos:
         Raises:
             InputError: There are none; the message says what there is.
         """
-        chosen = np.ones(len(self), bool)
+        kept_rows = np.ones(len(self), bool)
         for column, wanted in (("split", split), ("action", action)):
             if wanted is not None:
-                chosen &= (self.table[column] == wanted).to_numpy(bool)
-        if not chosen.any():
+                kept_rows &= (self.table[column] == wanted).to_numpy(bool)
+        if not kept_rows.any():
             present = {column: sorted(set(self.table[column])) for column in ("split", "action")}
             raise InputError(f"No video is of split={split!r} and action={action!r}; there are {present}.")
         return LabelledVideos(
-            self.table[chosen].reset_index(drop=True),
-            tuple(values for values, kept in zip(self.labels, chosen, strict=True) if kept),
+            self.table[kept_rows].reset_index(drop=True),
+            tuple(values for values, kept in zip(self.labels, kept_rows, strict=True) if kept),
         )
 
 

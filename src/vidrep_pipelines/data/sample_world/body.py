@@ -15,12 +15,12 @@ class Body:
     Attributes:
         shape: Its kind.
         color: Its color, and the first word of its name.
-        half_width: In world units, as seen from the front.
-        half_height: In world units.
+        half_width: Half of its width in world units, as seen from the front.
+        half_height: Half of its height in world units.
         x: Where it starts; the arm's base is on the left, before the scene is mirrored.
         lane: Distance behind the arm's plane (negative: in front of it). The arm reaches lane 0 only.
         string: Length of the string it hangs from, None if it stands on the table.
-        height: Of a hanging object's center at rest above the table.
+        height: Height of a hanging object's center at rest above the table.
         content_color: Color of what a vessel holds.
         filled: Whether it starts full.
     """
@@ -38,7 +38,7 @@ class Body:
 
     @property
     def name(self) -> str:
-        """For example "red ball"."""
+        """How an instruction calls it: "red ball"."""
         return f"{self.color} {self.shape}"
 
     @property

@@ -23,7 +23,7 @@ class StepResult(NamedTuple):
 
     Attributes:
         frame: (H, W, 3) uint8, the picture after the action.
-        reward: In 0..1, of the state after the action.
+        reward: Reward in 0..1 of the state after the action.
         done: Whether the episode has reached its last frame.
         action: (4,) float32, the action that was carried out, which is less than the given one where the arm
             met the table.

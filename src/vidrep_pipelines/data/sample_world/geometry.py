@@ -34,8 +34,8 @@ def homography(corners: FloatArray, width: int, height: int) -> tuple[float, ...
 
     Args:
         corners: Pixels (4, 2) of the texture's top left, top right, bottom right and bottom left corner.
-        width: Of the texture.
-        height: Of the texture.
+        width: Width of the texture in pixels.
+        height: Height of the texture in pixels.
 
     Returns:
         None if the quadrilateral is seen edge-on, so that there is nothing to map.

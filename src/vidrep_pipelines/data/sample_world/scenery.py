@@ -106,10 +106,10 @@ def _backdrop(rng: np.random.Generator) -> tuple[Image.Image, FloatArray]:
 
 def _props(rng: np.random.Generator, density: float) -> tuple[Piece, ...]:
     painters = (framed_photograph, books, flower)
-    chosen = rng.permutation(len(painters))[: int(rng.integers(1, 4))]
+    order = rng.permutation(len(painters))[: int(rng.integers(1, 4))]
     places = rng.permutation([-1.2, -0.1, 1.0])
     pieces = []
-    for which, place in zip(chosen, places, strict=False):
+    for which, place in zip(order, places, strict=False):
         sprite = painters[int(which)](rng, 0.75 * density).blurred(0.6)
         pieces.append(placed(sprite, (float(place + rng.uniform(-0.3, 0.3)), 0.0), _PROP_Z))
     return tuple(pieces)

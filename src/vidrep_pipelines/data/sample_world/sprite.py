@@ -53,7 +53,7 @@ def paint(
         right: Largest x.
         top: Largest y.
         density: Texture pixels per world unit.
-        shade: From x (H, W) and y (H, W), in world units, to the paint.
+        shade: Gives the paint at x (H, W) and y (H, W), in world units.
     """
     columns, rows = (int(np.ceil(extent * density)) + 2 * _MARGIN for extent in (right - left, top - bottom))
     start_x, start_y = left - _MARGIN / density, top + _MARGIN / density

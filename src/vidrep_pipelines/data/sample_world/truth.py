@@ -35,15 +35,15 @@ class Truth:
             ``states[t + 1] = clip(states[t] + actions[t] * arm.SPEED / frames_per_second, arm.LOWEST,
             arm.HIGHEST)`` in float32, to the bit.
         rewards: (T,) float32 in 0..1: how well the activity is done at frame t.
-        instruction: For example "push the red ball to the left".
+        instruction: What is asked for, such as "push the red ball to the left".
         activity: The clip's class.
-        phase_names: In the order of the phases.
-        part_names: By part id, the first is "background".
+        phase_names: Names in the order of the phases.
+        part_names: Names by part id, the first is "background".
         keypoint_names: K names.
-        object_names: By mask id, the first are "background" and "arm".
+        object_names: Names by mask id, the first are "background" and "arm".
         action_names: A names.
         state_names: S names.
-        frames_per_second: Of video and control.
+        frames_per_second: Rate of video and control.
         seed: The episode's.
     """
 

@@ -39,7 +39,7 @@ class DavisSequence:
     """One sequence to inspect, and to resize if the protocol says so.
 
     Attributes:
-        files: In the release.
+        files: Its files in the release.
         prepared: Root of the resized release; None: nothing is resized.
         split: Name of the list.
         names: All names of the list, which the resized release gets, too.

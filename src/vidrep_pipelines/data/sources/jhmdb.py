@@ -53,7 +53,7 @@ def inspect_jhmdb(files: SequenceFiles, outputs: Mapping[str, Path]) -> dict[str
 
 
 def _of_split(folder: Path, split: int) -> Iterator[str]:
-    """From the published lists, one per class: ``<clip>.avi 2``."""
+    """Sequences in the published lists, one per class: ``<clip>.avi 2``."""
     ending = f"_test_split{split}.txt"
     lists = list_files(folder, (ending,))
     if not lists:

@@ -40,10 +40,10 @@ class PartitionedTable:
         Raises:
             InputError: There is none.
         """
-        found = sorted(self.folder.glob("part-*.parquet"))
-        if not found:
+        paths = sorted(self.folder.glob("part-*.parquet"))
+        if not paths:
             raise InputError(f"{self.folder} holds no table. Remedy: run the pipeline that makes it.")
-        return found
+        return paths
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -77,10 +77,10 @@ class PartitionedTable:
 
     def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """All rows in memory; of long tables, name the columns that are needed."""
-        chosen = self.columns if columns is None else list(columns)
-        fields = [self.schema.field(name) for name in chosen]
+        names = self.columns if columns is None else list(columns)
+        fields = [self.schema.field(name) for name in names]
         schema = pa.schema(fields, metadata=self.schema.metadata)
-        batches = (batch.select(chosen) for batch in self.batches(chosen))
+        batches = (batch.select(names) for batch in self.batches(names))
         frame: pd.DataFrame = pa.Table.from_batches(batches, schema).to_pandas()
         return frame
 

@@ -75,7 +75,7 @@ DECODE_ERRORS: tuple[type[Exception], ...] = (av.FFmpegError, EOFError, ValueErr
 """What PyAV raises for damaged data; its errors are also OSErrors or ValueErrors of the matching kind."""
 
 MOST_PIXELS = 1 << 25
-"""Of one picture: those of 8192 x 4096. A few bytes that promise more would fill the memory with nothing."""
+"""Most pixels of a picture: 8192 x 4096. A few bytes that promise more would fill the memory with nothing."""
 
 DECODING_OPTIONS = {"max_pixels": str(MOST_PIXELS)}
 """What every decoder is told, for pictures that grow on the way."""

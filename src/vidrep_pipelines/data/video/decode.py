@@ -121,7 +121,7 @@ Pictures = dict[int, NDArray[np.uint8]]
 
 _log = logging.getLogger(__name__)
 _REMEMBERED_RESULTS = 1024
-"""Of files: their indices, and that they were read before."""
+"""Files of which a reader remembers the index, or that they were read before."""
 
 
 class FrameReader:
@@ -186,23 +186,23 @@ class FrameReader:
             UnreadableVideoError: The file cannot be opened.
         """
         self._forget_after_fork()
-        found = self._fresh_index(Path(path), index)
-        found = found or self._memory.recall(Path(path), _build_if_possible)
-        return count_by_decoding(Path(path)) if found is None else found.frames
+        packets = self._fresh_index(Path(path), index)
+        packets = packets or self._memory.recall(Path(path), _build_if_possible)
+        return count_by_decoding(Path(path)) if packets is None else packets.frames
 
     def _read_distinct(self, path: Path, ranks: list[int], index: PacketIndex | Path | None) -> Pictures:
         if self._choice == "pyav":
             return read_sequentially(path, ranks)
         if self._choice == "decord":
             return read_with_decord(path, ranks)
-        found = self._fresh_index(path, index)
+        packets = self._fresh_index(path, index)
         if self._choice == "index":
-            return self._read_indexed(path, ranks, found or self._memory.recall(path, _build))
-        if found is None and self._memory.meets_again(path):
-            found = self._memory.recall(path, _build_if_possible)
-        if found is not None:
+            return self._read_indexed(path, ranks, packets or self._memory.recall(path, _build))
+        if packets is None and self._memory.meets_again(path):
+            packets = self._memory.recall(path, _build_if_possible)
+        if packets is not None:
             try:
-                return self._read_indexed(path, ranks, found)
+                return self._read_indexed(path, ranks, packets)
             except UnreadableVideoError as error:
                 # Rare, so slowness does not matter: decoding from the start decides what there is to see.
                 _log.info("%s Decoding from the start instead.", error)
@@ -257,7 +257,7 @@ def read_frames(
     index: PacketIndex | Path | None = None,
     reader: ReaderName = "auto",
 ) -> NDArray[np.uint8]:
-    """Reads frames once; for many reads keep a :class:`FrameReader` and call its ``read``, which see."""
+    """Reads frames once, as :meth:`FrameReader.read` does; for many reads keep a :class:`FrameReader`."""
     return FrameReader(reader).read(path, ranks, index)
 
 

@@ -13,7 +13,7 @@ from vidrep_pipelines.data.video.probe import claimed_duration
 Verdict = Literal["healthy", "truncated"]
 
 _MOST_B_FRAMES = 16
-"""In succession; the limit of H.264 encoders."""
+"""Most B-frames in succession; the limit of H.264 encoders."""
 
 _MISSING_SECONDS = 1.0
 _MISSING_SHARE = 0.05

@@ -65,9 +65,9 @@ class PacketStore:
             self._counts = self._present()
         for count in self._counts:
             part = self._part(part_name(key_of(clip) % count, count))
-            found = None if part is None else part.find(clip)
-            if found is not None:
-                return found
+            index = None if part is None else part.find(clip)
+            if index is not None:
+                return index
         return None
 
     def _present(self) -> list[int]:

@@ -143,7 +143,7 @@ class PacketSurvey:
         droppable: Whether no other frame refers to the packet's.
         discarded: Whether no frame is shown for the packet.
         times: Time of each packet's frame, see :func:`.frame_times.presentation_times`.
-        checksums: Of each packet's picture; None unless the frames were decoded.
+        checksums: Checksum of each packet's picture; None unless the frames were decoded.
         rotation: Degrees counterclockwise by which frames are to be turned.
         damage: Why there is nothing after the last packet; empty if the video is whole.
     """

@@ -29,10 +29,10 @@ class PartPayload(NamedTuple):
     """What making one part needs.
 
     Attributes:
-        name: Of the part.
-        folder: Of the resized clips.
+        name: Name of the part.
+        folder: Folder of the resized clips.
         clips: Names of those that belong to the part.
-        checksums: By the name of a clip the digests of the clip and of its packet index, as they were
+        checksums: Digests of a clip and of its packet index by the clip's name, as they were
             written; clips of earlier versions have none.
     """
 
@@ -77,10 +77,10 @@ def _indexed(payload: PartPayload, *, check_clips: bool = False) -> Iterator[tup
 
 def _require_content(path: Path, digest: str) -> None:
     try:
-        found = digest_of_file(path)
+        actual = digest_of_file(path)
     except OSError as error:
         raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
-    if found != digest:
+    if actual != digest:
         raise UnreadableVideoError(f"{path}: its content is not what was written.")
 
 

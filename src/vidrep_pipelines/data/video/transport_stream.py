@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 SYNC = b"\x47"
-"""With which each piece begins."""
+"""The byte that each piece begins with."""
 
 PIECE_BYTES = 188
 _PIECE_DISTANCES = (188, 192, 204)

@@ -19,7 +19,7 @@ def choose_clips(index: Rows, count: int, seed: int) -> pd.DataFrame:
     Args:
         index: The video index; it is gone through once.
         count: How many to draw, at most.
-        seed: Of the draw.
+        seed: Seed of the draw.
 
     Returns:
         ``id``, ``path``, ``bytes``, ``mtime_ns`` and ``etag`` of the chosen ones, sorted by id.
@@ -27,12 +27,12 @@ def choose_clips(index: Rows, count: int, seed: int) -> pd.DataFrame:
     Raises:
         InputError: None of the videos can be opened.
     """
-    chosen = heapq.nsmallest(count, _openable(index), key=lambda row: seed_for(seed, row[0]))
-    if not chosen:
+    drawn = heapq.nsmallest(count, _openable(index), key=lambda row: seed_for(seed, row[0]))
+    if not drawn:
         raise InputError(
             "None of the videos below ingest.root can be opened, so that there is nothing to measure."
         )
-    return pd.DataFrame(sorted(chosen), columns=list(_COLUMNS)).astype({"etag": "string"})
+    return pd.DataFrame(sorted(drawn), columns=list(_COLUMNS)).astype({"etag": "string"})
 
 
 def _openable(index: Rows) -> Iterator[tuple[Any, ...]]:

@@ -36,8 +36,8 @@ def summarize(encoded: pd.DataFrame, times: pd.DataFrame, config: MeasureVideoIo
 
 
 def _row(choice: EncodingChoice, encoded: pd.DataFrame, times: pd.DataFrame) -> dict[str, Any]:
-    chosen = times[times["encoding"] == choice.name]
-    pairs = chosen[chosen["access"] == "pair"]
+    own_times = times[times["encoding"] == choice.name]
+    pairs = own_times[own_times["access"] == "pair"]
     medians = pairs.groupby("reader")["milliseconds"].median()
     return {
         "encoding": choice.name,
@@ -47,7 +47,7 @@ def _row(choice: EncodingChoice, encoded: pd.DataFrame, times: pd.DataFrame) -> 
         "kilobytes": encoded[f"{choice.name}.bytes"].mean() / 1000,
         "psnr": encoded[f"{choice.name}.psnr"].mean(),
         "encode_seconds": encoded[f"{choice.name}.encode_seconds"].mean(),
-        "sequential_ms": chosen.loc[chosen["access"] == "sequential", "milliseconds"].median(),
+        "sequential_ms": own_times.loc[own_times["access"] == "sequential", "milliseconds"].median(),
         "decoded_frames": pairs["decoded"].mean(),
         **{f"{reader}_ms": float(medians.get(reader, math.nan)) for reader in READERS},
     }

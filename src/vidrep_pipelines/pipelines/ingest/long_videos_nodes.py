@@ -2,12 +2,11 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from vidrep_pipelines.data.frame_store.config import FrameStoreConfig
-from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.data.sources.long_videos.config import (
     FineGymConfig,
     LongVideosConfig,
@@ -19,10 +18,13 @@ from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.parts import Parts
 
 if TYPE_CHECKING:
+    from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
     from vidrep_pipelines.data.sources.long_videos.event_cut import CutRequest
     from vidrep_pipelines.data.sources.long_videos.finegym import Event
     from vidrep_pipelines.data.sources.long_videos.rendered import Labelling
     from vidrep_pipelines.data.sources.long_videos.video import LeftOut, LongVideos
+else:
+    LabelledVideos = Any  # its module takes seconds to import
 
 # Kedro checks parameters against the classes in the signatures; this leaves that to the other nodes.
 Config = TypeVar("Config", bound=LongVideosConfig)

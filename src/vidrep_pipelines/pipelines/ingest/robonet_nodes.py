@@ -9,8 +9,6 @@ from PIL.Image import Image
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.clips.config import IngestConfig
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig
-from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
-from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
 from vidrep_pipelines.data.tables.table import Rows
@@ -21,14 +19,16 @@ from vidrep_pipelines.pipelines.ingest.videos_nodes import list_raw_videos
 from vidrep_pipelines.pipelines.video_items import video_items
 
 if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
     from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
 else:
     FrameStore = Any  # its module takes seconds to import
 
 
 def video_requests(
     files: pd.DataFrame, headers: Parts, clips: Parts, frames: FramesConfig
-) -> list[EpisodeRequest]:
+) -> "list[EpisodeRequest]":
     """One request per video that could be opened.
 
     Args:
@@ -40,6 +40,8 @@ def video_requests(
     Raises:
         ConfigurationError: No file could be opened.
     """
+    from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
+
     readable = files[files["id"].isin(set(headers.ids))]
     if readable.empty:
         raise ConfigurationError(
@@ -53,8 +55,10 @@ def video_requests(
     ]
 
 
-def _episode(row: dict[Any, Any], rendering: str | None, clips: Parts) -> VideoEpisode:
+def _episode(row: dict[Any, Any], rendering: str | None, clips: Parts) -> "VideoEpisode":
     """What a rendered clip was made from identifies it, wherever it lies and whenever it was written."""
+    from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
+
     path = Path(row["path"])
     if rendering is not None and path == clips.path(row["id"], ".mp4").absolute():
         controls, stamp = clips.path(row["id"], ".h5").absolute(), rendering
@@ -80,7 +84,6 @@ def render_clips(
 
 def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
     """RoboNet's files if ``robonet.root`` is set, else videos; and what was left out, with reasons."""
-    from vidrep_pipelines.common.errors import ConfigurationError
     from vidrep_pipelines.data.files.listing import with_absolute_paths
     from vidrep_pipelines.data.sources.robonet.requests import list_trajectory_files
 
@@ -129,7 +132,6 @@ def prepare_episodes(
     from vidrep_pipelines.data.frame_store.preparation import prepare_episode
     from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests
     from vidrep_pipelines.data.tables.table import as_table
-    from vidrep_pipelines.pipelines.ingest.robonet_nodes import video_requests
 
     files = pd.concat([batch.to_pandas() for batch in as_table(listing).batches()])
     if robonet.root is None:

@@ -9,8 +9,13 @@ from torch import nn
 
 from tests.helpers.control import OBSERVATION, write_policy
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.sources.dm_control.actor import ActorFacts, read_actor, run_actor, write_actor
-from vidrep_pipelines.data.sources.dm_control.sac import linear_layers
+from vidrep_pipelines.data.sources.dm_control.actor import (
+    ActorFacts,
+    linear_layers,
+    read_actor,
+    run_actor,
+    write_actor,
+)
 
 
 def test_a_network_is_written_and_acts_the_same_when_it_is_read(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Pour:
         return f"pour the {self.bodies[0].name} into the {self.bodies[1].name}"
 
     def path(self, world: World, phase: int) -> Sequence[HandPose]:
-        """From the side at the cup's height, over the bowl, and turning there."""
+        """Comes from the side at the cup's height, goes over the bowl, and turns there."""
         x, y, _ = world.places[0].tolist()
         # The lower lip of a tilted cup is beyond and below the hand.
         over = float(world.places[1, 0]) - 0.13

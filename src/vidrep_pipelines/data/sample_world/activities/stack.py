@@ -35,7 +35,7 @@ class Stack:
         return 2 * self.bodies[1].half_height + self.bodies[0].half_height
 
     def path(self, world: World, phase: int) -> Sequence[HandPose]:
-        """From above to above."""
+        """Comes from above and leaves upward."""
         x, y, _ = world.places[0].tolist()
         goal = float(world.places[1, 0])
         grip = y + 0.03

@@ -1,8 +1,8 @@
 """Trained policies as files: weights without code, and beside them what they are for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from safetensors.numpy import load_file, save_file
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import nn
+
 Layers = Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Weight (out, in) and bias (out,) of linear layers with ReLU between them and tanh at the end."""
 
@@ -21,7 +24,7 @@ class ActorFacts(FrozenConfig):
     """What a trained policy is for, a JSON file beside the weights."""
 
     task: str
-    """For example ``cheetah_run``."""
+    """Domain and task, such as ``cheetah_run``."""
 
     observation: dict[str, int]
     """Names of the suite's observations in their order, and how many numbers each has. Their concatenation
@@ -37,7 +40,15 @@ class ActorFacts(FrozenConfig):
     """Actions in training."""
 
     returns: list[float]
-    """Of episodes after training, without noise."""
+    """Returns of episodes after training, without noise."""
+
+
+def linear_layers(modules: "Iterable[nn.Module]") -> Layers:
+    """Weights and biases of the linear layers among modules that are applied one after the other."""
+    from torch import nn  # noqa: PLC0415 - to act, a policy needs no torch
+
+    linear = [module for module in modules if isinstance(module, nn.Linear)]
+    return [(module.weight.detach().numpy().copy(), module.bias.detach().numpy().copy()) for module in linear]
 
 
 def write_actor(weights: Path, facts_path: Path, layers: Layers, facts: ActorFacts) -> None:

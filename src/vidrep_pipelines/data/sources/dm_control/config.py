@@ -45,10 +45,10 @@ class ControlTrainingConfig(FrozenConfig):
     """Actions between updates; one update each. More is faster and learns less per action."""
 
     learning_rate: float = Field(3e-4, gt=0)
-    """Of actor, critics and entropy coefficient."""
+    """Learning rate of actor, critics and entropy coefficient."""
 
     discount: float = Field(0.99, gt=0, lt=1)
-    """Of the policy's own returns; no matter for the discount of what is trained on its episodes."""
+    """Discount of the policy's own returns; no matter for that of what is trained on its episodes."""
 
     random_steps: int = Field(2_000, ge=1)
     """Random actions before the first update."""
@@ -60,17 +60,17 @@ class ControlTrainingConfig(FrozenConfig):
     """Episodes of the finished policy, without noise, whose mean return is written beside it."""
 
     seed: int = 0
-    """Of weights, actions and updates."""
+    """Seed of weights, actions and updates."""
 
 
 class ControlConfig(FrozenConfig):
     """Which episodes are collected. The defaults are those of V-D4RL and of the published system."""
 
     domain: str = "cheetah"
-    """For example ``cheetah`` or ``walker``."""
+    """The suite's domain, for example ``cheetah`` or ``walker``."""
 
     task: str = "run"
-    """For example ``run`` or ``walk``."""
+    """The domain's task, for example ``run`` or ``walk``."""
 
     episodes: int = Field(50, ge=1)
     """Number of episodes."""

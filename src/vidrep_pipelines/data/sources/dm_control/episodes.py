@@ -191,7 +191,7 @@ def collect(
         environment: The task.
         config: Pictures and action repeat.
         behavior: Who acts.
-        seed: Of the policy's draws.
+        seed: Seed of the policy's draws.
 
     Raises:
         InputError: The trained policy's file cannot be used.

@@ -90,11 +90,11 @@ def control_policy(
 
     Args:
         behavior: Who acts.
-        domain: Of the task.
-        seconds: From one action to the next.
+        domain: Domain of the task.
+        seconds: Time from one action to the next.
         specification: ``minimum`` and ``maximum`` (A,) of actions.
         observation: Names and sizes of what the task observes.
-        seed: Of its draws.
+        seed: Seed of its draws.
 
     Raises:
         InputError: The trained policy's file cannot be used.

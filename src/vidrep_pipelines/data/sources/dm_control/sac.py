@@ -1,7 +1,6 @@
 """Soft actor-critic of stable-baselines3 (extra ``robots``), saved so that a killed training goes on."""
 
 import logging
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3 import SAC
-from torch import nn
 
 from vidrep_pipelines.common.atomic import atomic_file
-from vidrep_pipelines.data.sources.dm_control.actor import Layers
+from vidrep_pipelines.data.sources.dm_control.actor import Layers, linear_layers
 from vidrep_pipelines.data.sources.dm_control.config import ControlTrainingConfig
 from vidrep_pipelines.data.sources.dm_control.gymnasium import ControlGymnasium
-
-
-def linear_layers(modules: Iterable[nn.Module]) -> Layers:
-    """Weights and biases of the linear layers among modules that are applied one after the other."""
-    linear = [module for module in modules if isinstance(module, nn.Linear)]
-    return [(module.weight.detach().numpy().copy(), module.bias.detach().numpy().copy()) for module in linear]
-
 
 _ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
@@ -35,7 +26,7 @@ class SacTraining:
         environment: The task.
         config: How it is trained.
         state: File from which it goes on, written every ``config.save_every`` actions.
-        digest: Of what a state has to be of to be gone on from.
+        digest: Digest that a stored state must have for training to go on from it.
     """
 
     def __init__(

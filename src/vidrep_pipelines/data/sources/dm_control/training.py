@@ -28,7 +28,7 @@ class PolicyRequest:
     """A policy to be trained.
 
     Attributes:
-        domain: Of the task.
+        domain: Domain of the task.
         task: Its name.
         action_repeat: Control steps per action.
         config: How it is trained.

@@ -79,13 +79,13 @@ class FineGymConfig(LongVideosConfig):
     train on."""
 
     event_width: int = Field(640, ge=16, multiple_of=2)
-    """Of the cut-out events, in pixels; the aspect ratio is not kept."""
+    """Width of the cut-out events in pixels; the aspect ratio is not kept."""
 
     event_height: int = Field(360, ge=16, multiple_of=2)
-    """Of the cut-out events, in pixels."""
+    """Height of the cut-out events in pixels."""
 
     event_frames_per_second: int = Field(25, ge=1)
-    """Of the cut-out events."""
+    """Frame rate of the cut-out events."""
 
     event_profile: ProfileName = "train"
     """How the cut-out events are encoded."""

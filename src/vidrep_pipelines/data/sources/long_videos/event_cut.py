@@ -50,16 +50,16 @@ class CutRequest:
 
 
 def cut_requests(
-    chosen: list[tuple[str, Event]], folder: Path, config: FineGymConfig
+    members: list[tuple[str, Event]], folder: Path, config: FineGymConfig
 ) -> tuple[list[CutRequest], list[LeftOut]]:
     """What can be cut out, each event once, and which events lack their video.
 
     Downloaders put a second suffix behind the first, as in ``id.mp4.webm``.
     """
     requests, left_out = {}, []
-    found = files_by_stem(folder, RAW_SUFFIXES)
-    for split, event in chosen:
-        path = found.get(event.video)
+    files = files_by_stem(folder, RAW_SUFFIXES)
+    for split, event in members:
+        path = files.get(event.video)
         if path is None:
             names = "|".join(RAW_SUFFIXES)
             reason = (

@@ -62,7 +62,7 @@ class Event:
         start: Seconds.
         end: Seconds.
         kind: Number of the apparatus or event.
-        segments: For each element's name the start and end of its last stage, in seconds from the start of
+        segments: Start and end of each element's last stage by its name, in seconds from the start of
             the event, in the order of the annotation.
         problem: Why it cannot be used; empty if it can.
     """
@@ -142,14 +142,14 @@ def events_of_splits(
 
     Args:
         events: The annotation.
-        lists: For every split its elements.
+        lists: The classes of each split's elements by their names.
         additional: Adds the events without any listed element as a split of their own.
     """
-    chosen, left_out, listed = [], [], set[str]()
+    members, left_out, listed = [], [], set[str]()
     for split, labels in lists.items():
         names = sorted({event for element in labels if (event := event_of(element)) is not None})
         listed.update(names)
-        chosen += [(split, events[name]) for name in names if name in events]
+        members += [(split, events[name]) for name in names if name in events]
         left_out += [
             LeftOut(
                 f"{split}/{name}", split, "an element list names it, but the annotation does not. " + _REMEDY
@@ -158,20 +158,20 @@ def events_of_splits(
             if name not in events
         ]
     if additional:
-        chosen += [(ADDITIONAL, event) for name, event in events.items() if name not in listed]
+        members += [(ADDITIONAL, event) for name, event in events.items() if name not in listed]
     left_out += [
         LeftOut(f"{split}/{event.name}", split, f"{event.problem}. Correct the annotation.")
-        for split, event in chosen
+        for split, event in members
         if event.problem
     ]
-    return [(split, event) for split, event in chosen if not event.problem], left_out
+    return [(split, event) for split, event in members if not event.problem], left_out
 
 
 def label_frames(elements: tuple[Element, ...], frames_per_second: int, frames: int) -> Labels:
     """(T,) class of every frame, ``UNLABELLED`` outside of the elements; later elements win.
 
     Args:
-        elements: In the order of the annotation.
+        elements: The event's elements, in the order of the annotation.
         frames_per_second: Whole rate of the event's video.
         frames: T; what elements have beyond is cut off.
     """
@@ -183,7 +183,7 @@ def label_frames(elements: tuple[Element, ...], frames_per_second: int, frames: 
 
 
 def finegym_videos(
-    chosen: list[tuple[str, Event]],
+    members: list[tuple[str, Event]],
     lists: Mapping[str, Mapping[str, int]],
     cuts: Mapping[str, tuple[Path, str]],
     classes: int,
@@ -192,11 +192,11 @@ def finegym_videos(
     """The events that were cut out, sorted by name within each split.
 
     Args:
-        chosen: Splits and events.
-        lists: For every split its elements.
+        members: Splits and events.
+        lists: The classes of each split's elements by their names.
         cuts: The file of every event that was cut out, and what tells its versions apart.
         classes: Number of classes.
-        frames_per_second: Of the files.
+        frames_per_second: Frame rate of the files.
     """
     return [
         LongVideo(
@@ -210,13 +210,13 @@ def finegym_videos(
             action=str(event.kind),
             action_label=event.kind,
         )
-        for split, event in chosen
+        for split, event in members
         if event.name in cuts
     ]
 
 
 def lists_of(root: Path, classes: int) -> dict[str, dict[str, int]]:
-    """For every split the classes of its elements.
+    """The classes of each split's elements by their names.
 
     Raises:
         InputError: A list is missing or wrong.
@@ -233,11 +233,11 @@ def first_there(root: Path, names: Sequence[str]) -> Path:
     Raises:
         InputError: None is.
     """
-    found = next((root / name for name in names if (root / name).is_file()), None)
-    if found is None:
+    path = next((root / name for name in names if (root / name).is_file()), None)
+    if path is None:
         others = ", nor ".join(["there is no such file", *names[1:]])
         raise InputError(f"{root / names[0]} cannot be read: {others}. {_REMEDY}")
-    return found
+    return path
 
 
 def _labels(elements: tuple[Element, ...], frames_per_second: int, frames: int) -> Labels:

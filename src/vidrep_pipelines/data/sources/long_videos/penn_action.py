@@ -88,7 +88,7 @@ class PennActionVideo:
 
     @property
     def digest(self) -> str:
-        """Of the names and sizes of the frames, and of how many there are labels for."""
+        """Changes with the names and sizes of the frames, and with how many there are labels for."""
         files = [(path.name, size_and_time(path)[0]) for path in frame_files(self.folder)]
         return digest_of(files, self.action, len(read_phases(self.labels)))
 
@@ -101,9 +101,9 @@ class PennActionVideo:
         """
         files = frame_files(self.folder)
         kept = _common_length(len(files), len(read_phases(self.labels)), self)
-        chosen = [files[rank] for rank in evenly(len(files), kept)]
+        shown = [files[rank] for rank in evenly(len(files), kept)]
         yield Episode(
-            self.action, [EpisodeView(NO_CAMERA, len(files), _pictures(chosen))], *without_controls()
+            self.action, [EpisodeView(NO_CAMERA, len(files), _pictures(shown))], *without_controls()
         )
 
 
@@ -188,7 +188,7 @@ def evenly(longer: int, shorter: int) -> list[int]:
 
 
 def _label_files(split: Path) -> list[Path]:
-    """Of all actions, by the numbers of their videos."""
+    """The label files of all actions, sorted by the numbers of their videos."""
     files = [path for action in list_folders(split) for path in list_files(action, (".npy",))]
     return sorted(files, key=lambda path: (path.name[:_DIGITS], str(path)))
 

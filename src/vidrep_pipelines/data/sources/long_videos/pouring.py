@@ -64,7 +64,7 @@ class PouringRecord:
 
     @property
     def digest(self) -> str:
-        """Of the place and the stamp; the path does not count, so that a folder may be moved."""
+        """Changes with place and stamp; the path does not count, so that a folder may be moved."""
         return digest_of(self.path.name, self.place, self.stamp)
 
     @contextmanager

@@ -24,7 +24,7 @@ def rendered_videos(clips: Sequence[RenderedClip], validation: float, labelling:
     """The clips of every activity, the last of them held out.
 
     Args:
-        clips: In any order.
+        clips: The clips in any order.
         validation: Share of each activity's clips that is held out; at least one is, and one is not.
         labelling: ``phases`` of the activity, or ``elements``: the phases of all activities are numbered
             through, as classes of their own.

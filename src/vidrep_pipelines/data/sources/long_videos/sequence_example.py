@@ -23,7 +23,7 @@ class SequenceExample:
 
     Attributes:
         context: Values of the whole record by name.
-        lists: For every name the values of each step.
+        lists: Values of each step by name.
     """
 
     context: dict[str, Values]

@@ -27,7 +27,7 @@ def plan_split_shards(
     Args:
         prepared: Manifest of the preparation: id, status, digest, robot, view_facts.
         folder: Where the prepared videos are.
-        splits: For each id that is stored its split.
+        splits: Split of each id that is stored.
         frames: How the videos were prepared.
         store: Name and size of the shards; its own rule for splits is not used.
 

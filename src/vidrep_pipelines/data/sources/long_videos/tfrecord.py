@@ -89,8 +89,8 @@ def _zeros_operator(count: int) -> Words:
 
 def _apply(operator: Words, states: Words) -> Words:
     """Applies a linear operator to each of (N,) states."""
-    chosen = np.where(states[:, None] >> _BITS & np.uint32(1), operator, np.uint32(0))
-    result: Words = np.bitwise_xor.reduce(chosen, axis=1)
+    columns = np.where(states[:, None] >> _BITS & np.uint32(1), operator, np.uint32(0))
+    result: Words = np.bitwise_xor.reduce(columns, axis=1)
     return result
 
 

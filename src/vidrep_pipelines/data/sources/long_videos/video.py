@@ -67,7 +67,7 @@ class LongVideos:
     """What a release offers.
 
     Attributes:
-        videos: In the published order, in which fractions of the data are taken.
+        videos: Its videos in the published order, in which fractions of the data are taken.
         left_out: What it names and does not have, and what is damaged.
     """
 

@@ -56,7 +56,7 @@ class ReplayBufferEpisode:
 
     @property
     def digest(self) -> str:
-        """Of the stamp and the rows; the path does not count, so that a folder may be moved."""
+        """Changes with stamp and rows; the path does not count, so that a folder may be moved."""
         return digest_of(_READING, self.stamp, self.start, self.stop, self.robot)
 
     @contextmanager
@@ -100,8 +100,8 @@ class BufferFacts:
 
     Attributes:
         episodes: First row of every episode, and the row after its last.
-        height: Of the pictures.
-        width: Of the pictures.
+        height: Height of the pictures in pixels.
+        width: Width of the pictures in pixels.
         actions: Numbers in an action.
     """
 

@@ -87,11 +87,11 @@ def _check_kind(facts: pd.DataFrame) -> None:
     kinds = facts.groupby(_KIND)["id"].agg(["size", "first"]).reset_index()
     if len(kinds) > 1:
         rows = kinds.itertuples(index=False, name=None)
-        found = [
+        sizes = [
             f"{height}x{width} pictures and {actions} numbers per action in {count} files, such as {example}"
             for height, width, actions, count, example in rows
         ]
         raise InputError(
-            f"dmc.replay_buffer: the episodes are of different sizes: {'; '.join(found)}. Remedy: name a "
+            f"dmc.replay_buffer: the episodes are of different sizes: {'; '.join(sizes)}. Remedy: name a "
             "folder with files of one kind only."
         )

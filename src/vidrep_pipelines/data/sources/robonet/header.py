@@ -135,7 +135,7 @@ def metadata_table(manifest: pd.DataFrame, paths: "pd.Series[str]") -> pd.DataFr
     """The table of the files that could be read, with their names as the index.
 
     Args:
-        manifest: Of the job that applied :func:`read_metadata_item`.
+        manifest: Manifest of the job that applied :func:`read_metadata_item`.
         paths: Path of each file by the id of its item.
     """
     rows = manifest[manifest["status"] == "ok"]

@@ -56,14 +56,14 @@ def trajectory_requests(
     if config.robots:
         warn_of_absent("robonet.robots", config.robots, set(readable["robot"]))
         readable = readable[readable["robot"].isin(config.robots)]
-    chosen = listing[listing["id"].isin(readable["id"])]
-    if chosen.empty:
+    usable = listing[listing["id"].isin(readable["id"])]
+    if usable.empty:
         present = sorted(set(metadata.get("robot", pd.Series(dtype=str)).dropna()))
         raise ConfigurationError(
             f"robonet: of {len(listing)} files none is readable and of the robots {config.robots or 'all'}; "
             f"there are {present or 'no readable files'}."
         )
-    files = sorted(chosen[["id", "path", "bytes", "mtime_ns"]].itertuples(index=False, name=None), key=_name)
+    files = sorted(usable[["id", "path", "bytes", "mtime_ns"]].itertuples(index=False, name=None), key=_name)
     if config.trajectories is not None:
         files = sorted(subsample(files, config.trajectories, random.Random(config.seed)), key=_name)
     return [EpisodeRequest(_trajectory(config, *file), frames) for file in files]

@@ -180,7 +180,7 @@ class RoboNetTrajectory:
 
     @property
     def digest(self) -> str:
-        """Of the stamp and the options; the path does not count, so that a folder may be moved."""
+        """Changes with stamp and options; the path does not count, so that a folder may be moved."""
         options = (self.cameras, self.jpeg_colors, self.state_numbers, self.action_numbers)
         return digest_of(self.stamp, options)
 
@@ -203,12 +203,12 @@ class RoboNetTrajectory:
             present = range(camera_count(file))
         if not present:
             raise InputError(f"{self.path}: it was recorded without a camera (no env attribute n_cams).")
-        chosen = [camera for camera in present if camera in self.cameras or not self.cameras]
-        if not chosen:
+        wanted = [camera for camera in present if camera in self.cameras or not self.cameras]
+        if not wanted:
             raise InputError(
                 f"{self.path}: it has the cameras 0..{len(present) - 1}, none of {list(self.cameras)}."
             )
-        return chosen
+        return wanted
 
     def _view(self, file: h5py.File, number: int) -> EpisodeView:
         try:

@@ -1,1 +1,0 @@
-"""What the arm does, one activity per module."""
