@@ -21,6 +21,6 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "laptop",
     # Without the soft merge an environment that sets one key of a block would delete the rest of the block.
-    "merge_strategy": {"parameters": "soft"},
+    "merge_strategy": {"parameters": "soft", "globals": "soft"},
     "custom_resolvers": {"oc.env": oc.env, "at_home": at_home},  # at_home: ~ at the beginning of a path
 }
