@@ -1,6 +1,7 @@
 """Kedro project settings: environments, configuration loading and hooks."""
 
 import os
+from typing import Any
 
 from omegaconf.resolvers import oc
 
@@ -17,10 +18,17 @@ HOOKS = (LoggingHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook
 # An installed kedro-mlflow would register itself and start a second run (spelled with an underscore).
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
+
+def _block(*, _parent_: Any) -> str:
+    """The name of the block of parameters that a value is part of, so that no block has to repeat its own."""
+    return str(_parent_._get_full_key(None)).partition(".")[0]
+
+
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "laptop",
     # Without the soft merge an environment that sets one key of a block would delete the rest of the block.
     "merge_strategy": {"parameters": "soft", "globals": "soft"},
-    "custom_resolvers": {"oc.env": oc.env, "at_home": at_home},  # at_home: ~ at the beginning of a path
+    # at_home: ~ at the beginning of a path; block: the name of the top-level block that it stands in.
+    "custom_resolvers": {"oc.env": oc.env, "at_home": at_home, "block": _block},
 }
