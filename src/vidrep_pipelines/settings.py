@@ -7,6 +7,7 @@ from omegaconf.resolvers import oc
 
 from vidrep_pipelines.common.config import at_home
 from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook, UnreadParameterHook
+from vidrep_pipelines.project import ProjectCatalog, ProjectConfigLoader, ProjectContext, ProjectSession
 
 # Arithmetic threads that spin for long while they wait slow each other down several times as soon as
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
@@ -14,6 +15,11 @@ from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook,
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 HOOKS = (LoggingHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook())
+
+CONFIG_LOADER_CLASS = ProjectConfigLoader
+CONTEXT_CLASS = ProjectContext
+DATA_CATALOG_CLASS = ProjectCatalog
+SESSION_CLASS = ProjectSession
 
 # An installed kedro-mlflow would register itself and start a second run (spelled with an underscore).
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
