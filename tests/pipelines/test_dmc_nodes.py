@@ -66,7 +66,7 @@ def test_a_policy_that_could_not_be_trained_says_why(tmp_path: Path) -> None:
 def test_when_every_episode_fails_the_first_reason_is_given(tmp_path: Path) -> None:
     failed = parts(tmp_path, id=["a", "b"], status=["failed"] * 2, error=["no renderer. Remedy: one", "x"])
     with pytest.raises(InputError, match=r"None of 2 episodes could be prepared: no renderer\. Remedy: one"):
-        assemble_frames(failed, TRAINED, AGENT, FANOUT)
+        assemble_frames(failed, TRAINED, FANOUT)
 
 
 def test_episodes_have_one_source() -> None:
