@@ -187,8 +187,8 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         ),
         *(f"params:{model}.embedding" for model in CARL),
         *(f"params:phases_{release}" for release in ("pouring", "penn_action", "finegym")),
-        "params:dmc",
-        *(f"params:voc_{kind}_tokenizer.{name}" for kind in VOC for name in VOC_PARAMETERS),
+        *("params:dmc", "params:sample_agent"),
+        *(f"params:voc_tokenizer_{kind}.{name}" for kind in VOC for name in VOC_PARAMETERS),
         *(
             f"params:voc_{kind}.{name}"
             for kind in (*VOC, "joint")
@@ -240,7 +240,7 @@ def test_environments(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cluster.load("params:vqvae.model") == VqvaeModelConfig()
     tokenizers = {"vae": VaeConfig(), "dino": VqkdConfig(), "musik": MusikConfig()}
     for kind in VOC:
-        assert cluster.load(f"params:voc_{kind}_tokenizer.model") == tokenizers[kind]
+        assert cluster.load(f"params:voc_tokenizer_{kind}.model") == tokenizers[kind]
         assert cluster.load(f"params:voc_{kind}.model") == VocPreset.published(kind).model
     launch: LaunchConfig = cluster.load("params:launch")
     assert (launch.processes, launch.device, launch.device_batch_size) == (4, "cuda", 64)

@@ -13,6 +13,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.former_names import current_parameters
 from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.runtime_parameters import (
@@ -82,7 +83,7 @@ class ParameterNameHook:
         from kedro.framework.project import pipelines
 
         known = (name for pipeline in pipelines.values() for name in parameter_names(pipeline))
-        refuse_unknown(run_params.get("runtime_params") or {}, known)
+        refuse_unknown(current_parameters(run_params.get("runtime_params") or {}), known)
 
 
 class UnreadParameterHook:
@@ -95,7 +96,7 @@ class UnreadParameterHook:
 
         names = run_params.get("pipeline_names") or ["__default__"]
         registered = sum((pipelines[name] for name in names), Pipeline([]))
-        ignored = unread(run_params.get("runtime_params") or {}, pipeline, registered)
+        ignored = unread(current_parameters(run_params.get("runtime_params") or {}), pipeline, registered)
         if ignored:
             _log.warning("%s", describe_unread(ignored))
 

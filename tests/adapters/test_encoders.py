@@ -47,7 +47,7 @@ CARL_CONTENT = {"model": CARL.model_dump(mode="json"), "data": CarlDataConfig().
 VQVAE = VqvaeModelConfig(
     image_size=16, width=8, width_multipliers=(1, 2), groups=4, residual_blocks=1, attention_resolutions=()
 )
-RSP = CheckpointEncoderConfig(dataset="rsp.checkpoint")
+RSP = CheckpointEncoderConfig(dataset="rsp_checkpoint")
 
 
 def encoders(**known: EncoderConfig) -> EncodersConfig:
@@ -86,9 +86,9 @@ def test_backbone_of_carl(tmp_path: Path) -> None:
     model = CarlModel(CARL).eval()
     checkpoint = published_model(tmp_path, model, CARL_CONTENT, "carl")
     known = {
-        "third": CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3),
-        "pooled": CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3, cell=32),
-        "last": CheckpointEncoderConfig(dataset="carl.checkpoint"),
+        "third": CheckpointEncoderConfig(dataset="carl_checkpoint", stage=3),
+        "pooled": CheckpointEncoderConfig(dataset="carl_checkpoint", stage=3, cell=32),
+        "last": CheckpointEncoderConfig(dataset="carl_checkpoint"),
     }
     third, pooled, last = map(load_encoder, encoder_sources(encoders(**known), [checkpoint]))
     images = torch.rand(2, 3, 64, 96)
@@ -109,7 +109,7 @@ def test_latents_of_vqvae(tmp_path: Path) -> None:
     units = VqvaeDataConfig(mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
     content = {"model": VQVAE.model_dump(mode="json"), "data": units.model_dump(mode="json")}
     checkpoint = published_model(tmp_path, model, content, "vqvae")
-    known = {"fine": CheckpointEncoderConfig(dataset="vqvae.checkpoint")}
+    known = {"fine": CheckpointEncoderConfig(dataset="vqvae_checkpoint")}
     (encoder,) = map(load_encoder, encoder_sources(encoders(**known), [checkpoint]))
     images = torch.rand(2, 3, 32, 48)  # of another size than the training's
     with torch.no_grad():
@@ -121,7 +121,7 @@ def test_latents_of_vqvae(tmp_path: Path) -> None:
 def test_cell_that_is_no_multiple_is_refused(tmp_path: Path) -> None:
     checkpoint = published_model(tmp_path, CarlModel(CARL), CARL_CONTENT, "carl")
     for cell in (8, 24):
-        config = CheckpointEncoderConfig(dataset="carl.checkpoint", stage=3, cell=cell)
+        config = CheckpointEncoderConfig(dataset="carl_checkpoint", stage=3, cell=cell)
         (source,) = encoder_sources(encoders(mine=config), [checkpoint])
         with pytest.raises(ConfigurationError, match=r"known\.mine\.cell: .*16"):
             load_encoder(source)
@@ -129,7 +129,7 @@ def test_cell_that_is_no_multiple_is_refused(tmp_path: Path) -> None:
 
 def test_all_known_encoders_but_for_checkpoints_of_others(tmp_path: Path) -> None:
     known = {
-        "vqvae": CheckpointEncoderConfig(dataset="vqvae.checkpoint"),
+        "vqvae": CheckpointEncoderConfig(dataset="vqvae_checkpoint"),
         "rsp": RSP,
         "pixels": PixelEncoderConfig(),
     }
@@ -175,11 +175,11 @@ def test_only_encoders_that_are_used_are_looked_at() -> None:
 
 
 def test_what_cannot_be_evaluated_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"rsp\.checkpoint.*no checkpoint"):
+    with pytest.raises(ConfigurationError, match=r"rsp_checkpoint.*no checkpoint"):
         encoder_sources(encoders(rsp=RSP), [])
     with pytest.raises(ConfigurationError, match="slash"):
         encoder_sources(EncodersConfig(known={"a/b": PixelEncoderConfig()}, use=("a/b",)), [])
     other = published(tmp_path, system="other")
-    (source,) = encoder_sources(encoders(x=CheckpointEncoderConfig(dataset="other.checkpoint")), [other])
+    (source,) = encoder_sources(encoders(x=CheckpointEncoderConfig(dataset="other_checkpoint")), [other])
     with pytest.raises(ConfigurationError, match="no image encoder for checkpoints of other"):
         load_encoder(source)

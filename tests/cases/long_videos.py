@@ -31,8 +31,8 @@ def unpadded(root: Path, work: Path) -> None:
     assert len(videos) == 3
     assert left_out.empty
     labelled, store = (
-        load("penn_action.labelled_videos", work / "penn"),
-        load("penn_action.video_frames", work / "penn"),
+        load("penn_action_labelled_videos", work / "penn"),
+        load("penn_action_video_frames", work / "penn"),
     )
     for name in videos.index:
         frames = np.asarray(store.frames(name))
@@ -79,6 +79,6 @@ def tfrecords(root: Path, work: Path) -> None:
         {"pouring": {"root": str(root / "no_labels"), **_FRAMES, "frames": {"height": 32, "width": 32}}},
     )
     run_pipeline("pretrain_carl", work / "no_labels", parameters)
-    assert load("carl.checkpoint", work / "no_labels") is not None
+    assert load("carl_checkpoint", work / "no_labels") is not None
     with pytest.raises(STOPPED, match="label"):
         run_pipeline("eval_phases", work / "no_labels", parameters)

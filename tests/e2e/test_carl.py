@@ -34,7 +34,7 @@ def times(folder: Path, pattern: str) -> dict[str, int]:
 
 
 def test_every_frame_of_every_split_is_embedded(data: Path) -> None:
-    labelled, store = load("pouring.labelled_videos", data), load("pouring.video_frames", data)
+    labelled, store = load("pouring_labelled_videos", data), load("pouring_video_frames", data)
     embeddings = load("carl.embeddings", data)
     assert set(embeddings.ids) == set(labelled.ids) == set(store.ids)
     assert set(labelled.table["split"]) == {"train", "validation"}
@@ -45,7 +45,7 @@ def test_every_frame_of_every_split_is_embedded(data: Path) -> None:
 
 
 def test_embeddings_are_those_of_the_checkpoint_and_of_its_first_weights(data: Path) -> None:
-    store = load("pouring.video_frames", data)
+    store = load("pouring_video_frames", data)
     for kind, checkpoint in (("embeddings", "checkpoint"), ("untrained_embeddings", "untrained_checkpoint")):
         trained = TrainedCarl.load(load(f"carl.{checkpoint}", data).directory)
         found = load(f"carl.{kind}", data)
@@ -95,7 +95,7 @@ def test_export_can_be_read_and_started_from(data: Path) -> None:
     assert "backbone.4.0.conv1.weight" in published.weights
     start = {"carl": {"run": {"initialize_from": str(path)}, "train": {"steps": 1}}}
     run_pipeline("pretrain_carl", data, merged(TINY_CARL, start))
-    assert load("carl.checkpoint", data).meta["step"] == 1
+    assert load("carl_checkpoint", data).meta["step"] == 1
 
 
 def test_a_release_with_bad_videos(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_release_with_bad_videos(tmp_path: Path) -> None:
     assert set(left_out.index) == {"train/long_labels", "train/unknown_class", "train/one_frame"}
     assert "6 frames but 8 labels" in left_out["train/long_labels"]
     assert "5" in left_out["train/unknown_class"] and "1 usable frame" in left_out["train/one_frame"]
-    labelled = load("pouring.labelled_videos", tmp_path / "data")
+    labelled = load("pouring_labelled_videos", tmp_path / "data")
     assert all(len(embeddings.of(video)) == len(labelled.of(video)) for video in labelled.ids)
 
 
@@ -155,4 +155,4 @@ def test_kinetics_needs_no_labels(tmp_path: Path) -> None:
     spec = json.loads((tmp_path / "06_models/carl_kinetics/training_spec.json").read_text())
     assert spec["task_config"]["labels"] is None and spec["task_config"]["clip_table"].endswith(".arrow")
     assert spec["task_config"]["objective"]["negatives"] == "batch_noself"
-    assert load("carl_kinetics.checkpoint", tmp_path).meta["step"] == 4
+    assert load("carl_kinetics_checkpoint", tmp_path).meta["step"] == 4

@@ -73,7 +73,7 @@ def test_a_second_run_does_nothing_and_more_episodes_keep_the_first(
     assert "episodes: up to date" in caplog.text and "shards: up to date" in caplog.text
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        run_pipeline("ingest_dmc", data, merged(TINY_DMC, {"dmc": {"agent": {"episodes": 9}}}))
+        run_pipeline("ingest_dmc", data, merged(TINY_DMC, {"sample_agent": {"episodes": 9}}))
     assert "episodes: 9 items, 8 done before, 1 done now" in caplog.text
 
 

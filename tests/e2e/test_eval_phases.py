@@ -65,7 +65,7 @@ def test_pictures_and_film(data: Path) -> None:
     for name in ("bars", "alignment_strip", "retrieval", "similarity", "trajectories"):
         check_picture(data / PHASES / f"{name}.png")
     film = load("carl.phases_alignment", data)
-    lengths = load("pouring.labelled_videos", data).select("validation").table["frames"]
+    lengths = load("pouring_labelled_videos", data).select("validation").table["frames"]
     stride = -(-lengths.max() // 10)
     assert len(film) == -(-lengths.max() // stride)
     assert np.abs(film[0].astype(int) - film[-1].astype(int)).mean() > 1

@@ -33,8 +33,8 @@ def times(folder: Path, *patterns: str) -> dict[str, int]:
 
 
 def test_tokens_are_those_of_the_frames(data: Path) -> None:
-    tokens, frames = load("voc_vae.token_episodes", data), load("dmc.frames", data)
-    checkpoint = load("voc_vae_tokenizer.checkpoint", data)
+    tokens, frames = load("voc_vae.token_episodes", data), load("dmc_frames", data)
+    checkpoint = load("voc_tokenizer_vae_checkpoint", data)
     tokenizer = checkpoint_source(checkpoint.config, checkpoint.weights).load()
     episodes = tokens.episodes
     assert episodes.codes.dtype == np.int16 and episodes.names == tuple(frames.ids)
@@ -50,7 +50,7 @@ def test_tokens_are_those_of_the_frames(data: Path) -> None:
 
 
 def test_the_model_fits_its_tokens(data: Path) -> None:
-    checkpoint, episodes = load("voc_vae.checkpoint", data), load("voc_vae.token_episodes", data).episodes
+    checkpoint, episodes = load("voc_vae_checkpoint", data), load("voc_vae.token_episodes", data).episodes
     model = trained_model(VocModel(VocModelConfig.model_validate(checkpoint.config)), checkpoint.state_dict())
     assert model.config.gpt.vocabulary == episodes.vocabulary and model.config.grid == episodes.grid
     assert model.codebook is not None
@@ -88,14 +88,14 @@ def test_a_second_run_does_nothing_and_exports(data: Path, caplog: pytest.LogCap
     gpt, head = load("voc_vae.original_checkpoint", data), load("voc_vae.original_reward_head", data)
     assert {"transformer.wte.weight", "lm_head.weight"} <= gpt.keys()
     assert set(head) == {f"l{n}.{part}" for n in (1, 2, 3) for part in ("weight", "bias")}
-    assert "quantize.embedding.weight" in load("voc_vae_tokenizer.original_checkpoint", data)
+    assert "quantize.embedding.weight" in load("voc_tokenizer_vae.original_checkpoint", data)
 
 
 def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     run_pipeline("export_voc_vae", data, TINY_VOC)
     exported = data / "07_model_output"
     files = {
-        "voc_vae_tokenizer": {
+        "voc_tokenizer_vae": {
             "run": {"published": str(exported / "voc_vae_tokenizer/original_checkpoint.pth")}
         },
         "voc_vae": {
@@ -105,12 +105,12 @@ def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.L
             }
         },
     }
-    weights = load("voc_vae_tokenizer.checkpoint", data).state_dict()
+    weights = load("voc_tokenizer_vae_checkpoint", data).state_dict()
     weights = {name: value.clone() for name, value in weights.items()}
     codes = load("voc_vae.token_episodes", data).episodes.codes
     with caplog.at_level(logging.INFO):
         run_pipeline("pretrain_voc_vae", data, merged(TINY_VOC, files))
-    finished = load("voc_vae_tokenizer.checkpoint", data)
+    finished = load("voc_tokenizer_vae_checkpoint", data)
     assert finished.meta["step"] == 0 and "initialize_reward_from" in caplog.text
     kept = {name: value for name, value in weights.items() if not name.startswith("codebook_average.")}
     assert all(torch.equal(finished.state_dict()[name], value) for name, value in kept.items())
@@ -119,7 +119,7 @@ def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.L
 
 def test_joint_training_gives_a_tokenizer_and_a_model_on_its_codes(data: Path) -> None:
     run_pipeline("latent_extraction_voc_joint", data, TINY_VOC)
-    checkpoint, episodes = load("voc_joint.checkpoint", data), load("voc_joint.token_episodes", data).episodes
+    checkpoint, episodes = load("voc_joint_checkpoint", data), load("voc_joint.token_episodes", data).episodes
     model = trained_model(VocModel(VocModelConfig.model_validate(checkpoint.config)), checkpoint.state_dict())
     assert model.codebook is not None
     np.testing.assert_array_equal(model.codebook.numpy(), episodes.codebook)

@@ -14,9 +14,9 @@ PARAMETERS = merged(
     {name: TINY_VOC[name] for name in ("dmc", "launch", "tracking")},
     {
         "fanout": {"engine": "local", "workers": 2},
-        "voc_vae_tokenizer": {  # lists cannot be written on the command line
+        "voc_tokenizer_vae": {  # lists cannot be written on the command line
             "model": {"pixels": {"size": 16}, "codes": {"size": 16}},
-            "train": {**TINY_VOC["voc_vae_tokenizer"]["train"], "steps": 12, "checkpoint_every_steps": 3},
+            "train": {**TINY_VOC["voc_tokenizer_vae"]["train"], "steps": 12, "checkpoint_every_steps": 3},
         },
     },
 )

@@ -147,7 +147,7 @@ def test_export_can_be_started_from(data: Path) -> None:
         }
     }
     run_pipeline("pretrain_vqvae", data, merged(TINY_VQVAE, plain, start))
-    assert load("vqvae.checkpoint", data).meta["step"] == 1
+    assert load("vqvae_checkpoint", data).meta["step"] == 1
 
 
 def test_published_configurations_side_by_side(data: Path) -> None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 TINY_DMC: dict[str, Any] = {
+    "sample_agent": {"world": {"width": 32, "height": 32}, "episodes": 8, "frames": 16, "scenes": 2},
     "dmc": {
-        "agent": {"world": {"width": 32, "height": 32}, "episodes": 8, "frames": 16, "scenes": 2},
         "frames": {"height": 32, "width": 32},
         "store": {"split": {"validation": 1, "test": 2}},
     },

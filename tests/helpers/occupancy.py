@@ -37,11 +37,11 @@ TINY_OCCUPANCY: dict[str, Any] = merged(
     {
         "launch": {"loader_workers": 0, "device": "cpu"},
         "tracking": {"enabled": False},
-        "voc_vae_tokenizer": {
+        "voc_tokenizer_vae": {
             "model": {"network": _NETWORK, "codes": _CODES, "pixels": _PIXELS},
             "train": _TRAIN,
         },
-        "voc_dino_tokenizer": {
+        "voc_tokenizer_dino": {
             "model": {
                 "pixels": _PIXELS,
                 "patch_size": 8,
@@ -54,7 +54,7 @@ TINY_OCCUPANCY: dict[str, Any] = merged(
             "objective": {"teacher": {"kind": "random", "patch_size": 8, "network": _TRANSFORMER}},
             "train": _TRAIN,
         },
-        "voc_musik_tokenizer": {
+        "voc_tokenizer_musik": {
             "model": {
                 "network": _NETWORK,
                 "codes": _CODES,

@@ -10,13 +10,14 @@ _TRAIN: dict[str, Any] = {"steps": 4, "batch_size": 4, "checkpoint_every_steps":
 TINY_VOC: dict[str, Any] = merged(
     TINY_OCCUPANCY,
     {
-        "dmc": {"agent": {"episodes": 6}, "store": {"shard_mebibytes": 1}},
+        "sample_agent": {"episodes": 6},
+        "dmc": {"store": {"shard_mebibytes": 1}},
         "launch": {"threads_per_process": 1},
-        **{f"voc_{kind}_tokenizer": {"train": _TRAIN} for kind in ("vae", "dino", "musik")},
+        **{f"voc_tokenizer_{kind}": {"train": _TRAIN} for kind in ("vae", "dino", "musik")},
         "voc_vae": {"train": _TRAIN},
         "voc_joint": {
             **TINY_OCCUPANCY["voc_vae"],
-            "tokenizer": TINY_OCCUPANCY["voc_vae_tokenizer"]["model"],
+            "tokenizer": TINY_OCCUPANCY["voc_tokenizer_vae"]["model"],
             "train": {**TINY_OCCUPANCY["voc_vae"]["train"], **_TRAIN},
         },
     },

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from tests.helpers.control import write_policy
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sources.dm_control.config import ControlConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
@@ -20,6 +21,7 @@ from vidrep_pipelines.pipelines.ingest.dmc_nodes import (
 )
 
 FANOUT = FanOutConfig(engine="serial", deadline_seconds=60)
+AGENT = AgentEpisodesConfig()
 TRAINED = DmcConfig(control=ControlConfig(policy="trained", episodes=3))
 NOTHING = pd.DataFrame(columns=["id", "path", "bytes", "mtime_ns"])
 
@@ -35,7 +37,7 @@ def test_without_a_folder_of_buffers_or_a_task_the_arm_of_the_sample_world_acts(
     assert list_buffers(config).empty
     folders = FoldersConfig(models=tmp_path, reporting=tmp_path)
     assert len(train_policy(config, folders, FANOUT).items) == 0
-    job = prepare_episodes(NOTHING, parts(tmp_path), parts(tmp_path), config, FANOUT)
+    job = prepare_episodes(NOTHING, parts(tmp_path), parts(tmp_path), config, AGENT, FANOUT)
     assert [item.id for item in job.items][:2] == ["push_0000", "push_0001"] and len(job.items) == 60
     assert not job.config.retry_failed
 
@@ -46,7 +48,7 @@ def test_a_policy_is_trained_without_a_deadline_and_then_acts(tmp_path: Path) ->
     assert [item.id for item in job.items] == ["cheetah_run"] and job.config.deadline_seconds > 1e5
     policy = parts(tmp_path, id=["cheetah_run"], status=["ok"], error=[None])
     path = write_policy(tmp_path / "cheetah_run.safetensors")
-    episodes = prepare_episodes(NOTHING, parts(tmp_path), policy, TRAINED, FANOUT)
+    episodes = prepare_episodes(NOTHING, parts(tmp_path), policy, TRAINED, AGENT, FANOUT)
     assert {item.payload.source.behavior.actor for item in episodes.items} == {path}
     assert episodes.config.retry_failed  # once the simulator is installed
 
@@ -58,7 +60,7 @@ def test_a_policy_that_could_not_be_trained_says_why(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"policy of cheetah_run could not be trained: no simulator\. Remedy"
     ):
-        prepare_episodes(NOTHING, parts(tmp_path), policy, TRAINED, FANOUT)
+        prepare_episodes(NOTHING, parts(tmp_path), policy, TRAINED, AGENT, FANOUT)
 
 
 def test_when_every_episode_fails_the_first_reason_is_given(tmp_path: Path) -> None:
@@ -74,4 +76,4 @@ def test_episodes_have_one_source() -> None:
 
 def test_without_a_policy_the_trained_one_cannot_act(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'trained' needs a policy"):
-        prepare_episodes(NOTHING, parts(tmp_path), parts(tmp_path), TRAINED, FANOUT)
+        prepare_episodes(NOTHING, parts(tmp_path), parts(tmp_path), TRAINED, AGENT, FANOUT)

@@ -281,7 +281,7 @@ def test_pipelines_end_in_frames_and_labels() -> None:
     together = sum(pipelines, Pipeline([]))
     assert all(name.startswith("params:") for name in together.inputs())
     names = ("pouring", "penn_action", "finegym")
-    ends = {f"{name}.{end}" for name in names for end in ("video_frames", "left_out_videos")}
+    ends = {f"{name}{end}" for name in names for end in ("_video_frames", ".left_out_videos")}
     assert together.outputs() == ends
 
 

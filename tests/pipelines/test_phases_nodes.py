@@ -110,8 +110,8 @@ def test_the_pipeline_takes_videos_of_its_release() -> None:
     assert pipeline.inputs() == {
         "carl_finegym.embeddings",
         "carl_finegym.untrained_embeddings",
-        "finegym.labelled_videos",
-        "finegym.video_frames",
+        "finegym_labelled_videos",
+        "finegym_video_frames",
         "params:phases_finegym",
         "params:launch",
         "params:folders",

@@ -57,7 +57,7 @@ def encoder_sources(encoders: EncodersConfig, checkpoints: Sequence[Checkpoint])
         ConfigurationError: A name cannot be that of a folder, or a checkpoint is not among these.
         InputError: A file of weights cannot be read.
     """
-    known = {f"{checkpoint.meta['system']}.checkpoint": checkpoint for checkpoint in checkpoints}
+    known = {f"{checkpoint.meta['system']}_checkpoint": checkpoint for checkpoint in checkpoints}
     return [_source(name, config, known) for name, config in encoders.selected(known).items()]
 
 

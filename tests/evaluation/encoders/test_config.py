@@ -15,7 +15,7 @@ def test_kinds_are_told_apart_by_name() -> None:
     config = EncodersConfig.model_validate(
         {
             "known": {
-                "ours": {"kind": "checkpoint", "dataset": "rsp.checkpoint"},
+                "ours": {"kind": "checkpoint", "dataset": "rsp_checkpoint"},
                 "floor": {"kind": "random", "depth": 2},
                 "pixels": {"kind": "pixels"},
             },
@@ -24,7 +24,7 @@ def test_kinds_are_told_apart_by_name() -> None:
     )
     assert config.selected(()) == {
         "pixels": PixelEncoderConfig(),
-        "ours": CheckpointEncoderConfig(dataset="rsp.checkpoint"),
+        "ours": CheckpointEncoderConfig(dataset="rsp_checkpoint"),
     }
     assert list(config.selected(())) == ["pixels", "ours"]
     assert config.known["floor"] == RandomEncoderConfig(depth=2)

@@ -3,10 +3,11 @@
 from collections.abc import Container, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
+from vidrep_pipelines.common.former_names import current_dataset
 
 PositionRule = Literal["dino", "timm"]
 
@@ -26,8 +27,8 @@ class CheckpointEncoderConfig(_TransformerOptions):
     kind: Literal["checkpoint"] = "checkpoint"
     """Which kind."""
 
-    dataset: str
-    """Name of the checkpoint in the catalog, such as `rsp.checkpoint`."""
+    dataset: Annotated[str, AfterValidator(current_dataset)]
+    """Name of the checkpoint in the catalog, such as `rsp_checkpoint`."""
 
     stage: int | None = Field(None, ge=1, le=4)
     """CARL: the stage of its ResNet whose output is taken. None: the last one that its head builds on."""

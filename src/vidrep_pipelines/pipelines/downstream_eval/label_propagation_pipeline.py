@@ -1,14 +1,13 @@
 """Label propagation with frozen features: DAVIS-2017, JHMDB and VIP, or miniatures of them."""
 
-import warnings
 from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes
 
-_RSP = ("rsp.checkpoint",)
-SYSTEMS = ("rsp.checkpoint", "carl.checkpoint", "vqvae.checkpoint")
+_RSP = ("rsp_checkpoint",)
+SYSTEMS = ("rsp_checkpoint", "carl_checkpoint", "vqvae_checkpoint")
 """Checkpoints that an image encoder can be taken out of."""
 
 
@@ -57,11 +56,10 @@ def _create_pipeline(
     task: str, checkpoints: Sequence[str], export: list[Node], export_parameters: set[str]
 ) -> Pipeline:
     config = f"params:eval_{task}"
-    places = {checkpoint.replace(".", "_"): checkpoint for checkpoint in checkpoints}
     work = [
         Node(
             label_propagation_nodes.list_encoders,
-            inputs=["params:encoders", *places],
+            inputs=["params:encoders", *checkpoints],
             outputs="encoders",
             name="list_encoders",
             tags=["cpu"],
@@ -88,15 +86,12 @@ def _create_pipeline(
             tags=["cpu", "eval"],
         ),
     ]
-    with warnings.catch_warnings():
-        # Kedro warns of dots in names of other namespaces, but a checkpoint is made in that of its system.
-        warnings.filterwarnings("ignore", message="One or more dataset names contain", category=UserWarning)
-        return Pipeline(
-            [*work, *_pictures(config), *export],
-            namespace=task,
-            inputs={"sequences": f"{task}.sequences", **places},
-            parameters={config, "params:encoders", "params:fanout", "params:tracking", *export_parameters},
-        )
+    return Pipeline(
+        [*work, *_pictures(config), *export],
+        namespace=task,
+        inputs={"sequences": f"{task}.sequences", **{name: name for name in checkpoints}},
+        parameters={config, "params:encoders", "params:fanout", "params:tracking", *export_parameters},
+    )
 
 
 def _pictures(config: str) -> list[Node]:

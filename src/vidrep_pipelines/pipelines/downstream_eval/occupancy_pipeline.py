@@ -63,7 +63,11 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
             ),
         ],
         namespace=f"voc_{kind}",
-        inputs={"frames": "dmc.frames", "tokenizer_checkpoint": f"voc_{kind}_tokenizer.checkpoint"},
+        inputs={
+            "checkpoint": f"voc_{kind}_checkpoint",
+            "frames": "dmc_frames",
+            "tokenizer_checkpoint": f"voc_tokenizer_{kind}_checkpoint",
+        },
         parameters=set(_SHARED),
     )
 

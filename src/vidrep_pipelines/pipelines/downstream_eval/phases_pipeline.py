@@ -46,6 +46,6 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
             ),
         ],
         namespace=namespace,
-        inputs={name: f"{release}.{name}" for name in ("labelled_videos", "video_frames")},
+        inputs={name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
         parameters={"params:phases": f"params:phases_{release}", **{name: name for name in _SHARED}},
     )

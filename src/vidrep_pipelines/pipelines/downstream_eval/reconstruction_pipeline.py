@@ -45,7 +45,7 @@ def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
             ),
         ],
         namespace=namespace,
-        inputs={"frame_store"},
+        inputs={"frame_store": "frame_store", "checkpoint": f"{namespace}_checkpoint"},
         parameters=set(_SHARED),
     )
 

@@ -24,16 +24,13 @@ else:
 
 
 class DmcConfig(FrozenConfig):
-    """Where episodes come from (``params:dmc``): what is set of the first two, else the sample world."""
+    """Where episodes come from (``params:dmc``): what is set of these two, else ``sample_agent``."""
 
     replay_buffer: UserPath | None = None
     """Folder of replay buffers in the layout of V-D4RL, ``.hdf5`` or ``.npz``, at any depth."""
 
     control: ControlConfig | None = None
     """Episodes of the DeepMind Control Suite (extra ``robots``), collected here."""
-
-    agent: AgentEpisodesConfig = AgentEpisodesConfig()
-    """Episodes of the sample world's arm."""
 
     frames: FramesConfig = FramesConfig(height=84, width=84)
     """How frames are stored."""
@@ -85,7 +82,12 @@ def train_policy(dmc: DmcConfig, folders: FoldersConfig, fanout: FanOutConfig) -
 
 
 def prepare_episodes(
-    listing: pd.DataFrame, buffers: Parts, policy: Parts, dmc: DmcConfig, fanout: FanOutConfig
+    listing: pd.DataFrame,
+    buffers: Parts,
+    policy: Parts,
+    dmc: DmcConfig,
+    agent: AgentEpisodesConfig,
+    fanout: FanOutConfig,
 ) -> Job:
     """One item per episode: read, simulated or rendered once, its frames at their final size."""
     from vidrep_pipelines.data.frame_store.preparation import prepare_episode
@@ -97,7 +99,7 @@ def prepare_episodes(
         # What fails here does so because something is not installed: once it is, episodes are to be made.
         fanout = fanout.trying_again()
     else:
-        requests = _rendered(dmc)
+        requests = _rendered(agent, dmc.frames)
     items = [Item(request.id, request, request.digest) for request in requests]
     return Job("episodes", prepare_episode, items, (".h5",), fanout)
 
@@ -144,7 +146,7 @@ def _simulated(policy: Parts, dmc: DmcConfig) -> "list[EpisodeRequest]":
     return control_requests(dmc.control, dmc.frames, trained)
 
 
-def _rendered(dmc: DmcConfig) -> "list[EpisodeRequest]":
+def _rendered(agent: AgentEpisodesConfig, frames: FramesConfig) -> "list[EpisodeRequest]":
     from vidrep_pipelines.data.sample_world.agent_episodes import agent_requests
 
-    return agent_requests(dmc.agent, dmc.frames)
+    return agent_requests(agent, frames)

@@ -12,7 +12,8 @@ def create_dmc_pipeline() -> Pipeline:
     return Pipeline(
         [*_reading(), *_storing()],
         namespace="dmc",
-        parameters={"params:dmc", "params:folders", "params:fanout"},
+        outputs={"frames": "dmc_frames"},
+        parameters={"params:dmc", "params:sample_agent", "params:folders", "params:fanout"},
     )
 
 
@@ -40,7 +41,7 @@ def _storing() -> list[Node]:
     return [
         _fanout(
             dmc_nodes.prepare_episodes,
-            [*sources, "params:dmc", "params:fanout"],
+            [*sources, "params:dmc", "params:sample_agent", "params:fanout"],
             "episodes",
             "prepare_episodes",
         ),

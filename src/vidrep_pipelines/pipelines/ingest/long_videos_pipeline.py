@@ -71,6 +71,7 @@ def _create_pipeline(
             ),
         ],
         namespace=release,
+        outputs={name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
         parameters={parameters, "params:fanout"},
     )
 

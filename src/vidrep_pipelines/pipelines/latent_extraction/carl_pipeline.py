@@ -26,7 +26,7 @@ def create_carl_extraction_pipeline(namespace: str = "carl", release: str = "pou
             _embed("untrained_checkpoint", "untrained_embeddings"),
         ],
         namespace=namespace,
-        inputs={"video_frames": f"{release}.video_frames"},
+        inputs={"video_frames": f"{release}_video_frames", "checkpoint": f"{namespace}_checkpoint"},
         parameters={name: name for name in ("params:launch", "params:fanout")},
     )
 

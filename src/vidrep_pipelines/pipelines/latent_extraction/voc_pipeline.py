@@ -33,6 +33,6 @@ def create_voc_extraction_pipeline(kind: OccupancyName) -> Pipeline:
             ),
         ],
         namespace=f"voc_{kind}",
-        inputs={"tokenizer": f"voc_{kind}_tokenizer.checkpoint", "frames": "dmc.frames"},
+        inputs={"tokenizer": f"voc_tokenizer_{kind}_checkpoint", "frames": "dmc_frames"},
         parameters={name: name for name in ("params:launch", "params:fanout")},
     )

@@ -31,7 +31,7 @@ def create_vqvae_extraction_pipeline() -> Pipeline:
             ),
         ],
         namespace="vqvae",
-        inputs={"frame_store"},
+        inputs={"frame_store": "frame_store", "checkpoint": "vqvae_checkpoint"},
         parameters={
             "params:latent_extraction": "params:vqvae.latent_extraction",
             "params:launch": "params:launch",

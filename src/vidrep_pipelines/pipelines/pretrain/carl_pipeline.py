@@ -16,7 +16,7 @@ def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> P
         namespace: Of its datasets and parameters.
         release: Namespace of the videos and their labels.
     """
-    videos = {"video_frames": f"{release}.video_frames", "labelled_videos": f"{release}.labelled_videos"}
+    videos = {name: f"{release}_{name}" for name in ("video_frames", "labelled_videos")}
     return _training(namespace, carl_nodes.plan_carl, list(videos), videos)
 
 
@@ -63,6 +63,7 @@ def _training(
         ],
         namespace=namespace,
         inputs=inputs,
+        outputs={"checkpoint": f"{namespace}_checkpoint"},
         parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
     )
 
@@ -80,4 +81,5 @@ def create_carl_export_pipeline(namespace: str = "carl") -> Pipeline:
             )
         ],
         namespace=namespace,
+        inputs={"checkpoint": f"{namespace}_checkpoint"},
     )

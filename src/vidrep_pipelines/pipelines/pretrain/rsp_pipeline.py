@@ -47,6 +47,7 @@ def create_rsp_pipeline() -> Pipeline:
         ],
         namespace="rsp",
         inputs={"clip_table", "resized_videos", "packet_store"},
+        outputs={"checkpoint": "rsp_checkpoint"},
         parameters={"params:rsp", "params:launch", "params:folders", "params:tracking"},
     )
 
@@ -64,4 +65,5 @@ def create_rsp_export_pipeline() -> Pipeline:
             )
         ],
         namespace="rsp",
+        inputs={"checkpoint": "rsp_checkpoint"},
     )

@@ -47,6 +47,7 @@ def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
             ),
         ],
         namespace=f"voc_{kind}",
+        outputs={"checkpoint": f"voc_{kind}_checkpoint"},
         parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
     )
 
@@ -71,13 +72,14 @@ def create_voc_export_pipeline(kind: TokenizerName) -> Pipeline:
             ),
         ],
         namespace=f"voc_{kind}",
+        inputs={"checkpoint": f"voc_{kind}_checkpoint"},
     )
 
 
 def create_voc_joint_pipeline() -> Pipeline:
     """Trains a tokenizer ``vae`` and an occupancy model together, from pixels; shows losses and frames.
 
-    They are published as ``voc_joint_tokenizer`` and ``voc_joint``, like those that are trained one after the
+    They are published as ``voc_tokenizer_joint`` and ``voc_joint``, like those that are trained one after the
     other.
     """
     own = ("run", "tokenizer", "tokenizer_objective", "model", "objective", "train")
@@ -118,7 +120,7 @@ def create_voc_joint_pipeline() -> Pipeline:
             ),
         ],
         namespace="voc_joint",
-        inputs={"frames": "dmc.frames"},
-        outputs={"tokenizer": "voc_joint_tokenizer.checkpoint"},
+        inputs={"frames": "dmc_frames"},
+        outputs={"tokenizer": "voc_tokenizer_joint_checkpoint", "checkpoint": "voc_joint_checkpoint"},
         parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
     )

@@ -54,8 +54,9 @@ def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
                 tags=["voc"],
             ),
         ],
-        namespace=f"voc_{kind}_tokenizer",
-        inputs={"frames": "dmc.frames"},
+        namespace=f"voc_tokenizer_{kind}",
+        inputs={"frames": "dmc_frames"},
+        outputs={"checkpoint": f"voc_tokenizer_{kind}_checkpoint"},
         parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
     )
 
@@ -81,4 +82,8 @@ def create_voc_tokenizer_export_pipeline(kind: TokenizerName) -> Pipeline:
                 tags=["voc"],
             )
         )
-    return Pipeline(exports, namespace=f"voc_{kind}_tokenizer")
+    return Pipeline(
+        exports,
+        namespace=f"voc_tokenizer_{kind}",
+        inputs={"checkpoint": f"voc_tokenizer_{kind}_checkpoint"},
+    )

@@ -53,6 +53,7 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
         ],
         namespace=namespace,
         inputs={"frame_store"},
+        outputs={"checkpoint": f"{namespace}_checkpoint"},
         parameters={
             **{name: name for name in ("params:launch", "params:folders", "params:tracking")},
             **shared,
@@ -73,4 +74,5 @@ def create_vqvae_export_pipeline() -> Pipeline:
             )
         ],
         namespace="vqvae",
+        inputs={"checkpoint": "vqvae_checkpoint"},
     )

@@ -1,0 +1,110 @@
+"""Names of an earlier version that users may still write, and what they are called now.
+
+What another system or an evaluation reads has a name of its own, without a dot (``rsp_checkpoint``); what is
+only a system's has its namespace before the dot (``rsp.train_log``). Files keep their places on disk.
+"""
+
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+PIPELINES: dict[str, str] = {}
+"""Names for ``--pipelines``."""
+
+NAMESPACES = {f"voc_{kind}_tokenizer": f"voc_tokenizer_{kind}" for kind in ("vae", "dino", "musik", "joint")}
+"""What stands before the dot in names of parameters, datasets and nodes."""
+
+PARAMETERS = {"dmc.agent": "sample_agent"}
+"""Blocks of parameters, with all that is below them."""
+
+_DATASET = re.compile(r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(frames)")
+"""Datasets that had a dot although others read them: it is an underscore now."""
+
+_log = logging.getLogger(__name__)
+
+
+def current_pipeline(name: str) -> str:
+    """What a pipeline is called now; any other name as it is."""
+    return _said(name, PIPELINES.get(name, name))
+
+
+def current_namespace(name: str) -> str:
+    """A namespace, or the name of a node with its namespace, as it is called now."""
+    return _said(name, _in_current_namespace(name))
+
+
+def current_dataset(name: str) -> str:
+    """What a dataset is called now; any other name as it is."""
+    found = _in_current_namespace(name)
+    dotted = _DATASET.fullmatch(found)
+    if dotted is not None:
+        found = "_".join(part for part in dotted.groups() if part)
+    return _said(name, found)
+
+
+def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
+    """Nested parameters under their current names.
+
+    A value that is given under both names counts under the current one.
+    """
+    found: dict[str, Any] = dict(given)
+    for former, current in {**NAMESPACES, **PARAMETERS}.items():
+        found, block = _without(found, former.split("."))
+        if block is not _ABSENT:
+            _said(former, current)
+            found = _merged(_nested(current.split("."), block), found)
+    return found
+
+
+_ABSENT = object()
+
+
+def _in_current_namespace(name: str) -> str:
+    namespace, dot, rest = name.partition(".")
+    return f"{NAMESPACES.get(namespace, namespace)}{dot}{rest}"
+
+
+def _said(former: str, current: str) -> str:
+    if former != current:
+        _say(former, current)
+    return current
+
+
+@cache
+def _say(former: str, current: str) -> None:
+    """Once per name and process."""
+    _log.warning(
+        "%s is called %s now. The former name goes with the next minor version: write the new one.",
+        former,
+        current,
+    )
+
+
+def _without(tree: dict[str, Any], keys: list[str]) -> tuple[dict[str, Any], object]:
+    """A tree without what is at ``keys``, and that; a block that is empty then is left out."""
+    first, *rest = keys
+    if first not in tree:
+        return tree, _ABSENT
+    others = {key: value for key, value in tree.items() if key != first}
+    if not rest:
+        return others, tree[first]
+    if not isinstance(tree[first], dict):
+        return tree, _ABSENT
+    left, found = _without(tree[first], rest)
+    return (others | {first: left} if left or found is _ABSENT else others), found
+
+
+def _nested(keys: Iterable[str], value: object) -> dict[str, Any]:
+    first, *rest = keys
+    return {first: _nested(rest, value) if rest else value}
+
+
+def _merged(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    """Both trees in one; ``upper`` counts where they differ."""
+    found = dict(lower)
+    for key, value in upper.items():
+        old = found.get(key)
+        found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return found

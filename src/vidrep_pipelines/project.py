@@ -1,0 +1,100 @@
+"""How Kedro sees this project: former names are understood, and a misspelled dataset is an error."""
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import CatalogCommandsMixin, KedroContext
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.io import AbstractDataset, DataCatalog, Version
+from omegaconf import DictConfig, OmegaConf
+
+from vidrep_pipelines.common.former_names import (
+    current_dataset,
+    current_namespace,
+    current_parameters,
+    current_pipeline,
+)
+
+_SELECTIONS: dict[str, Callable[[str], str]] = {
+    "pipeline_names": current_pipeline,
+    "node_names": current_namespace,
+    "from_nodes": current_namespace,
+    "to_nodes": current_namespace,
+    "namespaces": current_namespace,
+    "from_inputs": current_dataset,
+    "to_outputs": current_dataset,
+}
+"""Options of a run that are names."""
+
+_RawConfigs = dict[Path, DictConfig]
+
+
+class ProjectConfigLoader(OmegaConfigLoader):
+    """Understands the former names of parameters, in anybody's files and on the command line."""
+
+    def _read_raw_config(self, key: str) -> tuple[_RawConfigs, _RawConfigs, str, str, set[Path]]:
+        base, environment, base_path, path, files = super()._read_raw_config(key)
+        if key == "parameters":
+            self.runtime_params = current_parameters(self.runtime_params)
+            base, environment = _with_current_names(base), _with_current_names(environment)
+        return base, environment, base_path, path, files
+
+
+class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
+    """A catalog whose factories answer only the names that a registered pipeline uses.
+
+    A factory such as ``{model}_checkpoint`` would otherwise answer for a model that does not exist, too.
+    """
+
+    def __contains__(self, dataset_name: str) -> bool:
+        return self._has(dataset_name) or self._has(current_dataset(dataset_name))
+
+    def get(
+        self, key: str, fallback_to_runtime_pattern: bool = False, version: Version | None = None
+    ) -> AbstractDataset[Any, Any] | None:
+        """The dataset of that name, or of its former name; none if there is no such dataset."""
+        name = key if self._has(key) else current_dataset(key)
+        return super().get(name, fallback_to_runtime_pattern, version)
+
+    def _has(self, name: str) -> bool:
+        return name in self.keys() or (super().__contains__(name) and name in self._used)
+
+    @cached_property
+    def _used(self) -> set[str]:
+        return {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+
+
+class ProjectContext(KedroContext):
+    """Gives the project's catalog in notebooks and commands, too, not only in runs."""
+
+    def _get_catalog(
+        self,
+        catalog_class: type = ProjectCatalog,
+        save_version: str | None = None,
+        load_versions: dict[str, str] | None = None,
+    ) -> Any:
+        return super()._get_catalog(catalog_class, save_version, load_versions)
+
+
+class ProjectSession(KedroSession):
+    """Understands former names of pipelines, nodes, namespaces and datasets."""
+
+    def run(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Runs what was selected; arguments and options are those of :meth:`KedroSession.run`."""
+        for option, current in _SELECTIONS.items():
+            names: Iterable[str] | None = options.get(option)
+            if names:
+                options[option] = [current(name) for name in names]
+        return super().run(*arguments, **options)
+
+
+def _with_current_names(configs: _RawConfigs) -> _RawConfigs:
+    found: _RawConfigs = {}
+    for path, config in configs.items():
+        tree = OmegaConf.to_container(config, resolve=False)
+        found[path] = OmegaConf.create(current_parameters(tree)) if isinstance(tree, dict) else config
+    return found
