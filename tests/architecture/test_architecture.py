@@ -15,7 +15,7 @@ MOST_FILES = {"carl": 17, "vqvae": 11, "voc": 40, "layers": 18}
 """Modules in a folder of models, its folders included."""
 MANY_PARAMETERS: dict[str, str] = {
     "models/carl/losses.py: cycle_consistency": "each is a number or a choice that the paper names",
-    "models/voc/token_file.py: published_rows": "the five columns of the published layout come separately",
+    "data/token_episodes/file.py: published_rows": "the five columns of the published layout come separately",
     "pipelines/pretrain/carl_nodes.py: plan_carl": "one dataset or block of parameters each",
     "pipelines/pretrain/carl_nodes.py: plan_carl_on_clips": "one dataset or block of parameters each",
     "pipelines/pretrain/rsp_nodes.py: plan_rsp": "one dataset or block of parameters each",

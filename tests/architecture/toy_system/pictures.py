@@ -5,7 +5,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from tests.architecture.toy_system.model import NextColorModel, mean_color
-from vidrep_pipelines.reporting.pictures import Pixels, Row, image_grid
+from vidrep_pipelines.reporting.pictures import ImageRow, Pixels, image_grid
 
 _TILE = 32
 
@@ -14,7 +14,7 @@ def prediction_picture(model: NextColorModel, source: Tensor, target: Tensor) ->
     """One row per pair of frames (B, 3, S, S) uint8: earlier, later, predicted color, true color."""
     predicted, true = model(mean_color(source)), mean_color(target)
     rows = [
-        Row([*(frame.movedim(0, -1).numpy() for frame in frames), _tile(color), _tile(truth)])
+        ImageRow([*(frame.movedim(0, -1).numpy() for frame in frames), _tile(color), _tile(truth)])
         for *frames, color, truth in zip(source, target, predicted, true, strict=True)
     ]
     return image_grid(rows, titles=("frame", "later frame", "predicted color", "true color"))

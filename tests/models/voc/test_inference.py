@@ -9,6 +9,7 @@ from tests.models.voc.tiny import ACTIONS, STACK, make_config, make_episodes
 from tests.models.voc.tokenizers.tiny import SIZE, SOURCE, make_store, vae_config
 from vidrep_pipelines.common.arrays import IntArray
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.shared.trained import trained_model
 from vidrep_pipelines.models.voc.inference import (
     DecodedStates,
@@ -20,7 +21,6 @@ from vidrep_pipelines.models.voc.inference import (
     steps_per_jump,
 )
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import depict
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 
