@@ -14,8 +14,8 @@ from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEval
 from vidrep_pipelines.evaluation.reconstruction.evaluation import evaluate_reconstruction
 from vidrep_pipelines.evaluation.reconstruction.kept_report import KeptReconstructionReport
 from vidrep_pipelines.evaluation.reconstruction.measurement import ReconstructionReport
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
+from vidrep_pipelines.models.shared.code_counts import code_counts
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 from vidrep_pipelines.models.vqvae.pictures import codebook_report

@@ -11,11 +11,9 @@ from vidrep_pipelines.models.layers.vector_quantizer import (
     CodebookAverage,
     CodeDistance,
     VectorQuantizer,
-    code_counts,
     codebook_loss,
-    perplexity,
-    used_share,
 )
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 
 
 def quantizer(

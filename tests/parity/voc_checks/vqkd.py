@@ -14,7 +14,7 @@ from tests.parity.voc_checks.recorded import (
     read_config,
     read_weights,
 )
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts
+from vidrep_pipelines.models.shared.code_counts import code_counts
 from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import infer_config, load_into, to_original

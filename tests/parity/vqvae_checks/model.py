@@ -23,7 +23,8 @@ from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import (
     peak_signal_to_noise_ratio,
     structural_similarity,
 )
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, codebook_loss, perplexity
+from vidrep_pipelines.models.layers.vector_quantizer import codebook_loss
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity
 from vidrep_pipelines.models.shared.units import to_standardized, to_unit_range
 from vidrep_pipelines.models.vqvae.checkpoint_io import (
     infer_model_config,

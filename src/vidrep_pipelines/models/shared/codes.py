@@ -9,7 +9,7 @@ from PIL.Image import Image
 from torch import Tensor
 
 from vidrep_pipelines.data.frame_store.codes import CodeStore
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK, image_of, plain_axes
 
 

@@ -11,13 +11,8 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.layers import action_features, perceptual_distance
 from vidrep_pipelines.models.layers.action_features import ActionFeatures
 from vidrep_pipelines.models.layers.perceptual_distance import PerceptualDistance
-from vidrep_pipelines.models.layers.vector_quantizer import (
-    Quantized,
-    code_counts,
-    codebook_loss,
-    perplexity,
-    used_share,
-)
+from vidrep_pipelines.models.layers.vector_quantizer import Quantized, codebook_loss
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.units import clamped_psnr, to_unit_range
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel, VqvaeOutputs

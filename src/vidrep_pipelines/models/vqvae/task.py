@@ -16,8 +16,8 @@ from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.data.video.items import INDEX_SUFFIX
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts
 from vidrep_pipelines.models.layers.vqgan import Level
+from vidrep_pipelines.models.shared.code_counts import code_counts
 from vidrep_pipelines.models.shared.codes import code_histogram
 from vidrep_pipelines.models.vqvae.adversarial import adversarial_losses
 from vidrep_pipelines.models.vqvae.checkpoint_io import load_into, load_original

@@ -20,7 +20,7 @@ from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.fanout.devices import device_of_item
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.trained import load_strictly, loaded_once
 from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.shared.weight_file import read_weights

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.data.clips.dataset import Sample
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts
+from vidrep_pipelines.models.shared.code_counts import code_counts
 from vidrep_pipelines.models.shared.codes import code_histogram, code_report
 from vidrep_pipelines.models.shared.units import channels_last, to_bytes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, depict, tokenize

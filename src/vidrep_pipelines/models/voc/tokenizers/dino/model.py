@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.compat import timm
-from vidrep_pipelines.models.layers.vector_quantizer import Exchange, VectorQuantizer, code_counts
+from vidrep_pipelines.models.layers.vector_quantizer import Exchange, VectorQuantizer
+from vidrep_pipelines.models.shared.code_counts import code_counts
 from vidrep_pipelines.models.voc.tokenizers.dino.config import TransformerConfig, VqkdConfig
 
 

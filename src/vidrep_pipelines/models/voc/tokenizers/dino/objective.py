@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.compat import timm
 from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.shared.weight_file import read_weights

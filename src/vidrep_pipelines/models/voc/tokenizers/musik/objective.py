@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vidrep_pipelines.models.layers.vector_quantizer import Quantized, code_counts, perplexity, used_share
+from vidrep_pipelines.models.layers.vector_quantizer import Quantized
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 from vidrep_pipelines.models.voc.tokenizers.config import QuantizationConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
+from vidrep_pipelines.models.shared.code_counts import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.units import clamped_psnr, to_unit_range
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
