@@ -13,7 +13,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_image import FORMATS, ForeignImageError, opened_image
 from vidrep_pipelines.common.open_files import TooManyOpenFilesError
 from vidrep_pipelines.data.label_sequences.images import read_header
-from vidrep_pipelines.evaluation.label_propagation.palette import LabelImageError, read_label_image
+from vidrep_pipelines.evaluation.label_propagation.label_folder import LabelImageError, read_label_image
 
 
 def encoded(kind: str, size: tuple[int, int] = (8, 6)) -> bytes:

@@ -15,7 +15,7 @@ from vidrep_pipelines.data.label_sequences.images import read_frame, read_header
 from vidrep_pipelines.data.sources.kinetics.archives import unpack
 from vidrep_pipelines.data.sources.long_videos.penn_action import read_phases
 from vidrep_pipelines.data.sources.replay_buffer.episode import buffer_facts
-from vidrep_pipelines.evaluation.label_propagation.palette import read_label_image
+from vidrep_pipelines.evaluation.label_propagation.label_folder import read_label_image
 
 pytestmark = pytest.mark.fuzz
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.helpers.kill_points import killed_before_event
 from tests.training.toy_task import TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
-from vidrep_pipelines.common import exchange
+from vidrep_pipelines.common import atomic
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training.config import TrainConfig, TrainSpec
 from vidrep_pipelines.training.loop import run_training
@@ -169,7 +169,7 @@ def test_a_kill_at_any_step_loses_no_run(
     runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool, seed: int
 ) -> None:
     if not at_once:
-        monkeypatch.setattr(exchange, "_exchanged_at_once", lambda first, second: False)
+        monkeypatch.setattr(atomic, "_exchanged_at_once", lambda first, second: False)
     pictures = {number: _all_pictures(runs, number) for number in (3, 4)}
     for step in count():
         folder = tmp_path / str(step)

@@ -14,8 +14,12 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training import launch as module
 from vidrep_pipelines.training.checkpoint import list_checkpoints
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
-from vidrep_pipelines.training.errors import CheckpointWriteError, TrainingFailedError, TrainingInterrupted
-from vidrep_pipelines.training.failure import Failure
+from vidrep_pipelines.training.errors import (
+    CheckpointWriteError,
+    Failure,
+    TrainingFailedError,
+    TrainingInterrupted,
+)
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.processes import Death

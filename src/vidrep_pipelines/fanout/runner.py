@@ -31,7 +31,7 @@ from vidrep_pipelines.fanout.plan import Plan, make_plan
 from vidrep_pipelines.fanout.records import Records, read_records
 from vidrep_pipelines.fanout.report import failure_table, write_failures
 from vidrep_pipelines.fanout.shard import Shard
-from vidrep_pipelines.fanout.termination import termination_as_exit
+from vidrep_pipelines.fanout.slot import termination_as_exit
 from vidrep_pipelines.fanout.worker import Recipe
 
 __all__ = ["Parts", "complete_job", "is_complete", "load_parts", "run_job"]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidrep_pipelines.data.frame_store.store import FrameStore
-from vidrep_pipelines.reporting.contact_sheet import contact_sheet, representative_clips
+from vidrep_pipelines.reporting.clips import contact_sheet, representative_clips
 
 _SHEET_ROWS = 12
 _FILM_COLUMNS, _FILM_ROWS, _FILM_FRAMES, _FILM_HEIGHT = 3, 2, 120, 160

@@ -7,8 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from vidrep_pipelines.common.atomic import atomic_file, remove_directory, remove_leftovers
-from vidrep_pipelines.common.exchange import exchange
+from vidrep_pipelines.common.atomic import atomic_file, exchange, remove_directory, remove_leftovers
 from vidrep_pipelines.training.run_record import (
     RECORD,
     RUN_PARTS,

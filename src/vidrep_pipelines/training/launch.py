@@ -9,8 +9,7 @@ from pathlib import Path
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.training.checkpoint import checkpoint_path
 from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.errors import TrainingFailedError, TrainingInterrupted
-from vidrep_pipelines.training.failure import Failure
+from vidrep_pipelines.training.errors import Failure, TrainingFailedError, TrainingInterrupted
 from vidrep_pipelines.training.interruption import Interruption, interrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.processes import Death, LocalProcesses

@@ -17,8 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_
 from vidrep_pipelines.common.errors import ConfigurationError, VidrepError
 from vidrep_pipelines.common.lifeline import die_with_parent
 from vidrep_pipelines.training.config import LaunchConfig
-from vidrep_pipelines.training.errors import LoaderWorkerLostError
-from vidrep_pipelines.training.failure import Failure
+from vidrep_pipelines.training.errors import Failure, LoaderWorkerLostError
 from vidrep_pipelines.training.interruption import ignore_stop_signals
 from vidrep_pipelines.training.order import ItemKey
 

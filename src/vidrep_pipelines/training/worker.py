@@ -23,8 +23,7 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError, Vidre
 from vidrep_pipelines.common.lifeline import die_with_parent
 from vidrep_pipelines.common.portable_paths import resolved
 from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.errors import LauncherLostError, TrainingInterrupted
-from vidrep_pipelines.training.failure import Failure
+from vidrep_pipelines.training.errors import Failure, LauncherLostError, TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.place import ALONE, Place
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.tables.join import left_join
 from vidrep_pipelines.data.tables.partitioned_table import ColumnReader, PartitionedTable, write_table
-from vidrep_pipelines.data.tables.table import LazyTable, as_table, joined_text, schema_of
+from vidrep_pipelines.data.tables.table import LazyTable, as_table, joined_text, left_join, schema_of
 
 COLUMNS = {"id": "string", "frames": "Int64", "bytes": "int64", "good": "boolean", "rate": "Float64"}
 

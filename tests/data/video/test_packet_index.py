@@ -22,7 +22,7 @@ from vidrep_pipelines.data.video.packet_index_file import (
     load_packet_index,
     save_packet_index,
 )
-from vidrep_pipelines.data.video.picture_checksum import picture_checksum
+from vidrep_pipelines.data.video.picture_converter import picture_checksum
 from vidrep_pipelines.data.video.profiles import ResizeConfig
 from vidrep_pipelines.data.video.transcode import resize_video
 

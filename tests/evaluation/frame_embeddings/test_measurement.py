@@ -12,8 +12,8 @@ from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.config import LinearProbeConfig, PhasesConfig
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddedVideo, EmbeddingSet
 from vidrep_pipelines.evaluation.frame_embeddings.kendall_tau import kendall_tau
-from vidrep_pipelines.evaluation.frame_embeddings.kept_report import KeptEmbeddingsReport
 from vidrep_pipelines.evaluation.frame_embeddings.measurement import EmbeddingsReport, measure_embeddings
+from vidrep_pipelines.evaluation.frame_embeddings.report import KeptEmbeddingsReport
 
 CONFIG = PhasesConfig(stride=1, neighbors=(2, 4), fractions=(0.5, 1.0), resamples=200)
 TWO_ACTIONS = {

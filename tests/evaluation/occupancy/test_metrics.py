@@ -4,7 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from vidrep_pipelines.evaluation.occupancy.likelihood import TokenFrequencies, geometric_futures
+from vidrep_pipelines.evaluation.occupancy.measurement import (
+    TokenCountRegression,
+    TokenFrequencies,
+    geometric_futures,
+    token_counts,
+)
 from vidrep_pipelines.evaluation.occupancy.published_metrics import (
     density_values,
     density_weights,
@@ -19,7 +24,6 @@ from vidrep_pipelines.evaluation.occupancy.scores import (
     slope,
 )
 from vidrep_pipelines.evaluation.occupancy.state_episode import StateEpisode, choose_contexts
-from vidrep_pipelines.evaluation.occupancy.token_count_regression import TokenCountRegression, token_counts
 
 
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(-4, 4)), min_size=3, max_size=30))

@@ -7,10 +7,9 @@ import numpy as np
 import torch
 
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
-from vidrep_pipelines.evaluation.label_propagation.context import context_frames
 from vidrep_pipelines.evaluation.label_propagation.keypoints import decode_joints, stamp_joints
 from vidrep_pipelines.evaluation.label_propagation.neighborhood import blocks, unit_features, window
-from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
+from vidrep_pipelines.evaluation.label_propagation.propagate import context_frames, propagate
 from vidrep_pipelines.evaluation.label_propagation.selection import KeptSources, select
 
 

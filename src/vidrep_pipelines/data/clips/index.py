@@ -5,8 +5,15 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vidrep_pipelines.data.tables.join import left_join
-from vidrep_pipelines.data.tables.table import LazyTable, Rows, Table, conform, schema_of, sorted_by_id
+from vidrep_pipelines.data.tables.table import (
+    LazyTable,
+    Rows,
+    Table,
+    conform,
+    left_join,
+    schema_of,
+    sorted_by_id,
+)
 
 INDEX_COLUMNS = {
     "id": "string",

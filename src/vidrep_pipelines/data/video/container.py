@@ -11,7 +11,7 @@ import av
 from vidrep_pipelines.common.foreign_file import disguise_in
 from vidrep_pipelines.common.open_files import TooManyOpenFilesError, is_out_of_descriptors
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
-from vidrep_pipelines.data.video.film_stream import film_stream
+from vidrep_pipelines.data.video.film import film_stream
 from vidrep_pipelines.data.video.stored_video import StoredVideo, locate
 
 FORMATS = (

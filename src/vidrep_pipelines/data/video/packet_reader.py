@@ -15,8 +15,7 @@ from vidrep_pipelines.data.video.container import DECODE_ERRORS, DECODING_OPTION
 from vidrep_pipelines.data.video.errors import UnreadableVideoError, WrongPictureError
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_plan import DecodingRun, plan_runs
-from vidrep_pipelines.data.video.picture_checksum import picture_checksum
-from vidrep_pipelines.data.video.picture_converter import PictureConverter
+from vidrep_pipelines.data.video.picture_converter import PictureConverter, picture_checksum
 from vidrep_pipelines.data.video.stored_video import holding_file
 
 _KEPT_DECODERS = 32

@@ -12,7 +12,7 @@ from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.frame_times import are_presentation_times, presentation_times
 from vidrep_pipelines.data.video.healthy_frames import HealthyFrames, promised_packets
-from vidrep_pipelines.data.video.picture_checksum import picture_checksum
+from vidrep_pipelines.data.video.picture_converter import picture_checksum
 from vidrep_pipelines.data.video.probe import claimed_rate
 from vidrep_pipelines.data.video.transport_stream import SYNC, TransportStream, detect_distance
 

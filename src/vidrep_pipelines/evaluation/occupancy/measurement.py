@@ -11,7 +11,6 @@ from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.occupancy import published_metrics
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
-from vidrep_pipelines.evaluation.occupancy.likelihood import TokenFrequencies, geometric_futures
 from vidrep_pipelines.evaluation.occupancy.scores import probability_integral_transform
 from vidrep_pipelines.evaluation.occupancy.state_episode import (
     Contexts,
@@ -21,7 +20,81 @@ from vidrep_pipelines.evaluation.occupancy.state_episode import (
     sufficient_horizon,
     truncated_returns,
 )
-from vidrep_pipelines.evaluation.occupancy.token_count_regression import TokenCountRegression
+
+
+def geometric_futures(
+    episodes: Sequence[StateEpisode], contexts: Contexts, gamma: float, rng: np.random.Generator
+) -> IntArray:
+    """States (n, T) of the same episodes at geometric offsets; those past the end are drawn again."""
+    left = np.array([episodes[number].length for number in contexts.episode]) - contexts.step
+    # The inverse of the cumulative distribution, restricted to the offsets that are possible.
+    uniform = rng.random(len(left)) * (1 - gamma**left)
+    offset = np.minimum(1 + np.floor(np.log1p(-uniform) / np.log(gamma)).astype(np.int64), left)
+    places = zip(contexts.episode.tolist(), (contexts.step + offset).tolist(), strict=True)
+    return np.stack([episodes[number].states[step] for number, step in places])
+
+
+class TokenFrequencies:
+    """Frequencies of the tokens at each place of a state, one added to every count.
+
+    Args:
+        states: (n, T) tokens.
+        vocabulary: Number V of different tokens.
+    """
+
+    def __init__(self, states: IntArray, vocabulary: int) -> None:
+        counts = np.stack([np.bincount(place, minlength=vocabulary) for place in states.T]) + 1
+        self._log_frequencies = np.log(counts / counts.sum(axis=1, keepdims=True))
+
+    def log_probabilities(self, states: IntArray) -> FloatArray:
+        """(n, T) logarithms of the frequencies of the tokens of states (n, T)."""
+        found: FloatArray = self._log_frequencies[np.arange(states.shape[1]), states]
+        return found
+
+
+_PENALTIES = np.logspace(-3, 6, 28)
+
+
+class TokenCountRegression:
+    """Linear regression of returns on how often each token is in a state.
+
+    A ridge penalty is chosen by leave-one-out error among many, all of which one decomposition serves.
+
+    Args:
+        states: (n, T) tokens.
+        returns: (n,).
+        vocabulary: Number of different tokens.
+    """
+
+    def __init__(self, states: IntArray, returns: FloatArray, vocabulary: int) -> None:
+        self._vocabulary = vocabulary
+        counts = token_counts(states, vocabulary)
+        self._center, self._mean = counts.mean(axis=0), float(returns.mean())
+        centered, wanted = counts - self._center, returns - self._mean
+        left, scales, right = np.linalg.svd(centered, full_matrices=False)
+        projected = left.T @ wanted
+        errors = []
+        for penalty in _PENALTIES:
+            shrink = scales**2 / (scales**2 + penalty)
+            leverage = (left**2) @ shrink + 1 / len(returns)
+            residual = wanted - left @ (shrink * projected)
+            errors.append(np.mean((residual / np.maximum(1 - leverage, 1e-9)) ** 2))
+        best = _PENALTIES[int(np.argmin(errors))]
+        self._weights = right.T @ (scales / (scales**2 + best) * projected)
+
+    def predict(self, states: IntArray) -> FloatArray:
+        """Values (n,) of states (n, T)."""
+        centered = token_counts(states, self._vocabulary) - self._center
+        values: FloatArray = centered @ self._weights + self._mean
+        return values
+
+
+def token_counts(states: IntArray, vocabulary: int) -> FloatArray:
+    """(n, V): how often each token occurs in each of the states (n, T)."""
+    n, T = states.shape
+    rows = np.repeat(np.arange(n), T)
+    counts = np.bincount(rows * vocabulary + states.reshape(-1), minlength=n * vocabulary)
+    return counts.reshape(n, vocabulary).astype(np.float64)
 
 
 class OccupancyModel(Protocol):

@@ -1,8 +1,9 @@
 """Scores of an occupancy model, with intervals over episodes."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
+from vidrep_pipelines.evaluation.occupancy.published_metrics import published_horizon, share_within
+from vidrep_pipelines.reporting.occupancy import score_text
 
 
 def root_mean_square_error(predicted: FloatArray, actual: FloatArray) -> float:
@@ -182,3 +185,27 @@ def _resampled(
         return np.array([one(row) for row in weights])
 
     return statistic
+
+
+_log = logging.getLogger(__name__)
+
+
+def score_report(
+    values: pd.DataFrame, gamma: float, config: OccupancyEvaluationConfig, model: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Scores with intervals, of the model of this name, and the numbers to track.
+
+    Args:
+        values: One row per state.
+        gamma: Discount of the model.
+        config: Split and bootstrap.
+        model: How reports call it.
+    """
+    scores = score_table(values, config).assign(model=model)
+    _log.info("%s, %d states of %s:\n%s", model, len(values), config.split, score_text(scores))
+    return scores, {
+        "gamma": gamma,
+        **dict(scores[["metric", "value"]].itertuples(index=False)),
+        "published_truth_share": share_within(gamma, published_horizon(gamma)),
+        "states": len(values),
+    }

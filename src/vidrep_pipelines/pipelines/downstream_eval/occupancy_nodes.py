@@ -35,7 +35,7 @@ def measure_occupancy(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Measures held-out episodes: values per state, scores with intervals, numbers to track."""
     from vidrep_pipelines.adapters.occupancy import discount_of, measured_values
-    from vidrep_pipelines.evaluation.occupancy.report import score_report
+    from vidrep_pipelines.evaluation.occupancy.scores import score_report
 
     del tracking  # the hook logs the numbers
     values = measured_values(checkpoint, spec, tokens, config, launch, folders.models / "occupancy_values")

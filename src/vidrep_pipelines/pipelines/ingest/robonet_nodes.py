@@ -157,7 +157,7 @@ def assemble_store(
 
 def report_store(store: FrameStore, headers: Parts, episodes: Parts) -> tuple[dict[str, Any], Image]:
     """What the store holds and what did not get into it; and a few frames of a few views."""
-    from vidrep_pipelines.reporting.contact_sheet import contact_sheet
+    from vidrep_pipelines.reporting.clips import contact_sheet
 
     table = store.table
     groups = table.groupby(["split", "robot"], as_index=False)

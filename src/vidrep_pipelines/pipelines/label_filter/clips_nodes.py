@@ -31,7 +31,7 @@ def list_labels(clips: Rows, videos: Parts) -> Iterable[tuple[int, str]]:
 
 def draw_report(report: dict[str, Any]) -> Image:
     """Bar chart of kept and dropped clips."""
-    from vidrep_pipelines.reporting.filter_report import filter_report_picture
+    from vidrep_pipelines.reporting.clips import filter_report_picture
 
     return filter_report_picture(report)
 
@@ -40,7 +40,7 @@ def draw_contact_sheet(clips: Rows, videos: Parts) -> Image:
     """A few frames of a few clips of every class."""
     from vidrep_pipelines.data.clips.table import ClassSamples
     from vidrep_pipelines.data.video.decode import read_frames
-    from vidrep_pipelines.reporting.contact_sheet import contact_sheet
+    from vidrep_pipelines.reporting.clips import contact_sheet
 
     samples = ClassSamples.of(clips, per_class=_SHEET_ROWS)
     return contact_sheet(samples.clips, videos.folder, read_frames, rows=_SHEET_ROWS, heading=samples.summary)

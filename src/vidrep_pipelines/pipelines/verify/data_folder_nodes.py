@@ -78,7 +78,7 @@ def settle_damage(damaged: pd.DataFrame, verify: VerifyConfig) -> None:
 def _promises(root: Path) -> Iterator[tuple[Path, Iterator[PromisedFile]]]:
     """Each folder that says what its files were like when they were written, and these files."""
     from vidrep_pipelines.datasets.checkpoint import promised_weights, published_folders
-    from vidrep_pipelines.fanout.promised_products import job_folders, promised_products
+    from vidrep_pipelines.fanout.completeness import job_folders, promised_products
     from vidrep_pipelines.training.promised_checkpoints import promised_checkpoints, run_folders
 
     yield from ((folder, promised_products(folder)) for folder in job_folders(root))

@@ -26,7 +26,7 @@ from vidrep_pipelines.data.sources.robonet.header import (
     reading,
 )
 from vidrep_pipelines.data.video.container import DECODE_ERRORS, OpenedVideo
-from vidrep_pipelines.data.video.film_stream import film_stream
+from vidrep_pipelines.data.video.film import film_stream
 
 Numbers = NDArray[np.float32]
 

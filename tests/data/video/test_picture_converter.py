@@ -2,7 +2,7 @@ import av
 import numpy as np
 import pytest
 
-from vidrep_pipelines.data.video.picture_checksum import picture_checksum
+from vidrep_pipelines.data.video.picture_converter import picture_checksum
 
 
 def frame(pixels, pixel_format="yuv420p"):

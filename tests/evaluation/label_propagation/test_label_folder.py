@@ -4,7 +4,7 @@ from PIL import Image
 
 from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.evaluation.label_propagation.errors import LabelImageError
-from vidrep_pipelines.evaluation.label_propagation.palette import PALETTE, read_label_image
+from vidrep_pipelines.evaluation.label_propagation.label_folder import PALETTE, read_label_image
 
 
 def labels_of_all_kinds():
