@@ -36,7 +36,7 @@ class RspTask(SystemTask[RspModel]):
         "videos": True,
         "packet_store": True,
         "initialize_from": True,
-        "objective": {"prior_decode_every"},
+        "objective": {"prior_decode_every"},  # only logged
     }
 
     clip_table: Path
