@@ -18,7 +18,6 @@ MANY_PARAMETERS: dict[str, str] = {
     "data/token_episodes/file.py: published_rows": "the five columns of the published layout come separately",
     "pipelines/pretrain/carl_nodes.py: plan_carl": "one dataset or block of parameters each",
     "pipelines/pretrain/carl_nodes.py: plan_carl_on_clips": "one dataset or block of parameters each",
-    "pipelines/pretrain/rsp_nodes.py: plan_rsp": "one dataset or block of parameters each",
     "pipelines/pretrain/voc_joint_nodes.py: plan_joint": "one dataset or block of parameters each",
     "pipelines/pretrain/vqvae_nodes.py: plan_vqvae": "one dataset or block of parameters each",
 }
