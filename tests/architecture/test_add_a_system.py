@@ -115,7 +115,6 @@ def test_every_system_has_the_files_of_the_page(system: str) -> None:
     assert missing == set(WITHOUT.get(system, {}))
 
 
-@pytest.mark.skipif(not (ROOT / "conf" / "base" / "rsp").is_dir(), reason="the page shows conf/base/rsp")
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_is_at_the_places_of_the_page(system: str) -> None:
     assert places()
@@ -134,8 +133,9 @@ def test_toy_system_is_trained_published_and_used(tmp_path: Path) -> None:
     assert [path.suffix for path in result.reports] == [".png"]
     assert launch(spec).status == "up to date"
 
+    task = NextColorTask.model_validate(spec.task_config)
     published = CheckpointDataset(filepath=str(tmp_path / "checkpoint"))
-    published.save(CheckpointSource(result.checkpoint, config=spec.task_config["model"], meta={}))
+    published.save(CheckpointSource(result.checkpoint, config=task.checkpoint_config(), meta={}))
     trained = TrainedNextColor.load(published.load().directory)
 
     frames = read_frames(tiny_clips()[0].video, np.array([0, 5]))
@@ -144,7 +144,7 @@ def test_toy_system_is_trained_published_and_used(tmp_path: Path) -> None:
     # A new network is far from a frame's own color, which a later frame nearly has; a trained one is near.
     own = frames.mean(axis=(1, 2)) / 255
     torch.manual_seed(0)
-    untrained = TrainedNextColor(NextColorTask.model_validate(spec.task_config).build_model().eval())
+    untrained = TrainedNextColor(task.build_model().eval())
     assert np.abs(colors - own).mean() < 0.5 * np.abs(untrained.predict(frames) - own).mean()
 
 

@@ -23,7 +23,6 @@ from vidrep_pipelines.pipeline_registry import register_pipelines
 PAGE = SOURCE.parents[1] / "docs" / "architecture.md"
 NAMES = {"top": ENTRANCE, "system": SYSTEM, "layers": "models/layers", "shared": "models/shared"}
 """Packages whose node in the picture has another name."""
-pytestmark = pytest.mark.skipif(not (SOURCE / "adapters").is_dir(), reason="the page shows adapters/")
 TABLE_NAMES = {"entrance": ENTRANCE, "`compat.py`": "compat"}
 """Packages that are no folders, as they stand in the table."""
 

@@ -36,17 +36,17 @@ def retrieval_montage(
     Raises:
         InputError: There are not as many rows of neighbors as queries.
     """
-    for encoder, found in neighbors.items():
-        if len(found) != len(queries):
-            raise InputError(f"{len(queries)} queries have {len(found)} rows of neighbors by {encoder}.")
+    for encoder, nearest in neighbors.items():
+        if len(nearest) != len(queries):
+            raise InputError(f"{len(queries)} queries have {len(nearest)} rows of neighbors by {encoder}.")
     rows = [
         ImageRow(
-            [frame, *(framed(pixels, right) for _, pixels, right in found[number])],
+            [frame, *(framed(pixels, right) for _, pixels, right in nearest[number])],
             encoder,
-            [caption, *(text for text, _, _ in found[number])],
+            [caption, *(text for text, _, _ in nearest[number])],
         )
         for number, (caption, frame) in enumerate(queries)
-        for encoder, found in neighbors.items()
+        for encoder, nearest in neighbors.items()
     ]
     most = max((len(row.images) - 1 for row in rows), default=0)
     titles = ["query", *(f"nearest {number}" for number in range(1, most + 1))]

@@ -7,6 +7,7 @@ from torch import Tensor
 from tests.architecture.toy_system.config import NextColorModelConfig
 from tests.architecture.toy_system.model import NextColorModel
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.shared import trained
 
 _NAMES = {
     "fc1.weight": "hidden.weight",
@@ -38,9 +39,4 @@ def infer_model_config(state: Mapping[str, Tensor]) -> NextColorModelConfig:
 
 def trained_model(config: NextColorModelConfig, state: Mapping[str, Tensor]) -> NextColorModel:
     """The model in evaluation mode; InputError if the weights are of another architecture."""
-    model = NextColorModel(config)
-    try:
-        model.load_state_dict(state)  # strict: none missing, unknown or of another shape
-    except RuntimeError as error:
-        raise InputError(f"The checkpoint is not the one of this architecture: {error}") from error
-    return model.eval()
+    return trained.trained_model(NextColorModel(config), state)

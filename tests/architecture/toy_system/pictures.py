@@ -5,7 +5,8 @@ from PIL.Image import Image
 from torch import Tensor
 
 from tests.architecture.toy_system.model import NextColorModel, mean_color
-from vidrep_pipelines.reporting.pictures import ImageRow, Pixels, image_grid
+from vidrep_pipelines.common.arrays import Pixels
+from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
 _TILE = 32
 

@@ -22,7 +22,7 @@ from vidrep_pipelines.data.label_sequences.release import read_names, require_ro
 from vidrep_pipelines.data.label_sequences.sequence import MaskSequence, SequenceFiles
 
 _LIST_FOLDERS = (DAVIS.lists, "ImageSets/480p")
-"""Of DAVIS-2017, and of DAVIS-2016, which lists frames instead of sequences."""
+"""Where the lists of DAVIS-2017 are, and those of DAVIS-2016, which list frames instead of sequences."""
 _RULES = MaskRules(consecutive=True, every_frame=True, modes=("P",), two_tone=True)
 PREPARED_SIZE = (880, 480)
 """Width and height of every frame and annotation in RSP's protocol."""

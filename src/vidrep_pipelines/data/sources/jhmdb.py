@@ -65,7 +65,7 @@ def _of_split(folder: Path, split: int) -> Iterator[str]:
 
 
 def _of_list(path: Path) -> Iterator[str]:
-    """From a list of other evaluations: two columns in either order, with paths of somebody's machine."""
+    """Sequences in a list of other evaluations: two columns in either order, with somebody's paths."""
     for number, row in enumerate(read_list_rows(path, _REMEDY), start=1):
         images = [PurePosixPath(word) for word in row if PurePosixPath(word).stem != _JOINT_STEM]
         if len(row) != 2 or len(images) != 1 or len(images[0].parts) < 2:
