@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.reference.voc_published import PublishedBuffer
 from benchmarks.timing import Result
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-from vidrep_pipelines.models.voc.token_file import read_token_episodes, write_token_episodes
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
+from vidrep_pipelines.data.token_episodes.file import read_token_episodes, write_token_episodes
 
 EPISODES, ROWS, TOKENS, ACTIONS, VOCABULARY, CODE = 10, 501, 25, 6, 1024, 256
 HOW = (

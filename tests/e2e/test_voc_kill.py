@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.killed_run import losses, whole_and_killed
 from tests.helpers.project import merged
 from tests.helpers.voc import TINY_VOC
-from vidrep_pipelines.models.voc.token_file import read_token_episodes
+from vidrep_pipelines.data.token_episodes.file import read_token_episodes
 
 PIPELINE = "latent_extraction_voc_vae"
 PARAMETERS = merged(

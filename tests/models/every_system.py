@@ -16,13 +16,13 @@ from tests.models.voc.tokenizers.tiny import make_store, vae_config
 from tests.models.vqvae.tiny import make_config as vqvae_config
 from vidrep_pipelines.data.clips.sampling import PairSampling
 from vidrep_pipelines.data.clips.table import snapshot
+from vidrep_pipelines.data.token_episodes.file import write_token_episodes
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.task import RspTask
 from vidrep_pipelines.models.voc.config import TargetConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.task import VocTask
-from vidrep_pipelines.models.voc.token_file import write_token_episodes
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask

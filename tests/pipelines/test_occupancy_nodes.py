@@ -13,13 +13,13 @@ from tests.models.voc.tokenizers.tiny import make_store, musik_config, vae_confi
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.codes import CodeStore, code_shard
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
+from vidrep_pipelines.data.token_episodes.file import write_token_episodes
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.token_episodes import TokenEpisodesFile
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig, OccupancyEvaluationConfig
 from vidrep_pipelines.models.voc.config import GptConfig, RewardConfig, VocModelConfig
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-from vidrep_pipelines.models.voc.token_file import write_token_episodes
 from vidrep_pipelines.models.voc.tokenizers.inference import Tokenizer, assemble_token_episodes
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 from vidrep_pipelines.evaluation.occupancy.kept_values import KeptValues
 from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
@@ -18,7 +19,6 @@ from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfi
 from vidrep_pipelines.models.voc.dataset import check_fit
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from vidrep_pipelines.adapters.occupancy_chains_config import ChainRunConfig, OccupancyChainsConfig
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
+from vidrep_pipelines.data.token_episodes.file import write_token_episodes
 from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
 from vidrep_pipelines.evaluation.occupancy.markov_chain import ChainScores, MarkovChain, score_chain
 from vidrep_pipelines.evaluation.occupancy.random_chain import random_chain
@@ -22,8 +24,6 @@ from vidrep_pipelines.models.voc.config import GptConfig, VocModelConfig, VocObj
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.task import VocTask
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-from vidrep_pipelines.models.voc.token_file import write_token_episodes
 from vidrep_pipelines.training.checkpoint import AVERAGE_FILE, MODEL_FILE, list_checkpoints
 from vidrep_pipelines.training.config import LaunchConfig, TrainSpec
 from vidrep_pipelines.training.loop import run_training

@@ -9,6 +9,7 @@ from vidrep_pipelines.adapters.occupancy import discount_of, load_model, split_o
 from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.voc.inference import (
@@ -22,7 +23,6 @@ from vidrep_pipelines.models.voc.inference import (
     steps_per_jump,
 )
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, Tokenizer, checkpoint_source
 from vidrep_pipelines.reporting.occupancy_futures import ShownFuture, futures_film, futures_grid
 from vidrep_pipelines.training.config import LaunchConfig

@@ -13,7 +13,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.datasets.local import LocalDataset, table_preview
 
 if TYPE_CHECKING:
-    from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
+    from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class TokenEpisodesFile:
         Raises:
             InputError: The file is damaged, or its content is faulty.
         """
-        from vidrep_pipelines.models.voc.token_file import read_token_episodes
+        from vidrep_pipelines.data.token_episodes.file import read_token_episodes
 
         return read_token_episodes(self.path)
 
@@ -50,7 +50,7 @@ class TokenEpisodesDataset(LocalDataset["TokenEpisodes", TokenEpisodesFile]):
 
     def save(self, data: "TokenEpisodes") -> None:
         """Writes the file, whole or not at all."""
-        from vidrep_pipelines.models.voc.token_file import write_token_episodes
+        from vidrep_pipelines.data.token_episodes.file import write_token_episodes
 
         if self._holds(data):
             _log.info("token episodes: up to date (%d)", len(data.names))

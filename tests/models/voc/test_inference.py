@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from tests.models.voc.tiny import ACTIONS, STACK, make_config, make_episodes
 from tests.models.voc.tokenizers.tiny import SIZE, SOURCE, make_store, vae_config
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.checkpoint_io import trained_model
 from vidrep_pipelines.models.voc.inference import (
     DecodedStates,
@@ -19,7 +20,6 @@ from vidrep_pipelines.models.voc.inference import (
     steps_per_jump,
 )
 from vidrep_pipelines.models.voc.model import VocModel
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import depict
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 

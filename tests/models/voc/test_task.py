@@ -14,11 +14,11 @@ from torch.utils.data import default_collate
 
 from tests.models.voc.test_gpt import make_gpt
 from tests.models.voc.tiny import ACTIONS, make_config, make_episodes
+from vidrep_pipelines.data.token_episodes.file import write_token_episodes
 from vidrep_pipelines.models.voc.checkpoint_io import to_original, trained_model
 from vidrep_pipelines.models.voc.config import TargetConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.task import VocTask
-from vidrep_pipelines.models.voc.token_file import write_token_episodes
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.errors import TrainingInterrupted
 from vidrep_pipelines.training.launch import launch

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.config import GptConfig, RewardConfig, VocModelConfig
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 
 VOCABULARY, CODE, ACTIONS, STACK = 11, 3, 2, 2
 GRID = (1, 2)

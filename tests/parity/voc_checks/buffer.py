@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
-from vidrep_pipelines.models.voc.token_file import published_rows
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
+from vidrep_pipelines.data.token_episodes.file import published_rows
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -10,8 +10,8 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.seeds import generator_for, seed_for
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.config import TargetConfig, VocModelConfig
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 
 _ATTEMPTS = 1000
 

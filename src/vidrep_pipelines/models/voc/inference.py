@@ -13,9 +13,9 @@ from vidrep_pipelines.common.arrays import FloatArray, IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.sampling import future_log_probabilities, future_rewards, sample_futures
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.inference import DecodingTokenizer, depict
 
 _ROWS_AT_ONCE = 64

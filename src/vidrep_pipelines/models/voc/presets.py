@@ -1,12 +1,12 @@
 """Parameters of an occupancy model as its tokens, or the released scripts, want them."""
 
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.config import (
     TokenizerName,
     VocModelConfig,
     VocObjectiveConfig,
     VocPreset,
 )
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 
 _DROPOUTS = ("residual_dropout", "embedding_dropout", "attention_dropout")

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.seeds import seed_for
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes, join
+from vidrep_pipelines.data.token_episodes.file import read_token_episodes
 from vidrep_pipelines.models.shared.weight_file import weights_digest
 from vidrep_pipelines.models.voc.checkpoint_io import load_into, load_original, load_reward_into
 from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
@@ -21,8 +23,6 @@ from vidrep_pipelines.models.voc.model import VocModel, occupancy_groups
 from vidrep_pipelines.models.voc.objective import OccupancyBatch, occupancy_objective
 from vidrep_pipelines.models.voc.pictures import value_chart
 from vidrep_pipelines.models.voc.sampling import draw_uniforms, future_rewards, sample_futures, values_of
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
-from vidrep_pipelines.models.voc.token_file import read_token_episodes
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _STARTS = ("initialize_from", "initialize_reward_from")

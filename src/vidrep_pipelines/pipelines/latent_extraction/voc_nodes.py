@@ -14,7 +14,7 @@ from vidrep_pipelines.training.config import LaunchConfig
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.codes import CodeStore
     from vidrep_pipelines.data.frame_store.store import FrameStore
-    from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
+    from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 else:
     CodeStore = FrameStore = TokenEpisodes = Any  # their modules take seconds to import
 

@@ -20,10 +20,10 @@ from vidrep_pipelines.data.frame_store.codes import CodeStore, code_shard
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.models.layers.vector_quantizer import code_counts, perplexity, used_share
 from vidrep_pipelines.models.shared.strict_loading import load_strictly
 from vidrep_pipelines.models.shared.weight_file import read_weights
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames, to_unit_range
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io

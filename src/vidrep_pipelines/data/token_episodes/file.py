@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
-from vidrep_pipelines.models.voc.token_episodes import ARRAYS, LARGEST_VOCABULARY, TokenEpisodes
+from vidrep_pipelines.data.token_episodes.episodes import ARRAYS, LARGEST_VOCABULARY, TokenEpisodes
 
 FORMAT_VERSION = 1
 _FIRST, _LAST = 0, 2

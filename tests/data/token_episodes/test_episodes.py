@@ -7,8 +7,8 @@ import pytest
 
 from tests.models.voc.tiny import VOCABULARY, make_episodes
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.models.voc.token_episodes import TokenEpisodes, join
-from vidrep_pipelines.models.voc.token_file import (
+from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes, join
+from vidrep_pipelines.data.token_episodes.file import (
     read_published_latents,
     read_token_episodes,
     write_token_episodes,
