@@ -1,4 +1,4 @@
-"""A comparison of ways of learning on tiny Markov chains."""
+"""Parameters with which the comparison on Markov chains takes seconds."""
 
 from typing import Any
 
@@ -13,6 +13,22 @@ from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
 TINY = RandomChainConfig(states=3, successors=2, tokens=2, vocabulary=4, episodes=6, steps=9)
 TRAIN = TrainConfig(steps=5, batch_size=4, optimizer=OptimizerConfig(learning_rate=1e-2, warmup_steps=1))
 NETWORK = ChainNetworkConfig(layers=1, heads=1, width=8)
+
+TINY_CHAINS: dict[str, Any] = {
+    "fanout": {"engine": "serial"},
+    "tracking": {"enabled": False},
+    "occupancy_chains": {
+        "kinds": {
+            "one_codeword": {"states": 3, "tokens": 2, "vocabulary": 4, "episodes": 6, "steps": 9},
+            "two_codewords": {"states": 3, "tokens": 2, "vocabulary": 4, "episodes": 6, "steps": 9},
+        },
+        "chains": 1,
+        "seeds": 1,
+        "network": {"layers": 1, "heads": 1, "width": 8},
+        "train": {"steps": 4, "batch_size": 4, "optimizer": {"warmup_steps": 1}},
+        "measurements": 2,
+    },
+}
 
 
 def chains_config(**changes: Any) -> OccupancyChainsConfig:
