@@ -2,6 +2,18 @@
 
 from typing import Any
 
+from vidrep_pipelines.adapters.occupancy_chains_config import (
+    ChainLearnerConfig,
+    ChainNetworkConfig,
+    OccupancyChainsConfig,
+)
+from vidrep_pipelines.evaluation.occupancy.chain_config import RandomChainConfig
+from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
+
+TINY = RandomChainConfig(states=3, successors=2, tokens=2, vocabulary=4, episodes=6, steps=9)
+TRAIN = TrainConfig(steps=5, batch_size=4, optimizer=OptimizerConfig(learning_rate=1e-2, warmup_steps=1))
+NETWORK = ChainNetworkConfig(layers=1, heads=1, width=8)
+
 TINY_CHAINS: dict[str, Any] = {
     "fanout": {"engine": "serial"},
     "tracking": {"enabled": False},
@@ -17,3 +29,19 @@ TINY_CHAINS: dict[str, Any] = {
         "measurements": 2,
     },
 }
+
+
+def chains_config(**changes: Any) -> OccupancyChainsConfig:
+    """Two ways of learning one tiny chain, twice each; fields may be changed."""
+    fields: dict[str, Any] = {
+        "kinds": {"plain": TINY},
+        "learners": {
+            "published": ChainLearnerConfig(top_k=2, target_dropout=True, dropout=0.1),
+            "geometric": ChainLearnerConfig(target="geometric"),
+        },
+        "chains": 2,
+        "seeds": 2,
+        "network": NETWORK,
+        "train": TRAIN,
+    }
+    return OccupancyChainsConfig(**{**fields, **changes})
