@@ -75,7 +75,10 @@ def test_a_misspelled_dataset_is_an_error_that_names_it(catalog: ProjectCatalog,
         catalog.load(name)
 
 
-@pytest.mark.parametrize("name", ["rsp_checkpoint", "frame_store", "rsp.train_log", "vqvae_pixel.code_use"])
+@pytest.mark.parametrize(
+    "name",
+    ["rsp_checkpoint", "frame_store", "rsp.train_log", "vqvae_pixel.code_use", "davis.propagated_arrays"],
+)
 def test_a_dataset_is_found_by_its_name(catalog: ProjectCatalog, name: str) -> None:
     assert name in catalog
     assert not catalog.exists(name)

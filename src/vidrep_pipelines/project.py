@@ -47,7 +47,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
 class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
     """A catalog whose factories answer only the names that a registered pipeline uses.
 
-    A factory such as ``{model}_checkpoint`` would otherwise answer for a model that does not exist, too.
+    A factory such as ``{model}_checkpoint`` would otherwise answer for a model that does not exist, too. One
+    that only notebooks use (``{release}.propagated_arrays``) answers for the namespaces of the pipelines.
     """
 
     def __contains__(self, dataset_name: str) -> bool:
@@ -61,11 +62,25 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
         return super().get(name, fallback_to_runtime_pattern, version)
 
     def _has(self, name: str) -> bool:
-        return name in self.keys() or (super().__contains__(name) and name in self._used)
+        if name in self.keys():
+            return True
+        if not super().__contains__(name):
+            return False
+        if self.config_resolver.match_dataset_pattern(name) in self._used_patterns:
+            return name in self._used
+        return name.partition(".")[0] in self._namespaces
 
     @cached_property
     def _used(self) -> set[str]:
         return {name for pipeline in pipelines.values() for name in pipeline.datasets()}
+
+    @cached_property
+    def _used_patterns(self) -> set[str | None]:
+        return {self.config_resolver.match_dataset_pattern(name) for name in self._used}
+
+    @cached_property
+    def _namespaces(self) -> set[str]:
+        return {name.partition(".")[0] for name in self._used if "." in name}
 
 
 class ProjectContext(KedroContext):

@@ -166,7 +166,7 @@ def test_broken_frame_costs_its_own_sequence(data: Path) -> None:
 
 
 def test_encoder_that_is_not_trained_here_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match=r"rsp\.checkpoint.*Remedy.*eval_davis"):
+    with pytest.raises(Exception, match=r"rsp_checkpoint.*Remedy.*eval_davis"):
         run_pipeline(
             "eval_davis_standalone", tmp_path, merged(TINY_EVALUATION, {"encoders": {"use": ["rsp"]}})
         )
