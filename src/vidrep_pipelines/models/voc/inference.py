@@ -96,7 +96,7 @@ def _array(values: Tensor) -> FloatArray:
 
 
 Behavior = Callable[[IntArray], FloatArray]
-"""From states (n, T) to the actions (n, A) that are taken in them."""
+"""Gives for states (n, T) the actions (n, A) that are taken in them."""
 
 
 class StateSampler(Protocol):
@@ -128,7 +128,7 @@ def roll_out(
         states: (n, T) to start from.
         samples: Chains S from each.
         jumps: States K of a chain.
-        seed: Of the draws.
+        seed: Seed of the draws.
         behavior: Chooses the actions, for a model that is conditioned on them.
 
     Returns:
@@ -155,7 +155,7 @@ def eventful_contexts(episodes: TokenEpisodes, horizon: int, count: int) -> IntA
     Nothing about the model enters the choice; it favors moments in which a prediction is hard.
 
     Args:
-        episodes: To choose from.
+        episodes: The episodes to choose from.
         horizon: Steps that must follow, and within which the reward changes.
         count: How many; fewer if there are not so many episodes of this length.
 
@@ -171,19 +171,19 @@ def eventful_contexts(episodes: TokenEpisodes, horizon: int, count: int) -> IntA
             f"Futures of {horizon} steps are to be shown, but the longest episode has "
             f"{episodes.lengths.max()}. Remedy: lower occupancy_futures.jumps, or collect longer episodes."
         )
-    found = []
+    places = []
     for episode in long_enough.tolist():
         windows = sliding_window_view(episodes.rewards[episodes.outcomes_of(episode)], horizon)
         changes = np.abs(windows - windows[:, :1]).max(axis=1)
-        found.append((-float(changes.max()), episode, int(changes.argmax())))
-    return np.array(sorted(place for _, *place in sorted(found)[:count]), np.int64)
+        places.append((-float(changes.max()), episode, int(changes.argmax())))
+    return np.array(sorted(place for _, *place in sorted(places)[:count]), np.int64)
 
 
 class NearestStates:
     """All states of some episodes in which an action was taken, to be searched by their tokens.
 
     Args:
-        episodes: To search.
+        episodes: The episodes to search.
         frame_stack: Frames of a state.
     """
 
@@ -205,8 +205,8 @@ class NearestStates:
 
     def actions(self, states: IntArray) -> FloatArray:
         """Actions (n, A) that were taken in the nearest states: a behavior for conditioned models."""
-        found = self.find(states)
-        rows = self._episodes.outcome_rows(self.episode[found], self.step[found])
+        nearest = self.find(states)
+        rows = self._episodes.outcome_rows(self.episode[nearest], self.step[nearest])
         actions: FloatArray = self._episodes.actions[rows].astype(np.float64)
         return actions
 
@@ -275,10 +275,10 @@ class RetrievedStates:
     def frames(self, states: IntArray) -> Pixels:
         """States (n, T) of S frames to pictures (n, S, H, W, 3)."""
         back = np.arange(self._frame_stack - 1, -1, -1)
-        found = self._nearest.find(states).tolist()
+        rows = self._nearest.find(states).tolist()
         return np.stack([
             self._store.frames(self._nearest.name(row), np.maximum(self._nearest.step[row] - back, 0))
-            for row in found
+            for row in rows
         ])  # fmt: skip
 
     def captions(self, states: IntArray) -> list[str]:

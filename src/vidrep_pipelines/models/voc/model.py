@@ -45,7 +45,7 @@ class RewardHead(nn.Module):
     """A perceptron with two hidden layers on :func:`state_features`.
 
     Args:
-        config: Of the model; ``config.reward`` must be set.
+        config: The model's configuration; ``config.reward`` must be set.
     """
 
     def __init__(self, config: VocModelConfig) -> None:

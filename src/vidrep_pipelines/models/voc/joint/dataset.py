@@ -23,7 +23,7 @@ class JointSamples(Dataset[Sample]):
         split: Part of it that is used.
         model: What a state is, and the largest move of its frames.
         target: Which state of the future goes with a context.
-        seed: Of the run.
+        seed: The run's seed.
 
     Raises:
         InputError: There is no finished store, or an episode has no rewards.

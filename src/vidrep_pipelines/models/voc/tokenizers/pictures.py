@@ -25,8 +25,8 @@ def spread_frames(dataset: Dataset[Sample], count: int) -> Tensor:
     Of samples with several frames the first one is taken.
     """
     items = len(dataset)  # type: ignore[arg-type]
-    chosen = torch.linspace(0, items - 1, min(count, items)).long().tolist()
-    frames = torch.stack([dataset[0, index]["frames"] for index in chosen])
+    numbers = torch.linspace(0, items - 1, min(count, items)).long().tolist()
+    frames = torch.stack([dataset[0, index]["frames"] for index in numbers])
     return frames.reshape(len(frames), -1, *frames.shape[-3:])[:, 0]
 
 

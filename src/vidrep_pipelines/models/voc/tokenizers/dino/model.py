@@ -90,8 +90,8 @@ class DirectionQuantizer(nn.Module):
             The codes' vectors (..., D), through which the gradient passes to the directions; the codes (...);
             the directions (..., D).
         """
-        chosen, codes, directions = self.codes(self.directions(vectors))
-        return chosen, codes, directions
+        entries, codes, directions = self.codes(self.directions(vectors))
+        return entries, codes, directions
 
     @torch.no_grad()
     def initialize(self, directions: Tensor, generator: torch.Generator, iterations: int) -> None:
@@ -118,7 +118,7 @@ class DirectionQuantizer(nn.Module):
         """Moves codes and counts by what was observed since the last call. Every process must call this.
 
         Args:
-            decay: Of the moving averages.
+            decay: Decay of the moving averages.
             gather: Concatenates the tensors of all processes along the first dimension.
         """
         seen = gather(torch.stack(self._observed).sum(dim=0)[None]).sum(dim=0)
@@ -217,8 +217,8 @@ class VqkdTokenizer(nn.Module):
 
     def forward(self, images: Tensor) -> VqkdOutputs:
         """Pictures (N, 3, S, S) to codes and on to the teacher's features."""
-        chosen, codes, directions = self.quantizer(self.latents(images))
-        entries = chosen.movedim(-1, 1)
+        vectors, codes, directions = self.quantizer(self.latents(images))
+        entries = vectors.movedim(-1, 1)
         return VqkdOutputs(self.decode_features(entries), entries, codes, directions)
 
 
