@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from einops import rearrange
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
@@ -251,7 +252,7 @@ class DecodedStates:
         codes = torch.from_numpy(np.ascontiguousarray(states)).reshape(-1, side, side)
         decoded = torch.cat([depict(self._tokenizer, part) for part in torch.split(codes, _FRAMES_AT_ONCE)])
         pixels = channels_last(to_bytes(decoded))
-        return pixels.reshape(len(states), self._frame_stack, *pixels.shape[1:])
+        return rearrange(pixels, "(n f) h w c -> n f h w c", f=self._frame_stack)
 
     def captions(self, states: IntArray) -> list[str]:
         """None: these are the samples themselves."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -201,7 +202,7 @@ class VqkdTokenizer(nn.Module):
     def latents(self, images: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) to latents (N, h, h, D), of any length."""
         latents: Tensor = self.to_latents(self.patch_features(images))
-        return latents.reshape(len(latents), self.grid, self.grid, -1)
+        return rearrange(latents, "n (h w) d -> n h w d", h=self.grid, w=self.grid)
 
     def encode(self, images: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) to codes (N, h, h)."""
@@ -218,7 +219,7 @@ class VqkdTokenizer(nn.Module):
     def forward(self, images: Tensor) -> VqkdOutputs:
         """Pictures (N, 3, S, S) to codes and on to the teacher's features."""
         vectors, codes, directions = self.quantizer(self.latents(images))
-        entries = vectors.movedim(-1, 1)
+        entries = rearrange(vectors, "n h w d -> n d h w")
         return VqkdOutputs(self.decode_features(entries), entries, codes, directions)
 
 
