@@ -199,9 +199,9 @@ class NearestStates:
         wanted = states.astype(np.int16)
         return np.array([int((self._states == state).sum(axis=1).argmax()) for state in wanted], np.int64)
 
-    def agreement(self, states: IntArray, found: IntArray) -> FloatArray:
-        """Shares (n,) of the tokens of ``states`` (n, T) that those found (n,) have too."""
-        shares: FloatArray = (self._states[found] == states).mean(axis=1)
+    def agreement(self, states: IntArray, numbers: IntArray) -> FloatArray:
+        """Shares (n,) of the tokens of ``states`` (n, T) that those of ``numbers`` (n,) have too."""
+        shares: FloatArray = (self._states[numbers] == states).mean(axis=1)
         return shares
 
     def actions(self, states: IntArray) -> FloatArray:
