@@ -50,7 +50,7 @@ def encoder_sources(encoders: EncodersConfig, checkpoints: Sequence[Checkpoint])
     """The encoders that are used, in their order.
 
     Args:
-        encoders: Which.
+        encoders: The encoders' configurations.
         checkpoints: Those that this pipeline has; each knows its system, under which the catalog keeps it.
 
     Raises:
@@ -87,7 +87,7 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
 
 
 def _weights_digest(config: EncoderConfig) -> str | None:
-    """Of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
+    """Digest of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
     match config:
         case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
             from vidrep_pipelines.common.foreign_weights import weights_digest

@@ -35,9 +35,9 @@ class SequenceItem:
     """One sequence for one encoder.
 
     Attributes:
-        row: Of the table of sequences.
+        row: The sequence's row in the table of sequences.
         config: How labels are propagated and scored.
-        encoder: Whose features.
+        encoder: The encoder whose features are compared.
     """
 
     row: Mapping[str, Any]
@@ -85,9 +85,9 @@ def propagate_sequence(item: SequenceItem, outputs: Mapping[str, Path]) -> dict[
     encoder = encoder_on(item.encoder, device)
     runner = SequenceRunner(encoder, item.config.resolve(), device, item.config.frames_per_batch)
     path = outputs[PREDICTION_SUFFIX]
-    found = _joints(item, runner, path) if item.config.task == "jhmdb" else _label_maps(item, runner, path)
+    facts = _joints(item, runner, path) if item.config.task == "jhmdb" else _label_maps(item, runner, path)
     used = {"device": device.type, "precision": runner.settings_used.propagation.precision}
-    return {"encoder": item.encoder.name, "sequence": str(item.row["id"]), **used, **found}
+    return {"encoder": item.encoder.name, "sequence": str(item.row["id"]), **used, **facts}
 
 
 def _label_maps(item: SequenceItem, runner: SequenceRunner, path: Path) -> dict[str, Scalar]:
@@ -109,7 +109,7 @@ def _joints(item: SequenceItem, runner: SequenceRunner, path: Path) -> dict[str,
 
 
 def _workers(config: LabelPropagationConfig, fanout: FanOutConfig) -> FanOutConfig:
-    """On GPUs a process per core would only fill their memory."""
+    """As many workers as the GPUs take, if there are any: one per core would only fill their memory."""
     gpus = torch.cuda.device_count()
     if config.device == "cpu" or gpus == 0:
         return fanout

@@ -30,7 +30,7 @@ class TokensOnFile(Protocol):
 
     @property
     def digest(self) -> str:
-        """Of the content."""
+        """Digest of the content."""
 
     @property
     def episodes(self) -> TokenEpisodes:
@@ -49,11 +49,11 @@ def measured_values(
 
     Args:
         checkpoint: The model.
-        spec: Of the run that trained it.
-        tokens: Of its tokenizer.
+        spec: The specification of the run that trained it.
+        tokens: The episodes under the model's tokenizer.
         config: How many states and samples.
         launch: Says on which device.
-        folder: Of all kept values.
+        folder: Folder of all kept values.
 
     Raises:
         ConfigurationError: Model and tokens differ in size, or the model has no reward head.

@@ -14,19 +14,19 @@ class ChainLearnerConfig(FrozenConfig):
     """What a model is trained on; the discount is the chain's."""
 
     target: TargetKind = "td"
-    """See :class:`~vidrep_pipelines.models.voc.config.TargetConfig`."""
+    """The target, as in :class:`~vidrep_pipelines.models.voc.config.TargetConfig`."""
 
     steps: int = Field(1, ge=1)
     """n of ``n_step``."""
 
     top_k: int | None = Field(None, ge=1)
-    """Of the target network's samples."""
+    """Most likely tokens among which the target network draws; None: all."""
 
     target_dropout: bool = False
     """Leave dropout on in the target network, as released."""
 
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Of the network, in all places."""
+    """Dropout of the network, in all places."""
 
     @model_validator(mode="after")
     def _check_target(self) -> Self:

@@ -44,11 +44,11 @@ def future_pictures(
 
     Args:
         checkpoint: The model.
-        spec: Of the run that trained it.
+        spec: The specification of the run that trained it.
         tokens: All episodes.
         store: Their frames.
         tokenizer: What made the tokens.
-        config: Which futures.
+        config: Which futures are shown.
         launch: Says on which device.
 
     Raises:
@@ -66,8 +66,8 @@ class FutureSampler:
     """Samples futures of held-out states and shows them.
 
     Args:
-        model: In evaluation mode.
-        gamma: Its discount.
+        model: The model in evaluation mode.
+        gamma: The model's discount.
         tokens: All episodes.
         store: Their frames.
         tokenizer: What made the tokens.
@@ -112,7 +112,7 @@ class FutureSampler:
     def _shown(
         self, name: str, step: int, horizon: int, state: IntArray, chains: IntArray, many: IntArray
     ) -> ShownFuture:
-        """Of a state (T,), S chains (S, K, T) and samples (M, T) of its discounted future."""
+        """The future of a state (T,), S chains (S, K, T) and samples (M, T) of its discounted future."""
         rest = self._store.frames(name, slice(step, None))
         flat, jumps = chains.reshape(-1, chains.shape[-1]), chains.shape[1]
         frames, captions = self.depiction.frames(flat), self.depiction.captions(flat)

@@ -52,15 +52,15 @@ def measured_vqvae(
     kept = KeptReconstructionReport.of(
         folder / "reconstruction_reports", checkpoint.digest, clips.digest, config
     )
-    found = kept.load()
-    if found is None:
-        found = _measure(checkpoint, clips, config, launch, batch_size, folder / "real_features")
-        kept.save(*found)
+    measured = kept.load()
+    if measured is None:
+        measured = _measure(checkpoint, clips, config, launch, batch_size, folder / "real_features")
+        kept.save(*measured)
     else:
         _log.info("reconstruction: up to date (%d clips)", len(clips))
-        for line in found[0].skipped:
+        for line in measured[0].skipped:
             _log.warning("%s", line)
-    return found
+    return measured
 
 
 def _measure(
@@ -91,7 +91,7 @@ def run_record(
     checkpoint: Checkpoint,
     task: dict[str, Any],
     clips: int,
-    found: MeasuredRun,
+    measured: MeasuredRun,
     config: ReconstructionEvaluationConfig,
 ) -> dict[str, Any]:
     """A measured run in plain numbers: what it is, its metrics over all robots, and its use of the codes.
@@ -100,10 +100,10 @@ def run_record(
         checkpoint: The model.
         task: Fields of the task that trained it.
         clips: How many were measured.
-        found: What :func:`measured_vqvae` gave.
+        measured: What :func:`measured_vqvae` gave.
         config: Says which pixel range counts.
     """
-    report, counts = found
+    report, counts = measured
     summary = report.summary
     rows = summary[(summary["robot"] == "all") & (summary["pixels"] == config.pixel_range)]
     model = VqvaeModelConfig.model_validate(checkpoint.config["model"])

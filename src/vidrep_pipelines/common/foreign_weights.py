@@ -26,7 +26,7 @@ def weights_digest(name: str, path: Path | None) -> str | None:
     """Digest of a file of weights: what is in it counts, not where it lies. None without a file.
 
     Args:
-        name: Of the parameter, for messages.
+        name: The parameter's name, for messages.
         path: The file.
 
     Raises:

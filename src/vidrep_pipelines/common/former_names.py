@@ -37,11 +37,11 @@ def current_namespace(name: str) -> str:
 
 def current_dataset(name: str) -> str:
     """What a dataset is called now; any other name as it is."""
-    found = _in_current_namespace(name)
-    dotted = _DATASET.fullmatch(found)
+    current = _in_current_namespace(name)
+    dotted = _DATASET.fullmatch(current)
     if dotted is not None:
-        found = "_".join(part for part in dotted.groups() if part)
-    return _said(name, found)
+        current = "_".join(part for part in dotted.groups() if part)
+    return _said(name, current)
 
 
 def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
@@ -49,13 +49,13 @@ def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
 
     A value that is given under both names counts under the current one.
     """
-    found: dict[str, Any] = dict(given)
+    parameters: dict[str, Any] = dict(given)
     for former, current in {**NAMESPACES, **PARAMETERS}.items():
-        found, block = _without(found, former.split("."))
+        parameters, block = _without(parameters, former.split("."))
         if block is not _ABSENT:
             _said(former, current)
-            found = _merged(_nested(current.split("."), block), found)
-    return found
+            parameters = _merged(_nested(current.split("."), block), parameters)
+    return parameters
 
 
 _ABSENT = object()
@@ -92,8 +92,8 @@ def _without(tree: dict[str, Any], keys: list[str]) -> tuple[dict[str, Any], obj
         return others, tree[first]
     if not isinstance(tree[first], dict):
         return tree, _ABSENT
-    left, found = _without(tree[first], rest)
-    return (others | {first: left} if left or found is _ABSENT else others), found
+    left, value = _without(tree[first], rest)
+    return (others | {first: left} if left or value is _ABSENT else others), value
 
 
 def _nested(keys: Iterable[str], value: object) -> dict[str, Any]:
@@ -103,8 +103,8 @@ def _nested(keys: Iterable[str], value: object) -> dict[str, Any]:
 
 def _merged(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     """Both trees in one; ``upper`` counts where they differ."""
-    found = dict(lower)
+    merged = dict(lower)
     for key, value in upper.items():
-        old = found.get(key)
-        found[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return found
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged

@@ -1,4 +1,4 @@
-"""Files that are kept open: as many as the system lets this process have, not a number of ours."""
+"""Files that are kept open: as many as the system lets this process have, not a number set here."""
 
 import errno
 import resource
@@ -89,19 +89,19 @@ class OpenFilesCache(Mapping[str, _File], Generic[_File]):
         """The file of this name; it is opened unless it is open.
 
         Args:
-            name: Of the file.
+            name: The file's name.
             open_file: Opens it; raises TooManyOpenFilesError where no descriptor is left.
 
         Raises:
             TooManyOpenFilesError: Others have all descriptors of this process.
         """
-        found = self._files.get(name)
-        if found is None:
+        file = self._files.get(name)
+        if file is None:
             self._close_oldest(down_to=files_to_keep_open(self._most, self._sharers) - 1)
-            found = self._files[name] = self._opened_with_room(name, open_file)
+            file = self._files[name] = self._opened_with_room(name, open_file)
         else:
             self._files.move_to_end(name)
-        return found
+        return file
 
     def close(self) -> None:
         """Closes all files."""

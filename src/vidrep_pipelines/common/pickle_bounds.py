@@ -113,7 +113,7 @@ def check_pickle(file: "IO[bytes] | _WithinFile", most_numbers: int = 0) -> None
     """Reads one pickle's instructions; the file stands behind it afterwards.
 
     Args:
-        file: Where it is.
+        file: The file, at the beginning of the pickle.
         most_numbers: How many numbers the tensors outside of it can have together, if it is PyTorch's.
 
     Raises:

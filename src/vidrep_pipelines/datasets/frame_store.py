@@ -88,7 +88,7 @@ class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
     Args:
         filepath: Folder of the codes.
         frames: Folder of the frame store that they are made of.
-        metadata: For Kedro-Viz.
+        metadata: Notes for Kedro-Viz.
     """
 
     def __init__(

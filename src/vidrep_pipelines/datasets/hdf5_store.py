@@ -50,11 +50,11 @@ class ArrayStore:
         """Names of the arrays of an item; those in groups are written ``group/array``."""
         import h5py
 
-        found: list[str] = []
+        names: list[str] = []
         self._file(item_id).visititems(
-            lambda name, node: found.append(name) if isinstance(node, h5py.Dataset) else None
+            lambda name, node: names.append(name) if isinstance(node, h5py.Dataset) else None
         )
-        return sorted(found)
+        return sorted(names)
 
     def read(
         self, item_id: str, name: str, selection: ArraySelection = slice(None)

@@ -19,7 +19,7 @@ class ItemFolder(LocalDataset[Never, Handle]):
     Args:
         filepath: The folder.
         suffix: Ending of the files. None: the usual one of the class.
-        metadata: For Kedro-Viz.
+        metadata: Notes for Kedro-Viz.
     """
 
     usual_suffix: ClassVar[str]

@@ -45,11 +45,11 @@ class LabelMiniature(LocalDataset[MiniatureRequest, Path]):
 
         Releases of earlier versions do not know their files.
         """
-        found = self._stamp()
-        if not isinstance(found, dict):
+        stored = self._stamp()
+        if not isinstance(stored, dict):
             return False
-        files, there = found.pop(_FILES, {}), _sizes(self._path)
-        if found != stamp or not isinstance(files, dict):
+        files, there = stored.pop(_FILES, {}), _sizes(self._path)
+        if stored != stamp or not isinstance(files, dict):
             return False
         return all(there.get(name) == size for name, size in files.items())
 

@@ -70,16 +70,16 @@ def item_ids(folder: Path, suffix: str) -> list[str]:
     """
     if (folder / BOOKKEEPING).is_dir():
         return load_parts(folder).ids
-    found: list[str] = []
+    ids: list[str] = []
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not is_hidden(name)]
         relative = Path(parent).relative_to(folder)
-        found += [
+        ids += [
             (relative / name.removesuffix(suffix)).as_posix()
             for name in files
             if name.endswith(suffix) and not is_hidden(name)
         ]
-    return sorted(found)
+    return sorted(ids)
 
 
 def folder_is_ready(folder: Path) -> bool:

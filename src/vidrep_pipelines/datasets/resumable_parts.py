@@ -90,6 +90,6 @@ class ResumableParts(LocalDataset[Job, Parts]):
         failed = table["status"] == "failed"
         text = f"all {len(table)} items: {(~failed).sum()} ok, {failed.sum()} failed"
         totals = {"id": text, "bytes": int(table["bytes"].sum()), "seconds": float(table["seconds"].sum())}
-        chosen = pd.concat([table[failed].head(rows), table[~failed].head(rows)]).head(rows)
+        shown = pd.concat([table[failed].head(rows), table[~failed].head(rows)]).head(rows)
         summary = pd.DataFrame([totals], columns=table.columns, dtype=object)
-        return table_preview(pd.concat([summary, chosen.astype(object)]))
+        return table_preview(pd.concat([summary, shown.astype(object)]))

@@ -66,7 +66,7 @@ class AtomicJson(LocalDataset[Any, Any]):
         filepath: The file.
         of_run: It says how a run went (trained, resumed, found up to date) and decides nothing: where it
             cannot be written, that is a warning and the former one stays.
-        metadata: For Kedro-Viz.
+        metadata: Notes for Kedro-Viz.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ class TokenEpisodesFile:
 
     @property
     def digest(self) -> str:
-        """Of the content: equal episodes give equal files."""
+        """Digest of the content: equal episodes give equal files."""
         return digest_of_file(self.path)
 
 

@@ -16,7 +16,7 @@ class Videos:
     """Handle on a folder of videos. Opens nothing until frames are asked for; picklable.
 
     Attributes:
-        folder: Where they are.
+        folder: Folder of the videos.
         ids: Their relative paths without the ending.
         suffix: The ending.
     """

@@ -21,7 +21,7 @@ class Bookkeeping:
 
     Attributes:
         folder: The job's folder, where products lie.
-        shard: Whose records these are; none for the whole job.
+        shard: The shard whose records these are; none for the whole job.
     """
 
     folder: Path

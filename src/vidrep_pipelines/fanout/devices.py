@@ -6,7 +6,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 
 
 def workers_for_device(fanout: FanOutConfig, device: str) -> FanOutConfig:
-    """On GPUs one worker per GPU, for one per core would only fill their memory.
+    """One worker per GPU where there are any, for one per core would only fill their memory.
 
     Args:
         fanout: A number of workers that is given there stays.
@@ -22,6 +22,6 @@ def device_of_item(device: str, number: int) -> str:
 
     Args:
         device: Type of the device; the CPU stays what it is.
-        number: Of the item, from 0.
+        number: The item's number, from 0.
     """
     return f"cuda:{number % torch.cuda.device_count()}" if device == "cuda" else device

@@ -91,7 +91,7 @@ class _RunIsOverError(FanOutError):
 
 
 def _check_claim(recipe: Recipe) -> None:
-    """On a cluster a worker may outlive its driver; it must not disturb the run that goes on in its place."""
+    """Stops a worker that has outlived its driver: it must not disturb the run that goes on in its place."""
     if not recipe.books.is_claimed_by(recipe.run):
         raise _RunIsOverError(f"The run that this worker belongs to is over ({recipe.books.folder}).")
 

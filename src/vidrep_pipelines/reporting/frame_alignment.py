@@ -26,7 +26,7 @@ class Shown:
     """A video to be shown.
 
     Attributes:
-        name: Its caption.
+        name: The video's caption.
         read: Reads a frame by number.
         phases: (T,) phase of every frame; negative where there is none.
     """

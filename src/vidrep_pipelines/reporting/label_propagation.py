@@ -99,7 +99,7 @@ def interval_bars(summary: pd.DataFrame, measures: Sequence[str], title: str) ->
 
     Args:
         summary: Columns ``measure``, ``encoder``, ``value``, ``low``, ``high``.
-        measures: Which to draw.
+        measures: The measures to draw.
         title: Text above everything.
 
     Raises:

@@ -136,7 +136,7 @@ class LaunchConfig(FrozenConfig):
     """Batches that each of them prepares in advance."""
 
     strategy: Literal["ddp", "fsdp"] = "ddp"
-    """With several processes: replicate the model (DDP) or shard parameters and optimizer state (FSDP2)."""
+    """How several processes hold the model: replicated (DDP), or in shards, optimizer included (FSDP2)."""
 
     retries: int = Field(2, ge=0)
     """Restarts from the last checkpoint when a process dies; every new checkpoint resets the count."""

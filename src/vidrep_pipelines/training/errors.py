@@ -75,7 +75,7 @@ class Failure(FrozenConfig):
         """Our own errors come back as they were; others are faults in code, shown with their traceback."""
         module, _, name = self.error.partition(":")
         ours = module.partition(".")[0] == "vidrep_pipelines"
-        found = getattr(import_module(module), name, None) if ours else None
-        if isinstance(found, type) and issubclass(found, VidrepError):
-            return found(self.message)
+        error_class = getattr(import_module(module), name, None) if ours else None
+        if isinstance(error_class, type) and issubclass(error_class, VidrepError):
+            return error_class(self.message)
         return TrainingFailedError(f"A training process failed:\n{self.trace}")

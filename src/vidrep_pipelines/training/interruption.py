@@ -79,6 +79,6 @@ def interrupted(cause: str, step: int, path: Path) -> TrainingInterrupted:
 
 
 def ignore_stop_signals() -> None:
-    """For data-loader workers: a signal to the whole process group must not kill them mid-step."""
+    """Keeps a signal to the whole process group from killing data-loader workers in mid-step."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -22,7 +22,7 @@ class ExponentialMovingAverage:
 
     Args:
         model: The model, already moved to its device and sharded.
-        decay: In (0, 1), for example 0.999.
+        decay: Decay of the averages, in (0, 1), for example 0.999.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

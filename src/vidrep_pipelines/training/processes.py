@@ -27,7 +27,7 @@ class Death:
     """A training process that ended otherwise than it should.
 
     Attributes:
-        rank: Its number.
+        rank: The process's number.
         exit_code: Negative: the signal that killed it.
     """
 

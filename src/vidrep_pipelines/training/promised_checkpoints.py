@@ -14,7 +14,7 @@ from vidrep_pipelines.training.checkpoint import (
 from vidrep_pipelines.training.run_record import CHECKPOINTS, LOG, RECORD
 
 _UNRECORDED = "a readable state"
-"""In place of the checksum of ``state.json``, which holds those of the others and has none itself."""
+"""Stands in place of the checksum of ``state.json``, which holds those of the others and has none itself."""
 
 
 def run_folders(root: Path) -> list[Path]:

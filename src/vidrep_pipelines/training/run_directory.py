@@ -121,7 +121,7 @@ class RunDirectory:
         return complete
 
     def _portable(self, result: TrainResult) -> TrainResult:
-        """With paths relative to the run's folder and to the report folder, both of which may be moved."""
+        """The result with paths relative to the run's and the report folder, both of which may be moved."""
         names = [path.relative_to(self._report_directory) for path in result.reports]
         checkpoint, log = (path.relative_to(self.path) for path in (result.checkpoint, result.log))
         paths = {"run_directory": Path(), "checkpoint": checkpoint, "log": log, "reports": tuple(names)}

@@ -140,8 +140,8 @@ def compile_units(step: TrainingStep, device: torch.device) -> None:
     """
     _check_compiler(device)
     task = step.task
-    chosen = task.compiled_units if isinstance(task, ChoosesCompiledUnits) else task.shard_units
-    for unit in chosen(step.model):
+    units_of = task.compiled_units if isinstance(task, ChoosesCompiledUnits) else task.shard_units
+    for unit in units_of(step.model):
         unit.compile(backend=COMPILER_BACKEND)
 
 

@@ -114,7 +114,7 @@ class FollowsUpdates(Protocol[_Model_contra]):
 
         Args:
             model: The model; only buffers may be changed, and on all processes alike.
-            step: As in the loss of this update.
+            step: The step that the loss of this update was given.
         """
 
 
@@ -175,15 +175,15 @@ def load_described(where: str, config: dict[str, Any], field: str, has: str) -> 
     module, _, name = where.partition(":")
     _check_package(module, field)
     try:
-        found = getattr(import_module(module), name)
+        kind = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(
             f"{field} is {where!r}, but {error}. It must be 'module:Class' of an importable class."
         ) from error
-    if not (isinstance(found, type) and issubclass(found, BaseModel) and hasattr(found, has)):
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel) and hasattr(kind, has)):
         raise ConfigurationError(f"{field} is {where!r}, which is no configuration with {has}().")
     try:
-        return found.model_validate(config)
+        return kind.model_validate(config)
     except ValidationError as error:
         raise ConfigurationError(f"The fields of {field} ({where}) do not fit: {error}") from error
 

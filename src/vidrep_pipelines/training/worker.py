@@ -35,10 +35,10 @@ _SECONDS_FOR_THE_FIRST_DEATH = 0.5
 
 
 RESULT_FILE = "result.json"
-"""In the launcher's folder: what the main process returned."""
+"""Name of the file in the launcher's folder that says what the main process returned."""
 
 FAILURE_FILE = "failure-{}.json"
-"""In the launcher's folder: why the process of that rank failed."""
+"""Name of the file in the launcher's folder that says why the process of that rank failed."""
 
 
 def run_rank(spec_json: str, place: Place, folder: str) -> None:

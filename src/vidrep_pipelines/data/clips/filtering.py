@@ -219,7 +219,7 @@ def _among(names: pa.Array, wanted: Iterable[str]) -> pa.Array:
 
 
 def _composed(names: pa.Array) -> pa.Array:
-    """See ``text.composed``. Arrow's ``utf8_normalize`` leaves letters and their accents apart."""
+    """Composes like ``text.composed``. Arrow's ``utf8_normalize`` leaves letters and their accents apart."""
     foreign = pc.fill_null(pc.invert(pc.string_is_ascii(names)), False)
     spelled = [composed(name) for name in names.filter(foreign).to_pylist()]
     return pc.replace_with_mask(names, foreign, pa.array(spelled, names.type))

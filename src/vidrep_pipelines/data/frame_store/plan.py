@@ -68,7 +68,7 @@ class Member:
     """A prepared episode in a shard.
 
     Attributes:
-        path: Its file.
+        path: The episode's file.
         rows: Which of its views are taken, ascending.
         checksum: Digest of the file as it was written; none for one of an earlier version of the project.
     """

@@ -33,7 +33,7 @@ class View:
 
     Attributes:
         trajectory: Name of its trajectory.
-        camera: Its number.
+        camera: The camera's number.
         robot: What acts in it.
         frames: Stored frames T.
         source_frames: Frames that the source claimed to have.

@@ -148,7 +148,7 @@ def read_selection(
         array: The array of a whole shard.
         start: First row of the view.
         frames: Number of its rows.
-        selection: Which of them.
+        selection: Which views are taken.
 
     Raises:
         IndexError: A number is negative or beyond the last frame.

@@ -8,7 +8,7 @@ class ReleaseLayout:
     """Folders below the root of a release.
 
     Attributes:
-        frames: With a folder of frames for each sequence.
+        frames: Folder with a folder of frames for each sequence.
         labels: The same of labels.
         lists: The folder of lists, or the list.
     """

@@ -15,7 +15,7 @@ class PredictedSequence:
 
     Attributes:
         encoder: Folder that it goes to.
-        name: Of the sequence.
+        name: The sequence's name.
         frame_names: (T) names of the files without suffix.
         first: The annotation of the first frame, which is copied as it is; None: the first map is written.
         maps: Gives the label maps (T, H, W).

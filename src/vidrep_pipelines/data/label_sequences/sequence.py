@@ -213,8 +213,8 @@ def evaluated_rows(table: pd.DataFrame) -> dict[str, dict[str, str]]:
         InputError: There is none.
     """
     fields = ("id", "frame_folder", "label_path", "digest")
-    chosen = usable(table)[list(fields)].astype(str)
-    return {str(row["id"]): {field: row[field] for field in fields} for row in chosen.to_dict("records")}
+    rows = usable(table)[list(fields)].astype(str)
+    return {str(row["id"]): {field: row[field] for field in fields} for row in rows.to_dict("records")}
 
 
 def _stamps(path: Path) -> list[tuple[str, int, int]]:

@@ -29,7 +29,7 @@ class MiniatureClip:
     Attributes:
         id: Activity and name, such as ``push/push_000``.
         video: The video.
-        truth: Its truth file.
+        truth: The clip's truth file.
     """
 
     id: str
@@ -42,7 +42,7 @@ class MiniatureRequest:
     """A release to write.
 
     Attributes:
-        release: Whose layout.
+        release: The release whose layout is written.
         clips: Which clips; none is an empty miniature.
         quality: JPEG quality of frames that the release has as JPEG.
         digest: Changes with the clips' content.

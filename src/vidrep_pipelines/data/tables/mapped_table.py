@@ -20,7 +20,7 @@ def write_mapped_table(
 
     Args:
         path: The file.
-        schema: Of every batch.
+        schema: Schema of every batch.
         batches: Gives all rows, each time it is called.
     """
     if not _holds(path, schema, batches):

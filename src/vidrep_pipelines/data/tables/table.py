@@ -153,10 +153,10 @@ class _PartnerWindow:
 
 
 def _joined(piece: pa.RecordBatch, partners: _PartnerWindow) -> pa.RecordBatch:
-    found = partners.up_to(piece["id"][-1].as_py())
-    ids = found["id"].cast(piece.schema.field("id").type)
+    rows = partners.up_to(piece["id"][-1].as_py())
+    ids = rows["id"].cast(piece.schema.field("id").type)
     positions = pc.index_in(piece["id"], value_set=ids)
-    added = found.drop_columns("id").take(positions)
+    added = rows.drop_columns("id").take(positions)
     columns = [*piece.columns, *(column.combine_chunks() for column in added.columns)]
     return pa.RecordBatch.from_arrays(columns, names=[*piece.schema.names, *added.column_names])
 

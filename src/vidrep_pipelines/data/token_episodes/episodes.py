@@ -114,11 +114,11 @@ class TokenEpisodes:
         Raises:
             InputError: There are none.
         """
-        chosen = [number for number, part in enumerate(self.splits) if part == split]
-        if not chosen:
+        numbers = [number for number, part in enumerate(self.splits) if part == split]
+        if not numbers:
             known = ", ".join(sorted(set(self.splits)))
             raise InputError(f"No episode belongs to the split {split!r}; there are: {known}.")
-        return self.select(chosen)
+        return self.select(numbers)
 
     def select(self, episodes: Sequence[int]) -> "TokenEpisodes":
         """Only some episodes, by number."""
@@ -139,7 +139,7 @@ class TokenEpisodes:
 
     def _check_sizes(self) -> None:
         rows, episodes = len(self.codes), len(self.names)
-        found: dict[str, tuple[Any, Any]] = {
+        sizes: dict[str, tuple[Any, Any]] = {
             "tokens of a frame": (self.codes.shape[1:], (self.grid[0] * self.grid[1],)),
             "actions": (len(self.actions), rows),
             "rewards": (len(self.rewards), rows),
@@ -148,7 +148,7 @@ class TokenEpisodes:
             "episode offsets": (len(self.offsets), episodes + 1),
             "splits": (len(self.splits), episodes),
         }
-        for what, (actual, expected) in found.items():
+        for what, (actual, expected) in sizes.items():
             if actual != expected:
                 raise InputError(f"Token episodes: {what}: found {actual}, expected {expected}.")
         if not 1 < self.vocabulary <= LARGEST_VOCABULARY:

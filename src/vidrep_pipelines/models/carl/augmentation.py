@@ -29,7 +29,7 @@ class ColorChange:
 
     Attributes:
         order: The operations (``BRIGHTNESS`` ...) in their order; empty: none, and no blur either.
-        amounts: Of each operation by its number: three factors, and a shift of hue in turns.
+        amounts: Amount of each operation by its number: three factors, and a shift of hue in turns.
         blur_radius: Standard deviation of the blur in pixels; 0: none.
         gray: Whether colors are taken away at the end.
     """
@@ -69,8 +69,8 @@ def draw_augmentation(
     """Draws in the published order, so that recorded draws can be replayed.
 
     Args:
-        height: Of the frames in pixels.
-        width: Of the frames in pixels.
+        height: Height of the frames in pixels.
+        width: Width of the frames in pixels.
         config: The ranges.
         rng: Source of the draws.
     """

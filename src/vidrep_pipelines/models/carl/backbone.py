@@ -102,26 +102,26 @@ def load_backbone(backbone: FrameBackbone, path: Path, origin: BackboneOrigin) -
     """
     layout, own = _LAYOUTS[origin], backbone.state_dict()
     weights = state_dict_in(read_content(path), path, layout.entry)
-    found = {
+    state = {
         name.removeprefix(layout.prefix): value
         for name, value in weights.items()
         if name.startswith(layout.prefix)
     }
-    missing = [name for name in own if name not in found and not name.endswith(_COUNTER)]
+    missing = [name for name in own if name not in state and not name.endswith(_COUNTER)]
     if missing:
         raise InputError(
             f"{path} does not hold the weights of a {origin} ResNet: {some_of(missing)} are missing (looked "
             f"for with {layout.prefix!r} in front). Remedy: name the right kind of file in backbone_origin."
         )
-    _check_shapes(found, own, path)
-    backbone.load_state_dict({name: found.get(name, value) for name, value in own.items()})
+    _check_shapes(state, own, path)
+    backbone.load_state_dict({name: state.get(name, value) for name, value in own.items()})
 
 
-def _check_shapes(found: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
+def _check_shapes(state: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
     others = [
-        f"{name} is {tuple(found[name].shape)}, expected {tuple(value.shape)}"
+        f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
         for name, value in own.items()
-        if name in found and found[name].shape != value.shape
+        if name in state and state[name].shape != value.shape
     ]
     if others:
         raise InputError(f"{path} holds a ResNet of another size: {some_of(others)}.")

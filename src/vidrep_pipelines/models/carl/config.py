@@ -24,10 +24,10 @@ class AugmentationConfig(FrozenConfig):
     """Bounds of the crop's width over its height."""
 
     flip_probability: float = Field(0.5, ge=0, le=1)
-    """Of mirroring left and right."""
+    """Probability of mirroring left and right."""
 
     jitter_probability: float | None = Field(0.8, ge=0, le=1)
-    """Of changing colors, in random order. None: always, in the order of the fields below."""
+    """Probability of changing colors, in random order. None: always, in the order of the fields below."""
 
     brightness: float = Field(0.8, ge=0)
     """Half the range of the brightness factor around 1; 0.8 times the published strength."""
@@ -42,7 +42,7 @@ class AugmentationConfig(FrozenConfig):
     """Half the range of the shift of hue, in turns of the color circle."""
 
     blur_probability: float = Field(0.5, ge=0, le=1)
-    """Of blurring where colors are changed; 0 for FineGym."""
+    """Probability of blurring where colors are changed; 0 for FineGym."""
 
     blur_radius: Pair = (0.1, 2.0)
     """Bounds of the Gaussian's standard deviation, in pixels of the resized frame."""
@@ -52,7 +52,7 @@ class AugmentationConfig(FrozenConfig):
     effect with twice the radius; the paper blurs once."""
 
     gray_probability: float = Field(0.2, ge=0, le=1)
-    """Of taking the colors away."""
+    """Probability of taking the colors away."""
 
     exact: bool = False
     """Work frame by frame through Pillow in the data loader, with the published rounding; much slower."""
@@ -151,7 +151,7 @@ class CarlModelConfig(FrozenConfig):
     """D, width of the embeddings."""
 
     dropout: float = Field(0.1, ge=0, lt=1)
-    """In the head, everywhere but inside attention and its perceptrons."""
+    """Dropout in the head, everywhere but inside attention and its perceptrons."""
 
     normalize: bool = True
     """Give embeddings unit length."""
@@ -263,7 +263,7 @@ class EmbeddingConfig(FrozenConfig):
     embedded as if it were a video of its own."""
 
     overlap: float = Field(0.25, ge=0, le=0.5)
-    """With ``blend``: share of a chunk that it has in common with the next one."""
+    """Share of a chunk that it has in common with the next one, used by ``blend``."""
 
     frames_per_block: int = Field(40, ge=1)
     """Positions that go through the ResNet at once; changes memory and speed only."""

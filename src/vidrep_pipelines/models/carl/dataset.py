@@ -60,12 +60,13 @@ class FrameLabelRows(MappedTable):
         Raises:
             InputError: The video has no labels, or another number of them.
         """
-        found = self.table["labels"][self._position(name)].values.to_numpy()
-        if len(found) != length:
+        labels = self.table["labels"][self._position(name)].values.to_numpy()
+        if len(labels) != length:
             raise InputError(
-                f"{name} has {length} frames but {len(found)} labels in {self.path}. Remedy: ingest it again."
+                f"{name} has {length} frames but {len(labels)} labels in {self.path}. "
+                "Remedy: ingest it again."
             )
-        return np.asarray(found, np.int64)
+        return np.asarray(labels, np.int64)
 
     def action(self, name: str) -> str:
         """Action of a video."""

@@ -138,8 +138,8 @@ def _offset_range(
 def _whole_video(length: int, count: int, draws: SamplingDraws) -> IntArray:
     if length < count:
         return np.arange(count)
-    chosen: IntArray = np.sort(draws.permutation(length)[:count])
-    return chosen
+    positions: IntArray = np.sort(draws.permutation(length)[:count])
+    return positions
 
 
 def _with_positives(anchors: IntArray, window: int, draws: SamplingDraws) -> IntArray:

@@ -4,6 +4,7 @@ import copy
 from functools import lru_cache
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -85,13 +86,13 @@ class MaskedAttention(nn.Module):
             rotations: (T, D / heads / 2) angles by which queries and keys are turned. None: not at all.
         """
         query, key, value = (
-            layer(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            rearrange(layer(tokens), "b t (heads d) -> b heads t d", heads=self.heads)
             for layer in (self.query, self.key, self.value)
         )
         if rotations is not None:
             query, key = _rotated(query, rotations), _rotated(key, rotations)
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        output: Tensor = self.output(attended.transpose(1, 2).flatten(2))
+        output: Tensor = self.output(rearrange(attended, "b heads t d -> b t (heads d)"))
         return output
 
 

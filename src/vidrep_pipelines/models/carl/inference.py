@@ -50,7 +50,7 @@ def embed_frames(
     Every frame goes through the ResNet once, however chunks overlap.
 
     Args:
-        model: In evaluation mode, on the device to compute on.
+        model: The model in evaluation mode, on the device to compute on.
         read: Gives the frames.
         length: L, frames of the video.
         config: How the video is cut.
@@ -88,8 +88,8 @@ def _pool(model: CarlModel, read: ReadFrames, length: int, config: EmbeddingConf
         positions = np.arange(start, min(start + config.frames_per_block, length))
         ranks, places = np.unique(np.maximum(positions[:, None] - back, 0), return_inverse=True)
         maps = model.backbone(normalize(read(ranks).to(device)))
-        chosen = torch.from_numpy(places.reshape(-1, len(back))).to(device)
-        blocks.append(model.head.pool(maps[chosen]))
+        index = torch.from_numpy(places.reshape(-1, len(back))).to(device)
+        blocks.append(model.head.pool(maps[index]))
     return torch.cat(blocks)
 
 
@@ -122,7 +122,7 @@ class TrainedCarl:
     """Model, and how frames are given to it.
 
     Attributes:
-        model: In evaluation mode.
+        model: The model in evaluation mode.
         data: The crop outside of training, and the distance of context frames.
     """
 
@@ -189,7 +189,7 @@ class EmbeddingRequest:
         video: Name of the video in it.
         config: How the video is cut.
         device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
-        number: Of the video; deals videos to GPUs.
+        number: The video's number; it deals videos to GPUs.
     """
 
     checkpoint: Path
@@ -240,7 +240,7 @@ class BackboneStage(nn.Module):
     """The maps of one stage of the backbone, without the stages behind it.
 
     Args:
-        model: In evaluation mode.
+        model: The model in evaluation mode.
         stage: Counted from 1. None: the last one that the model's head builds on.
     """
 

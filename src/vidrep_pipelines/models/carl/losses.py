@@ -40,7 +40,7 @@ def sequence_contrast(
         lengths: (B, 2) frames of the video.
         mask: (B, 2, T) 1 for real frames, 0 for padding.
         temperature: Divides the similarities, > 0.
-        variance: Of the Gaussian, in squared frames, > 0.
+        variance: Variance of the Gaussian, in squared frames, > 0.
         negatives: What a frame is contrasted with.
         others: (M, D) frames of further videos, of unit length, for all frames to be contrasted with.
 
@@ -127,7 +127,8 @@ def cycle_consistency(
         embeddings: (B, T, D) with B >= 2 videos.
         steps: (B, T) positions of the frames in their video, in frames.
         lengths: (B,) frames of each video.
-        loss: On the time that a cycle ends at (section 3.2 of the paper); ``classification``: on the frame.
+        loss: What is penalized: the time that a cycle ends at (section 3.2 of the paper), or the frame for
+            ``classification``.
         similarity: Negative squared distance, or scalar product.
         temperature: Divides the similarities, together with D.
         label_smoothing: Share of the target spread over all other frames, in [0, 1).
@@ -143,16 +144,16 @@ def cycle_consistency(
     times = steps.float() / lengths.float()[:, None] if normalize_time else steps.float()
     time = times[start][:, None]
     target = _smoothed_identity(frames, label_smoothing, rows.device)
-    true_time, found_time = (target * time).sum(2), (back * time).sum(2)
-    variance = (back * (time - found_time[..., None]).square()).sum(2).clamp_min(_SMALLEST_VARIANCE)
-    error, log_variance = (true_time - found_time).square(), variance.log()
+    true_time, cycle_time = (target * time).sum(2), (back * time).sum(2)
+    variance = (back * (time - cycle_time[..., None]).square()).sum(2).clamp_min(_SMALLEST_VARIANCE)
+    error, log_variance = (true_time - cycle_time).square(), variance.log()
     match loss:
         case "regression_mse_var":
             value = (error / variance + variance_weight * log_variance).mean()
         case "regression_mse":
             value = error.mean()
         case "regression_huber":
-            value = functional.smooth_l1_loss(found_time, true_time)
+            value = functional.smooth_l1_loss(cycle_time, true_time)
         case "classification":
             value = -(target * torch.log_softmax(logits, dim=2)).sum(2).mean()
     return CycleConsistency(value, error.mean().detach(), log_variance.mean().detach())

@@ -7,6 +7,7 @@ frame last; mask (B, T); embeddings (B, T, D).
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -55,15 +56,15 @@ class CarlModel(nn.Module):
             InputError: The frames are too small, or not K for each position.
         """
         self._check(frames)
-        positions = torch.unflatten(frames, 1, (-1, self.config.context_frames))
+        positions = rearrange(frames, "b (t k) c h w -> b t k c h w", k=self.config.context_frames)
         blocks = torch.split(positions, self.config.frames_per_block or positions.shape[1], dim=1)
         return torch.cat([self._pool_block(block) for block in blocks], dim=1)
 
     def _pool_block(self, block: Tensor) -> Tensor:
         """(B, t, K, 3, S, S) to (B, t, C)."""
-        maps = torch.unflatten(self.backbone(block.flatten(0, 2)), 0, (-1, block.shape[2]))
-        pooled: Tensor = self.head.pool(maps)
-        return pooled.reshape(*block.shape[:2], -1)
+        maps = self.backbone(rearrange(block, "b t k c h w -> (b t k) c h w"))
+        pooled = self.head.pool(rearrange(maps, "(n k) c h w -> n k c h w", k=block.shape[2]))
+        return rearrange(pooled, "(b t) c -> b t c", t=block.shape[1])
 
     def embed_pooled(self, pooled: Tensor, mask: Tensor | None = None) -> Tensor:
         """Positions (B, T, C), as :meth:`pool` gives them, to embeddings (B, T, D)."""

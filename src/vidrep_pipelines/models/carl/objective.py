@@ -84,10 +84,10 @@ def carl_objective(
             )
 
 
-def _frames_weighed_alike(found: CarlLosses, frames: Tensor, mean_across_ranks: Average) -> CarlLosses:
+def _frames_weighed_alike(losses: CarlLosses, frames: Tensor, mean_across_ranks: Average) -> CarlLosses:
     """Turns a mean over this process's frames into its share of the mean over those of all processes."""
     count = frames.float().clamp_min(1)
-    return CarlLosses(found.loss * (count / mean_across_ranks(count)), found.metrics)
+    return CarlLosses(losses.loss * (count / mean_across_ranks(count)), losses.metrics)
 
 
 def _sequence_contrast(
@@ -132,7 +132,7 @@ def _time_error(pairs: Tensor, positions: Tensor, mask: Tensor) -> Tensor:
 
 
 def _cycle_consistency(outputs: Tensor, excerpts: Excerpts, config: CarlObjectiveConfig) -> CarlLosses:
-    found = [
+    cycles = [
         cycle_consistency(
             embeddings,
             positions,
@@ -147,9 +147,9 @@ def _cycle_consistency(outputs: Tensor, excerpts: Excerpts, config: CarlObjectiv
         for embeddings, positions, lengths in zip(outputs, excerpts.positions, excerpts.lengths, strict=True)
     ]
     return CarlLosses(
-        torch.stack([result.loss for result in found]).mean(),
+        torch.stack([result.loss for result in cycles]).mean(),
         {
-            "squared_error": torch.stack([result.squared_error for result in found]).mean(),
-            "log_variance": torch.stack([result.log_variance for result in found]).mean(),
+            "squared_error": torch.stack([result.squared_error for result in cycles]).mean(),
+            "log_variance": torch.stack([result.log_variance for result in cycles]).mean(),
         },
     )

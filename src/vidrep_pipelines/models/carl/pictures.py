@@ -25,7 +25,7 @@ class ViewPair:
     """Two views of a video.
 
     Attributes:
-        name: Of the video.
+        name: The video's name.
         frames: (2, T, 3, S, S) normalized.
         positions: (2, T) in frames of the video.
         mask: (2, T) 1 for real frames.
@@ -42,7 +42,7 @@ def view_similarity(model: CarlModel, pair: ViewPair) -> tuple[NDArray[np.float3
     """Cosine similarities of the real frames of two views.
 
     Args:
-        model: In evaluation mode, on the device of the frames.
+        model: The model in evaluation mode, on the device of the frames.
         pair: The views.
 
     Returns:
@@ -117,10 +117,10 @@ def views_sheet(samples: Sequence[tuple[str, Sample, Tensor]], context_frames: i
 
 
 def _row(label: str, frames: Tensor, sample: Sample, view: int) -> ImageRow:
-    chosen = np.unique(np.linspace(0, len(frames) - 1, _COLUMNS).round().astype(int))
+    places = np.unique(np.linspace(0, len(frames) - 1, _COLUMNS).round().astype(int))
     positions, mask = sample["positions"][view], sample["mask"][view]
-    captions = [str(int(positions[place])) if mask[place] else "padding" for place in chosen]
-    return ImageRow([_pixels(frames[place]) for place in chosen], label, captions)
+    captions = [str(int(positions[place])) if mask[place] else "padding" for place in places]
+    return ImageRow([_pixels(frames[place]) for place in places], label, captions)
 
 
 def _pixels(frame: Tensor) -> NDArray[np.uint8]:

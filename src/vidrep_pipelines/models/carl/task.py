@@ -190,14 +190,14 @@ class CarlTask(SystemTask[CarlModel]):
         frames = self.augmented(batch)
         outputs = model(frames.flatten(0, 1), batch["mask"].flatten(0, 1))
         views = Excerpts(*(batch[name] for name in ("positions", "lengths", "mask", "labels", "index")))
-        found = carl_objective(
+        losses = carl_objective(
             outputs.unflatten(0, frames.shape[:2]),
             views,
             self.objective,
             step.gather_across_ranks,
             step.mean_across_ranks,
         )
-        return found.loss, found.metrics
+        return losses.loss, losses.metrics
 
     def augmented(self, batch: Batch) -> Tensor:
         """Normalized frames (B, V, K * T, 3, S, S), with the changes of color that are still to be made."""

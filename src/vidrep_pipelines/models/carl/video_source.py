@@ -125,7 +125,7 @@ class StoredVideos:
 
     Args:
         folder: The store.
-        splits: Its parts.
+        splits: The splits that are read.
     """
 
     def __init__(self, folder: Path, splits: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -64,8 +65,9 @@ class ActionFeatures(nn.Module):
         Raises:
             InputError: The network is another one, or the clips are too short for it.
         """
-        frames = F.interpolate(clips.flatten(0, 1).float(), (_SIDE, _SIDE), mode="bilinear")
-        video = (2 * frames - 1).reshape(*clips.shape[:3], _SIDE, _SIDE).transpose(1, 2)
+        frames = rearrange(clips, "b t c h w -> (b t) c h w").float()
+        frames = F.interpolate(frames, (_SIDE, _SIDE), mode="bilinear")
+        video = rearrange(2 * frames - 1, "(b t) c h w -> b c t h w", t=clips.shape[1])
         try:
             features: Tensor = self.network(video)
         except torch.OutOfMemoryError:  # no fault of the network

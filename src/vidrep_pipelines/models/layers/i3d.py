@@ -21,9 +21,9 @@ class I3dWidths:
     """How many channels the parts have; the defaults are the published network's.
 
     Attributes:
-        stem: Of the three convolutions in front.
-        blocks: Of the Inception blocks by name, in order.
-        classes: Of the last layer.
+        stem: Channels of the three convolutions in front.
+        blocks: Channels of the Inception blocks by name, in order.
+        classes: Number of classes of the last layer.
     """
 
     stem: Size = (64, 64, 192)

@@ -144,6 +144,6 @@ def _unit(features: Tensor) -> Tensor:
     return features / (length + _SMALLEST_NORM)
 
 
-def _check(found: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
-    if problems := differing_names(found, expected):
+def _check(state: dict[str, Tensor], expected: dict[str, Tensor], path: Path) -> None:
+    if problems := differing_names(state, expected):
         raise InputError(f"{path} holds another network: {some_of(problems)} do not fit. {HOW_TO_GET}")

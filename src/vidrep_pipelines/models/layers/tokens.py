@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange, repeat
 from torch import Tensor
 
 _EPSILON = 1e-6
@@ -13,18 +14,13 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
     Inside a patch the order is (y, x, channel), channel fastest. H and W are multiples of ``patch_size``.
     """
-    B, C, H, W = images.shape
-    p = patch_size
-    tiles = images.reshape(B, C, H // p, p, W // p, p)
-    return tiles.permute(0, 2, 4, 3, 5, 1).reshape(B, (H // p) * (W // p), p * p * C)
+    return rearrange(images, "b c (h y) (w x) -> b (h w) (y x c)", y=patch_size, x=patch_size)
 
 
 def unpatchify(patches: Tensor, patch_size: int, channels: int = 3) -> Tensor:
     """Puts patches (B, L, p * p * C) of a square image together again: (B, C, H, W)."""
-    B, L, _ = patches.shape
-    grid, p = int(L**0.5), patch_size
-    tiles = patches.reshape(B, grid, grid, p, p, channels)
-    return tiles.permute(0, 5, 1, 3, 2, 4).reshape(B, channels, grid * p, grid * p)
+    grid, p = int(patches.shape[1] ** 0.5), patch_size
+    return rearrange(patches, "b (h w) (y x c) -> b c (h y) (w x)", h=grid, w=grid, y=p, x=p, c=channels)
 
 
 def patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,7 +61,8 @@ def sine_cosine_positions(dimension: int, grid: int) -> Tensor:
     frequencies = _BASE ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
     angles = torch.arange(grid, dtype=torch.float64)[:, None] * frequencies
     waves = torch.cat([angles.sin(), angles.cos()], dim=1)
-    columns, rows = waves.repeat(grid, 1), waves.repeat_interleave(grid, dim=0)
+    columns = repeat(waves, "column c -> (row column) c", row=grid)
+    rows = repeat(waves, "row c -> (row column) c", column=grid)
     table = torch.cat([columns, rows], dim=1)
     return torch.cat([table.new_zeros(1, dimension), table]).float().unsqueeze(0)
 

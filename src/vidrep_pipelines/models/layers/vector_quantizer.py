@@ -85,8 +85,8 @@ class VectorQuantizer(nn.Module):
         """
         prepared = self.prepare(vectors)
         codes = self.nearest(prepared)
-        chosen = self.lookup(codes).detach()
-        return chosen + (prepared - prepared.detach()), codes, prepared
+        entries = self.lookup(codes).detach()
+        return entries + (prepared - prepared.detach()), codes, prepared
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class CodebookAverage(nn.Module):
     Args:
         size: Entries K.
         dimension: Channels D.
-        decay: In [0, 1), of the moving averages.
+        decay: Decay of the moving averages, in [0, 1).
         restart_below: Share of an even use under which an entry is replaced. 0: never.
 
     Attributes:
@@ -201,8 +201,8 @@ class CodebookAverage(nn.Module):
 
     def _padded_candidates(self) -> Tensor:
         """(K, D + 1): as many on every process; those that fill up have a negative priority."""
-        found = self._candidates[0]
-        return F.pad(found, (0, 0, 0, len(self.shares) - len(found)), value=-1.0)
+        candidates = self._candidates[0]
+        return F.pad(candidates, (0, 0, 0, len(self.shares) - len(candidates)), value=-1.0)
 
     def _restart(self, candidates: Tensor) -> int:
         dead = (self.shares < self._restart_below / len(self.shares)).nonzero().flatten()

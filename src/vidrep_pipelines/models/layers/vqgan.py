@@ -7,6 +7,7 @@ registered in the order of the published ones, so that optimizer states keep the
 from itertools import pairwise
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -99,10 +100,13 @@ class SpatialAttention(nn.Module):
         """Features (N, C, H, W) to the same shape."""
         normal = self.norm(features)
         query, key, value = (
-            project(normal).flatten(2).transpose(1, 2) for project in (self.query, self.key, self.value)
+            rearrange(project(normal), "n c h w -> n (h w) c")
+            for project in (self.query, self.key, self.value)
         )
-        attended = attend(query, key, value, heads=1).transpose(1, 2).reshape_as(features)
-        output: Tensor = features + self.output(attended)
+        attended = attend(query, key, value, heads=1)
+        output: Tensor = features + self.output(
+            rearrange(attended, "n (h w) c -> n c h w", h=features.shape[2])
+        )
         return output
 
 

@@ -23,10 +23,10 @@ class CodebookConfig(FrozenConfig):
     """How entries move: by their gradient as published, or as averages of the vectors they stand for."""
 
     decay: float = Field(0.99, ge=0, lt=1)
-    """Of these moving averages, per update."""
+    """Decay of these moving averages, per update."""
 
     restart_below: float = Field(0.0, ge=0, lt=1)
-    """With ``ema``: an entry used less than this share of an even use is replaced by a vector of the batch.
+    """With ``ema``, an entry used less than this share of an even use is replaced by a vector of the batch.
     0: never."""
 
     @model_validator(mode="after")

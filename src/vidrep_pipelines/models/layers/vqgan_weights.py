@@ -44,8 +44,8 @@ def infer_sizes(state: Mapping[str, Tensor], image_size: int) -> tuple[VqganConf
 
 def _numbers(state: Mapping[str, Tensor], prefix: str) -> list[int]:
     """The numbers that follow the prefix in the names, sorted."""
-    found = {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
-    return sorted(map(int, found))
+    numbers = {name.removeprefix(prefix).split(".")[0] for name in state if name.startswith(prefix)}
+    return sorted(map(int, numbers))
 
 
 _PIECES = {

@@ -1,6 +1,7 @@
 """What RSP sees and predicts, as pictures for people."""
 
 import torch
+from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
@@ -95,9 +96,10 @@ def attention_maps(model: RspModel, images: Tensor) -> Tensor:
         model.encoder(images)
     finally:
         hook.remove()
-    B, N, _ = recorded[0].shape
-    query, key, _ = recorded[0].float().reshape(B, N, 3, model.config.heads, -1).unbind(dim=2)
+    heads, grid = model.config.heads, model.config.grid
+    query, key, _ = rearrange(
+        recorded[0].float(), "b n (part heads d) -> part b n heads d", part=3, heads=heads
+    )
     scores = torch.einsum("bhd,bnhd->bhn", query[:, 0], key) / query.shape[-1] ** 0.5
-    grid = model.config.grid
     weights: Tensor = scores.softmax(dim=-1)[..., 1:]
-    return weights.reshape(B, model.config.heads, grid, grid)
+    return rearrange(weights, "b heads (h w) -> b heads h w", h=grid, w=grid)

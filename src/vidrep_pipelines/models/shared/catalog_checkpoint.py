@@ -45,7 +45,7 @@ class Checkpoint:
 
     @classmethod
     def checked(cls, folder: Path) -> Self:
-        """As :meth:`of`, after comparing the weights with the digest taken when they were published.
+        """The same as :meth:`of`, after comparing the weights with the digest taken when they were published.
 
         Raises:
             InputError: The weights are damaged, or a file is missing or cannot be read.
@@ -67,7 +67,7 @@ class Checkpoint:
 
     @property
     def digest(self) -> str:
-        """Of the weights and of what rebuilds the model."""
+        """Digest of the weights and of what rebuilds the model."""
         return digest_of(digest_of_file(self.weights), self.config)
 
     def state_dict(self) -> "dict[str, Tensor]":

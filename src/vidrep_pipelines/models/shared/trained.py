@@ -28,7 +28,7 @@ _KEPT = 8
 def read_checkpoint(
     folder: Path, data: type[_Data], model: type[_Model], *, system: str, pipeline: str
 ) -> tuple[_Data, _Model, dict[str, Tensor]]:
-    """Reads a published checkpoint of ours: ``config.json`` and ``model.safetensors``.
+    """Reads a checkpoint of the catalog: ``config.json`` and ``model.safetensors``.
 
     Args:
         folder: Holds them.
@@ -59,12 +59,12 @@ def trained_model(
     *,
     optional: Callable[[str], bool] = lambda name: False,
 ) -> _Module:
-    """The model of a checkpoint of ours, for use: with its weights and in evaluation mode.
+    """The model of a checkpoint of the catalog, for use: with its weights and in evaluation mode.
 
     Args:
-        model: As the checkpoint's configuration builds it.
+        model: The model that the checkpoint's configuration builds.
         state: Weights under our names.
-        optional: As in :func:`load_strictly`.
+        optional: Names that may be missing, as in :func:`load_strictly`.
 
     Raises:
         InputError: They are of another architecture.
@@ -114,16 +114,16 @@ def check_architecture(
     Raises:
         InputError: They differ; the message lists the first differences.
     """
-    found = [f"{name} is missing" for name in expected if name not in state and not optional(name)]
-    found += [f"{name} is unknown" for name in state if name not in expected]
-    found += [
+    differences = [f"{name} is missing" for name in expected if name not in state and not optional(name)]
+    differences += [f"{name} is unknown" for name in state if name not in expected]
+    differences += [
         f"{name} is {tuple(state[name].shape)}, expected {tuple(value.shape)}"
         for name, value in expected.items()
         if name in state and state[name].shape != value.shape
     ]
-    if found:
+    if differences:
         raise InputError(
-            f"{origin} belongs to another architecture: {some_of(found)}. "
+            f"{origin} belongs to another architecture: {some_of(differences)}. "
             "Remedy: set the model's name or sizes to those the weights were trained with."
         )
 

@@ -15,7 +15,7 @@ class Standardization(Protocol):
 
     @property
     def mean(self) -> Triple:
-        """Of each channel."""
+        """Mean of each channel."""
 
     @property
     def std(self) -> Triple:

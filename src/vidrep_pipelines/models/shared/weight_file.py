@@ -47,9 +47,9 @@ def state_dict_in(content: Any, path: Path, entry: str | None = None) -> dict[st
     """The state dict inside what :func:`read_content` gave.
 
     Args:
-        content: Of the file.
+        content: The file's bytes.
         path: The file, for messages.
-        entry: As in :func:`read_weights`.
+        entry: The entry, as in :func:`read_weights`.
 
     Raises:
         InputError: There are other things than weights there.
@@ -92,12 +92,12 @@ def without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return unwrapped
 
 
-def differing_names(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+def differing_names(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
     """Names that only one of two sets of weights has, or under which their shapes differ; sorted."""
     return [
         name
-        for name in sorted(found.keys() | expected.keys())
-        if name not in found or name not in expected or found[name].shape != expected[name].shape
+        for name in sorted(state.keys() | expected.keys())
+        if name not in state or name not in expected or state[name].shape != expected[name].shape
     ]
 
 
@@ -191,6 +191,6 @@ def _refusal(error: Exception) -> str:
     """What PyTorch refused, in one line without the colors and advice of its message."""
     lines = [line.strip() for line in _COLORS.sub("", str(error)).splitlines() if line.strip()]
     for line in lines:
-        if found := _REFUSED.search(line):
-            return f"it wants to use {found[1]}"
+        if refused := _REFUSED.search(line):
+            return f"it wants to use {refused[1]}"
     return lines[0] if lines else type(error).__name__

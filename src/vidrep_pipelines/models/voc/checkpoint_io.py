@@ -185,9 +185,9 @@ def _translate(
     block_prefix: str,
     prefix: str,
 ) -> str:
-    found = pattern.fullmatch(name)
-    if found is not None:
-        block, part, leaf = found["block"], found["part"], found["leaf"]
+    match = pattern.fullmatch(name)
+    if match is not None:
+        block, part, leaf = match["block"], match["part"], match["leaf"]
         known = parts if block is None else block_parts
         if part in known:
             place = "" if block is None else f"{block_prefix}{block}."

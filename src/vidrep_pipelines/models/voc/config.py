@@ -44,8 +44,8 @@ class GptConfig(FrozenConfig):
     """After the embeddings (`embd_pdrop`)."""
 
     attention_dropout: float = Field(0.0, ge=0, lt=1)
-    """Of attention weights (`attn_pdrop`). 0.1 in the released models: the 0.2 that two scripts ask for is
-    misspelled too."""
+    """Dropout of attention weights (`attn_pdrop`). 0.1 in the released models: the 0.2 that two scripts
+    ask for is misspelled too."""
 
     action_dimension: int | None = Field(None, ge=1)
     """Condition on an action of so many numbers, taken in the state. None, as published: the occupancy of
@@ -68,14 +68,14 @@ class RewardConfig(FrozenConfig):
     """Order of its inputs: (frame, channel, y, x) for vae and musik, (frame, y, x, channel) for dino."""
 
     units: Literal["codebook", "standardized"] = "codebook"
-    """Of its inputs: codebook vectors as they are (published), or with mean 0 and deviation 1 per channel
+    """Units of its inputs: codebook vectors as published, or with mean 0 and deviation 1 per channel
     over the codes. Codebooks differ in scale by orders of magnitude; small inputs are learned from slowly."""
 
     width: int = Field(256, ge=1)
     """Hidden units of both layers."""
 
     weight_decay: float = Field(0.01, ge=0)
-    """Of all its parameters, in place of the optimizer's."""
+    """Weight decay of all its parameters, in place of the optimizer's."""
 
 
 class VocModelConfig(FrozenConfig):
@@ -153,7 +153,7 @@ class VocObjectiveConfig(FrozenConfig):
     """Tokens in the mean: of the future and, as published, of the context too; or of the future only."""
 
     ema_decay: float = Field(0.9, ge=0, lt=1)
-    """Of the target network, per update. 0: it is the trained network itself."""
+    """Decay of the target network, per update. 0: it is the trained network itself."""
 
 
 class VocPreset(FrozenConfig):
@@ -176,7 +176,7 @@ class VocPreset(FrozenConfig):
         """The released configuration.
 
         Args:
-            tokenizer: Whose tokens are modeled.
+            tokenizer: Kind of the tokenizer whose tokens are modeled.
             sizes: ``trained``: what the released models are; ``intended``: what their scripts ask for in
                 vain.
         """

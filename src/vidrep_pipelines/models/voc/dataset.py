@@ -22,10 +22,10 @@ class FutureDraw:
 
     Attributes:
         episode: Number of the episode.
-        step: Of the context.
+        step: Step of the context.
         offset: Steps from there to the target.
         bootstrap: Whether to go on from the target by the target network.
-        seed: For that network's sample.
+        seed: Seed of that network's sample.
     """
 
     episode: int
@@ -46,7 +46,7 @@ class FutureDraws:
     Args:
         lengths: (E,) steps of the episodes.
         target: Which state of the future goes with a context.
-        seed: Of the run.
+        seed: The run's seed.
         acts: Whether the model is conditioned on actions.
 
     Raises:
@@ -123,7 +123,7 @@ class OccupancySamples(Dataset[dict[str, Any]]):
         episodes: Tokens, actions and rewards.
         model: What a state is.
         target: Which state of the future goes with it.
-        seed: Of the run.
+        seed: The run's seed.
 
     Raises:
         ConfigurationError: Tokens and model do not match, or a reward head or actions are wanted that the
@@ -207,8 +207,8 @@ def check_fit(episodes: TokenEpisodes, model: VocModelConfig) -> None:
             f"model.frame_stack is {model.frame_stack}, but the longest episode has {frames} frames. Remedy: "
             "a smaller stack, or longer episodes."
         )
-    for name, (given, found) in wanted.items():
-        if given != found:
+    for name, (given, needed) in wanted.items():
+        if given != needed:
             raise ConfigurationError(
-                f"{name} is {given}, but the tokens have {found}. Remedy: set {name}: {found}."
+                f"{name} is {given}, but the tokens have {needed}. Remedy: set {name}: {needed}."
             )

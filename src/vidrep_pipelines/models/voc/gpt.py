@@ -67,7 +67,7 @@ class LayerCache:
 
 @dataclass
 class KeyValueCache:
-    """Of all layers.
+    """Keys and values of all layers.
 
     Attributes:
         layers: One cache for each.

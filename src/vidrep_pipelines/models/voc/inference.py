@@ -5,6 +5,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from einops import rearrange
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
@@ -96,7 +97,7 @@ def _array(values: Tensor) -> FloatArray:
 
 
 Behavior = Callable[[IntArray], FloatArray]
-"""From states (n, T) to the actions (n, A) that are taken in them."""
+"""Gives for states (n, T) the actions (n, A) that are taken in them."""
 
 
 class StateSampler(Protocol):
@@ -128,7 +129,7 @@ def roll_out(
         states: (n, T) to start from.
         samples: Chains S from each.
         jumps: States K of a chain.
-        seed: Of the draws.
+        seed: Seed of the draws.
         behavior: Chooses the actions, for a model that is conditioned on them.
 
     Returns:
@@ -155,7 +156,7 @@ def eventful_contexts(episodes: TokenEpisodes, horizon: int, count: int) -> IntA
     Nothing about the model enters the choice; it favors moments in which a prediction is hard.
 
     Args:
-        episodes: To choose from.
+        episodes: The episodes to choose from.
         horizon: Steps that must follow, and within which the reward changes.
         count: How many; fewer if there are not so many episodes of this length.
 
@@ -171,19 +172,19 @@ def eventful_contexts(episodes: TokenEpisodes, horizon: int, count: int) -> IntA
             f"Futures of {horizon} steps are to be shown, but the longest episode has "
             f"{episodes.lengths.max()}. Remedy: lower occupancy_futures.jumps, or collect longer episodes."
         )
-    found = []
+    places = []
     for episode in long_enough.tolist():
         windows = sliding_window_view(episodes.rewards[episodes.outcomes_of(episode)], horizon)
         changes = np.abs(windows - windows[:, :1]).max(axis=1)
-        found.append((-float(changes.max()), episode, int(changes.argmax())))
-    return np.array(sorted(place for _, *place in sorted(found)[:count]), np.int64)
+        places.append((-float(changes.max()), episode, int(changes.argmax())))
+    return np.array(sorted(place for _, *place in sorted(places)[:count]), np.int64)
 
 
 class NearestStates:
     """All states of some episodes in which an action was taken, to be searched by their tokens.
 
     Args:
-        episodes: To search.
+        episodes: The episodes to search.
         frame_stack: Frames of a state.
     """
 
@@ -198,15 +199,15 @@ class NearestStates:
         wanted = states.astype(np.int16)
         return np.array([int((self._states == state).sum(axis=1).argmax()) for state in wanted], np.int64)
 
-    def agreement(self, states: IntArray, found: IntArray) -> FloatArray:
-        """Shares (n,) of the tokens of ``states`` (n, T) that those found (n,) have too."""
-        shares: FloatArray = (self._states[found] == states).mean(axis=1)
+    def agreement(self, states: IntArray, numbers: IntArray) -> FloatArray:
+        """Shares (n,) of the tokens of ``states`` (n, T) that those of ``numbers`` (n,) have too."""
+        shares: FloatArray = (self._states[numbers] == states).mean(axis=1)
         return shares
 
     def actions(self, states: IntArray) -> FloatArray:
         """Actions (n, A) that were taken in the nearest states: a behavior for conditioned models."""
-        found = self.find(states)
-        rows = self._episodes.outcome_rows(self.episode[found], self.step[found])
+        nearest = self.find(states)
+        rows = self._episodes.outcome_rows(self.episode[nearest], self.step[nearest])
         actions: FloatArray = self._episodes.actions[rows].astype(np.float64)
         return actions
 
@@ -251,7 +252,7 @@ class DecodedStates:
         codes = torch.from_numpy(np.ascontiguousarray(states)).reshape(-1, side, side)
         decoded = torch.cat([depict(self._tokenizer, part) for part in torch.split(codes, _FRAMES_AT_ONCE)])
         pixels = channels_last(to_bytes(decoded))
-        return pixels.reshape(len(states), self._frame_stack, *pixels.shape[1:])
+        return rearrange(pixels, "(n f) h w c -> n f h w c", f=self._frame_stack)
 
     def captions(self, states: IntArray) -> list[str]:
         """None: these are the samples themselves."""
@@ -275,10 +276,10 @@ class RetrievedStates:
     def frames(self, states: IntArray) -> Pixels:
         """States (n, T) of S frames to pictures (n, S, H, W, 3)."""
         back = np.arange(self._frame_stack - 1, -1, -1)
-        found = self._nearest.find(states).tolist()
+        rows = self._nearest.find(states).tolist()
         return np.stack([
             self._store.frames(self._nearest.name(row), np.maximum(self._nearest.step[row] - back, 0))
-            for row in found
+            for row in rows
         ])  # fmt: skip
 
     def captions(self, states: IntArray) -> list[str]:

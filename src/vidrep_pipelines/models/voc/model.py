@@ -4,6 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,11 +29,8 @@ def state_features(
         (..., T * D).
     """
     vectors = F.embedding(states, codebook)
-    vectors = vectors.reshape(*states.shape[:-1], frame_stack, grid[0] * grid[1], -1)
-    if layout == "channel_major":
-        vectors = vectors.transpose(-2, -1)
-    features: Tensor = vectors.flatten(-3)
-    return features
+    order = "... (f d h w)" if layout == "channel_major" else "... (f h w d)"
+    return rearrange(vectors, f"... (f h w) d -> {order}", f=frame_stack, h=grid[0], w=grid[1])
 
 
 def standardized(codebook: Tensor) -> Tensor:
@@ -45,7 +43,7 @@ class RewardHead(nn.Module):
     """A perceptron with two hidden layers on :func:`state_features`.
 
     Args:
-        config: Of the model; ``config.reward`` must be set.
+        config: The model's configuration; ``config.reward`` must be set.
     """
 
     def __init__(self, config: VocModelConfig) -> None:

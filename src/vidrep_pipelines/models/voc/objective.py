@@ -65,13 +65,13 @@ class OccupancyLosses:
     def metrics(self) -> dict[str, Tensor]:
         """Detached scalars for the log."""
         T = self.target.shape[1]
-        found = {
+        metrics = {
             "loss_occupancy": self.occupancy.detach(),
             "loss_target_tokens": self.token_losses[:, -T:].detach().mean(),
         }
         if T > 1:
-            found["loss_context_tokens"] = self.token_losses[:, : T - 1].detach().mean()
-        return found if self.reward is None else {**found, "loss_reward": self.reward.detach()}
+            metrics["loss_context_tokens"] = self.token_losses[:, : T - 1].detach().mean()
+        return metrics if self.reward is None else {**metrics, "loss_reward": self.reward.detach()}
 
 
 def occupancy_objective(

@@ -55,8 +55,8 @@ def draw_tokens(logits: Tensor, uniforms: Tensor, top_k: int | None = None) -> T
     cumulative = logits.double().softmax(dim=-1).cumsum_(dim=-1)
     # Rounding can leave the last entry a little off 1.
     thresholds = uniforms.unsqueeze(-1) * cumulative[..., -1:]
-    found = torch.searchsorted(cumulative, thresholds, right=True).squeeze(-1)
-    return found.clamp_(max=logits.shape[-1] - 1)
+    codes = torch.searchsorted(cumulative, thresholds, right=True).squeeze(-1)
+    return codes.clamp_(max=logits.shape[-1] - 1)
 
 
 def draw_uniforms(seeds: Tensor, samples: int, tokens: int, device: torch.device) -> Tensor:
@@ -87,7 +87,7 @@ def sample_futures(
     """States drawn from the discounted future, by the target network as published.
 
     Args:
-        model: In evaluation mode, unless dropout is wanted.
+        model: The model in evaluation mode, unless dropout is wanted.
         contexts: (B, T) codes.
         seeds: (B,) int64, one for each context.
         samples: States S drawn for each.
@@ -98,12 +98,12 @@ def sample_futures(
         (B, S, T) codes.
     """
     B, T = contexts.shape
-    found = []
+    drawn = []
     for rows in torch.split(torch.arange(B, device=contexts.device), max(1, _ROWS_AT_ONCE // samples)):
         uniforms = draw_uniforms(seeds[rows.to(seeds.device)], samples, T, contexts.device)
-        chosen = None if action is None else action[rows]
-        found.append(sample_states(model.target, contexts[rows], uniforms, action=chosen, top_k=top_k))
-    return torch.cat(found)
+        actions = None if action is None else action[rows]
+        drawn.append(sample_states(model.target, contexts[rows], uniforms, action=actions, top_k=top_k))
+    return torch.cat(drawn)
 
 
 @torch.no_grad()

@@ -97,7 +97,7 @@ class VocTask(SystemTask[VocModel]):
         return [f"{names[episode]}, step {step}" for episode, step in places]
 
     def parameter_groups(self, model: VocModel, weight_decay: float) -> list[dict[str, Any]]:
-        """As published: in the GPT all but norms and biases, in the reward head all by its own decay."""
+        """The published groups: the GPT's norms and biases without decay, the reward head with its own."""
         return occupancy_groups(model, weight_decay)
 
     def shard_units(self, model: VocModel) -> list[nn.Module]:

@@ -98,5 +98,5 @@ def _adaptive_scale(
         torch.autograd.grad(loss, last_layer, retain_graph=True)[0].float().norm()
         for loss in (reconstruction_loss, generator)
     ])  # fmt: skip
-    wanted, found = mean_across_ranks(lengths).unbind()
-    return (wanted / (found + _SMALLEST_NORM)).clamp(max=config.largest_adaptive_weight)
+    reconstruction_norm, generator_norm = mean_across_ranks(lengths).unbind()
+    return (reconstruction_norm / (generator_norm + _SMALLEST_NORM)).clamp(max=config.largest_adaptive_weight)

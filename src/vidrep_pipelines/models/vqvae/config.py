@@ -39,7 +39,7 @@ class AdversarialConfig(FrozenConfig):
     """A patch discriminator, as VQGAN has it (Esser et al. 2021, section 3.1); not part of the original."""
 
     weight: float = Field(0.0, ge=0)
-    """Of the adversarial loss, times the adaptive weight. 0: no discriminator."""
+    """Weight of the adversarial loss, times the adaptive weight. 0: no discriminator."""
 
     start_step: int = Field(0, ge=0)
     """Updates before the discriminator and the adversarial loss begin."""
@@ -65,10 +65,10 @@ class VqvaeObjectiveConfig(FrozenConfig):
     """The loss: reconstruction of pixels, of features, of clip statistics, and the codebook's."""
 
     pixel_weight: float = Field(1.0, ge=0)
-    """Of the mean absolute error of normalized pixels."""
+    """Weight of the mean absolute error of normalized pixels."""
 
     perceptual_weight: float = Field(0.0, ge=0)
-    """Of LPIPS, frame by frame. 0: its network is not loaded."""
+    """Weight of LPIPS, frame by frame. 0: its network is not loaded."""
 
     perceptual_input: Literal["unit", "normalized"] = "unit"
     """Pixels that LPIPS is given: in 0..1 as it is defined, or ``normalized``: the original passes frames
@@ -79,7 +79,7 @@ class VqvaeObjectiveConfig(FrozenConfig):
     where the files cannot be had: narrow, with seeded random weights."""
 
     codebook_weight: float = Field(1.0, ge=0)
-    """Of the codebook loss. 0 leaves a codebook that is trained by gradient where it is."""
+    """Weight of the codebook loss. 0 leaves a codebook that is trained by gradient where it is."""
 
     codebook_beta: float = Field(0.25, ge=0)
     """The smaller weight within the codebook loss."""
@@ -91,10 +91,11 @@ class VqvaeObjectiveConfig(FrozenConfig):
     commitment term."""
 
     fvd_mean_weight: float = Field(0.0, ge=0)
-    """Of the squared difference of mean action features of real and reconstructed clips (`fvd_mu_weight`)."""
+    """Weight of the squared difference of mean action features of real and reconstructed clips
+    (`fvd_mu_weight`)."""
 
     fvd_covariance_weight: float = Field(0.0, ge=0)
-    """Of the squared difference of their covariances (`fvd_cov_weight`)."""
+    """Weight of the squared difference of their covariances (`fvd_cov_weight`)."""
 
     adversarial: AdversarialConfig = AdversarialConfig()
     """The discriminator."""
@@ -121,7 +122,7 @@ class VqvaeDataConfig(FrozenConfig):
     """Use only so many frames from the start of every video. The original uses 12 of about 31. None: all."""
 
     mean: Triple = ROBONET_MEAN
-    """Of each color channel, for values in 0..1; published for RoboNet."""
+    """Mean of each color channel, for values in 0..1; published for RoboNet."""
 
     std: Triple = ROBONET_STD
     """Standard deviation of each color channel."""

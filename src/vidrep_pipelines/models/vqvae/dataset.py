@@ -26,9 +26,9 @@ _CLIPS, _FRAMES = 3, 8
 def spread_samples(dataset: Dataset[Sample], count: int) -> Tensor:
     """The frames (N, R, T, 3, S, S) uint8 of N = ``count`` samples, or of all if there are fewer."""
     items = len(dataset)  # type: ignore[arg-type]
-    chosen = torch.linspace(0, items - 1, min(count, items)).long().tolist()
-    found: list[Any] = [dataset[0, index]["frames"] for index in chosen]
-    return torch.stack(found)
+    numbers = torch.linspace(0, items - 1, min(count, items)).long().tolist()
+    samples: list[Any] = [dataset[0, index]["frames"] for index in numbers]
+    return torch.stack(samples)
 
 
 def picture_clips(dataset: Dataset[Sample], clip_frames: int) -> Tensor:

@@ -28,7 +28,7 @@ class TrainedVqvae:
     """Model and units. All methods work on the model's device, without gradients.
 
     Attributes:
-        model: In evaluation mode.
+        model: The model in evaluation mode.
         data: Mean and deviation of its pixels.
     """
 
@@ -103,7 +103,7 @@ class CodeExtractionRequest:
         frames_digest: Version of the shard.
         config: What to keep, and how.
         device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
-        number: Of the shard; deals shards to GPUs.
+        number: The shard's number; it deals shards to GPUs.
     """
 
     checkpoint: Path
@@ -157,7 +157,7 @@ class FrameLatents(nn.Module):
     """The latents of single images, as the codebook sees them.
 
     Args:
-        model: In evaluation mode.
+        model: The model in evaluation mode.
     """
 
     def __init__(self, model: VqvaeModel) -> None:

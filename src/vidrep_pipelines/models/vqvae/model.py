@@ -7,6 +7,7 @@ Shapes: single frames (B, 3, S, S) or clips (B, T, 3, S, S), standardized; laten
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from einops import rearrange
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
@@ -56,12 +57,12 @@ class Decoder(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, T, Z, h, w) to frames (B, T, 3, S, S)."""
-        frames: Tensor = self.frames(features.flatten(0, 1))
-        frames = frames.reshape(*features.shape[:2], *frames.shape[1:])
+        frames: Tensor = self.frames(rearrange(features, "b t c h w -> (b t) c h w"))
+        frames = rearrange(frames, "(b t) c h w -> b t c h w", t=features.shape[1])
         if self.head is None:
             return frames
-        video: Tensor = self.head(frames.transpose(1, 2).contiguous())
-        return video.transpose(1, 2)
+        video: Tensor = self.head(rearrange(frames, "b t c h w -> b c t h w").contiguous())
+        return rearrange(video, "b c t h w -> b t c h w")
 
 
 @dataclass(frozen=True)
@@ -117,12 +118,13 @@ class VqvaeModel(nn.Module):
 
     def quantize(self, latents: Tensor) -> Quantized:
         """Latents (B[, T], D, h, w) to the nearest entries."""
-        entries, codes, compared = self.quantizer(latents.movedim(-3, -1))
-        return Quantized(entries.movedim(-1, -3), codes, compared)
+        entries, codes, compared = self.quantizer(rearrange(latents, "... d h w -> ... h w d"))
+        return Quantized(rearrange(entries, "... h w d -> ... d h w"), codes, compared)
 
     def encode(self, images: Tensor) -> Tensor:
         """Images (B[, T], 3, S, S) to codes (B[, T], h, w)."""
-        return self.quantizer.nearest(self.quantizer.prepare(self.latents(images).movedim(-3, -1)))
+        latents = rearrange(self.latents(images), "... d h w -> ... h w d")
+        return self.quantizer.nearest(self.quantizer.prepare(latents))
 
     def decode(self, entries: Tensor) -> Tensor:
         """Entries (B[, T], D, h, w) to images (B[, T], 3, S, S).
@@ -144,7 +146,7 @@ class VqvaeModel(nn.Module):
 
     def decode_codes(self, codes: Tensor) -> Tensor:
         """Codes (B[, T], h, w) to images (B[, T], 3, S, S): to the bit what :meth:`forward` reconstructs."""
-        return self.decode(self.quantizer.lookup(codes).movedim(-1, -3))
+        return self.decode(rearrange(self.quantizer.lookup(codes), "... h w d -> ... d h w"))
 
     def forward(self, images: Tensor) -> VqvaeOutputs:
         """Images (B[, T], 3, S, S) through the codes and back."""
@@ -156,5 +158,5 @@ def _frame_by_frame(function: Callable[[Tensor], Tensor], images: Tensor) -> Ten
     """Applies a function of (N, C, H, W) to (B[, T], C, H, W)."""
     if images.ndim == 4:
         return function(images)
-    results = function(images.flatten(0, 1))
-    return results.reshape(*images.shape[:2], *results.shape[1:])
+    results = function(rearrange(images, "b t c h w -> (b t) c h w"))
+    return rearrange(results, "(b t) c h w -> b t c h w", t=images.shape[1])

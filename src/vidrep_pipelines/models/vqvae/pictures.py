@@ -46,7 +46,7 @@ def comparison_strips(pairs: Sequence[tuple[Tensor, Tensor]], names: tuple[str, 
 
     Args:
         pairs: Clips (T, 3, H, W), nominally in 0..1; of long clips, evenly spaced frames are shown.
-        names: Of the three rows.
+        names: Names of the three rows.
     """
     rows: list[ImageRow] = []
     for pair in pairs:
@@ -126,9 +126,9 @@ def codebook_report(counts: Tensor, config: VqvaeModelConfig) -> dict[str, Any]:
 def decoded_strips(trained: TrainedVqvae, codes: CodeStore) -> Image:
     """Draws a few views from all over a store beside what their codes decode to."""
     ids = codes.store.ids
-    chosen = np.unique(np.linspace(0, len(ids) - 1, _CLIPS).round().astype(int)).tolist()
+    numbers = np.unique(np.linspace(0, len(ids) - 1, _CLIPS).round().astype(int)).tolist()
     pairs = []
-    for view in (ids[number] for number in chosen):
+    for view in (ids[number] for number in numbers):
         shown = slice(0, _FRAMES)
         frames = torch.from_numpy(codes.frames(view, shown)).permute(0, 3, 1, 2) / 255
         pairs.append((frames, trained.decode(codes.codes(view, shown)[None])[0].cpu()))

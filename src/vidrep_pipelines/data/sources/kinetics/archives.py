@@ -46,7 +46,7 @@ class Archive:
 
     Attributes:
         id: Its name without the suffix.
-        path: Where it is.
+        path: The file's path.
     """
 
     id: str

@@ -53,7 +53,7 @@ class PouringRecord:
     Attributes:
         trajectory: ``<split>/<name>``.
         path: The file.
-        place: Where in it.
+        place: The place in the file.
         stamp: Tells versions of the file apart.
     """
 

@@ -27,8 +27,8 @@ class JointConfig(FrozenConfig):
             "occupancy.grid": (tuple(model.grid), (side, side)),
         }
         if model.reward is not None:
-            found = model.reward.codebook_dimension
-            wanted["occupancy.reward.codebook_dimension"] = (found, codes.dimension)
+            dimension = model.reward.codebook_dimension
+            wanted["occupancy.reward.codebook_dimension"] = (dimension, codes.dimension)
         for name, (given, needed) in wanted.items():
             if given != needed:
                 raise ValueError(f"{name}={given} does not fit the tokenizer. Remedy: {name}: {needed}")
@@ -39,10 +39,10 @@ class JointObjectiveConfig(FrozenConfig):
     """The sum of both losses. No gradient passes from the occupancy model to the tokenizer, as published."""
 
     tokenizer: VaeObjectiveConfig = VaeObjectiveConfig()
-    """Of the frames of the context."""
+    """Loss of the frames of the context."""
 
     occupancy: VocObjectiveConfig = VocObjectiveConfig()
-    """Of the codes as they are at the moment: they drift while they are learned."""
+    """Loss of the codes as they are at the moment: they drift while they are learned."""
 
     occupancy_weight: float = Field(1.0, ge=0)
-    """Of the occupancy model's loss, reward included."""
+    """Weight of the occupancy model's loss, reward included."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
@@ -23,7 +24,7 @@ class JointSamples(Dataset[Sample]):
         split: Part of it that is used.
         model: What a state is, and the largest move of its frames.
         target: Which state of the future goes with a context.
-        seed: Of the run.
+        seed: The run's seed.
 
     Raises:
         InputError: There is no finished store, or an episode has no rewards.
@@ -75,11 +76,11 @@ class JointSamples(Dataset[Sample]):
         back = np.arange(self._model.occupancy.frame_stack - 1, -1, -1)
         ranks = np.maximum(drawn.steps[:, None] - back, 0)
         frames = self._store.frames_at(drawn.episode, ranks.reshape(-1))
-        channels_first = np.ascontiguousarray(frames.transpose(0, 3, 1, 2))
+        frames = rearrange(frames, "(n f) h w c -> n f c h w", f=ranks.shape[1])
         largest = 2 * self._model.tokenizer.pixels.shift
         move = generator_for(self._seed, epoch, index, "move").integers(0, largest + 1, size=2)
         sample: Sample = {
-            "frames": torch.from_numpy(channels_first.reshape(*ranks.shape, *channels_first.shape[1:])),
+            "frames": torch.from_numpy(np.ascontiguousarray(frames)),
             "offsets": torch.from_numpy(move),
             "reward": np.float32(self._store.outcomes(view)[drawn.step, 0]),
             "bootstrap": drawn.bootstrap,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from einops import rearrange
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -30,7 +31,8 @@ class JointModel(nn.Module):
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
         """Frames of states (B, F, 3, S, S), prepared, to codes (B, F * h * w)."""
-        return self.tokenizer.encode(images.flatten(0, 1)).reshape(len(images), -1)
+        codes = self.tokenizer.encode(rearrange(images, "b f c h w -> (b f) c h w"))
+        return rearrange(codes, "(b f) h w -> b (f h w)", f=images.shape[1])
 
     @torch.no_grad()
     def share_codebook(self) -> None:

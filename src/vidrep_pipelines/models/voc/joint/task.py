@@ -23,7 +23,7 @@ from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 
 _TOKENIZER_DECAY = 0.01
-"""Of the second optimizer of the released script."""
+"""Weight decay of the second optimizer of the released script."""
 
 
 class JointTask(SystemTask[JointModel]):
@@ -105,7 +105,7 @@ class JointTask(SystemTask[JointModel]):
         return [samples.name(index) for index in indices]
 
     def parameter_groups(self, model: JointModel, weight_decay: float) -> list[dict[str, Any]]:
-        """As published: the GPT by the optimizer's decay, the rest by that of a second optimizer."""
+        """The published groups: the GPT has the optimizer's decay, the rest that of a second optimizer."""
         tokenizer = weight_decay_groups(model.tokenizer, _TOKENIZER_DECAY)
         return [*occupancy_groups(model.occupancy, weight_decay), *tokenizer]
 
@@ -115,7 +115,7 @@ class JointTask(SystemTask[JointModel]):
         return [*blocks, *self.tokenizer.shard_units(model.tokenizer)]
 
     def compiled_units(self, model: JointModel) -> list[nn.Module]:
-        """As for the two networks by themselves."""
+        """The parts that are compiled in the two networks by themselves."""
         return [*model.occupancy.gpt.blocks, *self.tokenizer.shard_units(model.tokenizer)]
 
     def loss(self, model: JointModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:

@@ -1,4 +1,4 @@
-"""Tokenizers in the published layouts: those of others as checkpoints of ours, and the other way."""
+"""Tokenizers in the published layouts: read as checkpoints of the catalog, and written from them."""
 
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def write_finished(source: TokenizerSource, directory: Path) -> Path:
 
 
 def published_weights(source: TokenizerSource) -> dict[str, Tensor]:
-    """A tokenizer of ours under the published names.
+    """A tokenizer's weights under the published names.
 
     Raises:
         InputError: The weights cannot be read, or are of another architecture.

@@ -6,6 +6,7 @@ Shapes: pictures (N, 3, S, S), normalized; latents (N, D, h, h); codes (N, h, h)
 from collections.abc import Mapping
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
@@ -80,12 +81,13 @@ class ConvolutionalTokenizer(nn.Module):
 
     def quantize(self, latents: Tensor) -> Quantized:
         """Latents (N, D, h, h) to the nearest entries."""
-        entries, codes, compared = self.quantizer(latents.movedim(1, -1))
-        return Quantized(entries.movedim(-1, 1), codes, compared)
+        entries, codes, compared = self.quantizer(rearrange(latents, "n d h w -> n h w d"))
+        return Quantized(rearrange(entries, "n h w d -> n d h w"), codes, compared)
 
     def encode(self, images: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) to codes (N, h, h)."""
-        return self.quantizer.nearest(self.quantizer.prepare(self.latents(images).movedim(1, -1)))
+        latents = rearrange(self.latents(images), "n d h w -> n h w d")
+        return self.quantizer.nearest(self.quantizer.prepare(latents))
 
     def quantization_loss(self, quantized: Quantized, config: QuantizationConfig) -> Tensor:
         """The codebook loss; only the commitment to the entries where these follow averages."""

@@ -102,10 +102,10 @@ class TokenizerSource(FrozenConfig):
     """A tokenizer as a file of weights and its sizes."""
 
     kind: TokenizerName
-    """Which tokenizer."""
+    """The kind of tokenizer."""
 
     weights: Path
-    """A checkpoint of ours (``model.safetensors``), or a file in the published layout."""
+    """A checkpoint of the catalog (``model.safetensors``), or a file in the published layout."""
 
     layout: Literal["ours", "published"] = "ours"
     """What the file's tensors are called."""
@@ -115,7 +115,7 @@ class TokenizerSource(FrozenConfig):
 
     @property
     def digest(self) -> str:
-        """Of the weights, the layout and the sizes; the path does not count.
+        """Digest of the weights, the layout and the sizes; the path does not count.
 
         Raises:
             InputError: The file cannot be read.
@@ -161,7 +161,7 @@ def checkpoint_source(config: Mapping[str, Any], weights: Path) -> TokenizerSour
     """The tokenizer of a checkpoint that a pipeline published.
 
     Args:
-        config: Of the checkpoint: ``kind`` and ``model``.
+        config: The checkpoint's configuration: ``kind`` and ``model``.
         weights: Its ``model.safetensors``.
 
     Raises:
@@ -191,12 +191,12 @@ class TokenExtractionRequest:
     Attributes:
         id: Path of the shard below the store, without suffix.
         path: The shard of frames.
-        version: Its digest.
+        version: Digest of the shard of frames.
         tokenizer: Source of the tokenizer, as JSON.
-        tokenizer_digest: Of its weights and sizes.
+        tokenizer_digest: Digest of its weights and sizes.
         batch: Frames that are encoded at once.
         device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
-        number: Of the shard; deals shards to GPUs.
+        number: The shard's number; it deals shards to GPUs.
     """
 
     id: str

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from einops import repeat
 from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -25,8 +26,8 @@ def spread_frames(dataset: Dataset[Sample], count: int) -> Tensor:
     Of samples with several frames the first one is taken.
     """
     items = len(dataset)  # type: ignore[arg-type]
-    chosen = torch.linspace(0, items - 1, min(count, items)).long().tolist()
-    frames = torch.stack([dataset[0, index]["frames"] for index in chosen])
+    numbers = torch.linspace(0, items - 1, min(count, items)).long().tolist()
+    frames = torch.stack([dataset[0, index]["frames"] for index in numbers])
     return frames.reshape(len(frames), -1, *frames.shape[-3:])[:, 0]
 
 
@@ -58,7 +59,7 @@ def code_map_grid(tokenizer: Tokenizer, frames: Tensor) -> Image:
     """Draws frames (N, 3, H, W) uint8 above maps of their codes; codes with like vectors have like colors."""
     maps = code_colors(tokenizer.codebook)[tokenize(tokenizer, frames).cpu()]
     scale = max(1, frames.shape[-1] // tokenizer.grid)
-    enlarged = maps.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
+    enlarged = repeat(maps, "n h w c -> n (h y) (w x) c", y=scale, x=scale)
     rows = [ImageRow(list(channels_last(frames)), "original"), ImageRow(list(enlarged.numpy()), "codes")]
     return image_grid(rows, cell_height=max(_SMALLEST_TILE, frames.shape[-1]))
 

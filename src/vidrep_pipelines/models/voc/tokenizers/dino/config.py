@@ -41,10 +41,10 @@ class VqkdConfig(FrozenConfig):
     """Side of the square that a code stands for, in pixels."""
 
     encoder: TransformerConfig = TransformerConfig()
-    """From pixels to codes."""
+    """The transformer from pixels to codes."""
 
     decoder: TransformerConfig = TransformerConfig(depth=1)
-    """From codes to the teacher's features; needed for training only."""
+    """The transformer from codes to the teacher's features; needed for training only."""
 
     vocabulary: int = Field(8192, ge=2, le=32768)
     """Codes K."""
@@ -91,13 +91,13 @@ class VqkdObjectiveConfig(FrozenConfig):
     """Cosine distance to the teacher, and the commitment of the latents to their codes."""
 
     beta: float = Field(1.0, ge=0)
-    """Of the commitment."""
+    """Weight of the commitment."""
 
     decay: float = Field(0.99, ge=0, lt=1)
-    """Of the codes and of their counts, per update."""
+    """Decay of the codes and of their counts, per update."""
 
     kmeans_iterations: int = Field(10, ge=1)
-    """With which the first batch initializes the codes."""
+    """Iterations of k-means with which the first batch initializes the codes."""
 
     teacher: TeacherConfig = TeacherConfig()
-    """Whose features are predicted."""
+    """The network whose features are predicted."""

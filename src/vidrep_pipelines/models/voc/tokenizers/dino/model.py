@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -90,8 +91,8 @@ class DirectionQuantizer(nn.Module):
             The codes' vectors (..., D), through which the gradient passes to the directions; the codes (...);
             the directions (..., D).
         """
-        chosen, codes, directions = self.codes(self.directions(vectors))
-        return chosen, codes, directions
+        entries, codes, directions = self.codes(self.directions(vectors))
+        return entries, codes, directions
 
     @torch.no_grad()
     def initialize(self, directions: Tensor, generator: torch.Generator, iterations: int) -> None:
@@ -118,7 +119,7 @@ class DirectionQuantizer(nn.Module):
         """Moves codes and counts by what was observed since the last call. Every process must call this.
 
         Args:
-            decay: Of the moving averages.
+            decay: Decay of the moving averages.
             gather: Concatenates the tensors of all processes along the first dimension.
         """
         seen = gather(torch.stack(self._observed).sum(dim=0)[None]).sum(dim=0)
@@ -201,7 +202,7 @@ class VqkdTokenizer(nn.Module):
     def latents(self, images: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) to latents (N, h, h, D), of any length."""
         latents: Tensor = self.to_latents(self.patch_features(images))
-        return latents.reshape(len(latents), self.grid, self.grid, -1)
+        return rearrange(latents, "n (h w) d -> n h w d", h=self.grid, w=self.grid)
 
     def encode(self, images: Tensor) -> Tensor:
         """Pictures (N, 3, S, S) to codes (N, h, h)."""
@@ -217,8 +218,8 @@ class VqkdTokenizer(nn.Module):
 
     def forward(self, images: Tensor) -> VqkdOutputs:
         """Pictures (N, 3, S, S) to codes and on to the teacher's features."""
-        chosen, codes, directions = self.quantizer(self.latents(images))
-        entries = chosen.movedim(-1, 1)
+        vectors, codes, directions = self.quantizer(self.latents(images))
+        entries = rearrange(vectors, "n h w d -> n d h w")
         return VqkdOutputs(self.decode_features(entries), entries, codes, directions)
 
 

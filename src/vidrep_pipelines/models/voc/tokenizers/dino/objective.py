@@ -26,7 +26,7 @@ class Teacher(nn.Module):
     """A vision transformer; its features are the patch tokens after the final norm.
 
     Args:
-        config: Its sizes.
+        config: The tokenizer's sizes.
         size: Side of the pictures in pixels.
     """
 
@@ -102,7 +102,7 @@ def vqkd_objective(model: VqkdTokenizer, teacher: Teacher, images: Tensor, beta:
 
     Args:
         model: The tokenizer.
-        teacher: Whose features are predicted.
+        teacher: The network whose features are predicted.
         images: (N, 3, S, S) in the tokenizer's units.
         beta: Weight of the commitment.
     """

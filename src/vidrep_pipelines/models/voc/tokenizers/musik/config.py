@@ -44,7 +44,7 @@ class MusikObjectiveConfig(FrozenConfig):
     """The later state is 1 to so many steps later, each equally likely."""
 
     offsets_at_the_end: Literal["all", "published"] = "all"
-    """With m steps left in the episode, fewer than the largest offset: offsets 1..m, or 1..m - 1 as
+    """The offsets where only m steps are left, fewer than the largest offset: 1..m, or 1..m - 1 as
     published."""
 
     quantization: QuantizationConfig = QuantizationConfig()

@@ -1,6 +1,7 @@
 """The tokenizer ``musik``: codes that keep what the agent controls."""
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -58,9 +59,9 @@ class MusikTokenizer(ConvolutionalTokenizer):
     def embed(self, quantized: Quantized) -> Tensor:
         """The entries of B states of ``frame_stack`` frames each, (B * frame_stack, D, h, h), to (B, E)."""
         frames: Tensor = self.frame_head(self.from_latents(quantized.entries).flatten(1))
-        return frames.reshape(-1, self.config.frame_stack * self.config.dimension)
+        return rearrange(frames, "(b f) e -> b (f e)", f=self.config.frame_stack)
 
     def forward(self, states: Tensor) -> tuple[Tensor, Quantized]:
         """States (B, frame_stack, 3, S, S) to embeddings (B, E) and what was quantized on the way."""
-        quantized = self.quantize(self.latents(states.flatten(0, 1)))
+        quantized = self.quantize(self.latents(rearrange(states, "b f c h w -> (b f) c h w")))
         return self.embed(quantized), quantized

@@ -12,7 +12,7 @@ PUBLISHED_NETWORK = VqganConfig(image_size=256)
 """VQGAN "imagenet_f16_1024". Its side of 256 is nominal: VOC gives it pictures of 80 pixels."""
 
 PUBLISHED_CODES = CodebookConfig(size=1024, dimension=256)
-"""Of the same."""
+"""The codebook of the same network."""
 
 
 class VaeConfig(FrozenConfig):
@@ -36,7 +36,7 @@ class VaeObjectiveConfig(FrozenConfig):
     """
 
     perceptual_weight: float = Field(1.0, ge=0)
-    """Of LPIPS. Without the two files the loss is L1 alone, which is logged."""
+    """Weight of LPIPS. Without the two files the loss is L1 alone, which is logged."""
 
     perceptual_input: Literal["unit", "normalized"] = "unit"
     """Pixels that LPIPS is given: in 0..1 as it is defined, or as the network sees them (published)."""

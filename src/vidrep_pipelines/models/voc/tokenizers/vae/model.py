@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from einops import rearrange
 from torch import Tensor
 
 from vidrep_pipelines.models.layers.vector_quantizer import Quantized
@@ -37,7 +38,7 @@ class VaeTokenizer(ConvolutionalTokenizer):
 
     def decode_codes(self, codes: Tensor) -> Tensor:
         """Codes (N, h, h) to pictures (N, 3, S, S): to the bit what :meth:`forward` reconstructs."""
-        return self.decode(self.quantizer.lookup(codes).movedim(-1, 1))
+        return self.decode(rearrange(self.quantizer.lookup(codes), "n h w d -> n d h w"))
 
     def forward(self, images: Tensor) -> VaeOutputs:
         """Pictures (N, 3, S, S) through the codes and back."""
