@@ -1,6 +1,7 @@
 """Rules that import-linter does not express."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,9 @@ def test_no_machine_path_is_written_down(project_root: Path) -> None:
         check=False,  # git grep exits with 1 when nothing is found
     )
     assert files.stdout == ""
+
+
+@pytest.mark.parametrize("package", sorted(SOURCE.rglob("__init__.py")), ids=lambda path: path.parent.name)
+def test_the_files_that_a_package_lists_exist(package: Path) -> None:
+    listed = re.findall(r"(?<![\w/*])(\w+\.py)\b", package.read_text())
+    assert [name for name in listed if not (package.parent / name).exists()] == []

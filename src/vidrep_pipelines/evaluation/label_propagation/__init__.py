@@ -5,7 +5,7 @@ What other packages use, module by module:
 - ``config``: ``PropagationConfig``, ``FrameSize``, ``Preset`` and ``preset(task, name)``.
 - ``propagate``: ``propagate(features, first_labels, config)``, streaming, and ``memory_bytes``.
 - ``label_maps``: first labels on the feature grid, soft labels back to label maps.
-- ``palette``, ``label_folder``: index PNGs with the palette of DAVIS, singly and as a sequence.
+- ``label_folder``: index PNGs with the palette of DAVIS, singly and as a sequence.
 - ``keypoints``: joints to label maps and back. ``pck``: how well they were tracked.
 - ``mask_agreement`` (J and F of frames), ``davis`` (sequences, totals, the toolkit's CSV files).
 - ``part_segmentation``: confusion matrix and mIoU of VIP.

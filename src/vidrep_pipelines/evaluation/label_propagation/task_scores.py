@@ -16,7 +16,7 @@ from vidrep_pipelines.evaluation.label_propagation.config import PropagationTask
 from vidrep_pipelines.evaluation.label_propagation.davis import SequenceScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.errors import ResultMismatchError
 from vidrep_pipelines.evaluation.label_propagation.part_segmentation import confusion, segmentation_score
-from vidrep_pipelines.evaluation.label_propagation.pck import THRESHOLDS, JointDistances, joint_distances
+from vidrep_pipelines.evaluation.label_propagation.pck import THRESHOLDS, joint_distances
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import read_joint_tracks, read_label_maps
 
 SCORE_SUFFIX = ".npz"
@@ -133,8 +133,3 @@ def davis_score(name: str, arrays: Arrays) -> SequenceScore:
     """The arrays of a sequence of DAVIS as what they are."""
     objects = arrays.get("objects", np.arange(1, len(arrays["region"]) + 1))
     return SequenceScore(name, arrays["region"], arrays["contour"], tuple(objects.tolist()))
-
-
-def joint_score(arrays: Arrays) -> JointDistances:
-    """The arrays of a sequence of JHMDB as what they are."""
-    return JointDistances(arrays["distance"], arrays["counted"])

@@ -36,7 +36,7 @@ def frechet_distance(real: NDArray[np.floating], other: NDArray[np.floating]) ->
 def _nuclear_norm_of_product(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Sum of the singular values of A B^T; both are first reduced to as many rows as columns."""
     reduced, other = (_triangle(x) if len(x) > x.shape[1] else x for x in (first, second))
-    return float(np.linalg.svd(reduced @ other.T, compute_uv=False).sum())
+    return float(np.linalg.norm(reduced @ other.T, "nuc"))
 
 
 def _triangle(features: NDArray[np.float64]) -> NDArray[np.float64]:

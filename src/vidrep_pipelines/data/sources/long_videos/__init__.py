@@ -3,13 +3,11 @@
 Where to look:
     config.py             the parameters.
     video.py              a video and its labels, as all sources list them.
-    crc32c.py             the checksum of TFRecord files, in NumPy.
-    tfrecord.py           their framing; ``sequence_example.py`` what a record holds.
+    tfrecord.py           TFRecord files and their checksums; ``sequence_example.py`` what a record holds.
     pouring.py            Pouring: TFRecord files of JPEG frames.
     penn_action.py        PennAction: folders of frames, actions as .mat and phases as .npy files.
     finegym.py            FineGym: annotation, element lists, labels; ``event_cut.py`` cuts events out.
-    published_index.py    the published pickled lists; ``tensor_pickle.py`` reads them without executing them.
-    kinetics_rows.py      the list of Kinetics videos.
+    published_index.py    the published pickled lists, read without executing them; Kinetics' list.
     rendered.py           the sample world, when there is no release.
     shards.py             frames of prepared videos to the shards of a store, by given splits.
 """

@@ -5,9 +5,6 @@ Source: Dasari et al., "RoboNet: Large-Scale Multi-Robot Learning" (arXiv 1910.1
 Where to look:
     config.py      the parameters.
     header.py      what a file says about itself, without reading a picture; one row of the metadata table.
-    pictures.py    the pictures of one camera, from either encoding, with the color rule.
-    controls.py    states and actions, brought to one size.
-    trajectory.py  a file as an episode of a frame store.
-    files.py       which files there are.
-    requests.py    which trajectories are prepared.
+    trajectory.py  a file as an episode of a frame store: pictures from either encoding, states and actions.
+    requests.py    which files there are, and which of their trajectories are prepared.
 """
