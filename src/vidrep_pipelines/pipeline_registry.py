@@ -32,9 +32,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     fresh clone. What is already there and unchanged is not done again. Stage names alone are public too.
     """
     stages = {
-        "ingest": ingest.create_pipeline(),
-        "resize": resize.create_pipeline(),
-        "label_filter": label_filter.create_pipeline(),
+        "ingest": ingest.create_videos_pipeline(),
+        "resize": resize.create_resize_pipeline(),
+        "label_filter": label_filter.create_label_filter_pipeline(),
     }
     clips = sum(stages.values(), Pipeline([]))
     pretrain_rsp = clips + pretrain.create_rsp_pipeline()
@@ -45,8 +45,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ingest_kinetics": ingest.create_kinetics_pipeline(),
         "prepare_clips": clips,
         "pack_clips": clips + resize.create_tar_pipeline(),
-        "verify": verify.create_pipeline(),
-        "measure_video_io": stages["ingest"] + measure_video_io.create_pipeline(),
+        "verify": verify.create_verification_pipeline(),
+        "measure_video_io": stages["ingest"] + measure_video_io.create_video_io_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
         **_label_propagation_pipelines(pretrain_rsp, systems),

@@ -32,7 +32,7 @@ Config = TypeVar("Config", bound=LongVideosConfig)
 _log = logging.getLogger(__name__)
 
 
-def render_clips(config: Config, fanout: FanOutConfig) -> Job:
+def render_long_videos(config: Config, fanout: FanOutConfig) -> Job:
     """One item per clip of the sample world; none when there is a release."""
     from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
     from vidrep_pipelines.data.sample_world.clips import CLIP_SUFFIXES, clip_requests
@@ -98,7 +98,9 @@ def label_finegym(
     return _labelled(_finegym(clips, events, config), prepared)
 
 
-def assemble_frames(prepared: Parts, labelled: LabelledVideos, config: Config, fanout: FanOutConfig) -> Job:
+def assemble_long_videos(
+    prepared: Parts, labelled: LabelledVideos, config: Config, fanout: FanOutConfig
+) -> Job:
     """One item per shard of the store, which holds the videos of the index."""
     from vidrep_pipelines.data.frame_store.assembly import assemble_shard
     from vidrep_pipelines.data.sources.long_videos.shards import plan_split_shards

@@ -53,7 +53,9 @@ def _create_pipeline(
     sources = ["source_clips", *found]
     return Pipeline(
         [
-            _fanout(long_videos_nodes.render_clips, [parameters, "params:fanout"], "source_clips", "render"),
+            _fanout(
+                long_videos_nodes.render_long_videos, [parameters, "params:fanout"], "source_clips", "render"
+            ),
             *first,
             _fanout(prepare, [*sources, parameters, "params:fanout"], "prepared_videos", "prepare_videos"),
             Node(
@@ -64,7 +66,7 @@ def _create_pipeline(
                 tags=["cpu"],
             ),
             _fanout(
-                long_videos_nodes.assemble_frames,
+                long_videos_nodes.assemble_long_videos,
                 ["prepared_videos", "labelled_videos", parameters, "params:fanout"],
                 "video_frames",
                 "assemble_frames",

@@ -70,7 +70,7 @@ def _episode(row: dict[Any, Any], rendering: str | None, clips: Parts) -> "Video
 _SHEET_ROWS = 12
 
 
-def render_clips(
+def render_robonet_clips(
     robonet: RoboNetConfig, ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig
 ) -> Job:
     """One item per rendered trajectory; none when RoboNet or a folder of videos is named."""
@@ -82,7 +82,9 @@ def render_clips(
     return Job("trajectories", render_clip, items, CLIP_SUFFIXES, fanout)
 
 
-def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
+def list_robonet_files(
+    clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig
+) -> tuple[Rows, pd.DataFrame]:
     """RoboNet's files if ``robonet.root`` is set, else videos; and what was left out, with reasons."""
     from vidrep_pipelines.data.files.listing import with_absolute_paths
     from vidrep_pipelines.data.sources.robonet.requests import list_trajectory_files
@@ -120,7 +122,7 @@ def tabulate_metadata(listing: Rows, headers: Parts) -> pd.DataFrame:
     return metadata_table(headers.table, rows.set_index("id")["path"])
 
 
-def prepare_episodes(
+def prepare_robonet_episodes(
     listing: Rows,
     headers: Parts,
     clips: Parts,

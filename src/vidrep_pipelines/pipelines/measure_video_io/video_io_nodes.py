@@ -79,7 +79,7 @@ def summarize_video_io(
     return summary, report
 
 
-def draw(summary: pd.DataFrame) -> Image:
+def paint_access(summary: pd.DataFrame) -> Image:
     """Reading time against bytes and against the keyframe interval."""
     from vidrep_pipelines.reporting.video_io import access_picture
 
