@@ -100,7 +100,7 @@ def _voc_pipelines() -> dict[str, Pipeline]:
     """Each name holds all that comes before it: episodes, tokenizer, codes, occupancy model."""
     kinds: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
     frames = ingest.create_dmc_pipeline()
-    found: dict[str, Pipeline] = {}
+    named: dict[str, Pipeline] = {}
     for kind in kinds:
         tokenizer = frames + pretrain.create_voc_tokenizer_pipeline(kind)
         tokens = tokenizer + latent_extraction.create_voc_extraction_pipeline(kind)
@@ -108,7 +108,7 @@ def _voc_pipelines() -> dict[str, Pipeline]:
         exported = pretrain.create_voc_tokenizer_export_pipeline(kind) + pretrain.create_voc_export_pipeline(
             kind
         )
-        found |= {
+        named |= {
             f"pretrain_voc_tokenizer_{kind}": tokenizer,
             f"latent_extraction_voc_{kind}": tokens,
             f"pretrain_voc_{kind}": model,
@@ -116,11 +116,11 @@ def _voc_pipelines() -> dict[str, Pipeline]:
             f"eval_occupancy_{kind}": model + downstream_eval.create_occupancy_pipeline(kind),
         }
     joint = frames + pretrain.create_voc_joint_pipeline()
-    found["pretrain_voc_joint"] = joint
-    found["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
-    evaluated = [found[f"eval_occupancy_{kind}"] for kind in kinds]
-    found["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
-    return found
+    named["pretrain_voc_joint"] = joint
+    named["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
+    evaluated = [named[f"eval_occupancy_{kind}"] for kind in kinds]
+    named["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
+    return named
 
 
 def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:

@@ -54,7 +54,7 @@ class KeptEmbeddingsReport:
             config: Tasks; what is shown does not count.
         """
         measured = config.model_dump(mode="json", exclude={"shown"})
-        contents = {name: found.content_digest for name, found in encoders.items()}
+        contents = {name: arrays.content_digest for name, arrays in encoders.items()}
         return cls(folder / digest_of(_VERSION, labelled.digest, list(contents.items()), measured))
 
     def load(self) -> EmbeddingsReport | None:

@@ -107,8 +107,8 @@ def without_truth(rows: SequenceRows, config: LabelPropagationConfig) -> list[st
 
 def scores_by_encoder(scores: Parts) -> dict[str, dict[str, Arrays]]:
     """What was scored, by encoder and sequence."""
-    found: dict[str, dict[str, Arrays]] = {}
+    by_encoder: dict[str, dict[str, Arrays]] = {}
     for item_id in scores.ids:
         arrays = read_scores(scores.path(item_id))
-        found.setdefault(encoder_of(item_id), {})[sequence_of(item_id)] = arrays
-    return found
+        by_encoder.setdefault(encoder_of(item_id), {})[sequence_of(item_id)] = arrays
+    return by_encoder

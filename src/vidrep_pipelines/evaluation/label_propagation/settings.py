@@ -91,12 +91,12 @@ class LabelPropagationConfig(FrozenConfig):
         Raises:
             ConfigurationError: The preset's source says nothing about the task.
         """
-        chosen = preset(self.task, self.preset or DEFAULT_PRESETS[self.task])
+        base = preset(self.task, self.preset or DEFAULT_PRESETS[self.task])
         fields = ("variant", "top_k", "radius", "context_frames", "temperature", "precision")
         changes = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         return RunSettings(
-            propagation=chosen.propagation.model_copy(update=changes),
-            frame_size=self.frame_size or chosen.frame_size,
+            propagation=base.propagation.model_copy(update=changes),
+            frame_size=self.frame_size or base.frame_size,
             normalization=self.normalization,
             stamp=self.stamp,
         )

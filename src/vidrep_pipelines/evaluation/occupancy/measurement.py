@@ -48,8 +48,8 @@ class TokenFrequencies:
 
     def log_probabilities(self, states: IntArray) -> FloatArray:
         """(n, T) logarithms of the frequencies of the tokens of states (n, T)."""
-        found: FloatArray = self._log_frequencies[np.arange(states.shape[1]), states]
-        return found
+        logarithms: FloatArray = self._log_frequencies[np.arange(states.shape[1]), states]
+        return logarithms
 
 
 _PENALTIES = np.logspace(-3, 6, 28)

@@ -41,10 +41,10 @@ def measure_vqvae(
 
     del tracking  # the hook logs the numbers
     clips = MeasuredClips.of(store, chosen)
-    found = measured_vqvae(checkpoint, clips, config, launch, chosen.batch_size, folders.models)
-    report, _ = found
+    measured = measured_vqvae(checkpoint, clips, config, launch, chosen.batch_size, folders.models)
+    report, _ = measured
     _log.info("%d clips of %s:\n%s", len(clips), chosen.split, metric_table(report.summary))
-    record = run_record(checkpoint, spec["task_config"], len(clips), found, config)
+    record = run_record(checkpoint, spec["task_config"], len(clips), measured, config)
     return report.videos, report.summary, {**record, "skipped": report.skipped}, record
 
 

@@ -165,18 +165,18 @@ def _finegym(clips: Parts, events: Parts, config: FineGymConfig) -> "LongVideos"
         lists = {"train": f"gym{config.classes}_train_v1.0.pkl", "validation": f"gym{config.classes}_val.pkl"}
         lists |= {"additional": "additional_v1.0.pkl"} if config.additional else {}
         return indexed_videos(root, IndexForm(lists, (config.classes,), (), phases=False))
-    chosen, left_out = _events(config)
-    left_out += cut_requests(chosen, _raw_videos(config), config)[1]
+    split_events, left_out = _events(config)
+    left_out += cut_requests(split_events, _raw_videos(config), config)[1]
     cuts = {name: (events.path(name), digest) for name, digest in _digests(events).items()}
     errors = _errors(events)
     left_out += [
         LeftOut(f"{split}/{event.name}", split, errors[event.name])
-        for split, event in chosen
+        for split, event in split_events
         if event.name in errors
     ]
     rate = config.event_frames_per_second
     labels = lists_of(root, config.classes)
-    return LongVideos(finegym_videos(chosen, labels, cuts, config.classes, rate), left_out)
+    return LongVideos(finegym_videos(split_events, labels, cuts, config.classes, rate), left_out)
 
 
 def _events(config: FineGymConfig) -> "tuple[list[tuple[str, Event]], list[LeftOut]]":

@@ -46,11 +46,11 @@ def _create_pipeline(
     prepare: Callable[..., object],
     label: Callable[..., object],
     first: list[Node],
-    found: list[str],
+    products: list[str],
 ) -> Pipeline:
-    """All of a release; ``first`` makes what ``found`` names, which preparation and labels start from."""
+    """All of a release; ``first`` makes what ``products`` names, which preparation and labels start from."""
     parameters = f"params:{release}"
-    sources = ["source_clips", *found]
+    sources = ["source_clips", *products]
     return Pipeline(
         [
             _fanout(
