@@ -81,5 +81,6 @@ def _require_same(own: Mapping[str, Tensor], expected: Mapping[str, Tensor], pat
     ]
     if differences:
         raise InputError(
-            f"{path} is no plain ViT: {some_of(differences)}. Remedy: load it by kind timm under its model's name."
+            f"{path} is no plain ViT: {some_of(differences)}. Remedy: load it by kind timm under its "
+            "model's name."
         )

@@ -25,7 +25,7 @@ class ActionVideos:
     What several tasks need is computed when the first one asks for it.
 
     Attributes:
-        name: Of the action.
+        name: The action's name.
         classes: Number of its labels.
         train: Training videos.
         validation: Videos that are measured.
@@ -55,7 +55,7 @@ class EmbeddedRelease:
 
     Attributes:
         table: One row per video, see ``VIDEO_COLUMNS``.
-        videos: In the order of the table.
+        videos: The embedded videos, in the order of the table.
         config: Splits, strides.
     """
 
@@ -117,7 +117,7 @@ def join_releases(
 
     Args:
         labelled: The release.
-        encoders: By name.
+        encoders: Embeddings by the encoder's name.
         config: The splits to use.
 
     Returns:

@@ -45,17 +45,17 @@ those behind the value."""
 PER_ACTION_COLUMNS = ("action", *(name for name in SUMMARY_COLUMNS if name != "actions"))
 
 Scores = dict[tuple[str, str], Score]
-"""By measure and action."""
+"""Scores by measure and action."""
 
 Samples = Mapping[str, Mapping[str, Resampled]]
-"""By encoder and action, of one measure."""
+"""Scores of one measure by encoder and action."""
 
 
 def score_tables(scores: Mapping[str, Scores], resamples: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables with ``SUMMARY_COLUMNS`` and ``PER_ACTION_COLUMNS``; measures in the order of the scores.
 
     Args:
-        scores: By encoder; the first one is compared with the others.
+        scores: Scores by encoder; the first encoder is compared with the others.
         resamples: How often videos are drawn anew.
     """
     draws = cache(partial(draw_videos, resamples=resamples))
@@ -139,7 +139,7 @@ def measure_embeddings(
         labelled: The release.
         encoders: Embeddings by encoder; the first one is compared with the others.
         config: Tasks.
-        device: Where the linear probe is trained.
+        device: The device that the linear probe is trained on.
 
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.

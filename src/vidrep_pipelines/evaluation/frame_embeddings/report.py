@@ -48,7 +48,7 @@ class KeptEmbeddingsReport:
         """The place that belongs to labels, embeddings and tasks.
 
         Args:
-            folder: Of all kept reports.
+            folder: The folder of all kept reports.
             labelled: The release.
             encoders: Embeddings by encoder.
             config: Tasks; what is shown does not count.
@@ -94,11 +94,11 @@ def report_embeddings(
 
     Args:
         labelled: The release.
-        embeddings: Of the trained model.
-        untrained: Of the same model before training.
+        embeddings: Embeddings of the trained model.
+        untrained: Embeddings of the same model before training.
         config: Tasks.
         launch: Says on which device, and with how many threads.
-        folder: Of all kept reports.
+        folder: The folder of all kept reports.
 
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.

@@ -37,7 +37,7 @@ def choose_pair(
     Args:
         labelled: The release.
         embedded: Videos that there are embeddings of.
-        split: Of the videos; where it has no two of an action, those of all splits are taken.
+        split: The split of the videos; where it has no two of an action, those of all splits are taken.
         config: The rule; by lengths the query is the longer one.
 
     Raises:
@@ -89,9 +89,9 @@ class ShownVideos:
     """Pictures of one release.
 
     Attributes:
-        query: Of the pair that is shown side by side.
-        key: Of the same pair.
-        embeddings: By encoder and video.
+        query: Name of the query of the pair that is shown side by side.
+        key: Name of the key of the same pair.
+        embeddings: Embeddings by encoder and video.
         labelled: The release.
         store: Frames of its videos.
         config: What is shown.

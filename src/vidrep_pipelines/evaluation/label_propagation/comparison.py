@@ -23,7 +23,7 @@ class Comparison:
     """Scores of several encoders on the sequences that all of them have results for.
 
     Attributes:
-        task: Which task.
+        task: The task.
         sequences: Names of the sequences.
         scores: Scores of these, by encoder.
         without_result: Encoders that have no result at all.
@@ -39,8 +39,8 @@ class Comparison:
         """Finds what can be compared.
 
         Args:
-            task: Which task.
-            scores: By encoder and sequence; an encoder that failed everywhere has an empty mapping.
+            task: The task.
+            scores: Scores by encoder and sequence; an encoder that failed everywhere has an empty mapping.
 
         Raises:
             ResultMismatchError: There is no sequence that every encoder with any results has a result for.
@@ -70,8 +70,8 @@ class Comparison:
         """What there is to say where no sequence has an annotation: no numbers.
 
         Args:
-            task: Which task.
-            scores: As for :meth:`of`; only the names of the encoders count.
+            task: The task.
+            scores: The scores, as for :meth:`of`; only the names of the encoders count.
         """
         return cls(task, (), dict.fromkeys(scores, ()), ())
 

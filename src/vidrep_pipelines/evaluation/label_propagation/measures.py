@@ -35,7 +35,7 @@ def measures(task: PropagationTask, sequences: Sequence[tuple[str, Arrays]]) -> 
     """The statistics of a task by name, the most important ones first.
 
     Args:
-        task: Which.
+        task: The task.
         sequences: Name and scores of each sequence, of one encoder.
     """
     match task:

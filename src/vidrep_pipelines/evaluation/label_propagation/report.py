@@ -38,8 +38,8 @@ def compare_encoders(
     Args:
         encoders: Names of those that were asked for, in their order.
         sequences: The table of sequences.
-        scores: Of the predictions.
-        config: How they were made.
+        scores: The scores of the predictions.
+        config: How the predictions were made.
 
     Raises:
         InputError: No sequence can be evaluated, or none was scored for all encoders.

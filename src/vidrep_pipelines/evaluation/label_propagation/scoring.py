@@ -35,7 +35,7 @@ class ScoreItem:
     """One prediction to be scored.
 
     Attributes:
-        row: Of the table of sequences.
+        row: The sequence's row of the table of sequences.
         config: Says which task it is.
         prediction: The file.
     """
@@ -62,7 +62,7 @@ def scoring_job(
 
     Args:
         rows: The sequences that can be evaluated, by id.
-        predictions: Of all encoders.
+        predictions: The predictions of all encoders.
         config: Says which task it is.
         fanout: How items are executed.
     """

@@ -73,8 +73,8 @@ class LabelPropagationConfig(FrozenConfig):
     """Joints only: stamps of half a cell, or by the extent of the body as UVC and CropMAE have it."""
 
     precision: PropagationPrecision = "fp32"
-    """Of the network (autocast) and of the ranking of sources. On a device without instructions for bfloat16,
-    `bf16` computes in float32; the log says so."""
+    """Precision of the network (autocast) and of the ranking of sources. On a device without instructions
+    for bfloat16, `bf16` computes in float32; the log says so."""
 
     device: DeviceName = "auto"
     """`auto` takes CUDA where there is one; several GPUs share the sequences."""
@@ -83,7 +83,7 @@ class LabelPropagationConfig(FrozenConfig):
     """Frames that the network sees at once; has no influence on the result."""
 
     workers_per_gpu: int = Field(2, ge=1)
-    """On GPUs: worker processes of each, in place of one per core."""
+    """Worker processes of each GPU, in place of one per core."""
 
     def resolve(self) -> RunSettings:
         """The preset with the changes.

@@ -154,7 +154,7 @@ def extreme_sheet(
 
     Args:
         rows: The sequences that can be evaluated, by id.
-        predictions: Of all encoders.
+        predictions: The predictions of all encoders.
         per_sequence: A column ``sequence``, then one of scores for each encoder; empty without scores.
         config: Says which task it is.
         columns: Frames of each sequence.
@@ -188,7 +188,7 @@ def extremes(per_sequence: pd.DataFrame, predictions: Parts) -> dict[str, str]:
 
     Args:
         per_sequence: A column ``sequence``, then one of scores for each encoder.
-        predictions: Of all encoders.
+        predictions: The predictions of all encoders.
 
     Returns:
         What it is (``best``, ``worst``, ``first``, ``last``), by sequence.

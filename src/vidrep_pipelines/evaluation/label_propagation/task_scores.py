@@ -52,8 +52,8 @@ def score_prediction(task: PropagationTask, row: Mapping[str, Any], prediction: 
     """Scores what was predicted for one sequence.
 
     Args:
-        task: How to score it.
-        row: Of the table of sequences.
+        task: The task, which says how to score it.
+        row: The sequence's row of the table of sequences.
         prediction: File with what was predicted.
 
     Raises:

@@ -15,7 +15,7 @@ class StateEpisode:
     """One episode of L steps.
 
     Attributes:
-        name: For messages.
+        name: The episode's name, for messages.
         states: (L + 1, T) tokens.
         rewards: (L,), of the step from each state to the next.
         actions: (L, A), or none if the model knows no actions.

@@ -20,7 +20,7 @@ class MeasuredClips:
     Attributes:
         store: The views of one split.
         windows: All windows of these views.
-        numbers: Numbers of the windows that are used, ascending.
+        numbers: The numbers of the windows that are used, ascending.
     """
 
     store: FrameStore
@@ -43,7 +43,7 @@ class MeasuredClips:
 
     @property
     def digest(self) -> str:
-        """Of the frames, of which clips of them, and of their order."""
+        """A digest of the frames, of which clips of them, and of their order."""
         settings = (self.windows.window, self.windows.stride, self.numbers.tolist())
         return digest_of(self.store.content_digest, settings)
 
@@ -54,7 +54,7 @@ class MeasuredClips:
         """Yields all clips in order.
 
         Args:
-            size: Clips at once.
+            size: Clips of a batch.
 
         Yields:
             One row per clip (id with its frames, trajectory, robot), and (B, T, H, W, 3) uint8.

@@ -41,7 +41,7 @@ class FeatureNetwork:
 
     Attributes:
         features: The network.
-        digest: Of its file.
+        digest: Digest of the network's file.
     """
 
     features: Features
@@ -50,12 +50,12 @@ class FeatureNetwork:
 
 @dataclass(frozen=True)
 class MetricNetworks:
-    """What is there.
+    """The networks that are there.
 
     Attributes:
-        perceptual: For LPIPS.
-        clips: For the Frechet video distance.
-        frames: For the Frechet distance of frames.
+        perceptual: The distance that LPIPS is.
+        clips: The network of the Frechet video distance.
+        frames: The network of the Frechet distance of frames.
         skipped: One line per metric that is left out, with how to get what it needs.
     """
 

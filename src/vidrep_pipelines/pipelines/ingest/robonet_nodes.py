@@ -33,7 +33,7 @@ def video_requests(
 
     Args:
         files: One row per file: id, class_name, path, bytes, mtime_ns, etag.
-        headers: Of the job that opened them.
+        headers: The results of the job that opened them.
         clips: Rendered clips: those among the files have their states and actions beside them.
         frames: How frames are prepared.
 
