@@ -73,7 +73,7 @@ def refuse_data_root(value: str) -> None:
     """Says that ``VIDREP_DATA``, which every path of the catalog is built on, cannot have ``${`` in it.
 
     Raises:
-        ConfigurationError: It has.
+        ConfigurationError: The value has it.
     """
     if "${" in value:
         raise ConfigurationError(
