@@ -32,9 +32,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     fresh clone. What is already there and unchanged is not done again. Stage names alone are public too.
     """
     stages = {
-        "ingest": ingest.create_pipeline(),
-        "resize": resize.create_pipeline(),
-        "label_filter": label_filter.create_pipeline(),
+        "ingest": ingest.create_videos_pipeline(),
+        "resize": resize.create_resize_pipeline(),
+        "label_filter": label_filter.create_label_filter_pipeline(),
     }
     clips = sum(stages.values(), Pipeline([]))
     pretrain_rsp = clips + pretrain.create_rsp_pipeline()
@@ -45,8 +45,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "ingest_kinetics": ingest.create_kinetics_pipeline(),
         "prepare_clips": clips,
         "pack_clips": clips + resize.create_tar_pipeline(),
-        "verify": verify.create_pipeline(),
-        "measure_video_io": stages["ingest"] + measure_video_io.create_pipeline(),
+        "verify": verify.create_verification_pipeline(),
+        "measure_video_io": stages["ingest"] + measure_video_io.create_video_io_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
         **_label_propagation_pipelines(pretrain_rsp, systems),
@@ -100,7 +100,7 @@ def _voc_pipelines() -> dict[str, Pipeline]:
     """Each name holds all that comes before it: episodes, tokenizer, codes, occupancy model."""
     kinds: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
     frames = ingest.create_dmc_pipeline()
-    found: dict[str, Pipeline] = {}
+    named: dict[str, Pipeline] = {}
     for kind in kinds:
         tokenizer = frames + pretrain.create_voc_tokenizer_pipeline(kind)
         tokens = tokenizer + latent_extraction.create_voc_extraction_pipeline(kind)
@@ -108,7 +108,7 @@ def _voc_pipelines() -> dict[str, Pipeline]:
         exported = pretrain.create_voc_tokenizer_export_pipeline(kind) + pretrain.create_voc_export_pipeline(
             kind
         )
-        found |= {
+        named |= {
             f"pretrain_voc_tokenizer_{kind}": tokenizer,
             f"latent_extraction_voc_{kind}": tokens,
             f"pretrain_voc_{kind}": model,
@@ -116,11 +116,11 @@ def _voc_pipelines() -> dict[str, Pipeline]:
             f"eval_occupancy_{kind}": model + downstream_eval.create_occupancy_pipeline(kind),
         }
     joint = frames + pretrain.create_voc_joint_pipeline()
-    found["pretrain_voc_joint"] = joint
-    found["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
-    evaluated = [found[f"eval_occupancy_{kind}"] for kind in kinds]
-    found["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
-    return found
+    named["pretrain_voc_joint"] = joint
+    named["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
+    evaluated = [named[f"eval_occupancy_{kind}"] for kind in kinds]
+    named["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
+    return named
 
 
 def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:

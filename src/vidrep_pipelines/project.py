@@ -108,8 +108,8 @@ class ProjectSession(KedroSession):
 
 
 def _with_current_names(configs: _RawConfigs) -> _RawConfigs:
-    found: _RawConfigs = {}
+    current: _RawConfigs = {}
     for path, config in configs.items():
         tree = OmegaConf.to_container(config, resolve=False)
-        found[path] = OmegaConf.create(current_parameters(tree)) if isinstance(tree, dict) else config
-    return found
+        current[path] = OmegaConf.create(current_parameters(tree)) if isinstance(tree, dict) else config
+    return current

@@ -60,12 +60,12 @@ def refuse_interpolation(given: Mapping[str, Any]) -> None:
         ConfigurationError: A value refers to something by ``${...}``, other than by a resolver.
     """
     for name, value in flatten(given).items():
-        found = _INTERPOLATION.search(value) if isinstance(value, str) else None
-        if found is not None:
+        reference = _INTERPOLATION.search(value) if isinstance(value, str) else None
+        if reference is not None:
             raise ConfigurationError(
-                f"{name} (--params): {found.group()!r} in {value!r} would be read as a reference to another "
-                "parameter. Remedy: a variable of the shell must not stand in single quotes; a path that "
-                "really contains '${' is given by an environment variable (VIDREP_VIDEOS, ...)."
+                f"{name} (--params): {reference.group()!r} in {value!r} would be read as a reference to "
+                "another parameter. Remedy: a variable of the shell must not stand in single quotes; a path "
+                "that really contains '${' is given by an environment variable (VIDREP_VIDEOS, ...)."
             )
 
 
@@ -73,7 +73,7 @@ def refuse_data_root(value: str) -> None:
     """Says that ``VIDREP_DATA``, which every path of the catalog is built on, cannot have ``${`` in it.
 
     Raises:
-        ConfigurationError: It has.
+        ConfigurationError: The value has it.
     """
     if "${" in value:
         raise ConfigurationError(

@@ -71,12 +71,12 @@ class TrackedRun:
         from mlflow.utils.time import get_current_time_millis
 
         now = get_current_time_millis()
-        found = [
+        numbers = [
             Metric(safe_name(f"{prefix}/{name}"), float(value), now, 0)
             for name, value in flatten(metrics).items()
             if isinstance(value, int | float) and not isinstance(value, bool)
         ]
-        return send_all(self._send_metrics, found, _METRICS_PER_CALL)
+        return send_all(self._send_metrics, numbers, _METRICS_PER_CALL)
 
     def log_picture(self, name: str, picture: "Image") -> list[str]:
         """Uploads a picture as ``name.png``."""

@@ -14,9 +14,9 @@ from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.ingest.dmc_nodes import (
     DmcConfig,
-    assemble_frames,
-    list_buffers,
-    prepare_episodes,
+    assemble_dmc_frames,
+    list_replay_buffers,
+    prepare_dmc_episodes,
     train_policy,
 )
 
@@ -34,10 +34,10 @@ def parts(folder: Path, **rows: Any) -> Parts:
 
 def test_without_a_folder_of_buffers_or_a_task_the_arm_of_the_sample_world_acts(tmp_path: Path) -> None:
     config = DmcConfig()
-    assert list_buffers(config).empty
+    assert list_replay_buffers(config).empty
     folders = FoldersConfig(models=tmp_path, reporting=tmp_path)
     assert len(train_policy(config, folders, FANOUT).items) == 0
-    job = prepare_episodes(NOTHING, parts(tmp_path), parts(tmp_path), config, AGENT, FANOUT)
+    job = prepare_dmc_episodes(NOTHING, parts(tmp_path), parts(tmp_path), config, AGENT, FANOUT)
     assert [item.id for item in job.items][:2] == ["push_0000", "push_0001"] and len(job.items) == 60
     assert not job.config.retry_failed
 
@@ -48,7 +48,7 @@ def test_a_policy_is_trained_without_a_deadline_and_then_acts(tmp_path: Path) ->
     assert [item.id for item in job.items] == ["cheetah_run"] and job.config.deadline_seconds > 1e5
     policy = parts(tmp_path, id=["cheetah_run"], status=["ok"], error=[None])
     path = write_policy(tmp_path / "cheetah_run.safetensors")
-    episodes = prepare_episodes(NOTHING, parts(tmp_path), policy, TRAINED, AGENT, FANOUT)
+    episodes = prepare_dmc_episodes(NOTHING, parts(tmp_path), policy, TRAINED, AGENT, FANOUT)
     assert {item.payload.source.behavior.actor for item in episodes.items} == {path}
     assert episodes.config.retry_failed  # once the simulator is installed
 
@@ -60,13 +60,13 @@ def test_a_policy_that_could_not_be_trained_says_why(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"policy of cheetah_run could not be trained: no simulator\. Remedy"
     ):
-        prepare_episodes(NOTHING, parts(tmp_path), policy, TRAINED, AGENT, FANOUT)
+        prepare_dmc_episodes(NOTHING, parts(tmp_path), policy, TRAINED, AGENT, FANOUT)
 
 
 def test_when_every_episode_fails_the_first_reason_is_given(tmp_path: Path) -> None:
     failed = parts(tmp_path, id=["a", "b"], status=["failed"] * 2, error=["no renderer. Remedy: one", "x"])
     with pytest.raises(InputError, match=r"None of 2 episodes could be prepared: no renderer\. Remedy: one"):
-        assemble_frames(failed, TRAINED, FANOUT)
+        assemble_dmc_frames(failed, TRAINED, FANOUT)
 
 
 def test_episodes_have_one_source() -> None:
@@ -76,4 +76,4 @@ def test_episodes_have_one_source() -> None:
 
 def test_without_a_policy_the_trained_one_cannot_act(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="'trained' needs a policy"):
-        prepare_episodes(NOTHING, parts(tmp_path), parts(tmp_path), TRAINED, AGENT, FANOUT)
+        prepare_dmc_episodes(NOTHING, parts(tmp_path), parts(tmp_path), TRAINED, AGENT, FANOUT)

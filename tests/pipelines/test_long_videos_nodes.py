@@ -43,20 +43,20 @@ Release = tuple[LabelledVideos, pd.DataFrame, Parts]
 
 
 def pouring(config: PouringConfig, work: Path) -> Release:
-    clips = run_job(long_videos_nodes.render_clips(config, SERIAL), work / "clips")
+    clips = run_job(long_videos_nodes.render_long_videos(config, SERIAL), work / "clips")
     records = run_job(long_videos_nodes.list_pouring_records(config, SERIAL), work / "records")
     prepared = run_job(long_videos_nodes.prepare_pouring(clips, records, config, SERIAL), work / "prepared")
     return *long_videos_nodes.label_pouring(clips, records, prepared, config), prepared
 
 
 def penn_action(config: PennActionConfig, work: Path) -> Release:
-    clips = run_job(long_videos_nodes.render_clips(config, SERIAL), work / "clips")
+    clips = run_job(long_videos_nodes.render_long_videos(config, SERIAL), work / "clips")
     prepared = run_job(long_videos_nodes.prepare_penn_action(clips, config, SERIAL), work / "prepared")
     return *long_videos_nodes.label_penn_action(clips, prepared, config), prepared
 
 
 def finegym(config: FineGymConfig, work: Path) -> Release:
-    clips = run_job(long_videos_nodes.render_clips(config, SERIAL), work / "clips")
+    clips = run_job(long_videos_nodes.render_long_videos(config, SERIAL), work / "clips")
     events = run_job(long_videos_nodes.cut_finegym_events(config, SERIAL), work / "events")
     prepared = run_job(long_videos_nodes.prepare_finegym(clips, events, config, SERIAL), work / "prepared")
     return *long_videos_nodes.label_finegym(clips, events, prepared, config), prepared
@@ -66,7 +66,7 @@ def stored(
     release: Release, config: PouringConfig | PennActionConfig | FineGymConfig, work: Path
 ) -> FrameStore:
     dataset = FrameStoreDataset(filepath=work / "store")
-    dataset.save(long_videos_nodes.assemble_frames(release[2], release[0], config, SERIAL))
+    dataset.save(long_videos_nodes.assemble_long_videos(release[2], release[0], config, SERIAL))
     return dataset.load()
 
 
@@ -273,7 +273,7 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
     config = PouringConfig(root=path.parent, frames=FRAMES)
     labelled, _, prepared = pouring(config, tmp_path)
     with pytest.raises(InputError, match="None of 1 videos"):
-        long_videos_nodes.assemble_frames(prepared, labelled, config, SERIAL)
+        long_videos_nodes.assemble_long_videos(prepared, labelled, config, SERIAL)
 
 
 def test_pipelines_end_in_frames_and_labels() -> None:

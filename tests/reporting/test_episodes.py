@@ -10,7 +10,14 @@ from tests.helpers.stores import assembly_job, prepare, shard_requests
 from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.datasets.frame_store import FrameStoreDataset
-from vidrep_pipelines.reporting.episodes import episode_film, episode_report, episode_sheet, episode_table
+from vidrep_pipelines.reporting.episodes import (
+    episode_film,
+    episode_report,
+    episode_sheet,
+    episode_table,
+    store_report,
+    store_sheet,
+)
 
 
 @dataclass(frozen=True)
@@ -90,4 +97,18 @@ def test_the_film_shows_episodes_side_by_side_until_the_longest_ends(store: Fram
 
 def test_the_sheet_is_as_tall_as_its_episodes(store: FrameStore) -> None:
     width, height = episode_sheet(store).size
+    assert height > 4 * 112 and width > 4 * 112
+
+
+def test_the_report_of_a_store_counts_views_by_split_and_robot(store: FrameStore) -> None:
+    report = store_report(store, {"e": "broken"}, {"c": "ends early"})
+    assert sum(row["views"] for row in report["splits"]) == 4
+    assert sum(row["frames"] for row in report["splits"]) == 14
+    assert {row["robot"] for row in report["splits"]} == {"good", "poor"}
+    assert (report["left_out"], report["damaged"]) == ({"e": "broken"}, {"c": "ends early"})
+    assert (report["size"], report["mean"], report["std"]) == ([8, 8], store.facts.mean, store.facts.std)
+
+
+def test_the_sheet_of_a_store_is_as_tall_as_its_views(store: FrameStore) -> None:
+    width, height = store_sheet(store).size
     assert height > 4 * 112 and width > 4 * 112

@@ -35,10 +35,11 @@ def confidence_interval(
 
     Args:
         statistic: Scores many resamples at once, given as weights of the groups.
-        groups: How many there are.
+        groups: Number of groups.
         level: Share of resamples inside of the interval.
-        resamples: How many are drawn.
-        seed: Of the draws; equal seeds draw equal groups, so that scores of several encoders are comparable.
+        resamples: Number of resamples that are drawn.
+        seed: Seed of the draws; equal seeds draw equal groups, so that scores of several encoders are
+            comparable.
 
     Raises:
         InputError: There are no groups.

@@ -1,4 +1,4 @@
-"""What agents did and earned, for people to look at."""
+"""What is in a frame store, for people to look at: views, and what agents did and earned in episodes."""
 
 from typing import Any
 
@@ -12,6 +12,35 @@ from vidrep_pipelines.reporting.clips import contact_sheet, representative_clips
 
 _SHEET_ROWS = 12
 _FILM_COLUMNS, _FILM_ROWS, _FILM_FRAMES, _FILM_HEIGHT = 3, 2, 120, 160
+
+
+def store_report(store: FrameStore, left_out: dict[str, str], damaged: dict[str, str]) -> dict[str, Any]:
+    """Sizes, statistics, splits by robot, and what did not get into the store or only in part.
+
+    Args:
+        store: The views.
+        left_out: Why something is not in the store, by name.
+        damaged: What is wrong with views that break off, by name of the trajectory.
+    """
+    summary = store.table.groupby(["split", "robot"], as_index=False).agg(
+        trajectories=("trajectory", "nunique"), views=("id", "size"), frames=("frames", "sum")
+    )
+    return {
+        "size": [store.facts.height, store.facts.width],
+        "mean": store.facts.mean,
+        "std": store.facts.std,
+        "split_unit": store.facts.split_unit,
+        "splits": summary.to_dict(orient="records"),
+        "left_out": left_out,
+        "damaged": damaged,
+    }
+
+
+def store_sheet(store: FrameStore) -> Image.Image:
+    """A row of frames for each of a few views, of every robot."""
+    table = store.table
+    named = table.assign(path=table["id"], class_name=table["robot"])
+    return _sheet(store, named, f"{len(table)} views, {int(table['frames'].sum())} frames")
 
 
 def episode_table(store: FrameStore) -> pd.DataFrame:
@@ -43,12 +72,17 @@ def episode_sheet(store: FrameStore) -> Image.Image:
     """A row of frames for each of a few episodes, of every behavior."""
     table = episode_table(store)
     names = [f"{row.id}, return {row[-1]:.1f}" for row in table.itertuples(index=False)]
+    named = table.assign(path=table["id"], id=names, class_name=table["behavior"])
+    return _sheet(store, named, f"{len(table)} episodes, {int(table['frames'].sum())} frames")
+
+
+def _sheet(store: FrameStore, rows: pd.DataFrame, heading: str) -> Image.Image:
     return contact_sheet(
-        table.assign(path=table["id"], id=names, class_name=table["behavior"]),
+        rows,
         store.folder,
         lambda path, ranks: store.frames(path.relative_to(store.folder).as_posix(), ranks),
         rows=_SHEET_ROWS,
-        heading=f"{len(table)} episodes, {int(table['frames'].sum())} frames",
+        heading=heading,
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tests.helpers.videos import flip_bytes, read_barcodes, write_video
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.clips.dataset import ClipDataset
 from vidrep_pipelines.data.clips.sampling import PairSampling
 from vidrep_pipelines.data.transforms import FrameTransform
@@ -17,7 +18,12 @@ from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import save_packet_index
 from vidrep_pipelines.data.video.packet_store import PacketStore
 from vidrep_pipelines.data.video.profiles import ResizeConfig
-from vidrep_pipelines.data.video.store_items import PartPayload, store_part_item, tar_shard_item
+from vidrep_pipelines.data.video.store_items import (
+    PartPayload,
+    part_payloads,
+    store_part_item,
+    tar_shard_item,
+)
 from vidrep_pipelines.data.video.tar_shard import member_name
 from vidrep_pipelines.data.video.transcode import resize_video
 
@@ -180,3 +186,15 @@ def test_damage_inside_an_archive_is_found(resized, tmp_path, reader):
     _, table, store = build(tar_shard_item, resized, tmp_path / "shards")
     with pytest.raises(UnreadableVideoError, match=r"\.tar/pouring/a\.mp4"):
         read_frames(tmp_path / "shards" / table["path"][0], range(60), store.find(CLIPS[0]), reader)
+
+
+def test_every_clip_is_dealt_to_one_part_whose_digest_covers_it(tmp_path):
+    digests, checksums = dict.fromkeys(CLIPS, "1"), {CLIPS[0]: ("clip", "index")}
+    parts = list(part_payloads(tmp_path, digests, checksums, 1))
+    assert sorted(clip for payload, _ in parts for clip in payload.clips) == sorted(CLIPS)
+    for payload, digest in parts:
+        first = CLIPS[0] in payload.clips
+        assert payload.checksums == (checksums if first else {})
+        assert digest == digest_of(
+            [(clip, "1", "clip") if clip == CLIPS[0] else (clip, "1") for clip in payload.clips]
+        )

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from vidrep_pipelines.data.video_io_measurement.config import EncodingChoice, MeasureVideoIoConfig
-from vidrep_pipelines.data.video_io_measurement.summary import summarize
+from vidrep_pipelines.data.video_io_measurement.summary import measurement_report, summarize
 
 CONFIG = MeasureVideoIoConfig(
     encodings=(
@@ -58,3 +58,13 @@ def test_without_decord_pyav_is_the_usual_reader() -> None:
     summary = summarize(ENCODED, times(readings), CONFIG)
     assert summary["decord_ms"].isna().all()
     assert summary["speedup"].tolist() == pytest.approx([20 / 16, 10])
+
+
+def test_the_report_says_what_was_measured() -> None:
+    readings = {"usual": {"pyav": [20.0], "index": [16.0]}, "ours": {"pyav": [5.0], "index": [2.0]}}
+    clips = pd.DataFrame({"id": ["a", "b"], "frames": [10, 20]})
+    summary = summarize(ENCODED, times(readings), CONFIG)
+    report = measurement_report(summary, clips, {"c": "broken"}, CONFIG, 64)
+    assert (report["clips"], report["left_out"], report["short_side"]) == (["a", "b"], {"c": "broken"}, 64)
+    assert (report["frames_per_clip"], report["pairs_per_cell"]) == (15.0, 2 * CONFIG.pairs)
+    assert [row["decord_ms"] for row in report["encodings"]] == [None, None]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from tests.models.carl.tiny import CONVOLUTIONAL, make_model
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -26,11 +27,11 @@ from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig,
 from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 from vidrep_pipelines.models.carl.inference import (
     BackboneStage,
-    EmbeddingRequest,
     TrainedCarl,
     _chunks,
     embed_frames,
     embed_video,
+    embedding_requests,
 )
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.video_source import fit_frames
@@ -181,12 +182,30 @@ def test_a_video_of_a_store_is_written(tmp_path: Path) -> None:
     store = FrameStore(tmp_path / "store")
     folder = publish(tmp_path / "checkpoint", make_model(), CarlDataConfig())
     video = store.ids[1]
-    request = EmbeddingRequest(folder, "weights", store.folder, "frames", video, WHOLE, "cpu", 0)
+    request = embedding_requests(folder, "weights", store, WHOLE, "cpu")[1]
     facts = embed_video(request, {".h5": tmp_path / "out.h5"})
     assert facts == {"frames": 5, "width": 8}
     frames = store.frames(video)
     expected = TrainedCarl.load(folder).embed(frames.__getitem__, 5, WHOLE)
     np.testing.assert_allclose(read_embeddings(tmp_path / "out.h5"), expected, atol=1e-6)
+
+
+def test_requests_change_with_frames_weights_and_parameters_not_with_the_device(tmp_path: Path) -> None:
+    episodes = [ArrayEpisode(f"clip{number}", lengths=(5,), controls=False) for number in range(3)]
+    requests = shard_requests(prepare(tmp_path / "episodes", episodes))
+    write_store_manifest(tmp_path / "store", run_job(assembly_job(requests), tmp_path / "store").ids)
+    store = FrameStore(tmp_path / "store")
+    embeddings = embedding_requests(tmp_path, "weights", store, WHOLE, "cpu")
+    assert [request.video for request in embeddings] == list(store.ids)
+    assert [request.number for request in embeddings] == [0, 1, 2]
+    for number, request in enumerate(embeddings):
+        shard, start, count = store.index.frames(number)
+        assert request.digest == digest_of("weights", store.facts.shards[shard], start, count, WHOLE)
+    assert len({request.digest for request in embeddings}) == 3
+    cuda = embedding_requests(tmp_path, "weights", store, WHOLE, "cuda")
+    assert [request.digest for request in cuda] == [request.digest for request in embeddings]
+    others = embedding_requests(tmp_path, "other", store, WHOLE, "cpu")
+    assert not {request.digest for request in others} & {request.digest for request in embeddings}
 
 
 CONFIG = CarlModelConfig(stage_widths=(4, 8, 16, 32), stage_blocks=(1, 1, 1, 1))

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
 from tests.models.vqvae.tiny import DATA, make_config, make_model
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.codes import CodeStore
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
@@ -23,6 +24,7 @@ from vidrep_pipelines.models.vqvae.inference import (
     CodeExtractionRequest,
     FrameLatents,
     TrainedVqvae,
+    code_extraction_requests,
     extract_shard,
 )
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
@@ -117,6 +119,15 @@ def test_every_view_gets_its_codes(store: FrameStore, tmp_path: Path) -> None:
     assert report["bits_per_frame"] == 16 * 4 and report["compression"] == 8 * 3 * 64 / 64
     assert 0 < report["entropy_bits_per_frame"] <= report["bits_per_frame"]
     assert np.asarray(decoded_strips(trained, codes)).std() > 20
+
+
+def test_there_is_a_request_for_every_shard(store: FrameStore, tmp_path: Path) -> None:
+    requests = code_extraction_requests(tmp_path, "v1", store, CONFIG, "cpu")
+    assert [request.shard for request in requests] == sorted(store.facts.shards)
+    assert [request.id for request in requests] == [request.shard.removesuffix(".h5") for request in requests]
+    assert [request.digest for request in requests] == [
+        digest_of("v1", store.facts.shards[request.shard], CONFIG) for request in requests
+    ]
 
 
 def test_frames_of_another_version_are_refused(store: FrameStore, tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from vidrep_pipelines.common.digest import digest_of_file
+from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.partial_facts import PartialFacts, Scalar
 from vidrep_pipelines.data.video.errors import UnindexableVideoError, UnreadableVideoError
 from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
 from vidrep_pipelines.data.video.packet_index import PacketIndex
 from vidrep_pipelines.data.video.packet_index_file import load_packet_index
-from vidrep_pipelines.data.video.packet_store import STORE_SUFFIX
+from vidrep_pipelines.data.video.packet_store import STORE_SUFFIX, part_count, split_into_parts
 from vidrep_pipelines.data.video.packet_store_part import write_part
 from vidrep_pipelines.data.video.tar_shard import ARCHIVE_SUFFIX, pack_clips
 
@@ -43,6 +43,30 @@ class PartPayload(NamedTuple):
 
 
 _log = logging.getLogger(__name__)
+
+
+def part_payloads(
+    folder: Path,
+    digests: Mapping[str, str],
+    checksums: Mapping[str, tuple[str, str]],
+    clips_per_part: int,
+) -> Iterator[tuple[PartPayload, str]]:
+    """Deals clips to parts by their names.
+
+    Args:
+        folder: Folder of the resized clips.
+        digests: What each clip was made from, by its name.
+        checksums: Digests of a clip and of its packet index as they were written, by the clip's name; clips
+            of earlier versions have none.
+        clips_per_part: How many clips a part holds on the average, at most.
+
+    Yields:
+        What making a part needs, and a digest that changes when one of its clips does.
+    """
+    for name, clips in split_into_parts(sorted(digests), part_count(len(digests), clips_per_part)).items():
+        written = {clip: checksums[clip] for clip in clips if clip in checksums}
+        content = [(clip, digests[clip], *written.get(clip, ())[:1]) for clip in clips]
+        yield PartPayload(name, str(folder), clips, written), digest_of(content)
 
 
 def store_part_item(payload: PartPayload, outputs: Mapping[str, Path]) -> Facts:

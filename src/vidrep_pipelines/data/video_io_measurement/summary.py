@@ -1,6 +1,7 @@
 """The measurements as one row per encoding."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -33,6 +34,36 @@ def summarize(encoded: pd.DataFrame, times: pd.DataFrame, config: MeasureVideoIo
         relative_bytes=rows["kilobytes"] / float(rows["kilobytes"].iloc[0]),
         speedup=float(first.iloc[0]) / rows["index_ms"],
     )
+
+
+def measurement_report(
+    summary: pd.DataFrame,
+    clips: pd.DataFrame,
+    left_out: Mapping[str, str],
+    config: MeasureVideoIoConfig,
+    short_side: int,
+) -> dict[str, Any]:
+    """The summary as plain data, with what it was measured on.
+
+    Args:
+        summary: One row per encoding, see :func:`summarize`.
+        clips: One row per measured clip: id, frames.
+        left_out: Why other clips were not measured, by id.
+        config: What was measured.
+        short_side: Short side of the clips in pixels.
+
+    Returns:
+        Missing values of the summary are None.
+    """
+    return {
+        "clips": clips["id"].tolist(),
+        "left_out": dict(left_out),
+        "short_side": short_side,
+        "frames_per_clip": float(clips["frames"].mean()),
+        "pairs_per_cell": len(clips) * config.pairs,
+        "clock": "processor time of one thread",
+        "encodings": summary.astype(object).where(summary.notna(), None).to_dict(orient="records"),
+    }
 
 
 def _row(choice: EncodingChoice, encoded: pd.DataFrame, times: pd.DataFrame) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class CheckpointEncoderConfig(_TransformerOptions):
     """The encoder of a model that this project trained."""
 
     kind: Literal["checkpoint"] = "checkpoint"
-    """Which kind."""
+    """Names this kind of encoder."""
 
     dataset: Annotated[str, AfterValidator(current_dataset)]
     """Name of the checkpoint in the catalog, such as `rsp_checkpoint`."""
@@ -42,7 +42,7 @@ class OriginalEncoderConfig(_TransformerOptions):
     """A ViT in a file of an original repository (RSP, MAE, DINO, MoCo v3); sizes follow from the tensors."""
 
     kind: Literal["original"] = "original"
-    """Which kind."""
+    """Names this kind of encoder."""
 
     path: UserPath
     """The file: `.pth` or `.safetensors`."""
@@ -65,7 +65,7 @@ class TimmEncoderConfig(_TransformerOptions):
     """Any ViT or ResNet that timm knows, with weights from a local file."""
 
     kind: Literal["timm"] = "timm"
-    """Which kind."""
+    """Names this kind of encoder."""
 
     model: str
     """timm's name, such as `vit_small_patch16_224` or `resnet50`."""
@@ -90,7 +90,7 @@ class RandomEncoderConfig(_TransformerOptions):
     """A ViT that has learned nothing: the floor that a trained one must be above. Sizes: RSP's ViT-S/16."""
 
     kind: Literal["random"] = "random"
-    """Which kind."""
+    """Names this kind of encoder."""
 
     seed: int = 0
     """The weights follow from it."""
@@ -122,7 +122,7 @@ class PixelEncoderConfig(FrozenConfig):
     """No network: the colors of each patch, averaged over a few squares. A second floor."""
 
     kind: Literal["pixels"] = "pixels"
-    """Which kind."""
+    """Names this kind of encoder."""
 
     patch_size: int = Field(16, gt=0)
     """Side of a patch in pixels."""

@@ -14,12 +14,12 @@ class FeatureMapEncoder(nn.Module):
     """The maps of a convolutional network; fine ones may be averaged over larger cells.
 
     Args:
-        name: For reports.
+        name: How reports call the encoder.
         network: Takes normalized images (B, 3, H, W), gives (B, D, H / s, W / s).
-        network_stride: s.
+        network_stride: Pixels s per position of the network's maps.
         cell: Pixels per cell of the result. None: s.
-        mean: Of its training.
-        std: Of its training.
+        mean: What was subtracted from red, green and blue (0 to 1) in its training.
+        std: What they were divided by.
 
     Raises:
         ConfigurationError: A cell is no whole number of positions of the maps.

@@ -42,7 +42,7 @@ class PixelEncoder(nn.Module):
     """Each patch as the mean colors of a few squares.
 
     Args:
-        name: For reports.
+        name: How reports call the encoder.
         config: Side of a patch, and squares along it.
     """
 

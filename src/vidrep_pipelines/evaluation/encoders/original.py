@@ -72,14 +72,15 @@ def _encoder_of(state: Mapping[str, Tensor], config: OriginalEncoderConfig) -> V
 
 def _require_same(own: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> None:
     """Tensors that the encoder does not have would change what it computes, so they are no less an error."""
-    found = [f"{name} is missing" for name in expected if name not in own]
-    found += [f"{name} is unknown" for name in own if name not in expected]
-    found += [
+    differences = [f"{name} is missing" for name in expected if name not in own]
+    differences += [f"{name} is unknown" for name in own if name not in expected]
+    differences += [
         f"{name} is {tuple(own[name].shape)}, expected {tuple(value.shape)}"
         for name, value in expected.items()
         if name in own and own[name].shape != value.shape
     ]
-    if found:
+    if differences:
         raise InputError(
-            f"{path} is no plain ViT: {some_of(found)}. Remedy: load it by kind timm under its model's name."
+            f"{path} is no plain ViT: {some_of(differences)}. Remedy: load it by kind timm under its "
+            "model's name."
         )

@@ -20,11 +20,11 @@ class ConvolutionalEncoder(nn.Module):
     """The output of one stage of a ResNet of timm's, without later stages.
 
     Args:
-        name: For reports.
+        name: How reports call the encoder.
         network: A ResNet; its classifier is never called.
         stage: The stage, counted from 1.
-        mean: Of its training.
-        std: Of its training.
+        mean: What was subtracted from red, green and blue (0 to 1) in its training.
+        std: What they were divided by.
     """
 
     def __init__(

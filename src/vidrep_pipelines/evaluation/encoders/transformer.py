@@ -62,7 +62,7 @@ class TransformerEncoder(nn.Module):
     of the image size is turned off.
 
     Args:
-        name: For reports.
+        name: How reports call the encoder.
         transformer: Images (B, 3, H, W) to tokens (B, prefix + L, D) after the final norm, with a position
             table ``pos_embed`` (1, prefix + N * N, D) and timm's ``patch_embed``: the encoder in
             ``models.layers`` or a ViT of timm's without head and pooling.
@@ -70,8 +70,8 @@ class TransformerEncoder(nn.Module):
         prefix: Tokens before those of the patches.
         table_prefix: Entries of the position table before those of the patches. None: as many as ``prefix``.
         positions: How the table is resampled to another grid.
-        mean: Of its training.
-        std: Of its training.
+        mean: What was subtracted from red, green and blue (0 to 1) in its training.
+        std: What they were divided by.
     """
 
     def __init__(

@@ -51,7 +51,7 @@ class Clock:
 
     @property
     def content_digest(self) -> str:
-        """Of the lengths of the videos, as they are part of the labels' digest."""
+        """A digest of the clock alone; the lengths of the videos are part of the labels' digest."""
         return f"clock-{_WAVES}-{_RESOLUTION}"
 
     def of(self, video: str) -> NDArray[np.float64]:

@@ -20,13 +20,14 @@ class LinearProbeConfig(FrozenConfig):
     """How the probe is trained. Defaults are the published values (arXiv 2203.14957, section 4)."""
 
     learning_rate: float = Field(50.0, gt=0)
-    """Of the first epoch; so large because embeddings have unit length. Supervised models: 0.1."""
+    """Learning rate of the first epoch; so large because embeddings have unit length. Supervised
+    models: 0.1."""
 
     momentum: float = Field(0.9, ge=0, lt=1)
-    """Of stochastic gradient descent."""
+    """Momentum of stochastic gradient descent."""
 
     weight_decay: float = Field(1e-6, ge=0)
-    """As a part of the gradient."""
+    """Share of the weights that is added to the gradient."""
 
     epochs: int = Field(100, ge=1)
     """Passes over the training videos; the rate falls with half a cosine, epoch by epoch."""
@@ -35,14 +36,14 @@ class LinearProbeConfig(FrozenConfig):
     """A batch is all labelled frames of so many videos; what is left over is not used in that epoch."""
 
     seed: int = 0
-    """Of the first weights and of the order."""
+    """Seed of the first weights and of the order of the videos."""
 
 
 class ShownVideosConfig(FrozenConfig):
     """Which videos are shown, and how."""
 
     action: str | None = None
-    """Whose videos are shown. None: the first action that has two held-out videos."""
+    """The action whose videos are shown. None: the first action that has two held-out videos."""
 
     rule: Literal["lengths", "first"] = "lengths"
     """How the pair is chosen. ``lengths``: the longest and the shortest held-out video of the action, of
@@ -59,7 +60,7 @@ class ShownVideosConfig(FrozenConfig):
     """Most frames of the film; of a longer video every second or third frame is shown, and so on."""
 
     frames_per_second: int = Field(12, ge=1)
-    """Of the film."""
+    """Frames per second of the film."""
 
     strip_columns: int = Field(8, ge=1)
     """Moments in the strip of stills."""
@@ -108,7 +109,7 @@ class PhasesConfig(FrozenConfig):
     """How often videos are drawn anew for the 95 % intervals."""
 
     shown: ShownVideosConfig = ShownVideosConfig()
-    """What the pictures show. Changes no number."""
+    """What the pictures show. It changes no number."""
 
     @field_validator("fractions")
     @classmethod

@@ -25,7 +25,7 @@ class ActionVideos:
     What several tasks need is computed when the first one asks for it.
 
     Attributes:
-        name: Of the action.
+        name: The action's name.
         classes: Number of its labels.
         train: Training videos.
         validation: Videos that are measured.
@@ -55,7 +55,7 @@ class EmbeddedRelease:
 
     Attributes:
         table: One row per video, see ``VIDEO_COLUMNS``.
-        videos: In the order of the table.
+        videos: The embedded videos, in the order of the table.
         config: Splits, strides.
     """
 
@@ -73,12 +73,12 @@ class EmbeddedRelease:
             InputError: Labels and embeddings of a video do not fit one another.
         """
         names = labelled.ids
-        chosen = [number for number, name in enumerate(names) if name in kept]
+        numbers = [number for number, name in enumerate(names) if name in kept]
         videos = tuple(
             EmbeddedVideo(names[number], embeddings.of(names[number]), labelled.labels[number])
-            for number in chosen
+            for number in numbers
         )
-        return cls(labelled.table.iloc[chosen].reset_index(drop=True), EmbeddingSet(videos), config)
+        return cls(labelled.table.iloc[numbers].reset_index(drop=True), EmbeddingSet(videos), config)
 
     @cached_property
     def actions(self) -> list[ActionVideos]:
@@ -104,10 +104,10 @@ class EmbeddedRelease:
         return self.table.iloc[self._rows(split, None)]["action"].to_numpy(np.str_)
 
     def _rows(self, split: str, action: str | None) -> NDArray[np.intp]:
-        chosen = (self.table["split"] == split).to_numpy(bool)
+        mask = (self.table["split"] == split).to_numpy(bool)
         if action is not None:
-            chosen &= (self.table["action"] == action).to_numpy(bool)
-        return np.flatnonzero(chosen)
+            mask &= (self.table["action"] == action).to_numpy(bool)
+        return np.flatnonzero(mask)
 
 
 def join_releases(
@@ -117,7 +117,7 @@ def join_releases(
 
     Args:
         labelled: The release.
-        encoders: By name.
+        encoders: Embeddings by the encoder's name.
         config: The splits to use.
 
     Returns:
@@ -132,8 +132,8 @@ def join_releases(
     actions = dict(zip(used["id"], used["action"], strict=True))
     dropped = [
         Dropped("embeddings", encoder, actions[video], video, "it has no embeddings; their manifest says why")
-        for encoder, found in encoders.items()
-        for video in sorted(actions.keys() - set(found.ids))
+        for encoder, embeddings in encoders.items()
+        for video in sorted(actions.keys() - set(embeddings.ids))
     ]
     kept = set(actions) - {item.item for item in dropped}
     for split in (config.train_split, config.split):
@@ -143,5 +143,7 @@ def join_releases(
                 f"No video of the split {split!r} has embeddings by {', '.join(encoders)}; labelled are "
                 f"{present}. Remedy: another split in the parameters, or run the extraction again."
             )
-    releases = {name: EmbeddedRelease.of(labelled, found, kept, config) for name, found in encoders.items()}
+    releases = {
+        name: EmbeddedRelease.of(labelled, embeddings, kept, config) for name, embeddings in encoders.items()
+    }
     return releases, dropped

@@ -51,10 +51,10 @@ def probe_classes(
     Args:
         train: Training videos.
         validation: Validation videos.
-        classes: How many there are: 99 or 288 in FineGym.
+        classes: Number of classes: 99 or 288 in FineGym.
         config: Training.
         fractions: Shares of the training videos; the last one is the headline. Supervised models: 1.
-        device: Where to compute.
+        device: The device to compute on.
 
     Raises:
         InputError: There is no labelled frame, or a label is not one of the classes.

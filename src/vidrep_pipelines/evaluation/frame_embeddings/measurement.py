@@ -45,39 +45,39 @@ those behind the value."""
 PER_ACTION_COLUMNS = ("action", *(name for name in SUMMARY_COLUMNS if name != "actions"))
 
 Scores = dict[tuple[str, str], Score]
-"""By measure and action."""
+"""Scores by measure and action."""
 
 Samples = Mapping[str, Mapping[str, Resampled]]
-"""By encoder and action, of one measure."""
+"""Scores of one measure by encoder and action."""
 
 
 def score_tables(scores: Mapping[str, Scores], resamples: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tables with ``SUMMARY_COLUMNS`` and ``PER_ACTION_COLUMNS``; measures in the order of the scores.
 
     Args:
-        scores: By encoder; the first one is compared with the others.
+        scores: Scores by encoder; the first encoder is compared with the others.
         resamples: How often videos are drawn anew.
     """
     draws = cache(partial(draw_videos, resamples=resamples))
     summary, per_action = [], []
-    for measure in dict.fromkeys(name for found in scores.values() for name, _ in found):
-        own = {encoder: _of_measure(found, measure) for encoder, found in scores.items()}
+    for measure in dict.fromkeys(name for of_encoder in scores.values() for name, _ in of_encoder):
+        own = {encoder: _of_measure(of_encoder, measure) for encoder, of_encoder in scores.items()}
         samples = {
             encoder: {
                 action: score.resampled(draws(action, score.split, score.videos))
-                for action, score in found.items()
+                for action, score in by_action.items()
             }
-            for encoder, found in own.items()
+            for encoder, by_action in own.items()
         }
-        for encoder, found in own.items():
-            actions = [action for action in found if action != OVERALL]
+        for encoder, by_action in own.items():
+            actions = [action for action in by_action if action != OVERALL]
             for action in actions:
                 numbers = _numbers(samples, encoder, [action])
-                per_action.append((action, measure, encoder, *numbers, found[action].videos))
-            if found:
+                per_action.append((action, measure, encoder, *numbers, by_action[action].videos))
+            if by_action:
                 counted = [action for action in actions if not np.isnan(samples[encoder][action].value)]
-                videos = sum(found[action].videos for action in counted)
-                numbers = _numbers(samples, encoder, [OVERALL] if OVERALL in found else actions)
+                videos = sum(by_action[action].videos for action in counted)
+                numbers = _numbers(samples, encoder, [OVERALL] if OVERALL in by_action else actions)
                 summary.append((measure, encoder, *numbers, len(counted), videos))
     return (
         pd.DataFrame(summary, columns=list(SUMMARY_COLUMNS)),
@@ -98,14 +98,14 @@ def _numbers(samples: Samples, encoder: str, actions: list[str]) -> tuple[float,
     return value.value, value.low, value.high, lead.value, lead.low, lead.high
 
 
-_PER_ACTION: dict[str, Callable[[ActionVideos], Iterable[tasks.Found]]] = {
+_PER_ACTION: dict[str, Callable[[ActionVideos], Iterable[tasks.TaskOutcome]]] = {
     "phase_classification": tasks.phase_classification,
     "phase_progression": tasks.phase_progression,
     "kendall_tau": tasks.order_in_time,
     "retrieval": tasks.retrieval,
 }
 
-Run = Callable[[], Iterable[tasks.Found]]
+Run = Callable[[], Iterable[tasks.TaskOutcome]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def measure_embeddings(
         labelled: The release.
         encoders: Embeddings by encoder; the first one is compared with the others.
         config: Tasks.
-        device: Where the linear probe is trained.
+        device: The device that the linear probe is trained on.
 
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.
@@ -166,11 +166,11 @@ def _measure(release: EmbeddedRelease, encoder: str, device: str) -> tuple[Score
     dropped: list[Dropped] = []
     for task, action, run in _runs(release, device):
         try:
-            for found in run():
-                if isinstance(found, Score):
-                    scores[found.measure, found.action] = found
+            for outcome in run():
+                if isinstance(outcome, Score):
+                    scores[outcome.measure, outcome.action] = outcome
                 else:
-                    dropped.append(Dropped(task, encoder, action, *found))
+                    dropped.append(Dropped(task, encoder, action, *outcome))
         except InputError as error:
             dropped.append(Dropped(task, encoder, action, "", str(error)))
     return scores, dropped

@@ -38,8 +38,8 @@ class ProgressionSums:
         with np.errstate(invalid="ignore", divide="ignore"):
             squares = weights @ self.squares
             spread = squares - (weights @ self.total) ** 2 / (weights @ self.count)
-            found: NDArray[np.float64] = 1 - weights @ self.errors / spread
-        return np.where(spread > _ROUNDING * squares, found, np.nan)
+            explained: NDArray[np.float64] = 1 - weights @ self.errors / spread
+        return np.where(spread > _ROUNDING * squares, explained, np.nan)
 
 
 @dataclass(frozen=True)

@@ -48,13 +48,13 @@ class KeptEmbeddingsReport:
         """The place that belongs to labels, embeddings and tasks.
 
         Args:
-            folder: Of all kept reports.
+            folder: The folder of all kept reports.
             labelled: The release.
             encoders: Embeddings by encoder.
             config: Tasks; what is shown does not count.
         """
         measured = config.model_dump(mode="json", exclude={"shown"})
-        contents = {name: found.content_digest for name, found in encoders.items()}
+        contents = {name: arrays.content_digest for name, arrays in encoders.items()}
         return cls(folder / digest_of(_VERSION, labelled.digest, list(contents.items()), measured))
 
     def load(self) -> EmbeddingsReport | None:
@@ -94,11 +94,11 @@ def report_embeddings(
 
     Args:
         labelled: The release.
-        embeddings: Of the trained model.
-        untrained: Of the same model before training.
+        embeddings: Embeddings of the trained model.
+        untrained: Embeddings of the same model before training.
         config: Tasks.
         launch: Says on which device, and with how many threads.
-        folder: Of all kept reports.
+        folder: The folder of all kept reports.
 
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.

@@ -21,11 +21,11 @@ class Dropped(NamedTuple):
     """Something that could not be measured.
 
     Attributes:
-        task: Which task; ``embeddings`` for videos that no task gets to see.
-        encoder: Whose embeddings.
-        action: Of the video or the pair.
+        task: The task; ``embeddings`` for videos that no task gets to see.
+        encoder: The encoder of the embeddings.
+        action: The action of the video or the pair.
         item: Name of the video, ``query > key`` of a pair; empty for a whole action.
-        reason: Why.
+        reason: Why it could not be measured.
     """
 
     task: str
@@ -42,9 +42,9 @@ class Score:
     Attributes:
         measure: Name such as ``retrieval_at_5``.
         action: The action it is of, or ``OVERALL``.
-        statistic: From weights of the videos (R, V) to the score of each selection (R,).
-        videos: V.
-        split: Of the videos.
+        statistic: A function from weights of the videos (R, V) to the score of each selection (R,).
+        videos: Number V of the videos.
+        split: The split of the videos.
     """
 
     measure: str
@@ -64,7 +64,7 @@ class Resampled:
     """A score, and the same for other selections of videos.
 
     Attributes:
-        value: Of all videos; NaN if it is not defined for them.
+        value: The score of all videos; NaN if it is not defined for them.
         samples: (R,) one per selection.
     """
 
@@ -110,8 +110,8 @@ def mean_over_frames(correct: NDArray[np.integer], frames: NDArray[np.integer]) 
     """Share of correct frames; every frame counts alike, as published.
 
     Args:
-        correct: (V,) per video.
-        frames: (V,) per video.
+        correct: (V,) correct frames per video.
+        frames: (V,) frames per video.
     """
 
     def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:

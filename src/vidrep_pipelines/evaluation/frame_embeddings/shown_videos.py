@@ -37,7 +37,7 @@ def choose_pair(
     Args:
         labelled: The release.
         embedded: Videos that there are embeddings of.
-        split: Of the videos; where it has no two of an action, those of all splits are taken.
+        split: The split of the videos; where it has no two of an action, those of all splits are taken.
         config: The rule; by lengths the query is the longer one.
 
     Raises:
@@ -72,8 +72,8 @@ def _of_action(videos: pd.DataFrame, split: str, action: str | None) -> pd.DataF
         counts = rows["action"].value_counts(sort=False)
         names = [name for name in counts.index if counts[name] > 1 and action in (None, name)]
         if names:
-            found: pd.DataFrame = rows[rows["action"] == names[0]]
-            return found
+            of_action: pd.DataFrame = rows[rows["action"] == names[0]]
+            return of_action
     raise InputError(
         f"There are no two videos of {action or 'one action'} to be shown side by side. Remedy: name a pair "
         "in shown.videos."
@@ -89,9 +89,9 @@ class ShownVideos:
     """Pictures of one release.
 
     Attributes:
-        query: Of the pair that is shown side by side.
-        key: Of the same pair.
-        embeddings: By encoder and video.
+        query: Name of the query of the pair that is shown side by side.
+        key: Name of the key of the same pair.
+        embeddings: Embeddings by encoder and video.
         labelled: The release.
         store: Frames of its videos.
         config: What is shown.
@@ -118,7 +118,7 @@ class ShownVideos:
             ConfigurationError: A named video or action does not exist.
             InputError: No action has two videos.
         """
-        common = set.intersection(*(set(found.ids) for found in embeddings.values()))
+        common = set.intersection(*(set(arrays.ids) for arrays in embeddings.values()))
         query, key = choose_pair(labelled, sorted(common), config.split, config.shown)
         return cls(query, key, embeddings, labelled, store, config)
 
@@ -181,13 +181,13 @@ class ShownVideos:
         )
         rows = []
         for rank, row in zip(ranks, distances, strict=True):
-            found = []
+            cells = []
             for video, column in islice(self._nearest(row, gallery), self.config.shown.neighbors):
                 name, other = gallery.videos[video].id, column * self.config.stride
                 answer = self._shown(name)
                 right = same_phase(query, rank, answer, other)
-                found.append((f"{answer.name} {other}", answer.read(other), right))
-            rows.append(found)
+                cells.append((f"{answer.name} {other}", answer.read(other), right))
+            rows.append(cells)
         return rows
 
     def _nearest(self, distances: NDArray[np.float64], gallery: EmbeddingSet) -> Iterator[tuple[int, int]]:
@@ -205,7 +205,7 @@ class ShownVideos:
     def _others(self, *without: str) -> list[str]:
         """Videos of the query's action that all encoders have embedded: of its split, or else of any."""
         table = self.labelled.table
-        common = set.intersection(*(set(found.ids) for found in self.embeddings.values()))
+        common = set.intersection(*(set(arrays.ids) for arrays in self.embeddings.values()))
         usable = table[table["id"].isin(common - {*without})]
         query = table[table["id"] == self.query].iloc[0]
         same = usable[usable["action"] == query["action"]]

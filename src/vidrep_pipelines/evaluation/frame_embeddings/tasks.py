@@ -28,11 +28,11 @@ from vidrep_pipelines.evaluation.frame_embeddings.scores import (
     mean_over_videos,
 )
 
-Found = Score | tuple[str, str]
+TaskOutcome = Score | tuple[str, str]
 """A score; or an item that was left out, and why."""
 
 
-def phase_classification(action: ActionVideos) -> Iterator[Found]:
+def phase_classification(action: ActionVideos) -> Iterator[TaskOutcome]:
     """Accuracy for every share of the training videos."""
     lengths = action.validation.lengths
     for result in classify_phases(action.train, action.validation, action.config.fractions):
@@ -40,7 +40,7 @@ def phase_classification(action: ActionVideos) -> Iterator[Found]:
         yield _score(action, f"phase_classification_{_percent(result.fraction)}", statistic)
 
 
-def phase_progression(action: ActionVideos) -> Iterator[Found]:
+def phase_progression(action: ActionVideos) -> Iterator[TaskOutcome]:
     """R^2 for every share of the training videos; phase ends that a video lacks are left out."""
     results = score_progression(action.train, action.validation, action.classes, action.config.fractions)
     for result in results:
@@ -52,7 +52,7 @@ def phase_progression(action: ActionVideos) -> Iterator[Found]:
             yield video.id, f"it does not show phase {phase}"
 
 
-def order_in_time(action: ActionVideos) -> Iterator[Found]:
+def order_in_time(action: ActionVideos) -> Iterator[TaskOutcome]:
     """Published tau, tau with dropped pairs as 0, and that of the training videos."""
     tau = tau_of(action.nearest)
     yield _score(action, "kendall_tau", mean_over_pairs(tau.pairs))
@@ -64,7 +64,7 @@ def order_in_time(action: ActionVideos) -> Iterator[Found]:
         yield Score("kendall_tau_train", action.name, mean_over_pairs(pairs), len(pairs), split)
 
 
-def retrieval(action: ActionVideos) -> Iterator[Found]:
+def retrieval(action: ActionVideos) -> Iterator[TaskOutcome]:
     """Precision at every number of neighbors for which there are enough frames."""
     for count in action.config.neighbors:
         try:
@@ -75,7 +75,7 @@ def retrieval(action: ActionVideos) -> Iterator[Found]:
         yield _score(action, f"retrieval_at_{count}", mean_over_videos(result.per_video))
 
 
-def linear_probe(release: EmbeddedRelease, device: str) -> Iterator[Found]:
+def linear_probe(release: EmbeddedRelease, device: str) -> Iterator[TaskOutcome]:
     """Accuracy of one probe for all actions; overall all frames count alike, as published."""
     from vidrep_pipelines.evaluation.frame_embeddings.linear_probe import (  # noqa: PLC0415 (torch takes seconds)
         probe_classes,
@@ -96,7 +96,7 @@ def linear_probe(release: EmbeddedRelease, device: str) -> Iterator[Found]:
         yield name, "none of its frames has a label"
 
 
-def action_classification(release: EmbeddedRelease) -> Iterator[Found]:
+def action_classification(release: EmbeddedRelease) -> Iterator[TaskOutcome]:
     """Share of the videos whose action is recognized."""
     config = release.config
     validation = release.split(config.split)
@@ -132,7 +132,7 @@ def _mean_of_ends(sums: ProgressionSums) -> Statistic:
     return statistic
 
 
-def _ends_not_scored(result: PhaseProgression) -> Iterator[Found]:
+def _ends_not_scored(result: PhaseProgression) -> Iterator[TaskOutcome]:
     for phase in np.flatnonzero(np.isnan(result.scores)):
         yield (
             "",
@@ -148,7 +148,7 @@ def _without_gaps(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
     return filled
 
 
-def _dropped_pairs(tau: KendallTau, nearest: NearestFrames) -> Iterator[Found]:
+def _dropped_pairs(tau: KendallTau, nearest: NearestFrames) -> Iterator[TaskOutcome]:
     videos = nearest.videos.videos
     for query, key in np.argwhere(np.isnan(tau.pairs)):
         if query != key:

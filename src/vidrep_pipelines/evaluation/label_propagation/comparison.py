@@ -23,7 +23,7 @@ class Comparison:
     """Scores of several encoders on the sequences that all of them have results for.
 
     Attributes:
-        task: Which task.
+        task: The task.
         sequences: Names of the sequences.
         scores: Scores of these, by encoder.
         without_result: Encoders that have no result at all.
@@ -39,18 +39,18 @@ class Comparison:
         """Finds what can be compared.
 
         Args:
-            task: Which task.
-            scores: By encoder and sequence; an encoder that failed everywhere has an empty mapping.
+            task: The task.
+            scores: Scores by encoder and sequence; an encoder that failed everywhere has an empty mapping.
 
         Raises:
             ResultMismatchError: There is no sequence that every encoder with any results has a result for.
         """
-        with_result = {name: found for name, found in scores.items() if found}
+        with_result = {name: arrays for name, arrays in scores.items() if arrays}
         common = [
             name
             for name in next(iter(with_result.values()), {})
             if all(
-                name in found and headline(task, found[name]) is not None for found in with_result.values()
+                name in arrays and headline(task, arrays[name]) is not None for arrays in with_result.values()
             )
         ]
         if not common:
@@ -61,7 +61,7 @@ class Comparison:
         return cls(
             task,
             tuple(common),
-            {encoder: tuple(found[name] for name in common) for encoder, found in with_result.items()},
+            {encoder: tuple(arrays[name] for name in common) for encoder, arrays in with_result.items()},
             tuple(name for name in scores if name not in with_result),
         )
 
@@ -70,8 +70,8 @@ class Comparison:
         """What there is to say where no sequence has an annotation: no numbers.
 
         Args:
-            task: Which task.
-            scores: As for :meth:`of`; only the names of the encoders count.
+            task: The task.
+            scores: The scores, as for :meth:`of`; only the names of the encoders count.
         """
         return cls(task, (), dict.fromkeys(scores, ()), ())
 
@@ -82,9 +82,9 @@ class Comparison:
         by_encoder = {encoder: self._measures(encoder) for encoder in self.scores}
         first = next(iter(by_encoder.values()))
         rows = [
-            self._row(measure, encoder, found[measure], first[measure])
+            self._row(measure, encoder, statistics[measure], first[measure])
             for measure in first
-            for encoder, found in by_encoder.items()
+            for encoder, statistics in by_encoder.items()
         ]
         return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
 
@@ -101,8 +101,8 @@ class Comparison:
     def headlines(self) -> pd.DataFrame:
         """(sequences x encoders) the number by which sequences are ranked, in percent."""
         values = {
-            encoder: [100 * (headline(self.task, arrays) or 0.0) for arrays in found]
-            for encoder, found in self.scores.items()
+            encoder: [100 * (headline(self.task, arrays) or 0.0) for arrays in of_sequences]
+            for encoder, of_sequences in self.scores.items()
         }
         return pd.DataFrame(values, index=pd.Index(self.sequences, name="sequence"))
 

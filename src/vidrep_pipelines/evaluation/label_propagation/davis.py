@@ -48,11 +48,11 @@ class SequenceScore:
         return [f"{self.name}_{number}" for number in self.objects]
 
     def region_statistics(self) -> list[FrameStatistics]:
-        """Of J, per object."""
+        """The statistics of J, per object."""
         return [frame_statistics(values) for values in self.region]
 
     def contour_statistics(self) -> list[FrameStatistics]:
-        """Of F, per object."""
+        """The statistics of F, per object."""
         return [frame_statistics(values) for values in self.contour]
 
 
@@ -62,7 +62,7 @@ def score_sequence(
     """Scores a sequence, frame by frame; sequences that read files when asked are not held in memory.
 
     Args:
-        name: Of the sequence, for errors and tables.
+        name: The sequence's name, for errors and tables.
         annotations: Label map (H, W) of each of the T frames; void (255) counts as background. The objects
             are those that the first one holds, whatever their numbers are. (The toolkit takes all numbers up
             to the largest; those in between, which are nowhere, would agree in every frame.)

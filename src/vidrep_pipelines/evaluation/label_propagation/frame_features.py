@@ -55,10 +55,10 @@ def frame_features(
 
     Args:
         frames: (H, W, 3) each, RGB.
-        encoder: On the device.
+        encoder: The encoder, on the device.
         size: Height and width of the network's input.
         settings: Variant (how frames are resized), normalization, precision.
-        device: Where the encoder is.
+        device: The device that the encoder is on.
         frames_per_batch: Frames that the encoder sees at once.
     """
     normalization = normalization_of(encoder, settings)

@@ -50,15 +50,15 @@ def _from_colors(path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # Colors may be in the palette twice (gray 128 is): the first index counts.
     order = np.argsort(known, kind="stable")
     places = np.searchsorted(known[order], colors).clip(max=len(known) - 1)
-    found = order[places]
-    strange = known[found] != colors
+    indices = order[places]
+    strange = known[indices] != colors
     if strange.any():
         color = int(colors[strange][0])
         raise LabelImageError(
             f"{path} has no palette, and {int(strange.sum())} of its colors are not in that of DAVIS, such "
             f"as {(color >> 16, color >> 8 & 255, color & 255)}; save it as an 8-bit PNG with a palette."
         )
-    labels: NDArray[np.uint8] = found[inverse].astype(np.uint8).reshape(pixels.shape[:2])
+    labels: NDArray[np.uint8] = indices[inverse].astype(np.uint8).reshape(pixels.shape[:2])
     return labels
 
 

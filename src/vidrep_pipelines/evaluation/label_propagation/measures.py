@@ -35,7 +35,7 @@ def measures(task: PropagationTask, sequences: Sequence[tuple[str, Arrays]]) -> 
     """The statistics of a task by name, the most important ones first.
 
     Args:
-        task: Which.
+        task: The task.
         sequences: Name and scores of each sequence, of one encoder.
     """
     match task:
@@ -108,8 +108,8 @@ def _jhmdb(videos: list[Arrays]) -> Measures:
         result: NDArray[np.float64] = 100 * (1 - (weights @ counted.sum(axis=1)) / (weights @ total))
         return result
 
-    found = {f"PCK@{threshold}": at(place) for place, threshold in enumerate(THRESHOLDS)}
-    return {**found, "excluded joints": excluded}
+    by_threshold = {f"PCK@{threshold}": at(place) for place, threshold in enumerate(THRESHOLDS)}
+    return {**by_threshold, "excluded joints": excluded}
 
 
 def _hits(videos: list[Arrays]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

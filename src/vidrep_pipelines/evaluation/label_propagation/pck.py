@@ -48,11 +48,11 @@ def joint_distances(
             f"{name}: positions (2, joints, frames) of shape {predicted.shape} were predicted, the "
             f"annotation has {truth.shape}; evaluate all of its frames and joints."
         )
-    actual, found = truth - 1, cells_to_pixels(predicted, image, grid)
+    actual, tracked = truth - 1, cells_to_pixels(predicted, image, grid)
     annotated = np.isfinite(actual).all(axis=0)
     counted = (predicted[0] >= 0) & annotated
     boxes = _box_sizes(actual, counted)
-    error = np.linalg.norm(actual - found, axis=0)
+    error = np.linalg.norm(actual - tracked, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = error / boxes
     distance[error == 0] = 0

@@ -38,8 +38,8 @@ def network_size(height: int, width: int, frame_size: FrameSize, stride: int) ->
     """Height and width at which the encoder sees frames of a size.
 
     Args:
-        height: Of the frame as stored, in pixels.
-        width: Of the frame as stored, in pixels.
+        height: Height of the frame as stored, in pixels.
+        width: Width of the frame as stored, in pixels.
         frame_size: How to choose the size. With ``native``, what the stride does not divide is resized away.
         stride: Pixels per cell of the encoder's grid.
 
@@ -102,8 +102,8 @@ def resize_bytes(pixels: Pixels, height: int, width: int) -> Pixels:
 
     Args:
         pixels: (H, W, C), 0 to 255.
-        height: Of the result.
-        width: Of the result.
+        height: Height of the result in pixels.
+        width: Width of the result in pixels.
 
     Returns:
         (height, width, C).
@@ -165,8 +165,8 @@ def nearest_one_hot(labels: Pixels, height: int, width: int) -> SingleArray:
 
     Args:
         labels: (H, W) palette indices.
-        height: Of the grid.
-        width: Of the grid.
+        height: Height of the grid in cells.
+        width: Width of the grid in cells.
     """
     small = resize_labels(labels, height, width)
     classes = np.arange(int(small.max()) + 1, dtype=np.uint8)
@@ -179,8 +179,8 @@ def bilinear_one_hot(labels: Pixels, height: int, width: int) -> tuple[SingleArr
 
     Args:
         labels: (H, W) palette indices.
-        height: Of the grid.
-        width: Of the grid.
+        height: Height of the grid in cells.
+        width: Width of the grid in cells.
 
     Returns:
         Maps (C, height, width) and the label (C,) that each stands for, ascending.

@@ -38,16 +38,16 @@ def compare_encoders(
     Args:
         encoders: Names of those that were asked for, in their order.
         sequences: The table of sequences.
-        scores: Of the predictions.
-        config: How they were made.
+        scores: The scores of the predictions.
+        config: How the predictions were made.
 
     Raises:
         InputError: No sequence can be evaluated, or none was scored for all encoders.
     """
     rows = evaluated_rows(sequences)
-    found, without = scores_by_encoder(scores), without_truth(rows, config)
+    by_encoder, without = scores_by_encoder(scores), without_truth(rows, config)
     compare = Comparison.of if len(without) < len(rows) else Comparison.of_nothing
-    comparison = compare(config.task, {name: found.get(name, {}) for name in encoders})
+    comparison = compare(config.task, {name: by_encoder.get(name, {}) for name in encoders})
     summary = comparison.summary()
     metrics = {
         "sequences": len(comparison.sequences),
@@ -63,19 +63,19 @@ def compare_encoders(
 
 def _numbers_by_encoder(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The summary as nested numbers, under names that a tracker takes."""
-    found: dict[str, dict[str, float]] = {}
+    numbers: dict[str, dict[str, float]] = {}
     for row in summary.to_dict("records"):
         name = str(row["measure"]).replace("&", "_and_").replace("@", "_at_").replace(" ", "_")
-        own = found.setdefault(row["encoder"], {})
+        own = numbers.setdefault(row["encoder"], {})
         own |= {name: row["value"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
-    return found
+    return numbers
 
 
 def toolkit_tables(scores: Parts, split: str) -> Mapping[str, pd.DataFrame]:
     """The two tables of DAVIS' toolkit for each encoder that has scores, by path."""
     tables = {}
-    for encoder, found in scores_by_encoder(scores).items():
-        total = DavisScore.of(davis_score(name, arrays) for name, arrays in found.items())
+    for encoder, by_sequence in scores_by_encoder(scores).items():
+        total = DavisScore.of(davis_score(name, arrays) for name, arrays in by_sequence.items())
         tables[f"{encoder}/global_results-{split}.csv"] = total.global_table()
         tables[f"{encoder}/per-sequence_results-{split}.csv"] = total.object_table()
     return tables
@@ -84,14 +84,14 @@ def toolkit_tables(scores: Parts, split: str) -> Mapping[str, pd.DataFrame]:
 def predicted_sequences(rows: SequenceRows, predictions: Parts) -> tuple[PredictedSequence, ...]:
     """The label maps of all encoders, under the names of the frames; read when they are written."""
     digests = predictions.digests
-    found = []
+    predicted = []
     for item_id in predictions.ids:
         sequence, path = MaskSequence.of(rows[sequence_of(item_id)]), predictions.path(item_id)
         # A black and white annotation says 255 where results say 1.
         first = None if sequence.two_tone else sequence.label_paths[0]
         names = tuple(stem_of(frame.name, FRAME_SUFFIXES) for frame in sequence.frame_paths)
         maps = partial(read_label_maps, path)
-        found.append(
+        predicted.append(
             PredictedSequence(encoder_of(item_id), sequence.id, names, first, maps, digests[item_id])
         )
-    return tuple(found)
+    return tuple(predicted)

@@ -35,7 +35,7 @@ class ScoreItem:
     """One prediction to be scored.
 
     Attributes:
-        row: Of the table of sequences.
+        row: The sequence's row of the table of sequences.
         config: Says which task it is.
         prediction: The file.
     """
@@ -62,7 +62,7 @@ def scoring_job(
 
     Args:
         rows: The sequences that can be evaluated, by id.
-        predictions: Of all encoders.
+        predictions: The predictions of all encoders.
         config: Says which task it is.
         fanout: How items are executed.
     """
@@ -107,8 +107,8 @@ def without_truth(rows: SequenceRows, config: LabelPropagationConfig) -> list[st
 
 def scores_by_encoder(scores: Parts) -> dict[str, dict[str, Arrays]]:
     """What was scored, by encoder and sequence."""
-    found: dict[str, dict[str, Arrays]] = {}
+    by_encoder: dict[str, dict[str, Arrays]] = {}
     for item_id in scores.ids:
         arrays = read_scores(scores.path(item_id))
-        found.setdefault(encoder_of(item_id), {})[sequence_of(item_id)] = arrays
-    return found
+        by_encoder.setdefault(encoder_of(item_id), {})[sequence_of(item_id)] = arrays
+    return by_encoder

@@ -108,8 +108,8 @@ def _refine(screened: KeptSources, targets: Tensor, frames: Sequence[Tensor], co
     """The best of the screened sources by similarities in float32."""
     sources = targets.new_empty((*screened.cell.shape, targets.shape[1]))
     for position, frame in enumerate(frames):
-        chosen = screened.position == position
-        sources[chosen] = frame[screened.cell[chosen]].to(targets.dtype)
+        in_frame = screened.position == position
+        sources[in_frame] = frame[screened.cell[in_frame]].to(targets.dtype)
     exact = torch.einsum("bd,bkd->bk", targets, sources)
     exact.masked_fill_(screened.similarity.isneginf(), float("-inf"))
     return _top(exact, screened.position, screened.cell, count)

@@ -29,7 +29,7 @@ class SequenceRunner:
     """An encoder on its device, and how labels are propagated with it.
 
     Attributes:
-        encoder: On the device.
+        encoder: The encoder, on the device.
         settings: What determines the result, as it is wanted.
         device: Does the work.
         frames_per_batch: Frames that the encoder sees at once.

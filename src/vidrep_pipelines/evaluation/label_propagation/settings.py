@@ -73,8 +73,8 @@ class LabelPropagationConfig(FrozenConfig):
     """Joints only: stamps of half a cell, or by the extent of the body as UVC and CropMAE have it."""
 
     precision: PropagationPrecision = "fp32"
-    """Of the network (autocast) and of the ranking of sources. On a device without instructions for bfloat16,
-    `bf16` computes in float32; the log says so."""
+    """Precision of the network (autocast) and of the ranking of sources. On a device without instructions
+    for bfloat16, `bf16` computes in float32; the log says so."""
 
     device: DeviceName = "auto"
     """`auto` takes CUDA where there is one; several GPUs share the sequences."""
@@ -83,7 +83,7 @@ class LabelPropagationConfig(FrozenConfig):
     """Frames that the network sees at once; has no influence on the result."""
 
     workers_per_gpu: int = Field(2, ge=1)
-    """On GPUs: worker processes of each, in place of one per core."""
+    """Worker processes of each GPU, in place of one per core."""
 
     def resolve(self) -> RunSettings:
         """The preset with the changes.
@@ -91,12 +91,12 @@ class LabelPropagationConfig(FrozenConfig):
         Raises:
             ConfigurationError: The preset's source says nothing about the task.
         """
-        chosen = preset(self.task, self.preset or DEFAULT_PRESETS[self.task])
+        base = preset(self.task, self.preset or DEFAULT_PRESETS[self.task])
         fields = ("variant", "top_k", "radius", "context_frames", "temperature", "precision")
         changes = {name: getattr(self, name) for name in fields if getattr(self, name) is not None}
         return RunSettings(
-            propagation=chosen.propagation.model_copy(update=changes),
-            frame_size=self.frame_size or chosen.frame_size,
+            propagation=base.propagation.model_copy(update=changes),
+            frame_size=self.frame_size or base.frame_size,
             normalization=self.normalization,
             stamp=self.stamp,
         )

@@ -37,7 +37,7 @@ class ShownSequence(Protocol):
         """A frame (H, W, 3) with its annotation, or without where it has none."""
         ...
 
-    def found(self, encoder: str, index: int) -> Pixels:
+    def prediction(self, encoder: str, index: int) -> Pixels:
         """A frame (H, W, 3) with what an encoder's features led to."""
         ...
 
@@ -63,7 +63,7 @@ class ShownMasks:
         frame = self.sequence.frame(index)
         return frame if labels is None else overlay(frame, labels)
 
-    def found(self, encoder: str, index: int) -> Pixels:
+    def prediction(self, encoder: str, index: int) -> Pixels:
         """See :class:`ShownSequence`."""
         return overlay(self.sequence.frame(index), self._maps[encoder][index])
 
@@ -91,7 +91,7 @@ class ShownJoints:
         """See :class:`ShownSequence`."""
         return draw_joints(self.sequence.frame(index), self._annotated[:, :, index])
 
-    def found(self, encoder: str, index: int) -> Pixels:
+    def prediction(self, encoder: str, index: int) -> Pixels:
         """See :class:`ShownSequence`."""
         frame = self.sequence.frame(index)
         tracks = self._tracks[encoder]
@@ -127,7 +127,7 @@ def film(shown: ShownSequence, encoders: Mapping[str, str]) -> Pixels:
     pictures = []
     for index in range(len(shown)):
         panels = {f"{TRUTH}, frame {index}": shown.truth(index)}
-        panels |= {title: shown.found(name, index) for name, title in encoders.items()}
+        panels |= {title: shown.prediction(name, index) for name, title in encoders.items()}
         pictures.append(side_by_side(panels))
     return np.stack(pictures)
 
@@ -139,7 +139,7 @@ def sheet_rows(
     numbers = np.unique(np.linspace(0, len(shown) - 1, columns).round().astype(int)).tolist()
     rows = {TRUTH: [shown.truth(index) for index in numbers]}
     return numbers, rows | {
-        title: [shown.found(name, index) for index in numbers] for name, title in encoders.items()
+        title: [shown.prediction(name, index) for index in numbers] for name, title in encoders.items()
     }
 
 
@@ -154,7 +154,7 @@ def extreme_sheet(
 
     Args:
         rows: The sequences that can be evaluated, by id.
-        predictions: Of all encoders.
+        predictions: The predictions of all encoders.
         per_sequence: A column ``sequence``, then one of scores for each encoder; empty without scores.
         config: Says which task it is.
         columns: Frames of each sequence.
@@ -188,7 +188,7 @@ def extremes(per_sequence: pd.DataFrame, predictions: Parts) -> dict[str, str]:
 
     Args:
         per_sequence: A column ``sequence``, then one of scores for each encoder.
-        predictions: Of all encoders.
+        predictions: The predictions of all encoders.
 
     Returns:
         What it is (``best``, ``worst``, ``first``, ``last``), by sequence.
@@ -198,8 +198,8 @@ def extremes(per_sequence: pd.DataFrame, predictions: Parts) -> dict[str, str]:
     """
     if per_sequence.empty:
         encoders = _encoders_of(predictions)
-        found = Counter(sequence_of(item_id) for item_id in predictions.ids)
-        common = [name for name, times in found.items() if times == len(encoders)]
+        results = Counter(sequence_of(item_id) for item_id in predictions.ids)
+        common = [name for name, times in results.items() if times == len(encoders)]
         if not common:
             raise InputError(
                 "No sequence has a result of every encoder; the manifest of what was propagated says why."

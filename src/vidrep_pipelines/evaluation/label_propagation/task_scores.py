@@ -52,8 +52,8 @@ def score_prediction(task: PropagationTask, row: Mapping[str, Any], prediction: 
     """Scores what was predicted for one sequence.
 
     Args:
-        task: How to score it.
-        row: Of the table of sequences.
+        task: The task, which says how to score it.
+        row: The sequence's row of the table of sequences.
         prediction: File with what was predicted.
 
     Raises:
@@ -73,8 +73,8 @@ def score_prediction(task: PropagationTask, row: Mapping[str, Any], prediction: 
 
 def _score_joints(sequence: KeypointSequence, prediction: Path) -> Arrays:
     tracks, image = read_joint_tracks(prediction), sequence.frame(0).shape[:2]
-    found = joint_distances(sequence.joints(), tracks.positions, image, tracks.grid, sequence.id)
-    return {"distance": found.distance, "counted": found.counted}
+    joints = joint_distances(sequence.joints(), tracks.positions, image, tracks.grid, sequence.id)
+    return {"distance": joints.distance, "counted": joints.counted}
 
 
 def _score_parts(sequence: MaskSequence, prediction: Path) -> Arrays:

@@ -17,8 +17,8 @@ class RandomChainConfig(FrozenConfig):
     """States that may follow a state."""
 
     concentration: float = Field(0.5, gt=0)
-    """Of the Dirichlet distribution of their probabilities. 1: all distributions are equally likely; less:
-    one successor is mostly taken, so that states differ more in value."""
+    """Concentration of the Dirichlet distribution of their probabilities. 1: all distributions are equally
+    likely; less: one successor is mostly taken, so that states differ more in value."""
 
     least_visits: float = Field(0.3, ge=0, le=0.5)
     """How often the rarest state is visited in the long run at least, where 1 is as often as the others.

@@ -28,13 +28,13 @@ class OccupancyEvaluationConfig(FrozenConfig):
     used, because what they are really worth is not known."""
 
     confidence: float = Field(0.95, gt=0, lt=1)
-    """Of the bootstrap intervals, which resample whole episodes."""
+    """Probability that a bootstrap interval, which resamples whole episodes, covers the true value."""
 
     resamples: int = Field(1000, ge=1)
-    """Of the bootstrap."""
+    """How often the bootstrap draws episodes anew."""
 
     seed: int = 0
-    """Of all draws."""
+    """Seed of all draws."""
 
 
 class FuturesConfig(FrozenConfig):
@@ -54,7 +54,7 @@ class FuturesConfig(FrozenConfig):
     """Samples of the first jump whose mean picture is shown."""
 
     split: str = "test"
-    """Part of the episodes."""
+    """The part of the episodes that is shown."""
 
     seed: int = 0
-    """Of the draws."""
+    """Seed of the draws."""

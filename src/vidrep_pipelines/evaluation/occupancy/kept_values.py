@@ -17,10 +17,10 @@ class KeptValues:
     """A place for the values of one model on one set of episodes.
 
     Args:
-        folder: Of all kept values.
+        folder: The folder of all kept values.
         model: Digest of the model.
         tokens: Digest of the episodes.
-        config: Of the evaluation; the bootstrap does not count.
+        config: How the model is evaluated; the bootstrap does not count.
     """
 
     def __init__(self, folder: Path, model: str, tokens: str, config: OccupancyEvaluationConfig) -> None:

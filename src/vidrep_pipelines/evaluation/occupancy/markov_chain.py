@@ -130,8 +130,8 @@ def modeled_occupancy(chain: MarkovChain, log_probability: CodewordProbability) 
     contexts, futures = (
         np.ascontiguousarray(array) for array in (np.repeat(words, n * c, 0), np.tile(words, (n * c, 1)))
     )
-    found = np.exp(log_probability(contexts, futures)).reshape(n, c, n, c).sum(axis=3)
-    occupancy: FloatArray = np.einsum("ncm,nc->nm", found, chain.codeword_probability)
+    by_codeword = np.exp(log_probability(contexts, futures)).reshape(n, c, n, c).sum(axis=3)
+    occupancy: FloatArray = np.einsum("ncm,nc->nm", by_codeword, chain.codeword_probability)
     return occupancy
 
 

@@ -48,8 +48,8 @@ class TokenFrequencies:
 
     def log_probabilities(self, states: IntArray) -> FloatArray:
         """(n, T) logarithms of the frequencies of the tokens of states (n, T)."""
-        found: FloatArray = self._log_frequencies[np.arange(states.shape[1]), states]
-        return found
+        logarithms: FloatArray = self._log_frequencies[np.arange(states.shape[1]), states]
+        return logarithms
 
 
 _PENALTIES = np.logspace(-3, 6, 28)
@@ -108,7 +108,7 @@ class OccupancyModel(Protocol):
         Args:
             states: (n, T).
             seeds: (n,) of the draws.
-            samples: How many for each state.
+            samples: Number of samples for each state.
             actions: (n, A), taken in ``states``.
         """
 
@@ -141,7 +141,7 @@ def measure_contexts(
     """Values, likelihoods and samples of a model, beside what happened and what baselines say.
 
     Args:
-        model: What is measured.
+        model: The model to be measured.
         held_out: Episodes to measure it on.
         training: Episodes that baselines are fitted to.
         gamma: Discount of the model.

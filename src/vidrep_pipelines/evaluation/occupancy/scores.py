@@ -17,12 +17,12 @@ from vidrep_pipelines.reporting.occupancy import score_text
 
 
 def root_mean_square_error(predicted: FloatArray, actual: FloatArray) -> float:
-    """Of predictions (n,) of what happened (n,)."""
+    """The root mean square error of predictions (n,) of what happened (n,)."""
     return float(np.sqrt(np.mean((predicted - actual) ** 2)))
 
 
 def slope(predicted: FloatArray, actual: FloatArray) -> float:
-    """Of what happened (n,) over the predictions (n,), 0 if these are constant.
+    """The slope of what happened (n,) over the predictions (n,), 0 if these are constant.
 
     1 if differences are neither exaggerated (less) nor understated (more).
     """
@@ -78,8 +78,8 @@ class Metric:
     """A number that sums up states.
 
     Attributes:
-        name: In tables.
-        score: From the columns.
+        name: The metric's name in tables.
+        score: A function from the columns to the score.
         best: Which values are good.
     """
 
@@ -149,7 +149,7 @@ def score_table(values: pd.DataFrame, config: OccupancyEvaluationConfig) -> pd.D
     Args:
         values: One row per state, see
             :func:`~vidrep_pipelines.evaluation.occupancy.measurement.measure_contexts`.
-        config: Of the bootstrap.
+        config: The settings of the bootstrap.
 
     Returns:
         Columns metric, value, low, high, best (``low``, ``high`` or ``one``: which values are good), states,

@@ -15,7 +15,7 @@ class StateEpisode:
     """One episode of L steps.
 
     Attributes:
-        name: For messages.
+        name: The episode's name, for messages.
         states: (L + 1, T) tokens.
         rewards: (L,), of the step from each state to the next.
         actions: (L, A), or none if the model knows no actions.
@@ -96,9 +96,9 @@ def choose_contexts(episodes: Sequence[StateEpisode], gamma: float, horizon: int
             "Remedy: evaluate on longer episodes, lower gamma, or raise occupancy.left_out."
         )
     starts = np.concatenate([[0], np.cumsum(usable)])
-    chosen = np.unique(np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).astype(np.int64))
-    number = np.searchsorted(starts, chosen, side="right") - 1
-    step = chosen - starts[number]
+    positions = np.unique(np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).astype(np.int64))
+    number = np.searchsorted(starts, positions, side="right") - 1
+    step = positions - starts[number]
     places = list(zip(number.tolist(), step.tolist(), strict=True))
     returns = [discounted_returns(episode.rewards, gamma) for episode in episodes]
     actions = None

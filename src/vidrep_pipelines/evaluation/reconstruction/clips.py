@@ -20,12 +20,12 @@ class MeasuredClips:
     Attributes:
         store: The views of one split.
         windows: All windows of these views.
-        chosen: Numbers of the windows that are used, ascending.
+        numbers: The numbers of the windows that are used, ascending.
     """
 
     store: FrameStore
     windows: FrameWindows
-    chosen: NDArray[np.int64]
+    numbers: NDArray[np.int64]
 
     @classmethod
     def of(cls, store: FrameStore, config: MeasuredClipsConfig) -> "MeasuredClips":
@@ -43,25 +43,25 @@ class MeasuredClips:
 
     @property
     def digest(self) -> str:
-        """Of the frames, of which clips of them, and of their order."""
-        settings = (self.windows.window, self.windows.stride, self.chosen.tolist())
+        """A digest of the frames, of which clips of them, and of their order."""
+        settings = (self.windows.window, self.windows.stride, self.numbers.tolist())
         return digest_of(self.store.content_digest, settings)
 
     def __len__(self) -> int:
-        return len(self.chosen)
+        return len(self.numbers)
 
     def batches(self, size: int) -> Iterator[tuple[pd.DataFrame, NDArray[np.uint8]]]:
         """Yields all clips in order.
 
         Args:
-            size: Clips at once.
+            size: Clips of a batch.
 
         Yields:
             One row per clip (id with its frames, trajectory, robot), and (B, T, H, W, 3) uint8.
         """
         facts = self.store.table[["trajectory", "robot"]]
         for start in range(0, len(self), size):
-            places = [self.windows[int(number)] for number in self.chosen[start : start + size]]
+            places = [self.windows[int(number)] for number in self.numbers[start : start + size]]
             ids = [
                 f"{self.store.ids[view]}, frames {frames.start}..{frames.stop - 1}" for view, frames in places
             ]

@@ -38,13 +38,13 @@ class ReconstructionEvaluationConfig(FrozenConfig):
     as a file does; ``as_published`` leaves values outside, as the original does by an oversight."""
 
     confidence: float = Field(0.95, gt=0, lt=1)
-    """Of the bootstrap intervals."""
+    """Probability that a bootstrap interval covers the true mean."""
 
     resamples: int = Field(1000, ge=1)
-    """Of the bootstrap."""
+    """How often the bootstrap draws trajectories anew."""
 
     seed: int = 0
-    """Of the bootstrap."""
+    """Seed of the bootstrap's draws."""
 
     vgg16: UserPath | None = None
     """torchvision's ImageNet weights ``vgg16-397923af.pth``, for LPIPS."""

@@ -35,11 +35,11 @@ def evaluate_reconstruction(
     """Measures all clips with ``config.pixel_range`` and, where that is another one, ``as_published``.
 
     Args:
-        clips: What is reconstructed.
-        reconstruct: The model.
-        config: Metrics.
-        device: Of the metrics' networks.
-        batch_size: Clips at once.
+        clips: The clips to be reconstructed.
+        reconstruct: The model, from frames to their reconstruction.
+        config: How reconstructions are measured.
+        device: The device of the metrics' networks.
+        batch_size: Clips that are measured at once.
         cache: Folder for the features of real clips.
 
     Returns:

@@ -16,7 +16,7 @@ class FeatureCache:
     """Keeps features in a folder.
 
     Attributes:
-        folder: Where they are; made when something is kept.
+        folder: The folder that they are in; made when something is kept.
         content: Digest of what is measured: the frames, which clips of them, in which order.
     """
 

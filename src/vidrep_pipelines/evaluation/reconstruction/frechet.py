@@ -92,7 +92,7 @@ class FeaturePair:
         return frechet_distance(real[rows], other[rows]) if rows.sum() >= 2 else float("nan")
 
     def _features(self, pixels: Tensor) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = self._network.features(pixels).float().cpu().numpy()
-        if found.ndim != 2 or len(found) != len(pixels):
-            raise InputError(f"A metric network gave {found.shape} for {len(pixels)} samples.")
-        return found
+        features: NDArray[np.float32] = self._network.features(pixels).float().cpu().numpy()
+        if features.ndim != 2 or len(features) != len(pixels):
+            raise InputError(f"A metric network gave {features.shape} for {len(pixels)} samples.")
+        return features

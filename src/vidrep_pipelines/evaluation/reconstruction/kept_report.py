@@ -32,10 +32,10 @@ class KeptReconstructionReport:
         """The place that belongs to a model, clips and metrics.
 
         Args:
-            folder: Of all kept reports.
+            folder: The folder of all kept reports.
             model: Digest of the model.
             clips: Digest of the clips.
-            config: Metrics; of their files the content counts.
+            config: How reconstructions are measured; of their files the content counts.
         """
         files = {
             name: digest_of_file(value)

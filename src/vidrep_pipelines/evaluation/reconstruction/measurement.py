@@ -43,13 +43,13 @@ def metric_summary(
         resampling repeats clips, which makes every distance larger.
     """
     rows: list[dict[str, Any]] = []
-    for robot, chosen in _groups(videos):
-        counted = {"robot": robot, "videos": int(chosen.sum())}
+    for robot, mask in _groups(videos):
+        counted = {"robot": robot, "videos": int(mask.sum())}
         for name in videos.columns.drop(list(_NO_METRICS)):
-            value, low, high = _mean(videos[chosen], name, config)
+            value, low, high = _mean(videos[mask], name, config)
             rows.append({**counted, "metric": name, "value": value, "low": low, "high": high})
         for name, (pair, samples) in pairs.items():
-            value = pair.distance(np.repeat(chosen, samples))
+            value = pair.distance(np.repeat(mask, samples))
             rows.append({**counted, "metric": name, "value": value, "low": np.nan, "high": np.nan})
     return pd.DataFrame(rows, columns=["robot", "metric", "value", "low", "high", "videos"])
 

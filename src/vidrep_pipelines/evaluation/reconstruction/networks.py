@@ -41,7 +41,7 @@ class FeatureNetwork:
 
     Attributes:
         features: The network.
-        digest: Of its file.
+        digest: Digest of the network's file.
     """
 
     features: Features
@@ -50,12 +50,12 @@ class FeatureNetwork:
 
 @dataclass(frozen=True)
 class MetricNetworks:
-    """What is there.
+    """The networks that are there.
 
     Attributes:
-        perceptual: For LPIPS.
-        clips: For the Frechet video distance.
-        frames: For the Frechet distance of frames.
+        perceptual: The distance that LPIPS is.
+        clips: The network of the Frechet video distance.
+        frames: The network of the Frechet distance of frames.
         skipped: One line per metric that is left out, with how to get what it needs.
     """
 
@@ -76,19 +76,19 @@ def load_networks(config: ReconstructionEvaluationConfig, device: torch.device) 
         "fvd": lambda: config.action_features and load_clip_features(config.action_features, device),
         "fid": lambda: config.frame_features and load_frame_features(config.frame_features, device),
     }
-    found: dict[str, Any] = {}
+    networks: dict[str, Any] = {}
     skipped: list[str] = []
     for name, load in loaders.items():
         try:
-            found[name] = load()
+            networks[name] = load()
         except InputError as error:
             skipped.append(f"{name} is left out. {error}")
             _log.error(skipped[-1])
             continue
-        if found[name] is None:
+        if networks[name] is None:
             skipped.append(_HOW_TO_GET[name])
             _log.warning(skipped[-1])
-    return MetricNetworks(found.get("lpips"), found.get("fvd"), found.get("fid"), tuple(skipped))
+    return MetricNetworks(networks.get("lpips"), networks.get("fvd"), networks.get("fid"), tuple(skipped))
 
 
 def load_clip_features(path: Path, device: torch.device) -> FeatureNetwork:
@@ -124,8 +124,8 @@ def load_frame_features(path: Path, device: torch.device) -> FeatureNetwork:
 
     def features(frames: Tensor) -> Tensor:
         levels = (frames.clamp(0, 1) * 255).round().to(torch.uint8)
-        found: Tensor = module(levels, return_features=True)
-        return found
+        vectors: Tensor = module(levels, return_features=True)
+        return vectors
 
     try:
         shape = tuple(features(torch.zeros(2, 3, 64, 64, device=device)).shape)

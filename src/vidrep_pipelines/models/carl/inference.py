@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -190,6 +191,7 @@ class EmbeddingRequest:
         config: How the video is cut.
         device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
         number: The video's number; it deals videos to GPUs.
+        frames: Digest of the shard that holds its frames, their first row there, and how many they are.
     """
 
     checkpoint: Path
@@ -200,6 +202,35 @@ class EmbeddingRequest:
     config: EmbeddingConfig
     device: str
     number: int
+    frames: tuple[str, int, int]
+
+    @property
+    def digest(self) -> str:
+        """Changes with the frames, the weights and the parameters, and not with the device."""
+        return digest_of(self.version, *self.frames, self.config)
+
+
+def embedding_requests(
+    checkpoint: Path, version: str, store: FrameStore, config: EmbeddingConfig, device: str
+) -> list[EmbeddingRequest]:
+    """What to embed, one request per video of any split.
+
+    Args:
+        checkpoint: Folder of the published checkpoint.
+        version: Digest of its weights.
+        store: The frames.
+        config: How videos are cut.
+        device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
+    """
+    folders, content = (checkpoint.absolute(), store.folder.absolute()), store.facts.content_digest
+    requests = []
+    for number, video in enumerate(store.ids):
+        shard, start, count = store.index.frames(number)
+        frames = store.facts.shards[shard], start, count
+        requests.append(
+            EmbeddingRequest(folders[0], version, folders[1], content, video, config, device, number, frames)
+        )
+    return requests
 
 
 def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[str, int]:

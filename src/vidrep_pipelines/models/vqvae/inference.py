@@ -10,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.codes import code_shard
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
+from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.shared.trained import loaded_once, read_checkpoint, trained_model
@@ -114,6 +116,35 @@ class CodeExtractionRequest:
     config: LatentExtractionConfig
     device: str
     number: int
+
+    @property
+    def id(self) -> str:
+        """Path of the shard below the store, without suffix."""
+        return self.shard.removesuffix(SHARD_SUFFIX)
+
+    @property
+    def digest(self) -> str:
+        """Changes with the frames, the weights and what is kept, and not with the device."""
+        return digest_of(self.version, self.frames_digest, self.config)
+
+
+def code_extraction_requests(
+    checkpoint: Path, version: str, store: FrameStore, config: LatentExtractionConfig, device: str
+) -> list[CodeExtractionRequest]:
+    """What to encode, one request per shard.
+
+    Args:
+        checkpoint: Folder of the published checkpoint.
+        version: Digest of its weights.
+        store: The frames.
+        config: What to keep, and how.
+        device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
+    """
+    folders = checkpoint.absolute(), store.folder.absolute()
+    return [
+        CodeExtractionRequest(folders[0], version, folders[1], shard, digest, config, device, number)
+        for number, (shard, digest) in enumerate(sorted(store.facts.shards.items()))
+    ]
 
 
 def extract_shard(request: CodeExtractionRequest, outputs: Mapping[str, Path]) -> dict[str, int]:

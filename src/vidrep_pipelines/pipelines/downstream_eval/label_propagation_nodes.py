@@ -117,8 +117,8 @@ def export_davis(
     from vidrep_pipelines.data.label_sequences.sequence import evaluated_rows
     from vidrep_pipelines.evaluation.label_propagation.report import predicted_sequences, toolkit_tables
 
-    found = predicted_sequences(evaluated_rows(sequences), predictions)
-    return ResultExport(found, toolkit_tables(scores, davis.split))
+    predicted = predicted_sequences(evaluated_rows(sequences), predictions)
+    return ResultExport(predicted, toolkit_tables(scores, davis.split))
 
 
 def export_vip(sequences: pd.DataFrame, predictions: Parts) -> ResultExport:

@@ -11,7 +11,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
     """Measures trained and untrained embeddings of a release side by side, and shows what they find alike.
 
     Args:
-        namespace: Of the model.
+        namespace: The model's namespace.
         release: Namespace of the videos and their labels; the tasks are those of ``params:phases_<release>``.
     """
     embedded = ["embeddings", "untrained_embeddings", "params:phases"]

@@ -28,7 +28,7 @@ def measure_vqvae(
     checkpoint: Checkpoint,
     spec: dict[str, Any],
     store: FrameStore,
-    chosen: MeasuredClipsConfig,
+    measured_clips: MeasuredClipsConfig,
     config: ReconstructionEvaluationConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
@@ -40,16 +40,16 @@ def measure_vqvae(
     from vidrep_pipelines.reporting.reconstruction import metric_table
 
     del tracking  # the hook logs the numbers
-    clips = MeasuredClips.of(store, chosen)
-    found = measured_vqvae(checkpoint, clips, config, launch, chosen.batch_size, folders.models)
-    report, _ = found
-    _log.info("%d clips of %s:\n%s", len(clips), chosen.split, metric_table(report.summary))
-    record = run_record(checkpoint, spec["task_config"], len(clips), found, config)
+    clips = MeasuredClips.of(store, measured_clips)
+    measured = measured_vqvae(checkpoint, clips, config, launch, measured_clips.batch_size, folders.models)
+    report, _ = measured
+    _log.info("%d clips of %s:\n%s", len(clips), measured_clips.split, metric_table(report.summary))
+    record = run_record(checkpoint, spec["task_config"], len(clips), measured, config)
     return report.videos, report.summary, {**record, "skipped": report.skipped}, record
 
 
 def vqvae_clip_pictures(
-    checkpoint: Checkpoint, store: FrameStore, chosen: MeasuredClipsConfig, summary: pd.DataFrame
+    checkpoint: Checkpoint, store: FrameStore, measured_clips: MeasuredClipsConfig, summary: pd.DataFrame
 ) -> tuple[Image, Film, Image]:
     """Original, reconstruction and error of a few of the clips, still and moving; metrics per robot."""
     from vidrep_pipelines.adapters.reconstruction import shown_pairs
@@ -57,7 +57,7 @@ def vqvae_clip_pictures(
     from vidrep_pipelines.models.vqvae.pictures import comparison_film, comparison_strips
     from vidrep_pipelines.reporting.reconstruction import robot_chart
 
-    few = chosen.model_copy(update={"limit": _SHOWN_CLIPS})
+    few = measured_clips.model_copy(update={"limit": _SHOWN_CLIPS})
     pairs = shown_pairs(checkpoint, MeasuredClips.of(store, few))
     main = summary[summary["pixels"] == summary["pixels"].iloc[0]]
     return comparison_strips(pairs), Film(comparison_film(pairs), _FRAMES_PER_SECOND), robot_chart(main)

@@ -55,8 +55,8 @@ def create_comparison_pipeline(pixel: str, perceptual: str, clips: str) -> Pipel
 
     Args:
         pixel: Namespace of the variant with the pixel loss.
-        perceptual: Of the one with the perceptual loss.
-        clips: Of the one that decodes clips.
+        perceptual: Namespace of the one with the perceptual loss.
+        clips: Namespace of the one that decodes clips.
     """
     variants = {"pixel": pixel, "perceptual": perceptual, "clips": clips}
     return Pipeline(

@@ -51,7 +51,7 @@ _FILM_RATE = 12
 _WEEK = 7 * 24 * 3600.0  # seconds
 
 
-def list_buffers(dmc: DmcConfig) -> pd.DataFrame:
+def list_replay_buffers(dmc: DmcConfig) -> pd.DataFrame:
     """The files below ``dmc.replay_buffer``; none when it is not set."""
     from vidrep_pipelines.data.sources.replay_buffer import files as replay_buffer_files
 
@@ -81,7 +81,7 @@ def train_policy(dmc: DmcConfig, folders: FoldersConfig, fanout: FanOutConfig) -
     return Job("policy", train_policy_item, items, (".safetensors", ".json"), patient)
 
 
-def prepare_episodes(
+def prepare_dmc_episodes(
     listing: pd.DataFrame,
     buffers: Parts,
     policy: Parts,
@@ -104,7 +104,7 @@ def prepare_episodes(
     return Job("episodes", prepare_episode, items, (".h5",), fanout)
 
 
-def assemble_frames(episodes: Parts, dmc: DmcConfig, fanout: FanOutConfig) -> Job:
+def assemble_dmc_frames(episodes: Parts, dmc: DmcConfig, fanout: FanOutConfig) -> Job:
     """One item per shard of the store, dealt to train, validation and test by episode."""
     from vidrep_pipelines.common.errors import InputError
     from vidrep_pipelines.data.frame_store.assembly import assemble_shard

@@ -20,7 +20,7 @@ def create_dmc_pipeline() -> Pipeline:
 def _reading() -> list[Node]:
     return [
         Node(
-            dmc_nodes.list_buffers,
+            dmc_nodes.list_replay_buffers,
             inputs=["params:dmc"],
             outputs="listing",
             name="list_buffers",
@@ -40,13 +40,13 @@ def _storing() -> list[Node]:
     sources = ["listing", "buffers", "policy"]
     return [
         _fanout(
-            dmc_nodes.prepare_episodes,
+            dmc_nodes.prepare_dmc_episodes,
             [*sources, "params:dmc", "params:sample_agent", "params:fanout"],
             "episodes",
             "prepare_episodes",
         ),
         _fanout(
-            dmc_nodes.assemble_frames,
+            dmc_nodes.assemble_dmc_frames,
             ["episodes", "params:dmc", "params:fanout"],
             "frames",
             "assemble_frames",

@@ -117,10 +117,8 @@ def _miniature(
 ) -> MiniatureRequest:
     from vidrep_pipelines.common.digest import digest_of
 
-    chosen = clips.ids if root is None else []
-    labelled = tuple(
-        MiniatureClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5")) for clip in chosen
-    )
+    names = clips.ids if root is None else []
+    labelled = tuple(MiniatureClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5")) for clip in names)
     content = clips.content_digest if root is None else ""
     return MiniatureRequest(release, labelled, config.quality, digest_of(content, config.quality))
 

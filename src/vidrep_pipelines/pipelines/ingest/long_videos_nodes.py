@@ -20,9 +20,8 @@ from vidrep_pipelines.fanout.parts import Parts
 if TYPE_CHECKING:
     from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
     from vidrep_pipelines.data.sources.long_videos.event_cut import CutRequest
-    from vidrep_pipelines.data.sources.long_videos.finegym import Event
     from vidrep_pipelines.data.sources.long_videos.rendered import Labelling
-    from vidrep_pipelines.data.sources.long_videos.video import LeftOut, LongVideos
+    from vidrep_pipelines.data.sources.long_videos.video import LongVideos
 else:
     LabelledVideos = Any  # its module takes seconds to import
 
@@ -32,7 +31,7 @@ Config = TypeVar("Config", bound=LongVideosConfig)
 _log = logging.getLogger(__name__)
 
 
-def render_clips(config: Config, fanout: FanOutConfig) -> Job:
+def render_long_videos(config: Config, fanout: FanOutConfig) -> Job:
     """One item per clip of the sample world; none when there is a release."""
     from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
     from vidrep_pipelines.data.sample_world.clips import CLIP_SUFFIXES, clip_requests
@@ -78,10 +77,13 @@ def label_penn_action(
 def cut_finegym_events(config: FineGymConfig, fanout: FanOutConfig) -> Job:
     """One item per event: a video of its own."""
     from vidrep_pipelines.data.sources.long_videos.event_cut import cut_event, cut_requests
+    from vidrep_pipelines.data.sources.long_videos.finegym import release_events
 
     requests: list[CutRequest] = []
     if config.root is not None and not config.index:
-        requests, _ = cut_requests(_events(config)[0], _raw_videos(config), config)
+        root = config.root.absolute()
+        split_events, _ = release_events(root, config)
+        requests, _ = cut_requests(split_events, config.raw_folder(root), config)
     items = [Item(request.event.name, request, request.digest) for request in requests]
     return Job("events", cut_event, items, (".mp4",), fanout)
 
@@ -98,7 +100,9 @@ def label_finegym(
     return _labelled(_finegym(clips, events, config), prepared)
 
 
-def assemble_frames(prepared: Parts, labelled: LabelledVideos, config: Config, fanout: FanOutConfig) -> Job:
+def assemble_long_videos(
+    prepared: Parts, labelled: LabelledVideos, config: Config, fanout: FanOutConfig
+) -> Job:
     """One item per shard of the store, which holds the videos of the index."""
     from vidrep_pipelines.data.frame_store.assembly import assemble_shard
     from vidrep_pipelines.data.sources.long_videos.shards import plan_split_shards
@@ -152,7 +156,7 @@ def _penn_action(clips: Parts, config: PennActionConfig) -> "LongVideos":
 
 def _finegym(clips: Parts, events: Parts, config: FineGymConfig) -> "LongVideos":
     from vidrep_pipelines.data.sources.long_videos.event_cut import cut_requests
-    from vidrep_pipelines.data.sources.long_videos.finegym import finegym_videos, lists_of
+    from vidrep_pipelines.data.sources.long_videos.finegym import finegym_videos, lists_of, release_events
     from vidrep_pipelines.data.sources.long_videos.published_index import IndexForm, indexed_videos
     from vidrep_pipelines.data.sources.long_videos.video import LeftOut, LongVideos
 
@@ -163,45 +167,24 @@ def _finegym(clips: Parts, events: Parts, config: FineGymConfig) -> "LongVideos"
         lists = {"train": f"gym{config.classes}_train_v1.0.pkl", "validation": f"gym{config.classes}_val.pkl"}
         lists |= {"additional": "additional_v1.0.pkl"} if config.additional else {}
         return indexed_videos(root, IndexForm(lists, (config.classes,), (), phases=False))
-    chosen, left_out = _events(config)
-    left_out += cut_requests(chosen, _raw_videos(config), config)[1]
-    cuts = {name: (events.path(name), digest) for name, digest in _digests(events).items()}
+    split_events, left_out = release_events(root, config)
+    left_out += cut_requests(split_events, config.raw_folder(root), config)[1]
+    cuts = {name: (events.path(name), events.digests[name]) for name in events.ids}
     errors = _errors(events)
     left_out += [
         LeftOut(f"{split}/{event.name}", split, errors[event.name])
-        for split, event in chosen
+        for split, event in split_events
         if event.name in errors
     ]
     rate = config.event_frames_per_second
     labels = lists_of(root, config.classes)
-    return LongVideos(finegym_videos(chosen, labels, cuts, config.classes, rate), left_out)
-
-
-def _events(config: FineGymConfig) -> "tuple[list[tuple[str, Event]], list[LeftOut]]":
-    from vidrep_pipelines.data.sources.long_videos.finegym import (
-        ANNOTATIONS,
-        events_of_splits,
-        first_there,
-        lists_of,
-        read_annotation,
-    )
-
-    assert config.root is not None
-    root = config.root.absolute()
-    names = ANNOTATIONS if config.annotation is None else (config.annotation,)
-    events = read_annotation(first_there(root, names))
-    return events_of_splits(events, lists_of(root, config.classes), config.additional)
-
-
-def _raw_videos(config: FineGymConfig) -> Path:
-    assert config.root is not None
-    return (config.raw_videos or config.root / "videos").absolute()
+    return LongVideos(finegym_videos(split_events, labels, cuts, config.classes, rate), left_out)
 
 
 def _rendered(clips: Parts, config: LongVideosConfig, labelling: "Labelling") -> "LongVideos":
     from vidrep_pipelines.data.sources.long_videos.rendered import rendered_videos
 
-    digests = _digests(clips)
+    digests = clips.digests
     members = [(name, clips.path(name, ".mp4"), clips.path(name, ".h5"), digests[name]) for name in clips.ids]
     return rendered_videos(members, config.world_validation, labelling)
 
@@ -226,12 +209,6 @@ def _labelled(videos: "LongVideos", prepared: Parts) -> tuple[LabelledVideos, pd
         "%d videos, %d left out; %d do not show every phase", len(labelled), len(left_out), len(incomplete)
     )
     return labelled, left_out
-
-
-def _digests(parts: Parts) -> dict[str, str]:
-    """What made each product."""
-    digests = dict(zip(parts.table["id"], parts.table["digest"], strict=True))
-    return {name: digests[name] for name in parts.ids}
 
 
 def _errors(parts: Parts) -> dict[str, str]:

@@ -46,14 +46,16 @@ def _create_pipeline(
     prepare: Callable[..., object],
     label: Callable[..., object],
     first: list[Node],
-    found: list[str],
+    products: list[str],
 ) -> Pipeline:
-    """All of a release; ``first`` makes what ``found`` names, which preparation and labels start from."""
+    """All of a release; ``first`` makes what ``products`` names, which preparation and labels start from."""
     parameters = f"params:{release}"
-    sources = ["source_clips", *found]
+    sources = ["source_clips", *products]
     return Pipeline(
         [
-            _fanout(long_videos_nodes.render_clips, [parameters, "params:fanout"], "source_clips", "render"),
+            _fanout(
+                long_videos_nodes.render_long_videos, [parameters, "params:fanout"], "source_clips", "render"
+            ),
             *first,
             _fanout(prepare, [*sources, parameters, "params:fanout"], "prepared_videos", "prepare_videos"),
             Node(
@@ -64,7 +66,7 @@ def _create_pipeline(
                 tags=["cpu"],
             ),
             _fanout(
-                long_videos_nodes.assemble_frames,
+                long_videos_nodes.assemble_long_videos,
                 ["prepared_videos", "labelled_videos", parameters, "params:fanout"],
                 "video_frames",
                 "assemble_frames",

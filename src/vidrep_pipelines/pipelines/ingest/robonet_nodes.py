@@ -1,6 +1,5 @@
 """Nodes that turn RoboNet files, or any videos, into a frame store."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,58 +18,13 @@ from vidrep_pipelines.pipelines.ingest.videos_nodes import list_raw_videos
 from vidrep_pipelines.pipelines.video_items import video_items
 
 if TYPE_CHECKING:
-    from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
     from vidrep_pipelines.data.frame_store.store import FrameStore
-    from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
+    from vidrep_pipelines.data.sources.robonet.requests import RenderedVideo
 else:
     FrameStore = Any  # its module takes seconds to import
 
 
-def video_requests(
-    files: pd.DataFrame, headers: Parts, clips: Parts, frames: FramesConfig
-) -> "list[EpisodeRequest]":
-    """One request per video that could be opened.
-
-    Args:
-        files: One row per file: id, class_name, path, bytes, mtime_ns, etag.
-        headers: Of the job that opened them.
-        clips: Rendered clips: those among the files have their states and actions beside them.
-        frames: How frames are prepared.
-
-    Raises:
-        ConfigurationError: No file could be opened.
-    """
-    from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
-
-    readable = files[files["id"].isin(set(headers.ids))]
-    if readable.empty:
-        raise ConfigurationError(
-            f"None of {len(files)} videos can be opened; the table of failures in the log says why. Remedy: "
-            "set ingest.root to a folder of videos."
-        )
-    rendered = dict(zip(clips.table["id"], clips.table["digest"], strict=True))
-    return [
-        EpisodeRequest(_episode(row, rendered.get(row["id"]), clips), frames)
-        for row in readable.to_dict("records")
-    ]
-
-
-def _episode(row: dict[Any, Any], rendering: str | None, clips: Parts) -> "VideoEpisode":
-    """What a rendered clip was made from identifies it, wherever it lies and whenever it was written."""
-    from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
-
-    path = Path(row["path"])
-    if rendering is not None and path == clips.path(row["id"], ".mp4").absolute():
-        controls, stamp = clips.path(row["id"], ".h5").absolute(), rendering
-    else:
-        controls, stamp = None, row["etag"] or f"{row['bytes']}-{row['mtime_ns']}"
-    return VideoEpisode(row["id"], path, robot=row["class_name"], controls=controls, stamp=stamp)
-
-
-_SHEET_ROWS = 12
-
-
-def render_clips(
+def render_robonet_clips(
     robonet: RoboNetConfig, ingest: IngestConfig, world: SampleWorldConfig, fanout: FanOutConfig
 ) -> Job:
     """One item per rendered trajectory; none when RoboNet or a folder of videos is named."""
@@ -82,7 +36,9 @@ def render_clips(
     return Job("trajectories", render_clip, items, CLIP_SUFFIXES, fanout)
 
 
-def list_files(clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
+def list_robonet_files(
+    clips: Parts, robonet: RoboNetConfig, ingest: IngestConfig
+) -> tuple[Rows, pd.DataFrame]:
     """RoboNet's files if ``robonet.root`` is set, else videos; and what was left out, with reasons."""
     from vidrep_pipelines.data.files.listing import with_absolute_paths
     from vidrep_pipelines.data.sources.robonet.requests import list_trajectory_files
@@ -120,7 +76,7 @@ def tabulate_metadata(listing: Rows, headers: Parts) -> pd.DataFrame:
     return metadata_table(headers.table, rows.set_index("id")["path"])
 
 
-def prepare_episodes(
+def prepare_robonet_episodes(
     listing: Rows,
     headers: Parts,
     clips: Parts,
@@ -130,12 +86,12 @@ def prepare_episodes(
 ) -> Job:
     """One item per trajectory: decoded once, its frames at their final size."""
     from vidrep_pipelines.data.frame_store.preparation import prepare_episode
-    from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests
+    from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests, video_requests
     from vidrep_pipelines.data.tables.table import as_table
 
     files = pd.concat([batch.to_pandas() for batch in as_table(listing).batches()])
     if robonet.root is None:
-        requests = video_requests(files, headers, clips, frames)
+        requests = video_requests(files, set(headers.ids), _rendered(clips), frames)
         fanout = fanout.trying_again() if clips.ids else fanout
     else:
         requests = trajectory_requests(files, headers.table, robonet, frames)
@@ -157,31 +113,20 @@ def assemble_store(
 
 def report_store(store: FrameStore, headers: Parts, episodes: Parts) -> tuple[dict[str, Any], Image]:
     """What the store holds and what did not get into it; and a few frames of a few views."""
-    from vidrep_pipelines.reporting.clips import contact_sheet
+    from vidrep_pipelines.reporting.episodes import store_report, store_sheet
 
-    table = store.table
-    groups = table.groupby(["split", "robot"], as_index=False)
-    summary = groups.agg(
-        trajectories=("trajectory", "nunique"), views=("id", "size"), frames=("frames", "sum")
-    )
     failed = pd.concat([parts.failed[["id", "error"]] for parts in (headers, episodes)])
     usable = episodes.table[episodes.table["status"] == "ok"]
-    report = {
-        "size": [store.facts.height, store.facts.width],
-        "mean": store.facts.mean,
-        "std": store.facts.std,
-        "split_unit": store.facts.split_unit,
-        "splits": summary.to_dict(orient="records"),
-        "left_out": dict(failed.itertuples(index=False)),
-        "damaged": dict(
-            usable.loc[usable["verdict"] == "damaged", ["id", "problems"]].itertuples(index=False)
-        ),
+    damaged = usable.loc[usable["verdict"] == "damaged", ["id", "problems"]]
+    left_out: dict[str, str] = dict(failed.itertuples(index=False))
+    problems: dict[str, str] = dict(damaged.itertuples(index=False))
+    return store_report(store, left_out, problems), store_sheet(store)
+
+
+def _rendered(clips: Parts) -> "dict[str, RenderedVideo]":
+    from vidrep_pipelines.data.sources.robonet.requests import RenderedVideo
+
+    return {
+        name: RenderedVideo(clips.path(name, ".mp4").absolute(), clips.path(name, ".h5").absolute(), digest)
+        for name, digest in clips.digests.items()
     }
-    sheet = contact_sheet(
-        table.assign(path=table["id"], class_name=table["robot"]),
-        store.folder,
-        lambda path, ranks: store.frames(path.relative_to(store.folder).as_posix(), ranks),
-        rows=_SHEET_ROWS,
-        heading=f"{len(table)} views, {int(table['frames'].sum())} frames",
-    )
-    return report, sheet

@@ -25,14 +25,14 @@ def create_robonet_pipeline() -> Pipeline:
 def _reading() -> list[Node]:
     return [
         Node(
-            robonet_nodes.render_clips,
+            robonet_nodes.render_robonet_clips,
             inputs=["params:robonet", "params:ingest", "params:clips", "params:fanout"],
             outputs="clips",
             name="render_clips",
             tags=["cpu", "fanout"],
         ),
         Node(
-            robonet_nodes.list_files,
+            robonet_nodes.list_robonet_files,
             inputs=["clips", "params:robonet", "params:ingest"],
             outputs=["listing", "unlisted"],
             name="list_files",
@@ -58,7 +58,7 @@ def _reading() -> list[Node]:
 def _storing() -> list[Node]:
     return [
         Node(
-            robonet_nodes.prepare_episodes,
+            robonet_nodes.prepare_robonet_episodes,
             inputs=["listing", "headers", "clips", "params:robonet", "params:frames", "params:fanout"],
             outputs="episodes",
             name="prepare_episodes",

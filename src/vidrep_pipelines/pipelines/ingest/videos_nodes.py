@@ -1,8 +1,5 @@
 """Nodes of the ingest stage."""
 
-from collections.abc import Collection
-from pathlib import Path
-
 import pandas as pd
 
 from vidrep_pipelines.data.clips.config import IngestConfig, KineticsConfig
@@ -26,8 +23,10 @@ def render_sample_world(ingest: IngestConfig, world: SampleWorldConfig, fanout: 
 
 def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[Rows, pd.DataFrame]:
     """The video files with their class names, and what was left out, with reasons."""
+    from vidrep_pipelines.data.sources.kinetics.videos import list_classified_videos
+
     root = str(sample_world.folder) if ingest.root is None else ingest.root
-    return _listed(root, ingest.suffixes, ingest.annotations, ingest.split)
+    return list_classified_videos(root, ingest.suffixes, ingest.annotations, ingest.split)
 
 
 def unpack_archives(kinetics: KineticsConfig, fanout: FanOutConfig) -> Job:
@@ -43,8 +42,10 @@ def unpack_archives(kinetics: KineticsConfig, fanout: FanOutConfig) -> Job:
 
 def list_kinetics(archives: Parts, kinetics: KineticsConfig) -> tuple[Rows, pd.DataFrame]:
     """The unpacked clips with their class names, and what was left out, with reasons."""
+    from vidrep_pipelines.data.sources.kinetics.videos import list_classified_videos
+
     del archives  # everything is unpacked before the clips are listed
-    return _listed(kinetics.clips, (".mp4",), kinetics.annotations, kinetics.split)
+    return list_classified_videos(kinetics.clips, (".mp4",), kinetics.annotations, kinetics.split)
 
 
 def probe_videos(listing: Rows, fanout: FanOutConfig) -> Job:
@@ -59,22 +60,3 @@ def build_index(listing: Rows, probes: Parts) -> Rows:
     from vidrep_pipelines.data.clips.index import build_video_index
 
     return build_video_index(listing, outcomes(probes))
-
-
-def _listed(
-    root: str | Path, suffixes: Collection[str], annotations: Path | None, split: str | None
-) -> tuple[Rows, pd.DataFrame]:
-    from vidrep_pipelines.data.files.listing import list_videos, with_absolute_paths
-    from vidrep_pipelines.data.sources.kinetics.annotations import read_annotations
-    from vidrep_pipelines.data.sources.kinetics.videos import assign_classes
-
-    listing = list_videos(root, suffixes)
-    videos: Rows = listing.videos
-    left_out = pd.DataFrame(listing.unlisted, columns=["path", "reason"], dtype="string")
-    left_out.insert(0, "id", left_out["path"])
-    if annotations is not None:
-        table = read_annotations(annotations, split)
-        assignment = assign_classes(listing.videos.to_pandas(), table.clips)
-        videos = assignment.clips
-        left_out = pd.concat([assignment.unknown, table.left_out, left_out], ignore_index=True)
-    return with_absolute_paths(videos, root), left_out.astype("string")

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.ingest import videos_nodes
 
 
-def create_pipeline() -> Pipeline:
+def create_videos_pipeline() -> Pipeline:
     """Renders the sample world when no videos were named, lists and opens the videos, writes the index."""
     return Pipeline(
         [

@@ -1,5 +1,5 @@
 """Resized clips to the table of clips that training uses."""
 
-from vidrep_pipelines.pipelines.label_filter.clips_pipeline import create_pipeline
+from vidrep_pipelines.pipelines.label_filter.clips_pipeline import create_label_filter_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_label_filter_pipeline"]

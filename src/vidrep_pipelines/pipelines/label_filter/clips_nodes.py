@@ -29,14 +29,14 @@ def list_labels(clips: Rows, videos: Parts) -> Iterable[tuple[int, str]]:
     return LabelRows(clips, videos.folder.name)
 
 
-def draw_report(report: dict[str, Any]) -> Image:
+def paint_filter_report(report: dict[str, Any]) -> Image:
     """Bar chart of kept and dropped clips."""
     from vidrep_pipelines.reporting.clips import filter_report_picture
 
     return filter_report_picture(report)
 
 
-def draw_contact_sheet(clips: Rows, videos: Parts) -> Image:
+def paint_contact_sheet(clips: Rows, videos: Parts) -> Image:
     """A few frames of a few clips of every class."""
     from vidrep_pipelines.data.clips.table import ClassSamples
     from vidrep_pipelines.data.video.decode import read_frames

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.label_filter import clips_nodes
 
 
-def create_pipeline() -> Pipeline:
+def create_label_filter_pipeline() -> Pipeline:
     """Keeps the healthy clips, says why the others were dropped, shows both."""
     return Pipeline(
         [
@@ -24,14 +24,14 @@ def create_pipeline() -> Pipeline:
                 tags=["cpu"],
             ),
             Node(
-                clips_nodes.draw_report,
+                clips_nodes.paint_filter_report,
                 inputs="report",
                 outputs="report_picture",
                 name="draw_report",
                 tags=["cpu"],
             ),
             Node(
-                clips_nodes.draw_contact_sheet,
+                clips_nodes.paint_contact_sheet,
                 inputs=["clip_table", "resized_videos"],
                 outputs="contact_sheet",
                 name="draw_contact_sheet",

@@ -25,17 +25,11 @@ def embed_videos(
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX
     from vidrep_pipelines.fanout.devices import workers_for_device
-    from vidrep_pipelines.models.carl.inference import EmbeddingRequest, embed_video
+    from vidrep_pipelines.models.carl.inference import embed_video, embedding_requests
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
     device = choose_device(launch).type
-    folders = checkpoint.directory.absolute(), store.folder.absolute()
-    content = store.facts.content_digest
-    items = []
-    for number, video in enumerate(store.ids):
-        shard, start, frames = store.index.frames(number)
-        request = EmbeddingRequest(folders[0], version, folders[1], content, video, embedding, device, number)
-        digest = digest_of(version, store.facts.shards[shard], start, frames, embedding)
-        items.append(Item(video, request, digest))
+    requests = embedding_requests(checkpoint.directory, version, store, embedding, device)
+    items = [Item(request.video, request, request.digest) for request in requests]
     return Job("embeddings", embed_video, items, (EMBEDDINGS_SUFFIX,), workers_for_device(fanout, device))

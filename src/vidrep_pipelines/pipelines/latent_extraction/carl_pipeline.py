@@ -10,7 +10,7 @@ def create_carl_extraction_pipeline(namespace: str = "carl", release: str = "pou
     """Embeddings of every frame of a release by the trained weights, and by those that it started from.
 
     Args:
-        namespace: Of the model.
+        namespace: The model's namespace.
         release: Namespace of the videos.
     """
     return Pipeline(

@@ -28,32 +28,13 @@ def extract_vqvae_codes(
     from vidrep_pipelines.common.digest import digest_of, digest_of_file
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
     from vidrep_pipelines.fanout.devices import workers_for_device
-    from vidrep_pipelines.models.vqvae.inference import CodeExtractionRequest, extract_shard
+    from vidrep_pipelines.models.vqvae.inference import code_extraction_requests, extract_shard
     from vidrep_pipelines.training.distributed import choose_device
 
     version = digest_of(digest_of_file(checkpoint.weights), checkpoint.config)
     device = choose_device(launch).type
-    requests = [
-        CodeExtractionRequest(
-            checkpoint.directory.absolute(),
-            version,
-            store.folder.absolute(),
-            shard,
-            digest,
-            extraction,
-            device,
-            n,
-        )
-        for n, (shard, digest) in enumerate(sorted(store.facts.shards.items()))
-    ]
-    items = [
-        Item(
-            request.shard.removesuffix(SHARD_SUFFIX),
-            request,
-            digest_of(version, request.frames_digest, extraction),
-        )
-        for request in requests
-    ]
+    requests = code_extraction_requests(checkpoint.directory, version, store, extraction, device)
+    items = [Item(request.id, request, request.digest) for request in requests]
     return Job("codes", extract_shard, items, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 

@@ -61,25 +61,17 @@ def summarize_video_io(
     encoded: Parts, times: pd.DataFrame, measurement: MeasureVideoIoConfig, resize: ResizeConfig
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """One row per encoding, and the same as plain data with what it was measured on."""
-    from vidrep_pipelines.data.video_io_measurement.summary import summarize
+    from vidrep_pipelines.data.video_io_measurement.summary import measurement_report, summarize
     from vidrep_pipelines.reporting.video_io import encoding_table
 
     good = encoded.table[encoded.table["status"] == "ok"]
     summary = summarize(good, times, measurement)
     _log.info("%d clips, short side %d:\n%s", len(good), resize.short_side, encoding_table(summary))
-    report = {
-        "clips": good["id"].tolist(),
-        "left_out": dict(encoded.failed[["id", "error"]].itertuples(index=False)),
-        "short_side": resize.short_side,
-        "frames_per_clip": float(good["frames"].mean()),
-        "pairs_per_cell": len(good) * measurement.pairs,
-        "clock": "processor time of one thread",
-        "encodings": summary.astype(object).where(summary.notna(), None).to_dict(orient="records"),
-    }
-    return summary, report
+    left_out: dict[str, str] = dict(encoded.failed[["id", "error"]].itertuples(index=False))
+    return summary, measurement_report(summary, good, left_out, measurement, resize.short_side)
 
 
-def draw(summary: pd.DataFrame) -> Image:
+def paint_access(summary: pd.DataFrame) -> Image:
     """Reading time against bytes and against the keyframe interval."""
     from vidrep_pipelines.reporting.video_io import access_picture
 

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.measure_video_io import video_io_nodes
 
 
-def create_pipeline() -> Pipeline:
+def create_video_io_pipeline() -> Pipeline:
     """Encodes a few videos in several ways and measures bytes, quality and reading times of each."""
     return Pipeline(
         [
@@ -37,7 +37,9 @@ def create_pipeline() -> Pipeline:
                 name="summarize",
                 tags=["cpu"],
             ),
-            Node(video_io_nodes.draw, inputs="encodings", outputs="picture", name="draw", tags=["cpu"]),
+            Node(
+                video_io_nodes.paint_access, inputs="encodings", outputs="picture", name="draw", tags=["cpu"]
+            ),
         ],
         namespace="measure_video_io",
         inputs={"video_index"},

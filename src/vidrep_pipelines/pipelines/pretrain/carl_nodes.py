@@ -85,17 +85,17 @@ def plan_carl(
     from vidrep_pipelines.models.carl.presets import CarlParameters
 
     classes = int(labelled.table["classes"].max())
-    chosen = _chosen(run, CarlParameters(model, objective, data, train), classes)
-    if chosen.objective.name == "classification":
+    parameters = _with_published(run, CarlParameters(model, objective, data, train), classes)
+    if parameters.objective.name == "classification":
         _require_labels(labelled, run)
-    needs_labels = chosen.objective.name == "classification" or chosen.data.videos_per_sample > 1
+    needs_labels = parameters.objective.name == "classification" or parameters.data.videos_per_sample > 1
     run_directory = folders.run_directory(run.folder)
     source = {
         "frame_store": store.folder.absolute(),
         "splits": run.splits,
         "labels": write_frame_labels(labelled, run_directory) if needs_labels else None,
     }
-    return _spec(source, run, chosen, launch, folders, store.content_digest)
+    return _spec(source, run, parameters, launch, folders, store.content_digest)
 
 
 def _require_labels(labelled: "LabelledVideos", run: CarlRunConfig) -> None:
@@ -123,15 +123,17 @@ def plan_carl_on_clips(
     from vidrep_pipelines.data.clips.table import content_digest, snapshot
     from vidrep_pipelines.models.carl.presets import CarlParameters
 
-    chosen = _chosen(run, CarlParameters(model, objective, data, train), classes=None)
+    parameters = _with_published(run, CarlParameters(model, objective, data, train), classes=None)
     source = {
         "clip_table": snapshot(clips, folders.run_directory(run.folder)),
         "videos": videos.folder.absolute(),
     }
-    return _spec(source, run, chosen, launch, folders, content_digest(clips))
+    return _spec(source, run, parameters, launch, folders, content_digest(clips))
 
 
-def _chosen(run: CarlRunConfig, parameters: "CarlParameters", classes: int | None) -> "CarlParameters":
+def _with_published(
+    run: CarlRunConfig, parameters: "CarlParameters", classes: int | None
+) -> "CarlParameters":
     """The parameters, with the published configuration that was asked for laid over them."""
     from vidrep_pipelines.models.carl.presets import CarlPreset, with_method_of, with_preset
 
@@ -146,7 +148,7 @@ def _chosen(run: CarlRunConfig, parameters: "CarlParameters", classes: int | Non
 def _spec(
     source: dict[str, Any],
     run: CarlRunConfig,
-    chosen: "CarlParameters",
+    parameters: "CarlParameters",
     launch: LaunchConfig,
     folders: FoldersConfig,
     data_digest: str,
@@ -156,17 +158,17 @@ def _spec(
 
     task = CarlTask(
         **source,
-        data=chosen.data,
-        model=chosen.model,
-        objective=chosen.objective,
+        data=parameters.data,
+        model=parameters.model,
+        objective=parameters.objective,
         backbone_origin=run.backbone_origin,
         backbone_weights=run.backbone_weights,
         initialize_from=run.initialize_from,
-        seed=chosen.train.seed,
+        seed=parameters.train.seed,
     )
     spec = TrainSpec.of(
         task,
-        train=chosen.train,
+        train=parameters.train,
         launch=launch,
         run_directory=folders.run_directory(run.folder),
         report_directory=folders.reporting / run.folder,

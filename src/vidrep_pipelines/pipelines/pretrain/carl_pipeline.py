@@ -13,7 +13,7 @@ def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> P
     """Plans and runs the training on the videos of a release, publishes its checkpoint, shows what it does.
 
     Args:
-        namespace: Of its datasets and parameters.
+        namespace: Namespace of its datasets and parameters.
         release: Namespace of the videos and their labels.
     """
     videos = {name: f"{release}_{name}" for name in ("video_frames", "labelled_videos")}

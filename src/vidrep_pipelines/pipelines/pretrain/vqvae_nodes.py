@@ -61,28 +61,28 @@ def plan_vqvae(
     from vidrep_pipelines.models.vqvae.task import VqvaeTask
     from vidrep_pipelines.training.config import TrainSpec
 
-    chosen = VqvaeParameters(model, objective, data, train)
+    parameters = VqvaeParameters(model, objective, data, train)
     if run.preset is not None:
-        chosen = with_preset(run.preset, chosen)
-        updates = f"{chosen.train.batch_size} samples of {chosen.data.clip_frames} frames per update"
+        parameters = with_preset(run.preset, parameters)
+        updates = f"{parameters.train.batch_size} samples of {parameters.data.clip_frames} frames per update"
         _log.info(
-            "vqvae: published configuration %s, decoder %s, %s", run.preset, chosen.model.decoder, updates
+            "vqvae: published configuration %s, decoder %s, %s", run.preset, parameters.model.decoder, updates
         )
     if run.statistics:
-        found = {"mean": store.facts.mean, "std": store.facts.std}
-        chosen = chosen._replace(data=chosen.data.model_copy(update=found))
+        statistics = {"mean": store.facts.mean, "std": store.facts.std}
+        parameters = parameters._replace(data=parameters.data.model_copy(update=statistics))
     task = VqvaeTask(
         frame_store=store.folder.absolute(),
-        data=chosen.data,
-        model=chosen.model,
-        objective=chosen.objective,
+        data=parameters.data,
+        model=parameters.model,
+        objective=parameters.objective,
         files=files,
         initialize_from=run.initialize_from,
         seed=train.seed,
     )
     spec = TrainSpec.of(
         task,
-        train=chosen.train,
+        train=parameters.train,
         launch=launch,
         run_directory=folders.run_directory(run.folder),
         report_directory=folders.reporting / run.folder,

@@ -11,7 +11,7 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
     """Plans and runs the training of VQ-VAE, publishes its checkpoint, shows losses and reconstructions.
 
     Args:
-        namespace: Of its datasets, and of its own parameters.
+        namespace: Namespace of its datasets, and of its own parameters.
         own: Which parameters are its own; the others are those of ``vqvae``.
     """
     shared = {f"params:{name}": f"params:vqvae.{name}" for name in _OWN_PARAMETERS if name not in own}

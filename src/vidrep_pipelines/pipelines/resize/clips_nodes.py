@@ -1,6 +1,5 @@
 """Nodes of the resize stage."""
 
-from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.clips.config import TarShardsConfig
 from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.data.video.profiles import ResizeConfig
@@ -56,15 +55,10 @@ def pack_tar_shards(resized: Parts, tar_shards: TarShardsConfig, fanout: FanOutC
 
 def _items(resized: Parts, clips_per_part: int) -> list[Item]:
     from vidrep_pipelines.data.video.items import CLIP_SUFFIX, INDEX_SUFFIX
-    from vidrep_pipelines.data.video.packet_store import part_count, split_into_parts
-    from vidrep_pipelines.data.video.store_items import PartPayload
+    from vidrep_pipelines.data.video.store_items import part_payloads
 
     digests = {clip: resized.digests[clip] for clip in resized.ids}
-    written = resized.checksums(CLIP_SUFFIX), resized.checksums(INDEX_SUFFIX)
-    parts = split_into_parts(sorted(digests), part_count(len(digests), clips_per_part))
-    items = []
-    for name, clips in parts.items():
-        checksums = {clip: (written[0][clip], written[1][clip]) for clip in clips if clip in written[0]}
-        content = [(clip, digests[clip], *checksums.get(clip, ())[:1]) for clip in clips]
-        items.append(Item(name, PartPayload(name, str(resized.folder), clips, checksums), digest_of(content)))
-    return items
+    indices = resized.checksums(INDEX_SUFFIX)
+    checksums = {clip: (clip_sum, indices[clip]) for clip, clip_sum in resized.checksums(CLIP_SUFFIX).items()}
+    payloads = part_payloads(resized.folder, digests, checksums, clips_per_part)
+    return [Item(payload.name, payload, digest) for payload, digest in payloads]

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.resize import clips_nodes
 
 
-def create_pipeline() -> Pipeline:
+def create_resize_pipeline() -> Pipeline:
     """Decodes every frame of every video once and writes the clip that training reads, with its verdict."""
     return Pipeline(
         [

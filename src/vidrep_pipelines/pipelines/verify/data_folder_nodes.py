@@ -1,4 +1,4 @@
-"""Parameters of the verification."""
+"""Nodes that compare files with what they were like when they were written."""
 
 import logging
 from collections.abc import Iterable, Iterator

@@ -5,7 +5,7 @@ from kedro.pipeline import Node, Pipeline
 from vidrep_pipelines.pipelines.verify import data_folder_nodes
 
 
-def create_pipeline() -> Pipeline:
+def create_verification_pipeline() -> Pipeline:
     """Reads every product below the data root and compares it with the checksum that its manifest has."""
     return Pipeline(
         [

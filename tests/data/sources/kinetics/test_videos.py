@@ -2,7 +2,12 @@ import pandas as pd
 
 from vidrep_pipelines.data.files.listing import list_videos
 from vidrep_pipelines.data.sources.kinetics.annotations import read_annotations
-from vidrep_pipelines.data.sources.kinetics.videos import REPLACEMENT_FOLDER, assign_classes
+from vidrep_pipelines.data.sources.kinetics.videos import (
+    REPLACEMENT_FOLDER,
+    assign_classes,
+    list_classified_videos,
+)
+from vidrep_pipelines.data.tables.table import as_table
 
 HEADER = "label,youtube_id,time_start,time_end,split,is_cc\n"
 
@@ -11,6 +16,10 @@ def read(tmp_path, text):
     path = tmp_path / "train.csv"
     path.write_text(text)
     return read_annotations(path).clips
+
+
+def rows_of(table):
+    return pd.concat([batch.to_pandas() for batch in as_table(table).batches()])
 
 
 def touch(root, *names):
@@ -97,3 +106,19 @@ def test_names_with_two_suffixes(tmp_path):
     annotations = read(tmp_path, HEADER + "a,x,1,11,train,0\n")
     clips = assign_classes(touch(tmp_path / "videos", "x_000001_000011.mp4.webm"), annotations).clips
     assert clips[["id", "path"]].values.tolist() == [["a/x_000001_000011", "x_000001_000011.mp4.webm"]]
+
+
+def test_what_a_table_does_not_know_is_left_out(tmp_path):
+    touch(tmp_path / "videos", "a_b-c_000001_000011.mp4", "holiday.mp4")
+    table = tmp_path / "train.csv"
+    table.write_text(HEADER + "playing harp,a_b-c,1,11,train,0\n")
+    videos, left_out = list_classified_videos(tmp_path / "videos", (".mp4",), table, None)
+    assert rows_of(videos)[["class_name", "path"]].to_dict("list") == {
+        "class_name": ["playing_harp"],
+        "path": [str(tmp_path / "videos" / "a_b-c_000001_000011.mp4")],
+    }
+    assert left_out[["id", "reason"]].to_dict("records") == [
+        {"id": "holiday", "reason": "not in the annotation table"}
+    ]
+    folders, nothing = list_classified_videos(tmp_path / "videos", (".mp4",), None, None)
+    assert len(rows_of(folders)) == 2 and nothing.empty

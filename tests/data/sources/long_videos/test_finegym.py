@@ -6,6 +6,7 @@ import pytest
 
 from tests.helpers.long_videos import event, write_annotation, write_finegym
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.sources.long_videos.config import FineGymConfig
 from vidrep_pipelines.data.sources.long_videos.finegym import (
     ADDITIONAL,
     ANNOTATIONS,
@@ -18,6 +19,7 @@ from vidrep_pipelines.data.sources.long_videos.finegym import (
     lists_of,
     read_annotation,
     read_elements,
+    release_events,
 )
 
 
@@ -46,6 +48,9 @@ def test_splits_of_both_numbers_of_classes(tmp_path: Path, classes: int) -> None
     assert lists["train"]["vidB_E_000000_000002_A_0000_0001"] == classes - 1
     without, _ = events_of_splits(events, lists, additional=False)
     assert without == chosen[:3]
+    for additional, expected in ((True, chosen), (False, without)):
+        config = FineGymConfig(root=root, classes=classes, additional=additional)
+        assert release_events(root, config) == (expected, [])
 
 
 def test_listed_event_that_is_not_annotated(tmp_path: Path) -> None:

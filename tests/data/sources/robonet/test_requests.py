@@ -1,12 +1,14 @@
 import random
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.frame_store.config import FramesConfig
+from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
 from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
-from vidrep_pipelines.data.sources.robonet.requests import trajectory_requests
+from vidrep_pipelines.data.sources.robonet.requests import RenderedVideo, trajectory_requests, video_requests
 
 NAMES = [f"lab_{'kuka' if number % 2 else 'sawyer'}_traj{number}" for number in range(6)]
 LISTING = pd.DataFrame(
@@ -52,3 +54,24 @@ def test_digest_covers_file_and_frames() -> None:
     changed = trajectory_requests(LISTING.assign(bytes=9), METADATA, RoboNetConfig(), FramesConfig())[0]
     larger = trajectory_requests(LISTING, METADATA, RoboNetConfig(), FramesConfig(height=32))[0]
     assert len({first.digest, changed.digest, larger.digest}) == 3
+
+
+VIDEOS = LISTING.assign(class_name="pour", etag=None)
+
+
+def test_rendered_videos_are_known_by_what_made_them_others_by_their_version() -> None:
+    known, moved = (
+        RenderedVideo(Path(f"/{folder}/{NAMES[0]}.hdf5"), Path("/a.h5"), "d") for folder in ("raw", "x")
+    )
+    rendered = {NAMES[0]: known, NAMES[1]: moved}
+    requests = video_requests(VIDEOS, set(NAMES[:3]), rendered, FramesConfig())
+    path = Path(VIDEOS["path"][0])
+    assert requests[0].source == VideoEpisode(NAMES[0], path, "pour", Path("/a.h5"), "d")
+    assert [request.source.stamp for request in requests[1:]] == ["1-2", "1-2"]  # type: ignore[attr-defined]
+    stored = video_requests(VIDEOS.assign(etag="mark"), {NAMES[0]}, {}, FramesConfig())
+    assert stored[0].source == VideoEpisode(NAMES[0], path, "pour", None, "mark")
+
+
+def test_no_video_can_be_opened() -> None:
+    with pytest.raises(ConfigurationError, match="None of 6 videos can be opened"):
+        video_requests(VIDEOS, set(), {}, FramesConfig())

@@ -3,13 +3,16 @@
 Source: Kay et al., "The Kinetics Human Action Video Dataset" (arXiv 1705.06950), files of the CVDF mirror.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from vidrep_pipelines.data.files.foreign_listing import stem_of
-from vidrep_pipelines.data.files.listing import VIDEO_SUFFIXES
+from vidrep_pipelines.data.files.listing import VIDEO_SUFFIXES, list_videos, with_absolute_paths
+from vidrep_pipelines.data.sources.kinetics.annotations import read_annotations
+from vidrep_pipelines.data.tables.table import Rows
 
 REPLACEMENT_FOLDER = "replacement_for_corrupted_k400"
 """Folder in the archive of substitutes for clips that are damaged in the main archives."""
@@ -17,6 +20,35 @@ REPLACEMENT_FOLDER = "replacement_for_corrupted_k400"
 _SUFFIXES = tuple(sorted(VIDEO_SUFFIXES))
 _IDENTIFIER_LENGTH = 11
 """Characters of a YouTube identifier, with which the name of every clip begins."""
+
+
+def list_classified_videos(
+    root: str | Path, suffixes: Collection[str], annotations: Path | None, split: str | None
+) -> tuple[Rows, pd.DataFrame]:
+    """The video files below a folder with their class names, and what was left out.
+
+    Args:
+        root: The folder, or the address of one in an object store.
+        suffixes: Endings of the files.
+        annotations: Table of the clips' classes. None: the folders that files lie in are the classes.
+        split: The part of the table that is used. None: all.
+
+    Returns:
+        One row per file, with its absolute path; and rows id, path, reason of the others.
+
+    Raises:
+        InputError: There is no video, or the table cannot be read.
+    """
+    listing = list_videos(root, suffixes)
+    videos: Rows = listing.videos
+    left_out = pd.DataFrame(listing.unlisted, columns=["path", "reason"], dtype="string")
+    left_out.insert(0, "id", left_out["path"])
+    if annotations is not None:
+        table = read_annotations(annotations, split)
+        assignment = assign_classes(listing.videos.to_pandas(), table.clips)
+        videos = assignment.clips
+        left_out = pd.concat([assignment.unknown, table.left_out, left_out], ignore_index=True)
+    return with_absolute_paths(videos, root), left_out.astype("string")
 
 
 @dataclass(frozen=True)

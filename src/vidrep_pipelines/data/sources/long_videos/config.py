@@ -1,5 +1,6 @@
 """Where long videos come from and how their frames are stored."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -89,3 +90,7 @@ class FineGymConfig(LongVideosConfig):
 
     event_profile: ProfileName = "train"
     """How the cut-out events are encoded."""
+
+    def raw_folder(self, root: Path) -> Path:
+        """Folder of the raw videos of the release in ``root``."""
+        return (self.raw_videos or root / "videos").absolute()

@@ -17,6 +17,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_number import seconds, whole_number
 from vidrep_pipelines.common.foreign_text import read_foreign_json, read_foreign_lines
 from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
+from vidrep_pipelines.data.sources.long_videos.config import FineGymConfig
 from vidrep_pipelines.data.sources.long_videos.video import UNLABELLED, Labels, LeftOut, LongVideo
 
 ADDITIONAL = "additional"
@@ -225,6 +226,17 @@ def lists_of(root: Path, classes: int) -> dict[str, dict[str, int]]:
         split: read_elements(first_there(root, [name.format(classes=classes) for name in names]), classes)
         for split, names in LISTS.items()
     }
+
+
+def release_events(root: Path, config: FineGymConfig) -> tuple[list[tuple[str, Event]], list[LeftOut]]:
+    """Splits and events of a release, and the events that are left out, with reasons.
+
+    Raises:
+        InputError: The annotation or a list is missing or wrong.
+    """
+    names = ANNOTATIONS if config.annotation is None else (config.annotation,)
+    events = read_annotation(first_there(root, names))
+    return events_of_splits(events, lists_of(root, config.classes), config.additional)
 
 
 def first_there(root: Path, names: Sequence[str]) -> Path:

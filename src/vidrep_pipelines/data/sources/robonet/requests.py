@@ -1,7 +1,9 @@
-"""Which trajectories of RoboNet are prepared for a frame store."""
+"""Which trajectories of RoboNet, or which videos in their place, are prepared for a frame store."""
 
 import random
+from collections.abc import Mapping, Set
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -11,6 +13,7 @@ from vidrep_pipelines.data.files.listing import Listing, list_videos
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
 from vidrep_pipelines.data.frame_store.split import subsample
+from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
 from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
 from vidrep_pipelines.data.sources.robonet.trajectory import RoboNetTrajectory
 
@@ -67,6 +70,53 @@ def trajectory_requests(
     if config.trajectories is not None:
         files = sorted(subsample(files, config.trajectories, random.Random(config.seed)), key=_name)
     return [EpisodeRequest(_trajectory(config, *file), frames) for file in files]
+
+
+class RenderedVideo(NamedTuple):
+    """A video that was rendered, so that its states and actions are known.
+
+    Attributes:
+        path: The video.
+        controls: File of its states and actions.
+        digest: What it was made from.
+    """
+
+    path: Path
+    controls: Path
+    digest: str
+
+
+def video_requests(
+    files: pd.DataFrame, readable: Set[str], rendered: Mapping[str, RenderedVideo], frames: FramesConfig
+) -> list[EpisodeRequest]:
+    """One request per video that could be opened.
+
+    Args:
+        files: One row per file: id, class_name, path, bytes, mtime_ns, etag.
+        readable: Ids of those that could be opened.
+        rendered: Rendered videos by id: those among the files have their states and actions beside them.
+        frames: How frames are prepared.
+
+    Raises:
+        ConfigurationError: No file could be opened.
+    """
+    usable = files[files["id"].isin(readable)]
+    if usable.empty:
+        raise ConfigurationError(
+            f"None of {len(files)} videos can be opened; the table of failures in the log says why. Remedy: "
+            "set ingest.root to a folder of videos."
+        )
+    return [EpisodeRequest(_video(row, rendered.get(row["id"])), frames) for row in usable.to_dict("records")]
+
+
+def _video(row: dict[Any, Any], rendered: RenderedVideo | None) -> VideoEpisode:
+    """What a rendered clip was made from identifies it, wherever it lies and whenever it was written."""
+    path = Path(row["path"])
+    if rendered is not None and path == rendered.path:
+        controls, stamp = rendered.controls, rendered.digest
+    else:
+        controls, stamp = None, row["etag"] or f"{row['bytes']}-{row['mtime_ns']}"
+    return VideoEpisode(row["id"], path, robot=row["class_name"], controls=controls, stamp=stamp)
 
 
 def _name(file: tuple[str, str, int, int]) -> str:
