@@ -60,8 +60,8 @@ def _table(path: Path, root: Path) -> list[dict[str, Any]]:
 
 def _json(path: Path, root: Path) -> Any:
     content = _plain(json.loads(path.read_text()), root)
-    if path.name == "train_metrics.json":  # trained, or resumed
-        del content["status"]
+    if path.name in ("train_metrics.json", "result.json"):  # trained, or resumed from some update
+        return {key: value for key, value in content.items() if key not in ("status", "resumed_from")}
     return content
 
 
