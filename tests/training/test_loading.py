@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -105,6 +106,22 @@ def test_a_death_is_told_with_its_remedy() -> None:
         read(Items(crash), 2)
     assert not multiprocessing.active_children()
     assert signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL  # torch's stays installed
+
+
+def test_a_second_death_while_the_workers_are_ended_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's signal handler raises wherever this process is, also on its way to end the workers."""
+    start, noticed = threading.Timer.start, list[Any]()
+
+    def interrupted(self: threading.Timer) -> None:
+        if not noticed:
+            noticed.append(self)
+            raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+        start(self)
+
+    monkeypatch.setattr(threading.Timer, "start", interrupted)
+    with pytest.raises(InputError, match="clip_009"):
+        read(Items(refuse), 2)
+    assert noticed and not multiprocessing.active_children()
 
 
 def test_errors_of_the_consumer_leave_no_worker() -> None:

@@ -114,22 +114,29 @@ class _Workers:
 
     def end(self) -> None:
         """Asks the workers to end, and kills those that do not listen: they may be stuck in a broken file."""
-        if not self._processes:
-            return
+        while self._processes:
+            try:
+                with _deaths_unnoticed():
+                    self._end()
+            except RuntimeError as error:  # a death was noticed just before they went unnoticed
+                if _explanation(error) is None:
+                    raise
+
+    def _end(self) -> None:
         impatience = threading.Timer(_SECONDS_TO_END, self._kill)
         impatience.start()
         try:
-            with _deaths_unnoticed():
-                for iterator in self._iterators:
-                    # What the iterator's destructor calls. That is too late here: the traceback of an
-                    # exception that came out of the iterator keeps it alive.
-                    with suppress(OSError):
-                        iterator._shutdown_workers()
+            for iterator in self._iterators:
+                # What the iterator's destructor calls. That is too late here: the traceback of an exception
+                # that came out of the iterator keeps it alive.
+                with suppress(OSError):
+                    iterator._shutdown_workers()
         finally:
             impatience.cancel()
             self._kill()
             for process in self._processes:
                 process.join()
+        self._processes.clear()
 
     def _kill(self) -> None:
         for process in self._processes:
