@@ -51,6 +51,8 @@ class SpokenEpisode:
     annotations: EpisodeAnnotations = SPOKEN
     whole_frames: int = LENGTH
     masks: int = LENGTH
+    claimed: tuple[int, int] = (LENGTH, LENGTH)
+    states: int = LENGTH
     size: int = field(default=8)
 
     @property
@@ -60,8 +62,9 @@ class SpokenEpisode:
     @contextmanager
     def open(self) -> Iterator[Episode]:
         masks = iter(self.all_masks()[: self.masks]) if self.masks else None
-        views = [EpisodeView(0, LENGTH, self._pictures(), masks), EpisodeView(1, LENGTH, self._pictures())]
-        controls = np.zeros((LENGTH, 5), np.float32), np.zeros((LENGTH - 1, 4), np.float32)
+        first, second = self.claimed
+        views = [EpisodeView(0, first, self._pictures(), masks), EpisodeView(1, second, self._pictures())]
+        controls = np.zeros((self.states, 5), np.float32), np.zeros((LENGTH - 1, 4), np.float32)
         yield Episode("arm", views, *controls, annotations=self.annotations)
 
     def all_masks(self) -> NDArray[np.uint8]:
@@ -154,6 +157,16 @@ def test_a_view_that_breaks_off_keeps_what_is_said_about_its_frames(tmp_path: Pa
     )
     assert first.annotations.phases == (SPOKEN.phases[0],)
     assert first.annotations.success is False
+
+
+@pytest.mark.parametrize(("claimed", "whole"), [((3, 6), 3), ((0, 0), 3), ((0, 0), 6)])
+def test_an_episode_is_as_long_as_its_longest_view_may_have_been(
+    tmp_path: Path, claimed: tuple[int, int], whole: int
+) -> None:
+    episode = SpokenEpisode("cut", whole_frames=whole, claimed=claimed, states=0)
+    prepare_episode(EpisodeRequest(episode, SMALL), {".h5": tmp_path / "x.h5"})
+    for view in read_views(tmp_path / "x.h5"):
+        assert view.annotations == SPOKEN.within(whole)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Prepares one episode: decodes it, resizes its frames, and stores it as a shard of its own."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,6 @@ from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.episode import (
     DamagedViewError,
     Episode,
-    EpisodeAnnotations,
     EpisodeSource,
     EpisodeView,
 )
@@ -71,15 +71,17 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
             Or a segment ends after the episode, or masks do not fit the pictures.
     """
     config, problems = request.config, list[str]()
-    views, blocks, masks = [], [], []
+    views, blocks, masks, lengths = [], [], [], [0]
     with request.source.open() as episode:
         for view in episode.views:
             content, problem = _usable_frames(view, episode.usable_frames, config)
             problems += [problem] if problem else []
+            lengths.append(_claimed_frames(view, content, problem))
             if len(content.frames):
                 views.append(_view(request.id, episode, view, content))
                 blocks.append(content.frames)
                 masks += [content.masks] if len(content.masks) else []
+        episode.annotations.require_inside(max(*lengths, len(episode.states)))
         if not views:
             raise InputError("; ".join(problems) or f"{request.id}: there are no pictures in it.")
         write_shard(outputs[SHARD_SUFFIX], views, blocks, (config.height, config.width), {}, masks)
@@ -121,6 +123,11 @@ def _usable_frames(view: EpisodeView, limit: int | None, config: FramesConfig) -
     return _content(frames, masks, config), problem
 
 
+def _claimed_frames(view: EpisodeView, content: _Content, problem: str) -> int:
+    """How long the view may have been, before it was cut: any length if it broke off and claims nothing."""
+    return sys.maxsize if problem and not view.source_frames else max(view.source_frames, len(content.frames))
+
+
 def _resized_mask(mask: NDArray[np.uint8] | None, name: str, config: FramesConfig) -> NDArray[np.uint8]:
     """(H, W) with the number at the middle of what each new pixel covers: numbers have no mean."""
     if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
@@ -155,14 +162,9 @@ def _view(trajectory: str, episode: Episode, view: EpisodeView, content: _Conten
         actions=episode.actions[: T - 1],
         pixel_sums=pixel_sums(content.frames),
         outcomes=episode.outcomes[: T - 1],
-        annotations=_known(episode, max(view.source_frames, len(episode.states), T)).within(T),
+        annotations=episode.annotations.within(T),
         masks=len(content.masks),
     )
-
-
-def _known(episode: Episode, frames: int) -> EpisodeAnnotations:
-    episode.annotations.require_inside(frames)
-    return episode.annotations
 
 
 def _facts(view: View) -> dict[str, object]:
