@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
@@ -152,9 +152,9 @@ class ArrayShardWriter:
         self._written[name] = stop
 
 
-def created_array(file: h5py.File, rows: int, spec: ArraySpec) -> h5py.Dataset:
-    """An array of ``rows`` entries in one plain block, which is not filled beforehand."""
-    return file.create_dataset(spec.name, (rows, *spec.shape), np.dtype(spec.dtype), fill_time="never")
+def created_array(file: h5py.File, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> h5py.Dataset:
+    """An array in one plain block, which is not filled beforehand."""
+    return file.create_dataset(name, shape, dtype, fill_time="never")
 
 
 @contextmanager
@@ -174,7 +174,10 @@ def array_shard(path: Path, request: ArrayShardRequest) -> Iterator[ArrayShardWr
         file.attrs.update(
             {FRAMES_VERSION: request.frames_digest, MODEL_VERSION: request.model_digest, SPECS: specs}
         )
-        arrays = {spec.name: created_array(file, rows[spec.per], spec) for spec in request.specs}
+        arrays = {
+            spec.name: created_array(file, spec.name, (rows[spec.per], *spec.shape), spec.dtype)
+            for spec in request.specs
+        }
         writer = ArrayShardWriter(arrays)
         yield writer
         for spec in request.specs:

@@ -13,7 +13,6 @@ from vidrep_pipelines.data.frame_store.array_store import ArraysBesideFrames
 from vidrep_pipelines.data.frame_store.arrays import (
     FRAMES_VERSION,
     ArrayShardWriter,
-    ArraySpec,
     created_array,
 )
 from vidrep_pipelines.data.frame_store.store import FrameSelection
@@ -79,10 +78,10 @@ def code_shard(
     """
     with create_hdf5(path) as file:
         file.attrs.update({FRAMES_VERSION: frames_digest, "grid": grid})
-        arrays = {CODES: created_array(file, frames, ArraySpec(CODES, "int16", grid))}
+        arrays = {CODES: created_array(file, CODES, (frames, *grid), np.int16)}
         if latent_channels is not None:
-            spec = ArraySpec(LATENTS, np.dtype(latent_type).name, (latent_channels, *grid))
-            arrays[LATENTS] = created_array(file, frames, spec)
+            shape = (frames, latent_channels, *grid)
+            arrays[LATENTS] = created_array(file, LATENTS, shape, latent_type)
         writer = CodeShardWriter(ArrayShardWriter(arrays), latent_channels is not None)
         yield writer
         if writer.written != frames:
