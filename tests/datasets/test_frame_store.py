@@ -13,8 +13,11 @@ from kedro.io import DatasetError
 
 from tests.helpers.project import ROOT, wait_until
 from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
+from vidrep_pipelines.data.frame_store.arrays import ArrayShardRequest, ArraySpec, array_requests, array_shard
 from vidrep_pipelines.data.frame_store.codes import code_shard
-from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameStoreDataset
+from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.hdf5 import open_hdf5
+from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameArraysDataset, FrameStoreDataset
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.runner import Parts
@@ -167,3 +170,84 @@ def test_codes_in_the_catalog(tmp_path: Path, parts: Parts) -> None:
     broken = replace(items[0], payload=("", 0), digest="new")
     codes.save(Job("codes", write_codes, [broken, *items[1:]], (".h5",), FanOutConfig(engine="serial")))
     assert codes.load().store.content_digest == store.content_digest
+
+
+FEATURES = ArraySpec("features", "float32", (2,))
+
+
+def write_features(request: ArrayShardRequest, outputs: Any) -> dict[str, int]:
+    with open_hdf5(request.frames) as file, array_shard(outputs[".h5"], request) as writer:
+        frames = file["frames"][:]
+        writer.append("features", frames[:, 0, :2, 0].astype(np.float32))
+    return {"frames": len(frames)}
+
+
+def features_job(store: FrameStore, model: str = "model", function: Any = write_features) -> Job:
+    requests = array_requests(store, [FEATURES], model)
+    items = [Item(request.id, request, request.digest) for request in requests]
+    return Job("features", function, items, (".h5",), FanOutConfig(engine="serial"))
+
+
+def saved_frames(folder: Path, parts: Parts) -> FrameStore:
+    frames = FrameStoreDataset(filepath=folder / "store")
+    frames.save(assembly_job(shard_requests(parts)))
+    return frames.load()
+
+
+def test_arrays_in_the_catalog_follow_the_model(tmp_path: Path, parts: Parts) -> None:
+    store = saved_frames(tmp_path, parts)
+    dataset = FrameArraysDataset(filepath=tmp_path / "features", frames=tmp_path / "store")
+    assert not dataset.exists() and dataset.preview() == {}
+    for model in ("model", "model", "another"):
+        dataset.save(features_job(store, model))
+        arrays = dataset.load().requiring([FEATURES], model)
+        for view in store.ids:
+            np.testing.assert_array_equal(arrays.array("features", view), store.frames(view)[:, 0, :2, 0])
+    assert dataset.exists() and "frames" in dataset.preview()["columns"]
+    stamps = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("features/t*/*.h5"))]
+    dataset.save(features_job(store, "another"))
+    assert stamps == [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("features/t*/*.h5"))]
+
+
+KILLED_IN_THE_SECOND_SHARD = """
+import sys, time
+from pathlib import Path
+from tests.datasets import test_frame_store as tests
+from vidrep_pipelines.data.frame_store.arrays import array_shard
+from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.datasets.frame_store import FrameArraysDataset
+
+folder, done = Path(sys.argv[1]), []
+
+def slow(request, outputs):
+    if done:
+        with array_shard(outputs[".h5"], request) as writer:
+            (folder / "reached").touch()
+            time.sleep(60)
+    done.append(request.id)
+    return tests.write_features(request, outputs)
+
+store = FrameStore(folder / "store")
+dataset = FrameArraysDataset(filepath=folder / "features", frames=folder / "store")
+dataset.save(tests.features_job(store, function=slow))
+"""
+
+
+def test_killed_extraction_goes_on_where_it_was(tmp_path: Path, parts: Parts) -> None:
+    store = saved_frames(tmp_path, parts)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "-c", KILLED_IN_THE_SECOND_SHARD, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    assert wait_until(lambda: (tmp_path / "reached").exists() or process.poll() is not None)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    dataset = FrameArraysDataset(filepath=tmp_path / "features", frames=tmp_path / "store")
+    assert not dataset.exists()
+    whole = {path: path.stat().st_mtime_ns for path in tmp_path.glob("features/t*/*.h5")}
+    assert len(whole) == 1
+    dataset.save(features_job(store))
+    assert dataset.exists()
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in whole.items())
+    arrays = dataset.load()
+    for view in store.ids:
+        np.testing.assert_array_equal(arrays.array("features", view), store.frames(view)[:, 0, :2, 0])

@@ -1,8 +1,9 @@
-"""Frame stores and the codes of their frames in the catalog."""
+"""Frame stores, the codes of their frames, and other arrays beside them in the catalog."""
 
 import os
+from abc import abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pandas as pd
 from kedro.io import DatasetError
@@ -16,8 +17,11 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.runner import Parts, is_complete, load_parts
 
 if TYPE_CHECKING:
+    from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
     from vidrep_pipelines.data.frame_store.codes import CodeStore
     from vidrep_pipelines.data.frame_store.store import FrameStore
+
+Handle = TypeVar("Handle")
 
 
 class FrameStoreDataset(LocalDataset[Job, "FrameStore"]):
@@ -82,14 +86,17 @@ class FrameStoreDataset(LocalDataset[Job, "FrameStore"]):
         return table_preview(summary.reset_index().head(rows))
 
 
-class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
-    """Codes of the frames of a store: saving runs the extraction, loading gives the handle.
+class BesideFramesDataset(LocalDataset[Job, Handle]):
+    """Something per frame of a store: saving runs the extraction, loading gives the handle.
 
     Args:
-        filepath: Folder of the codes.
+        filepath: Folder of the files, one per shard of frames.
         frames: Folder of the frame store that they are made of.
         metadata: Notes for Kedro-Viz.
     """
+
+    failed: ClassVar[str]
+    """Ends the sentence "3 of 12 ..."."""
 
     def __init__(
         self,
@@ -101,21 +108,24 @@ class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
         super().__init__(filepath=filepath, metadata=metadata)
         self._frames = Path(frames)
 
+    @abstractmethod
+    def _handle(self, folder: Path, frames: "FrameStore") -> Handle:
+        """The handle that the class hands out; it opens no file yet."""
+
     def save(self, data: Job) -> None:
-        """Extracts the codes that are missing or out of date, one file per shard.
+        """Extracts what is missing or out of date, one file per shard.
 
         Raises:
-            FanOutError: The codes of a shard could not be extracted.
+            FanOutError: A shard could not be extracted.
         """
-        run_whole(data, self._path, "shards could not be encoded")
+        run_whole(data, self._path, self.failed)
 
-    def load(self) -> "CodeStore":
+    def load(self) -> Handle:
         """The handle; opens no shard."""
-        from vidrep_pipelines.data.frame_store.codes import CodeStore
         from vidrep_pipelines.data.frame_store.store import FrameStore
 
         load_parts(self._path)
-        return CodeStore(self._path, FrameStore(self._frames))
+        return self._handle(self._path, FrameStore(self._frames))
 
     def _describe(self) -> dict[str, Any]:
         return {**super()._describe(), "frames": self._frames.as_posix()}
@@ -130,3 +140,25 @@ class CodeStoreDataset(LocalDataset[Job, "CodeStore"]):
         except VidrepError:
             return TablePreview({})
         return table_preview(table.head(rows))
+
+
+class CodeStoreDataset(BesideFramesDataset["CodeStore"]):
+    """Codes of the frames of a store."""
+
+    failed = "shards could not be encoded"
+
+    def _handle(self, folder: Path, frames: "FrameStore") -> "CodeStore":
+        from vidrep_pipelines.data.frame_store.codes import CodeStore
+
+        return CodeStore(folder, frames)
+
+
+class FrameArraysDataset(BesideFramesDataset["FrameArrayStore"]):
+    """Named arrays of the frames or episodes of a store, such as latents, features or proprioception."""
+
+    failed = "shards got no arrays"
+
+    def _handle(self, folder: Path, frames: "FrameStore") -> "FrameArrayStore":
+        from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
+
+        return FrameArrayStore(folder, frames)

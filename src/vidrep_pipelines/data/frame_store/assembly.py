@@ -12,6 +12,7 @@ from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
 from vidrep_pipelines.data.frame_store.plan import Member, ShardRequest
 from vidrep_pipelines.data.frame_store.shard import (
     FRAMES,
+    MASK,
     SHARD_SUFFIX,
     VERSION_STAMP,
     View,
@@ -37,7 +38,8 @@ def assemble_shard(request: ShardRequest, outputs: Mapping[str, Path]) -> dict[s
     views = [all_views[row] for member, all_views in members for row in member.rows]
     path = outputs[SHARD_SUFFIX]
     attributes = {**request.attributes, VERSION_STAMP: request.digest}
-    write_shard(path, views, _pictures(members, request.size), request.size, attributes)
+    pictures, masks = _pictures(members, request.size), _masks(members, request.size)
+    write_shard(path, views, pictures, request.size, attributes, masks)
     return {
         "split": request.split,
         "views": len(views),
@@ -71,3 +73,23 @@ def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -
                 yield frames.read(starts[row], starts[row + 1])
         finally:
             frames.close()
+
+
+def _masks(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
+    """Yields (T, H, W) per view that has masks; the members' content was compared with the pictures."""
+    for member, views in members:
+        if not any(views[row].masks for row in member.rows):
+            continue
+        masks = ContiguousArray(member.path, MASK)
+        try:
+            starts = np.cumsum([0, *(view.masks for view in views)]).tolist()
+            if masks.shape != (starts[-1], *size):
+                raise InputError(
+                    f"{member.path} holds masks of {masks.shape}, the shard is for {(starts[-1], *size)}. "
+                    "Remedy: prepare the episode again."
+                )
+            for row in member.rows:
+                if views[row].masks:
+                    yield masks.read(starts[row], starts[row + 1])
+        finally:
+            masks.close()

@@ -1,29 +1,32 @@
-"""Codes (and latents) of the frames of a store: the same views, the same places, other arrays."""
+"""Codes (and latents) of the frames of a store: arrays beside the frames that need no description."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_store.contiguous import OpenArrays
-from vidrep_pipelines.data.frame_store.store import FrameSelection, FrameStore, read_selection
+from vidrep_pipelines.data.frame_store.array_store import ArraysBesideFrames
+from vidrep_pipelines.data.frame_store.arrays import (
+    FRAMES_VERSION,
+    ArrayShardWriter,
+    created_array,
+)
+from vidrep_pipelines.data.frame_store.store import FrameSelection
 from vidrep_pipelines.data.hdf5 import create_hdf5
 
 CODES = "codes"
 LATENTS = "latents"
-_FRAMES_VERSION = "frames_digest"
 
 
 class CodeShardWriter:
-    """Fills the arrays of one shard piece by piece; made by :func:`code_shard`."""
+    """Fills the codes of one shard piece by piece; made by :func:`code_shard`."""
 
-    def __init__(self, codes: h5py.Dataset, latents: h5py.Dataset | None) -> None:
-        self._codes, self._latents, self._written = codes, latents, 0
+    def __init__(self, arrays: ArrayShardWriter, latents: bool) -> None:
+        self._arrays, self._latents = arrays, latents
 
     def append(self, codes: NDArray[Any], latents: NDArray[Any] | None = None) -> None:
         """Adds the next frames.
@@ -37,20 +40,18 @@ class CodeShardWriter:
         """
         if len(codes) and not 0 <= codes.min() <= codes.max() < 2**15:
             raise InputError(f"codes {codes.min()}..{codes.max()} do not fit in 16 bits with sign")
-        if (latents is None) != (self._latents is None):
+        if (latents is not None) != self._latents:
             raise InputError(
                 "latents must be given for all frames of a shard that holds them, and for none else"
             )
-        stop = self._written + len(codes)
-        self._codes[self._written : stop] = codes
-        if self._latents is not None:
-            self._latents[self._written : stop] = latents
-        self._written = stop
+        self._arrays.fill(CODES, codes)
+        if latents is not None:
+            self._arrays.fill(LATENTS, latents)
 
     @property
     def written(self) -> int:
         """Frames so far."""
-        return self._written
+        return self._arrays.written(CODES)
 
 
 @contextmanager
@@ -76,35 +77,19 @@ def code_shard(
         InputError: Not all frames were appended.
     """
     with create_hdf5(path) as file:
-        file.attrs.update({_FRAMES_VERSION: frames_digest, "grid": grid})
-        codes = file.create_dataset(CODES, (frames, *grid), np.int16, fill_time="never")
-        latents = None
+        file.attrs.update({FRAMES_VERSION: frames_digest, "grid": grid})
+        arrays = {CODES: created_array(file, CODES, (frames, *grid), np.int16)}
         if latent_channels is not None:
             shape = (frames, latent_channels, *grid)
-            latents = file.create_dataset(LATENTS, shape, latent_type, fill_time="never")
-        writer = CodeShardWriter(codes, latents)
+            arrays[LATENTS] = created_array(file, LATENTS, shape, latent_type)
+        writer = CodeShardWriter(ArrayShardWriter(arrays), latent_channels is not None)
         yield writer
         if writer.written != frames:
             raise InputError(f"{path}: {writer.written} of {frames} frames got codes.")
 
 
-class CodeStore:
-    """Random access to the codes of the views of a frame store. Picklable, like the store.
-
-    Args:
-        folder: Where the shards of codes are, under the names of the shards of frames.
-        store: The frames that the codes were made of; its selection of views holds for the codes too.
-    """
-
-    def __init__(self, folder: Path, store: FrameStore) -> None:
-        self.folder, self.store = Path(folder), store
-        self._codes, self._latents = (
-            OpenArrays(self.folder, name, _FRAMES_VERSION, store.facts.shards) for name in (CODES, LATENTS)
-        )
-
-    def frames(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.uint8]:
-        """(T, H, W, 3) uint8: the frames themselves, see :meth:`FrameStore.frames`."""
-        return self.store.frames(view, selection)
+class CodeStore(ArraysBesideFrames):
+    """Random access to the codes of the views of a frame store, made by :func:`code_shard`."""
 
     def codes(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.int16]:
         """Reads codes of a view.
@@ -120,17 +105,8 @@ class CodeStore:
             InputError: There is no such view, or the codes belong to other frames.
             IndexError: A frame number is out of range.
         """
-        return self._read(self._codes, view, selection)
+        return self._entries(CODES, view, selection)
 
     def latents(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[Any]:
         """(T, D, h, w) latents, as :meth:`codes`; an InputError if none were kept."""
-        return self._read(self._latents, view, selection)
-
-    def close(self) -> None:
-        """Closes all files of codes."""
-        self._codes.close()
-        self._latents.close()
-
-    def _read(self, arrays: OpenArrays, view: str, selection: FrameSelection) -> NDArray[Any]:
-        shard, start, frames = self.store.index.frames(self.store.index.position(view))
-        return read_selection(arrays[shard], start, frames, selection)
+        return self._entries(LATENTS, view, selection)

@@ -13,12 +13,16 @@ import pyarrow.parquet as pq
 from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.episode import EpisodeAnnotations
 from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX, VERSION_STAMP, read_views
 from vidrep_pipelines.data.hdf5 import open_hdf5
 
 MANIFEST = "manifest.parquet"
 _FACTS = b"vidrep_pipelines.frame_store"
+ANNOTATIONS = "annotations"
 _COUNTS = {"start": "frames", "state_start": "states", "action_start": "actions", "outcome_start": "outcomes"}
+SEGMENT_COLUMNS = ["id", "first", "end", "text", "task", "split"]
+_MASKS = {"mask_start": "masks"}
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def write_store_manifest(folder: Path, shards: Sequence[str]) -> Path:
     if not shards:
         raise InputError(f"{folder}: there are no shards. Remedy: see which stage before failed.")
     files = [f"{name}{SHARD_SUFFIX}" for name in shards]
-    table = pd.concat([_rows(folder, file) for file in files]).sort_values("id", ignore_index=True)
+    table = _without_unused(pd.concat([_rows(folder, file) for file in files]))
+    table = table.sort_values("id", ignore_index=True)
     repeated = table.loc[table["id"].duplicated(), "id"]
     if len(repeated):
         raise InputError(f"{folder}: {repeated.iloc[0]!r} and {len(repeated) - 1} others are in it twice.")
@@ -80,7 +85,8 @@ def read_store_manifest(folder: Path) -> tuple[pd.DataFrame, StoreFacts]:
     Returns:
         Columns id, trajectory, camera, robot, split, shard, source_frames, then first row and number of rows
         in the shard's arrays: start, frames; state_start, states; action_start, actions; outcome_start,
-        outcomes.
+        outcomes. If anything in the store is annotated or has masks, also mask_start, masks, and annotations
+        (text, see ``EpisodeAnnotations.from_text``).
 
     Raises:
         InputError: There is no manifest, or it is damaged.
@@ -99,6 +105,18 @@ def read_store_manifest(folder: Path) -> tuple[pd.DataFrame, StoreFacts]:
         ) from error
 
 
+def segment_table(views: pd.DataFrame) -> pd.DataFrame:
+    """One row per segment of the views of a manifest, in their order: id, first, end, text, task, split."""
+    rows = [
+        (name, segment.first, segment.last, segment.text, segment.task, split)
+        for name, split, text in views.reindex(columns=["id", "split", ANNOTATIONS]).itertuples(index=False)
+        if isinstance(text, str)
+        for segment in EpisodeAnnotations.from_text(text).segments
+    ]
+    table = pd.DataFrame(rows, columns=SEGMENT_COLUMNS)
+    return table.astype({"first": "int64", "end": "int64"})
+
+
 def _rows(folder: Path, file: str) -> pd.DataFrame:
     views = read_views(folder / file)
     table = pd.DataFrame(
@@ -114,9 +132,18 @@ def _rows(folder: Path, file: str) -> pd.DataFrame:
             "states": [len(view.states) for view in views],
             "actions": [len(view.actions) for view in views],
             "outcomes": [len(view.outcomes) for view in views],
+            "masks": [view.masks for view in views],
+            ANNOTATIONS: [view.annotations.to_text() for view in views],
+            "is_annotated": [view.is_annotated for view in views],
         }
     )
-    return table.assign(**{start: _starts(table[count]) for start, count in _COUNTS.items()})
+    return table.assign(**{start: _starts(table[count]) for start, count in (_COUNTS | _MASKS).items()})
+
+
+def _without_unused(table: pd.DataFrame) -> pd.DataFrame:
+    """A store without annotations and masks has the manifest that it always had."""
+    unused = [] if table["is_annotated"].any() else [ANNOTATIONS, *_MASKS, *_MASKS.values()]
+    return table.drop(columns=["is_annotated", *unused])
 
 
 def _starts(counts: "pd.Series[int]") -> "np.ndarray[tuple[int], np.dtype[np.int64]]":

@@ -1,6 +1,7 @@
 """Prepares one episode: decodes it, resizes its frames, and stores it as a shard of its own."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +14,12 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.area_resize import resize_frame
 from vidrep_pipelines.data.frame_store.config import FramesConfig
-from vidrep_pipelines.data.frame_store.episode import DamagedViewError, Episode, EpisodeSource, EpisodeView
+from vidrep_pipelines.data.frame_store.episode import (
+    DamagedViewError,
+    Episode,
+    EpisodeSource,
+    EpisodeView,
+)
 from vidrep_pipelines.data.frame_store.shard import (
     FORMAT_VERSION,
     SHARD_SUFFIX,
@@ -62,19 +68,23 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
 
     Raises:
         InputError: The file cannot be read, or no view of it is usable; the message says why, view by view.
+            Or a segment ends after the episode, or masks do not fit the pictures.
     """
     config, problems = request.config, list[str]()
-    views, blocks = [], []
+    views, blocks, masks, lengths = [], [], [], [0]
     with request.source.open() as episode:
         for view in episode.views:
-            frames, problem = _usable_frames(view, episode.usable_frames, config)
+            content, problem = _usable_frames(view, episode.usable_frames, config)
             problems += [problem] if problem else []
-            if len(frames):
-                views.append(_view(request.id, episode, view, frames))
-                blocks.append(frames)
+            lengths.append(_claimed_frames(view, content, problem))
+            if len(content.frames):
+                views.append(_view(request.id, episode, view, content))
+                blocks.append(content.frames)
+                masks += [content.masks] if len(content.masks) else []
+        episode.annotations.require_inside(max(*lengths, len(episode.states)))
         if not views:
             raise InputError("; ".join(problems) or f"{request.id}: there are no pictures in it.")
-        write_shard(outputs[SHARD_SUFFIX], views, blocks, (config.height, config.width), {})
+        write_shard(outputs[SHARD_SUFFIX], views, blocks, (config.height, config.width), {}, masks)
         return {
             "robot": episode.robot,
             "views": len(views),
@@ -85,32 +95,63 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
         }
 
 
-def _usable_frames(
-    view: EpisodeView, limit: int | None, config: FramesConfig
-) -> tuple[NDArray[np.uint8], str]:
-    """(T, H, W, 3) frames, none of them if there are too few; and what was wrong, or nothing."""
-    name, problem, frames = f"camera {view.camera}", "", list[NDArray[np.uint8]]()
+@dataclass(frozen=True)
+class _Content:
+    """Frames (T, H, W, 3), none if there are too few, and their masks (T, H, W), none if they have none."""
+
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+
+
+def _usable_frames(view: EpisodeView, limit: int | None, config: FramesConfig) -> tuple[_Content, str]:
+    """What is stored of a view; and what was wrong, or nothing."""
+    name, problem = f"camera {view.camera}", ""
+    frames, masks = list[NDArray[np.uint8]](), list[NDArray[np.uint8]]()
     try:
-        frames.extend(
-            resize_frame(picture, config.height, config.width) for picture in islice(view.pictures, limit)
-        )
+        for picture in islice(view.pictures, limit):
+            if view.masks is not None:
+                masks.append(_resized_mask(next(view.masks, None), name, config))
+            frames.append(resize_frame(picture, config.height, config.width))
     except DamagedViewError as error:
         problem = f"{name}: {error}"
     if problem and not config.allow_truncated:
-        return _no_frames(config), problem
+        return _content([], [], config), problem
     if len(frames) < config.min_frames:
         known = "" if limit is None else f" (states and actions are known for {limit})"
         short = f"{name}: {len(frames)} usable frames{known}, at least {config.min_frames} are wanted"
-        return _no_frames(config), f"{problem}; {short}" if problem else short
-    return np.stack(frames), problem
+        return _content([], [], config), f"{problem}; {short}" if problem else short
+    return _content(frames, masks, config), problem
 
 
-def _no_frames(config: FramesConfig) -> NDArray[np.uint8]:
-    return np.empty((0, config.height, config.width, 3), np.uint8)
+def _claimed_frames(view: EpisodeView, content: _Content, problem: str) -> int:
+    """How long the view may have been, before it was cut: any length if it broke off and claims nothing."""
+    return sys.maxsize if problem and not view.source_frames else max(view.source_frames, len(content.frames))
 
 
-def _view(trajectory: str, episode: Episode, view: EpisodeView, frames: NDArray[np.uint8]) -> View:
-    T = len(frames)
+def _resized_mask(mask: NDArray[np.uint8] | None, name: str, config: FramesConfig) -> NDArray[np.uint8]:
+    """(H, W) with the number at the middle of what each new pixel covers: numbers have no mean."""
+    if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
+        found = "ends" if mask is None else f"is {mask.dtype} {mask.shape}"
+        raise InputError(f"{name}: every picture needs a mask (h, w) of uint8, but one {found}.")
+    rows, columns = (
+        (2 * np.arange(target) + 1) * source // (2 * target)
+        for source, target in zip(mask.shape, (config.height, config.width), strict=True)
+    )
+    return mask[np.ix_(rows, columns)]
+
+
+def _content(
+    frames: list[NDArray[np.uint8]], masks: list[NDArray[np.uint8]], config: FramesConfig
+) -> _Content:
+    size = (config.height, config.width)
+    return _Content(
+        np.stack(frames) if frames else np.empty((0, *size, 3), np.uint8),
+        np.stack(masks) if masks else np.empty((0, *size), np.uint8),
+    )
+
+
+def _view(trajectory: str, episode: Episode, view: EpisodeView, content: _Content) -> View:
+    T = len(content.frames)
     return View(
         trajectory=trajectory,
         camera=view.camera,
@@ -119,8 +160,10 @@ def _view(trajectory: str, episode: Episode, view: EpisodeView, frames: NDArray[
         source_frames=view.source_frames,
         states=episode.states[:T],
         actions=episode.actions[: T - 1],
-        pixel_sums=pixel_sums(frames),
+        pixel_sums=pixel_sums(content.frames),
         outcomes=episode.outcomes[: T - 1],
+        annotations=episode.annotations.within(T),
+        masks=len(content.masks),
     )
 
 

@@ -3,10 +3,13 @@
 Random reads of such a block cost one system call. Filters and chunks make them 5 to 100 times slower and
 save a tenth of the space on camera pictures. One prepared episode is stored in the same layout: a shard of
 its own.
+
+There are two versions of the format. Files with annotations or masks have ``video/annotations``, ``mask`` and
+``mask_offset`` besides; all other files are those of the former version, byte for byte.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_store.episode import view_name, without_outcomes
+from vidrep_pipelines.data.frame_store.episode import (
+    NO_ANNOTATIONS,
+    EpisodeAnnotations,
+    view_name,
+    without_outcomes,
+)
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
 
 FORMAT_VERSION = 2
+"""Version of a file without annotations and masks. It is part of all digests of prepared episodes and shards,
+those of annotated ones too, whose sources have other digests."""
+
+ANNOTATED_FORMAT_VERSION = 3
+"""Version of a file with annotations or masks."""
+
 FRAMES = "frames"
+MASK = "mask"
 SHARD_SUFFIX = ".h5"
 VERSION_STAMP = "digest"
 """Attribute of a shard: digest of all that determines its content."""
@@ -41,6 +56,8 @@ class View:
         actions: (T - 1, A) float32, or (0, A).
         pixel_sums: (2, 3) int64: per channel the sum of the gray levels and of their squares.
         outcomes: (T - 1, 2) float32 rewards and discounts, or (0, 2).
+        annotations: What is said about its frames.
+        masks: Masks stored with it: T or 0.
     """
 
     trajectory: str
@@ -52,6 +69,13 @@ class View:
     actions: NDArray[np.float32]
     pixel_sums: NDArray[np.int64]
     outcomes: NDArray[np.float32] = field(default_factory=without_outcomes)
+    annotations: EpisodeAnnotations = NO_ANNOTATIONS
+    masks: int = 0
+
+    @property
+    def is_annotated(self) -> bool:
+        """Whether the former version of the format cannot hold it."""
+        return self.masks > 0 or self.annotations != NO_ANNOTATIONS
 
     @property
     def id(self) -> str:
@@ -65,6 +89,7 @@ def write_shard(
     pictures: Iterable[NDArray[np.uint8]],
     size: tuple[int, int],
     attributes: Mapping[str, Any],
+    masks: Iterable[NDArray[np.uint8]] = (),
 ) -> None:
     """Writes a shard. Equal arguments give equal bytes.
 
@@ -74,13 +99,15 @@ def write_shard(
         pictures: (T, H, W, 3) uint8 per view, in the same order; taken one by one.
         size: H and W.
         attributes: What the whole file says about itself, besides version, size and color.
+        masks: (T, H, W) uint8 per view that has masks, in the same order; taken one by one.
 
     Raises:
         InputError: The views have states or actions of different sizes.
     """
+    annotated = any(view.is_annotated for view in views)
     with create_hdf5(path) as file:
         file.attrs.update(
-            format_version=FORMAT_VERSION,
+            format_version=ANNOTATED_FORMAT_VERSION if annotated else FORMAT_VERSION,
             height=size[0],
             width=size[1],
             color="RGB",
@@ -101,6 +128,8 @@ def write_shard(
         ):
             file[name] = _concatenated(path, name, arrays)
             file[f"{name}_offset"] = _offsets([len(array) for array in arrays])
+        if annotated:
+            _write_annotations(file, views, masks, size)
 
 
 def read_views(path: Path) -> list[View]:
@@ -133,6 +162,19 @@ def _write_facts(file: h5py.File, views: Sequence[View]) -> None:
     file["video/pixel_sums"] = np.stack([view.pixel_sums for view in views])
 
 
+def _write_annotations(
+    file: h5py.File, views: Sequence[View], masks: Iterable[NDArray[np.uint8]], size: tuple[int, int]
+) -> None:
+    texts = [view.annotations.to_text() for view in views]
+    file.create_dataset("video/annotations", data=texts, dtype=h5py.string_dtype())
+    offsets = _offsets([view.masks for view in views])
+    stored = file.create_dataset(MASK, (offsets[-1], *size), np.uint8, fill_time="never")
+    masked = [row for row, view in enumerate(views) if view.masks]
+    for row, block in zip(masked, masks, strict=True):
+        stored[offsets[row] : offsets[row + 1]] = block
+    file[f"{MASK}_offset"] = offsets
+
+
 def _offsets(lengths: Sequence[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 
@@ -148,8 +190,9 @@ def _concatenated(path: Path, name: str, arrays: Sequence[NDArray[np.float32]]) 
 
 
 def _views(file: h5py.File) -> list[View]:
-    if file.attrs.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"its format is not version {FORMAT_VERSION}")
+    version = file.attrs.get("format_version")
+    if version not in (FORMAT_VERSION, ANNOTATED_FORMAT_VERSION):
+        raise ValueError(f"its format is not version {FORMAT_VERSION} or {ANNOTATED_FORMAT_VERSION}")
     video = file["video"]
     facts = zip(
         video["traj"].asstr()[:],
@@ -163,7 +206,16 @@ def _views(file: h5py.File) -> list[View]:
         _ragged(file, "outcome"),
         strict=True,
     )
-    return [View(*fact) for fact in facts]
+    views = [View(*fact) for fact in facts]
+    return views if version == FORMAT_VERSION else _annotated(file, views)
+
+
+def _annotated(file: h5py.File, views: Sequence[View]) -> list[View]:
+    texts, masks = file["video/annotations"].asstr()[:], np.diff(file[f"{MASK}_offset"][:]).tolist()
+    return [
+        replace(view, annotations=EpisodeAnnotations.from_text(text), masks=count)
+        for view, text, count in zip(views, texts, masks, strict=True)
+    ]
 
 
 def _ragged(file: h5py.File, name: str) -> list[NDArray[np.float32]]:

@@ -9,15 +9,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.data.clips.dataset import PackedStrings
 from vidrep_pipelines.data.frame_store.config import SelectionConfig
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
-from vidrep_pipelines.data.frame_store.manifest import StoreFacts, read_store_manifest
+from vidrep_pipelines.data.frame_store.episode import NO_ANNOTATIONS, EpisodeAnnotations
+from vidrep_pipelines.data.frame_store.manifest import (
+    ANNOTATIONS,
+    StoreFacts,
+    read_store_manifest,
+    segment_table,
+)
 from vidrep_pipelines.data.frame_store.plan import select_views
-from vidrep_pipelines.data.frame_store.shard import FRAMES, VERSION_STAMP
+from vidrep_pipelines.data.frame_store.shard import FRAMES, MASK, VERSION_STAMP
 from vidrep_pipelines.data.frame_store.view_index import ViewIndex
-
-_ARRAYS = (FRAMES, "state", "action", "outcome")
 
 FrameSelection = slice | Sequence[int] | NDArray[np.integer[Any]]
 
@@ -42,19 +47,14 @@ class FrameStore:
 
     def __init__(self, folder: Path) -> None:
         table, facts = read_store_manifest(Path(folder))
-        self._set_up(Path(folder), facts, ViewIndex(table))
+        self._set_up(Path(folder), facts, table)
 
-    @classmethod
-    def _of(cls, folder: Path, facts: StoreFacts, index: ViewIndex) -> Self:
-        store = cls.__new__(cls)
-        store._set_up(folder, facts, index)
-        return store
-
-    def _set_up(self, folder: Path, facts: StoreFacts, index: ViewIndex) -> None:
-        self.folder, self.facts, self.index = folder, facts, index
-        self._frames, self._states, self._actions, self._outcomes = (
+    def _set_up(self, folder: Path, facts: StoreFacts, table: pd.DataFrame) -> None:
+        self.folder, self.facts, self.index = folder, facts, ViewIndex(table)
+        self._annotations = PackedStrings(table[ANNOTATIONS]) if ANNOTATIONS in table else None
+        self._frames, self._states, self._actions, self._outcomes, self._masks = (
             OpenArrays(folder, name, VERSION_STAMP, facts.shards)
-            for name in (FRAMES, "state", "action", "outcome")
+            for name in (FRAMES, "state", "action", "outcome", MASK)
         )
 
     def select(self, split: str | None = None, selection: SelectionConfig | None = None) -> Self:
@@ -72,7 +72,9 @@ class FrameStore:
                     f"{self.folder}: there is no view in the split {split!r}, only in {present}."
                 )
         table = select_views(table, selection or SelectionConfig())
-        return self._of(self.folder, self.facts, ViewIndex(table))
+        store = type(self).__new__(type(self))
+        store._set_up(self.folder, self.facts, table)
+        return store
 
     @property
     def table(self) -> pd.DataFrame:
@@ -133,9 +135,57 @@ class FrameStore:
         shard, start, rows = self.index.outcomes(self.index.position(view))
         return self._outcomes[shard].read(start, start + rows)
 
+    def episode(self, view: str) -> EpisodeAnnotations:
+        """What is said about a view: its segments and phases, rate, success and names in masks.
+
+        Raises:
+            InputError: There is no such view.
+        """
+        return self.episode_at(self.index.position(view))
+
+    def episode_at(self, position: int) -> EpisodeAnnotations:
+        """Like :meth:`episode`, for the view at a position in 0..len-1."""
+        self.index.frames(position)  # out of range, in the same words
+        return (
+            NO_ANNOTATIONS
+            if self._annotations is None
+            else EpisodeAnnotations.from_text(self._annotations[position])
+        )
+
+    @property
+    def segments(self) -> pd.DataFrame:
+        """One row per segment of every view: id, first, end (exclusive), text, task (may be missing), split.
+
+        In the order of the views, then of their segments. The manifest is read anew.
+        """
+        return segment_table(self.table)
+
+    def has_masks(self, view: str) -> bool:
+        """Whether masks of a view are stored."""
+        return self.index.masks(self.index.position(view))[2] > 0
+
+    def masks(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.uint8]:
+        """Reads masks of a view.
+
+        Args:
+            view: One of ``ids``.
+            selection: A slice, or frame numbers in any order, with repetitions.
+
+        Returns:
+            (T, H, W) uint8; 0 is the background, ``episode(view).mask_names`` names the rest.
+
+        Raises:
+            InputError: There is no such view, it has no masks, or its file is damaged.
+            IndexError: A frame number is out of range.
+        """
+        shard, start, frames = self.index.masks(self.index.position(view))
+        if not frames:
+            raise InputError(f"{self.folder}: no masks of {view!r} are stored.")
+        return read_selection(self._masks[shard], start, frames, selection)
+
     def close(self) -> None:
         """Closes all files."""
-        for arrays in (self._frames, self._states, self._actions, self._outcomes):
+        for arrays in (self._frames, self._states, self._actions, self._outcomes, self._masks):
             arrays.close()
 
 

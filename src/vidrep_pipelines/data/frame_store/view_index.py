@@ -20,6 +20,7 @@ _PLACES = {
     "states": "state_start",
     "actions": "action_start",
     "outcomes": "outcome_start",
+    "masks": "mask_start",
 }
 
 
@@ -34,12 +35,14 @@ class ViewIndex:
         shards = pd.Categorical(table["shard"])
         self._shards: list[str] = shards.categories.tolist()
         self._ids = PackedStrings(table["id"])
+        if "masks" not in table:  # nothing in the store has any
+            table = table.assign(masks=0, mask_start=0)
         columns = {name: (shards.codes, table[start], table[name]) for name, start in _PLACES.items()}
         self._set_places([np.column_stack(columns[name]).astype(np.int64) for name in _PLACES])
         self._shared: list[torch.Tensor] = []
 
     def _set_places(self, places: list[NDArray[np.int64]]) -> None:
-        self._frames, self._states, self._actions, self._outcomes = places
+        self._frames, self._states, self._actions, self._outcomes, self._masks = places
         self._length = len(self._frames)
 
     def __len__(self) -> int:
@@ -87,6 +90,10 @@ class ViewIndex:
         """Where its rewards and discounts are."""
         return self._rows(self._outcomes, position)
 
+    def masks(self, position: int) -> StoredRows:
+        """Where its masks are; no rows if it has none."""
+        return self._rows(self._masks, position)
+
     def _rows(self, places: NDArray[np.int64], position: int) -> StoredRows:
         if not 0 <= position < self._length:
             raise IndexError(f"{position} is out of range for {self._length} views")
@@ -96,7 +103,7 @@ class ViewIndex:
     def __getstate__(self) -> dict[str, Any]:
         if not self._shared:
             # Copies: a tensor on its way to another process moves to shared memory, and away from the array.
-            every = (self._frames, self._states, self._actions, self._outcomes)
+            every = (self._frames, self._states, self._actions, self._outcomes, self._masks)
             self._shared = [torch.tensor(places) for places in every]
         return {"shards": self._shards, "ids": self._ids, "shared": self._shared}
 

@@ -45,5 +45,9 @@ class AgentEpisodesConfig(FrozenConfig):
     scenes: int | None = Field(None, ge=1)
     """Different looks and starts, dealt in turn. None: every episode has its own."""
 
+    annotations: bool = False
+    """Keeps what the simulator knows: instruction, phases, rate, and masks (a third more bytes). The
+    instruction is what the scene asks for, whoever acts. Without it files are those of former versions."""
+
     seed: int = 0
     """Everything that is drawn follows from it."""

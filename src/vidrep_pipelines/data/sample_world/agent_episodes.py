@@ -1,8 +1,9 @@
 """Episodes of the sample world's arm under chosen policies, rendered while they are prepared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import tee
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,19 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.config import FramesConfig
-from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, EpisodeView
+from vidrep_pipelines.data.frame_store.episode import (
+    NO_ANNOTATIONS,
+    NO_CAMERA,
+    Episode,
+    EpisodeAnnotations,
+    EpisodeView,
+    Segment,
+)
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
 from vidrep_pipelines.data.sample_world.activities.base import Activity
 from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig, BehaviorConfig
 from vidrep_pipelines.data.sample_world.config import ActivityName, SampleWorldConfig
-from vidrep_pipelines.data.sample_world.episode import render_episode, run_episode
+from vidrep_pipelines.data.sample_world.episode import ArmEpisode, render_episode, run_episode
 from vidrep_pipelines.data.sample_world.policy import Policy, named_policy
 from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sample_world.world import World
@@ -36,6 +44,7 @@ class AgentEpisode:
         scene_seed: Looks and start.
         policy_seed: The policy's draws.
         frames: Length.
+        annotated: Whether instruction, phases, rate and masks are kept.
     """
 
     trajectory: str
@@ -45,6 +54,7 @@ class AgentEpisode:
     scene_seed: int
     policy_seed: int
     frames: int
+    annotated: bool = False
 
     @property
     def digest(self) -> str:
@@ -52,7 +62,8 @@ class AgentEpisode:
         unused = {"clips", "activities", "frames_min", "frames_max", "seed", "quality", "keyframe_interval"}
         seeds = (self.scene_seed, self.policy_seed)
         pictures = self.world.model_dump(exclude=unused)
-        return digest_of(_COLLECTION, pictures, self.activity, self.behavior, seeds, self.frames)
+        more = ["annotated"] if self.annotated else []
+        return digest_of(_COLLECTION, pictures, self.activity, self.behavior, seeds, self.frames, *more)
 
     @contextmanager
     def open(self) -> Iterator[Episode]:
@@ -60,15 +71,45 @@ class AgentEpisode:
         scene = draw_scene(self.activity, self.scene_seed, self.world.distractors)
         policy = _Reseeded(named_policy(self.behavior.policy, self.behavior.noise), self.policy_seed)
         run = run_episode(scene, policy, self.frames, self.world.frames_per_second)
-        pictures = (frame.pixels for frame in render_episode(run, self.world))
+        frames = render_episode(run, self.world)
+        masks = None
+        if self.annotated:
+            frames, labelled = tee(frames)
+            masks = (frame.masks for frame in labelled)
+        pictures = (frame.pixels for frame in frames)
         rewards = run.rewards[1:]
         yield Episode(
             robot=self.behavior.name,
-            views=[EpisodeView(NO_CAMERA, self.frames, pictures)],
+            views=[EpisodeView(NO_CAMERA, self.frames, pictures, masks)],
             states=run.states,
             actions=run.actions[:-1],
             outcomes=np.stack([rewards, np.ones_like(rewards)], axis=1),
+            annotations=self._annotations(run) if self.annotated else NO_ANNOTATIONS,
         )
+
+    def _annotations(self, run: ArmEpisode) -> EpisodeAnnotations:
+        return EpisodeAnnotations(
+            segments=(Segment(0, self.frames, run.scene.instruction, self.activity),),
+            phases=phase_segments(run.phases, run.scene.activity.phases),
+            frames_per_second=self.world.frames_per_second,
+            mask_names=("background", "arm", *(body.name for body in run.scene.bodies)),
+        )
+
+
+def phase_segments(phases: NDArray[np.int16], names: Sequence[str]) -> tuple[Segment, ...]:
+    """Where the phases of a plan begin and end.
+
+    Args:
+        phases: (T,) int16 index into ``names``; -1 where nobody follows a plan, which gives no segment.
+        names: Names of the phases.
+    """
+    changes = np.flatnonzero(np.diff(phases)) + 1
+    starts, ends = [0, *changes.tolist()], [*changes.tolist(), len(phases)]
+    return tuple(
+        Segment(first, last, names[phases[first]])
+        for first, last in zip(starts, ends, strict=True)
+        if phases[first] >= 0
+    )
 
 
 def agent_requests(config: AgentEpisodesConfig, frames: FramesConfig) -> list[EpisodeRequest]:
@@ -87,6 +128,7 @@ def _episode(config: AgentEpisodesConfig, number: int) -> AgentEpisode:
         scene_seed=seed_for(config.seed, config.activity, "scene", scene),
         policy_seed=seed_for(config.seed, config.activity, "policy", number),
         frames=config.frames,
+        annotated=config.annotations,
     )
 
 
