@@ -52,8 +52,10 @@ def _row(episode: TabletopEpisode, camera: CameraName, moments: int) -> ImageRow
         for frame, mask in zip(episode.frames[camera][shown], episode.masks[camera][shown], strict=True)
     ]
     phases = [episode.phase_names[index] if index >= 0 else "" for index in episode.phases[shown]]
-    notes = [episode.instruction.split.replace("_", " "), "done" if episode.success else "not done"]
-    return ImageRow(images, label="\n".join([episode.text, *notes]), captions=phases)
+    order = episode.instruction
+    lines = [f"{order.action} the {order.name}", order.where, order.split.replace("_", " ")]
+    lines.append("done" if episode.success else "not done")
+    return ImageRow(images, label="\n".join(lines), captions=phases)
 
 
 def _moments(frames: int, moments: int) -> NDArray[np.int64]:

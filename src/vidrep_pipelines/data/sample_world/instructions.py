@@ -89,10 +89,16 @@ class Instruction:
         return f"{self.action}_{self.place}"
 
     @property
+    def where(self) -> str:
+        """The end of the sentence: "to the left"."""
+        if self.place == "on_box":
+            return f"on the {self.box_color} box"
+        return "up" if self.place == "up" else f"to the {self.place}"
+
+    @property
     def text(self) -> str:
         """The sentence: "push the red cup to the left"."""
-        where = {"up": "up", "on_box": f"on the {self.box_color} box"}.get(self.place, f"to the {self.place}")
-        return f"{self.action} the {self.name} {where}"
+        return f"{self.action} the {self.name} {self.where}"
 
     @property
     def split(self) -> SplitName:

@@ -128,7 +128,6 @@ class Tabletop:
         run = self.run(instruction, policy)
         films = {camera: list(self._film(camera, run)) for camera in self._renderers}
         own = AGENT + 1 + task.target
-        last = run.snapshots[-1]
         return TabletopEpisode(
             seed=self.seed,
             instruction=instruction,
@@ -143,7 +142,7 @@ class Tabletop:
             target=task.target,
             phases=run.phases,
             phase_names=task.phases,
-            success=task.succeeded(last.places, last.held),
+            success=task.succeeded(run.snapshots),
             frames_per_second=self.config.frames_per_second,
         )
 

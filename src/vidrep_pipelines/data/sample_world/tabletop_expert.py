@@ -11,13 +11,16 @@ from vidrep_pipelines.data.sample_world.arm import HandPose
 from vidrep_pipelines.data.sample_world.body import Body
 from vidrep_pipelines.data.sample_world.instructions import ActionName, Instruction
 from vidrep_pipelines.data.sample_world.tabletop import Layout
-from vidrep_pipelines.data.sample_world.world import World
+from vidrep_pipelines.data.sample_world.world import Snapshot, World
 
 _FIST = 0.075
 _CLEAR = 0.6  # height at which the hand passes over everything
 _LIFTED, _CARRIED = 0.62, 0.5
-_EDGES = (-0.45, 0.79)  # where things are carried to, beyond all objects
+_EDGES = (-0.46, 0.8)  # where things are carried to, beyond all objects
+_NEAR, _OUTWARD = 0.5, -1.2
+"""How far the hand works from above, and its direction where the arm would be too short for that."""
 _LONGEST_PUSH = 0.27
+_IN_THE_AIR = 0.25
 _STILL = 0.06
 """How far an object may be moved that was not named."""
 _PHASES: dict[ActionName, tuple[str, ...]] = {
@@ -108,24 +111,25 @@ class TabletopTask:
         x, y, _ = world.places[self.target].tolist()
         hold, grip = self._hold(), 0.03
         goal_x, goal_y = self.goal.tolist()
+        angle = _OUTWARD if goal_x > _NEAR else DOWN
         if name == "reach":
-            return [HandPose(x, _CLEAR - 0.05, DOWN, 1.0)]
+            return [HandPose(x, _CLEAR - 0.05, angle, 1.0)]
         if name == "grasp":
-            lowered = HandPose(x, y + grip, DOWN, 1.0)
-            return [HandPose(x, y + 0.2, DOWN, 1.0), lowered, lowered._replace(opening=hold)]
+            lowered = HandPose(x, y + grip, angle, 1.0)
+            return [HandPose(x, y + 0.2, angle, 1.0), lowered, lowered._replace(opening=hold)]
         if name == "lift":
-            return [HandPose(x, goal_y + grip, DOWN, hold)]
+            return [HandPose(x, goal_y + grip, angle, hold)]
         if name == "carry":
-            heights = (0.7 * _CARRIED, _CARRIED, _CARRIED, _CARRIED)
-            shares = (0.0, 0.15, 0.5, 1.0)
+            heights = (0.9 * _CARRIED, _CARRIED, 0.95 * _CARRIED)
+            shares = (0.05, 0.5, 1.0)
             return [
-                HandPose(x + share * (goal_x - x), height + grip, DOWN, hold)
+                HandPose(x + share * (goal_x - x), height + grip, angle, hold)
                 for share, height in zip(shares, heights, strict=True)
             ]
-        landed = HandPose(goal_x, goal_y + grip + 0.005, DOWN, hold)
+        landed = HandPose(goal_x, goal_y + grip + 0.005, angle, hold)
         if name == "place":
             return [landed, landed, landed._replace(opening=1.0)]  # lies still before it is let go
-        return [HandPose(goal_x, goal_y + 0.25, DOWN, 1.0), HandPose(0.0, 0.85, DOWN, 0.6)]
+        return [HandPose(goal_x, goal_y + 0.25, angle, 1.0), HandPose(0.0, 0.85, DOWN, 0.6)]
 
     def _hold(self) -> float:
         """The gripper's opening that holds the named object."""
@@ -140,7 +144,7 @@ class TabletopTask:
         side = x - sign * (reach + room)
         # A rolling ball goes on by itself, so the hand stops a little earlier.
         end = float(self.goal[0]) - sign * (reach + (0.35 * self._way() if body.shape == "ball" else 0.0))
-        angle = DOWN if side < 0.5 else -1.2
+        angle = DOWN if side < _NEAR else _OUTWARD
         height = max(0.1, 0.9 * body.half_height)
         if phase == 0:
             return [HandPose(side, _CLEAR - 0.1, angle, 0.3)]
@@ -156,32 +160,33 @@ class TabletopTask:
         distance = float(np.hypot(*(world.places[self.target, :2] - self.goal)))
         return progress(distance, float(np.hypot(*(start - self.goal))), tolerance=0.05)
 
-    def succeeded(self, places: FloatArray, held: int | None) -> bool:
-        """Whether it is done, from where the objects (N, 3) are in the end and what is in the hand.
+    def succeeded(self, snapshots: Sequence[Snapshot]) -> bool:
+        """Whether it was done, from the exact states at all frames of an episode.
 
-        A push has moved the object at least half of its way along the table; a carried one stands beyond all
-        others, a lifted one is in the hand clear of the table, one that was put on a box stands on it; and
-        nothing else has moved. A wrong object, side or action is never a success.
+        A push has moved the object at least half of its way without lifting it or passing another; a carried
+        one was in the air and stands beyond all others; a lifted one is in the hand, clear of the table; one
+        that was put on a box stands on it; and nothing else has moved. A wrong object, action or place is
+        never a success.
         """
-        if not self._others_still(places):
-            return False
+        last = snapshots[-1]
+        places, held = last.places, last.held == self.target
+        body = self._body
         x, y = float(places[self.target, 0]), float(places[self.target, 1])
-        body, lifted = self._body, held == self.target
-        on_table = abs(y - body.half_height) < 0.02
-        if self.order.action == "lift":
-            return lifted and y - body.half_height > 0.25
-        if lifted:
+        if not self._others_still(places) or held != (self.order.action == "lift"):
             return False
+        if self.order.action == "lift":
+            return y - body.half_height > _IN_THE_AIR
         if self.box is not None:
-            below = self.bodies[self.box]
-            beside = abs(x - float(places[self.box, 0]))
-            return beside < below.half_width and abs(y - float(self.goal[1])) < 0.03
+            aside = abs(x - float(places[self.box, 0]))
+            return aside < self.bodies[self.box].half_width and abs(y - float(self.goal[1])) < 0.03
+        highest = max(float(snapshot.places[self.target, 1]) for snapshot in snapshots) - body.half_height
+        on_table = abs(y - body.half_height) < 0.02
         if self.order.action == "carry":
-            return on_table and abs(x - float(self.goal[0])) < 0.09
-        moved = self._sign * (x - body.x)
-        return on_table and 0.5 * self._way() < moved and self._stays_before(x)
+            return on_table and highest > 0.5 * _IN_THE_AIR and abs(x - float(self.goal[0])) < 0.09
+        far_enough = self._sign * (x - body.x) > 0.5 * self._way()
+        return on_table and highest < 0.05 and far_enough and self._stays_between(x)
 
-    def _stays_before(self, x: float) -> bool:
+    def _stays_between(self, x: float) -> bool:
         """Whether the object is still between its neighbors, where a pushed one must be."""
         order = [body.x if index != self.target else x for index, body in enumerate(self.bodies)]
         return order == sorted(order)

@@ -23,13 +23,13 @@ ARM_COLOR: ColorName = "white"
 """No object has it, so that no instruction can mean the arm."""
 
 VIEWPOINTS: dict[CameraName, Viewpoint] = {
-    "front": Viewpoint(position=(-0.1, 1.5, -4.0), aim=(-0.1, 0.5, 0.0), width=3.05),
-    "side": Viewpoint(position=(2.2, 2.2, -3.4), aim=(-0.1, 0.44, 0.0), distance=4.4, width=3.05),
+    "front": Viewpoint(position=(-0.07, 1.5, -4.0), aim=(-0.07, 0.5, 0.0), width=2.8),
+    "side": Viewpoint(position=(2.2, 2.2, -3.4), aim=(-0.02, 0.44, 0.0), distance=4.4, width=2.75),
 }
 """Where the cameras stand while the arm's base is on the left."""
 _WALL, _TABLE = (0.62, 0.68, 0.74), (0.47, 0.42, 0.38)
 _WALL_CORNERS = np.array([[-9.0, 7.0, 6.0], [9.0, 7.0, 6.0], [9.0, -4.0, 6.0], [-9.0, -4.0, 6.0]])
-_SIDE_BACKDROP = 1.9  # how much larger the photograph is that fills the picture of the side camera
+_SIDE_BACKDROP = 2.4  # how much larger the photograph is that fills the picture of the side camera
 _PHOTOGRAPHIC_NOISE, _PHOTOGRAPHIC_SHUTTER = 2.5, 0.5
 
 
