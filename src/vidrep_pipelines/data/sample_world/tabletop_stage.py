@@ -23,7 +23,7 @@ ARM_COLOR: ColorName = "white"
 """No object has it, so that no instruction can mean the arm."""
 
 VIEWPOINTS: dict[CameraName, Viewpoint] = {
-    "front": Viewpoint(position=(-0.07, 1.5, -4.0), aim=(-0.07, 0.5, 0.0), width=2.8),
+    "front": Viewpoint(position=(-0.03, 1.5, -4.0), aim=(-0.03, 0.5, 0.0), width=2.8),
     "side": Viewpoint(position=(2.2, 2.2, -3.4), aim=(-0.02, 0.44, 0.0), distance=4.4, width=2.75),
 }
 """Where the cameras stand while the arm's base is on the left."""
