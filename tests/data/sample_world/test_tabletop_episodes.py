@@ -9,7 +9,7 @@ from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.instructions import Instruction
 from vidrep_pipelines.data.sample_world.policy import RandomPolicy
 from vidrep_pipelines.data.sample_world.tabletop import LookName, TabletopConfig, TabletopSeeds
-from vidrep_pipelines.data.sample_world.tabletop_episodes import Tabletop, TabletopEpisode
+from vidrep_pipelines.data.sample_world.tabletop_episodes import Tabletop, TabletopEpisode, tabletop_episodes
 
 LOOKS: tuple[LookName, ...] = ("plain", "photographic")
 
@@ -126,3 +126,28 @@ def test_an_instruction_about_something_else_is_an_error() -> None:
     absent = next(color for color in ("red", "blue", "green") if f"{color} ball" not in names)
     with pytest.raises(InputError, match="on the table"):
         table().record(Instruction.parse(f"push the {absent} ball to the left"))
+
+
+def test_training_never_sees_a_held_out_combination() -> None:
+    config = TabletopConfig(width=32, height=32, cameras=("front",), frames=20)
+    splits = {split: list(tabletop_episodes(config, 0, split, 30)) for split in ("train", "held_out")}
+    combinations = {
+        split: {(episode.instruction.name, episode.task) for episode in episodes}
+        for split, episodes in splits.items()
+    }
+    assert not combinations["train"] & combinations["held_out"]
+    assert len(splits["train"]) == 30 and len(splits["held_out"]) > 20
+    assert len({episode.task for episode in splits["train"]}) == 6
+    assert not {episode.seed for episode in splits["train"]} & {
+        episode.seed for episode in splits["held_out"]
+    }
+
+
+def test_more_tables_leave_the_first_as_they_are() -> None:
+    config = TabletopConfig(width=32, height=32, cameras=("front",), frames=20)
+    few, many = (list(tabletop_episodes(config, 3, "train", count)) for count in (2, 4))
+    assert [episode.text for episode in few] == [episode.text for episode in many[:2]]
+    assert all(
+        np.array_equal(one.frames["front"], other.frames["front"])
+        for one, other in zip(few, many, strict=False)
+    )

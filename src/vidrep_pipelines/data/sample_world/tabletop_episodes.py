@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vidrep_pipelines.common.seeds import generator_for, seed_for
 from vidrep_pipelines.data.sample_world.episode import ArmEpisode, run_episode
 from vidrep_pipelines.data.sample_world.geometry import ByteArray
-from vidrep_pipelines.data.sample_world.instructions import Instruction
+from vidrep_pipelines.data.sample_world.instructions import Instruction, SplitName
 from vidrep_pipelines.data.sample_world.pieces import AGENT
 from vidrep_pipelines.data.sample_world.policy import Policy, ScriptedPolicy
 from vidrep_pipelines.data.sample_world.renderer import RenderedFrame
@@ -155,3 +156,21 @@ class Tabletop:
     def counterfactuals(self) -> list[TabletopEpisode]:
         """The same beginning under each instruction: first frames are equal to the byte, ends differ."""
         return [self.record(instruction) for instruction in self.instructions]
+
+
+def tabletop_episodes(
+    config: TabletopConfig, seed: int, split: SplitName, tables: int
+) -> Iterator[TabletopEpisode]:
+    """One episode for each of so many tables: tasks drawn evenly, combinations of the split only.
+
+    Tables of different splits differ, and more tables leave the first ones as they are. A table about which
+    no sentence of the split can be said is left out, which happens to held-out ones only.
+    """
+    for number in range(tables):
+        table = Tabletop(config, seed_for(seed, "table", split, number))
+        possible = [item for item in table.instructions if item.split == split]
+        if possible:
+            rng = generator_for(seed, "instruction", split, number)
+            task = rng.choice(sorted({item.task for item in possible}))
+            sentences = [item for item in possible if item.task == task]
+            yield table.record(sentences[int(rng.integers(len(sentences)))])
