@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidrep_pipelines.data.sample_world.camera import CameraPath
+from vidrep_pipelines.data.sample_world.camera import CameraPath, Viewpoint
 
 
 @given(st.integers(0, 2**31), st.floats(0, 20))
@@ -43,3 +43,14 @@ def test_size_scales_the_picture() -> None:
     points = np.array([[0.5, 0.2, 0.4], [-0.8, 1.0, 0.0]])
     small, large = (CameraPath(7, 64 * k, 48 * k).at(2.0).project(points) for k in (1, 3))
     np.testing.assert_allclose(3 * small, large)
+
+
+def test_a_tripod_stands_still_where_it_is_put() -> None:
+    viewpoint = Viewpoint(position=(2.0, 2.0, -3.0), aim=(0.2, 0.4, 0.0), distance=4.0, width=2.0)
+    path = CameraPath(7, 64, 48, viewpoint=viewpoint, strength=0.0)
+    for seconds in (0.0, 3.0):
+        camera = path.at(seconds)
+        np.testing.assert_array_equal(camera.position, viewpoint.position)
+        np.testing.assert_allclose(camera.project(np.array([viewpoint.aim])), [[32, 24]], atol=1e-9)
+    assert viewpoint.mirrored().position == (-2.0, 2.0, -3.0)
+    assert viewpoint.mirrored().mirrored() == viewpoint

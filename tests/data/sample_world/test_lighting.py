@@ -1,6 +1,6 @@
 import numpy as np
 
-from vidrep_pipelines.data.sample_world.lighting import Light, Sensor
+from vidrep_pipelines.data.sample_world.lighting import EvenLight, Light, Sensor
 
 
 def test_light_changes_slowly() -> None:
@@ -25,3 +25,10 @@ def test_without_noise_the_gain_is_all() -> None:
     sensor = Sensor(0, 8, 8, 0.0)
     out = sensor.expose(np.full((8, 8, 3), 200, np.uint8), np.full((8, 8, 3), 2.0, np.float32), 0)
     assert (out == 255).all()
+
+
+def test_even_light_changes_nothing() -> None:
+    light = EvenLight(32, 24)
+    pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), np.uint8)
+    np.testing.assert_array_equal(Sensor(0, 32, 24, 0.0).expose(pixels, light.gain(3.0), 5), pixels)
+    assert light.direction(0.0) == light.direction(9.0)

@@ -57,3 +57,8 @@ def test_chance_has_no_phase_and_is_repeatable() -> None:
 def test_policies_have_names() -> None:
     assert isinstance(named_policy("scripted", 0.1), ScriptedPolicy)
     assert isinstance(named_policy("random"), RandomPolicy)
+
+
+def test_without_spread_phases_are_equally_long() -> None:
+    assert phase_lengths(4, 24, 5, 0.0).tolist() == [6, 6, 6, 6]
+    assert np.ptp(phase_lengths(4, 48, 5)) > 0

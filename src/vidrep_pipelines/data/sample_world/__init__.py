@@ -12,6 +12,9 @@ Where to look:
     environment.py  the controllable mode: ``reset(seed)``, ``step(action)``.
     policy.py       the scripted and the random policy; ``episode.py`` runs one.
     activities/     what the arm does: phases, instruction, reward.
+    tabletop.py     several objects in reach; ``instructions.py`` what can be asked for, and what is held out;
+                    ``tabletop_expert.py`` does it and knows whether it was done; ``tabletop_stage.py`` the
+                    looks and cameras; ``tabletop_episodes.py`` one beginning under every instruction.
     world.py        state and physics; ``arm.py`` the kinematics.
     renderer.py     the picture and its labels, with ``camera``, ``canvas``, ``shadows`` and ``lighting``.
     materials.py    textures, from photographs and procedural; ``*_sprites.py`` what is painted with them.

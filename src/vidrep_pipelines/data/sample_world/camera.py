@@ -1,16 +1,11 @@
 """A pinhole camera and the way it is carried."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.seeds import generator_for
-
-_DISTANCE = 4.0
-_HEIGHT = 1.6
-_AIM = (0.0, 0.62, 0.0)
-_WIDTH_AT_ARM = 3.1  # world units that the picture's width spans at the arm's distance
 
 
 @dataclass(frozen=True)
@@ -44,6 +39,32 @@ class Camera:
 
 
 @dataclass(frozen=True)
+class Viewpoint:
+    """Where a camera stands before anybody moves it.
+
+    Attributes:
+        position: (3,) in the world.
+        aim: (3,) what is in the middle of the picture.
+        distance: World units from the camera to what is filmed.
+        width: World units that the picture's width spans at that distance.
+    """
+
+    position: tuple[float, float, float] = (0.0, 1.6, -4.0)
+    aim: tuple[float, float, float] = (0.0, 0.62, 0.0)
+    distance: float = 4.0
+    width: float = 3.1
+
+    def mirrored(self) -> "Viewpoint":
+        """The same with left and right exchanged."""
+        flipped = [(-x, y, z) for x, y, z in (self.position, self.aim)]
+        return replace(self, position=flipped[0], aim=flipped[1])
+
+
+IN_FRONT = Viewpoint()
+"""Opposite the arm, all that it reaches in view."""
+
+
+@dataclass(frozen=True)
 class _Sway:
     """A sum of sine waves with random phases: a smooth, unhurried, repeatable motion."""
 
@@ -69,19 +90,30 @@ class CameraPath:
         width: Picture width in pixels.
         height: Picture height in pixels.
         mirrored: Whether the world is shown with left and right exchanged.
+        viewpoint: Where it stands; the path leads around it.
+        strength: Share of the motion that is made: 1 for a hand, 0 for a tripod.
     """
 
-    def __init__(self, seed: int, width: int, height: int, mirrored: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        width: int,
+        height: int,
+        mirrored: bool = False,
+        viewpoint: Viewpoint = IN_FRONT,
+        strength: float = 1.0,
+    ) -> None:
         rng = generator_for(seed, "camera")
         self._side = -1.0 if mirrored else 1.0
         self._center = (width / 2, height / 2)
         # A wide picture keeps the width of the scene, a tall one is not allowed to crop the arm.
-        self._focal = max(width, height * 4 / 3) * _DISTANCE / _WIDTH_AT_ARM
-        self._pan = _Sway.draw(rng, rng.uniform(0.15, 0.6), 0.05, 0.2)
-        self._rise = _Sway.draw(rng, rng.uniform(0.02, 0.12), 0.05, 0.15)
-        self._dolly = _Sway.draw(rng, rng.uniform(0.05, 0.3), 0.05, 0.15)
-        self._zoom = _Sway.draw(rng, rng.uniform(0.0, 0.06), 0.05, 0.2)
-        tremor = rng.uniform(0.004, 0.016)
+        self._focal = max(width, height * 4 / 3) * viewpoint.distance / viewpoint.width
+        self._viewpoint = viewpoint
+        self._pan = _Sway.draw(rng, strength * rng.uniform(0.15, 0.6), 0.05, 0.2)
+        self._rise = _Sway.draw(rng, strength * rng.uniform(0.02, 0.12), 0.05, 0.15)
+        self._dolly = _Sway.draw(rng, strength * rng.uniform(0.05, 0.3), 0.05, 0.15)
+        self._zoom = _Sway.draw(rng, strength * rng.uniform(0.0, 0.06), 0.05, 0.2)
+        tremor = strength * rng.uniform(0.004, 0.016)
         self._tremor_x = _Sway.draw(rng, tremor, 0.6, 2.5)
         self._tremor_y = _Sway.draw(rng, tremor, 0.6, 2.5)
         self._roll = _Sway.draw(rng, tremor, 0.2, 0.8)
@@ -89,8 +121,9 @@ class CameraPath:
     def at(self, seconds: float) -> Camera:
         """The camera ``seconds`` after the start."""
         pan = self._pan.at(seconds)
-        position = np.array([pan, _HEIGHT + self._rise.at(seconds), -_DISTANCE + self._dolly.at(seconds)])
-        aim = np.array(_AIM)
+        x, y, z = self._viewpoint.position
+        position = np.array([x + pan, y + self._rise.at(seconds), z + self._dolly.at(seconds)])
+        aim = np.array(self._viewpoint.aim)
         aim[:2] += (0.45 * pan + self._tremor_x.at(seconds), self._tremor_y.at(seconds))
         axes = _look(aim - position, self._roll.at(seconds))
         focal = self._focal * (1 + self._zoom.at(seconds))

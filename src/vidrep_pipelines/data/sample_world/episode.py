@@ -34,10 +34,12 @@ class ArmEpisode:
     phases: NDArray[np.int16]
 
 
-def run_episode(scene: Scene, policy: Policy, frames: int, frames_per_second: int) -> ArmEpisode:
-    """Lets a policy act for ``frames`` frames."""
+def run_episode(
+    scene: Scene, policy: Policy, frames: int, frames_per_second: int, policy_seed: int | None = None
+) -> ArmEpisode:
+    """Lets a policy act for ``frames`` frames; it draws from the scene's seed unless another is given."""
     world = scene.world(frames_per_second)
-    policy.start(scene.activity, frames, scene.seed)
+    policy.start(scene.activity, frames, scene.seed if policy_seed is None else policy_seed)
     snapshots, actions, states, rewards, phases = [], [], [], [], []
     for frame in range(frames):
         action, phase = policy.act(world)

@@ -61,6 +61,21 @@ class Light:
         return np.asarray(np.asarray(grid)[..., None] * tint)
 
 
+class EvenLight:
+    """Light that is everywhere and always the same, for pictures (``height``, ``width``)."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._gain = np.ones((height, width, 1), np.float32)
+
+    def direction(self, seconds: float) -> tuple[float, float]:
+        """As ``Light.direction``."""
+        return 0.3, 0.25
+
+    def gain(self, seconds: float) -> NDArray[np.float32]:
+        """As ``Light.gain``, (H, W, 1)."""
+        return self._gain
+
+
 class Sensor:
     """Photon and read-out noise with standard deviation ``level`` (gray levels) where it is bright."""
 

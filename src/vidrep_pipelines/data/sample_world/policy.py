@@ -15,6 +15,8 @@ NO_PHASE = -1
 """The phase of a frame in which nobody follows a plan."""
 _MEMORY = 0.8  # share of a disturbance that is left one frame later
 _SHORTEST_PHASE = 3  # frames
+PACE_SPREAD = 0.35
+"""How unequal the phases of an episode are, unless something else is asked for."""
 
 
 class Policy(Protocol):
@@ -66,16 +68,17 @@ class ScriptedPolicy:
 
     Args:
         noise: Standard deviation of the disturbance as a share of the full joint speed.
+        pace_spread: How unequal the phases' lengths are; 0 deals the frames evenly.
     """
 
-    def __init__(self, noise: float = 0.0) -> None:
-        self._noise = noise
+    def __init__(self, noise: float = 0.0, pace_spread: float = PACE_SPREAD) -> None:
+        self._noise, self._pace_spread = noise, pace_spread
 
     def start(self, activity: Activity, frames: int, seed: int) -> None:
         """Begins an episode and deals its frames to the phases."""
         self._activity = activity
         self._disturbance = Disturbance(self._noise, seed)
-        self._ends = np.cumsum(phase_lengths(len(activity.phases), frames, seed))
+        self._ends = np.cumsum(phase_lengths(len(activity.phases), frames, seed, self._pace_spread))
         self._frame = 0
         self._phase = NO_PHASE
         self._path = np.zeros((1, 4))
@@ -102,10 +105,13 @@ class ScriptedPolicy:
         return np.array([np.interp(position, stops, self._path[:, joint]) for joint in range(4)])
 
 
-def phase_lengths(phases: int, frames: int, seed: int) -> NDArray[np.int64]:
-    """Deals ``frames`` to the phases at random, none shorter than three frames."""
+def phase_lengths(phases: int, frames: int, seed: int, spread: float = PACE_SPREAD) -> NDArray[np.int64]:
+    """Deals ``frames`` to the phases at random, none shorter than three frames.
+
+    The logarithms of the paces have a standard deviation of ``spread``.
+    """
     rng = generator_for(seed, "pace")
-    paces = np.exp(rng.normal(0, 0.35, phases))
+    paces = np.exp(rng.normal(0, spread, phases))
     spare = frames - _SHORTEST_PHASE * phases
     ends = np.round(np.cumsum(paces) / paces.sum() * spare).astype(np.int64)
     return np.asarray(np.diff(ends, prepend=0) + _SHORTEST_PHASE, dtype=np.int64)

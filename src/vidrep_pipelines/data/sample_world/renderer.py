@@ -12,7 +12,7 @@ from vidrep_pipelines.data.sample_world import arm
 from vidrep_pipelines.data.sample_world.camera import Camera, CameraPath
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sample_world.geometry import ByteArray, homography, upright
-from vidrep_pipelines.data.sample_world.lighting import Light, Sensor, Shadows
+from vidrep_pipelines.data.sample_world.lighting import EvenLight, Light, Sensor, Shadows
 from vidrep_pipelines.data.sample_world.pieces import (
     AGENT,
     Piece,
@@ -24,7 +24,7 @@ from vidrep_pipelines.data.sample_world.pieces import (
     silhouette,
 )
 from vidrep_pipelines.data.sample_world.scene import Scene
-from vidrep_pipelines.data.sample_world.scenery import TABLE_FAR, paint_scenery
+from vidrep_pipelines.data.sample_world.scenery import TABLE_FAR, Scenery, paint_scenery
 from vidrep_pipelines.data.sample_world.world import Snapshot
 
 _OPAQUE = 128  # a pixel belongs to what covers at least half of it
@@ -100,21 +100,42 @@ class RenderedFrame:
     keypoints: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What a scene is shown with: its textures, and the camera, light and sensor that film it."""
+
+    scenery: Scenery
+    path: CameraPath
+    light: Light | EvenLight
+    sensor: Sensor
+
+    @classmethod
+    def of(cls, scene: Scene, config: SampleWorldConfig) -> "Stage":
+        """The stage that follows from the scene's seed."""
+        size = (config.width, config.height)
+        return cls(
+            paint_scenery(scene, config.width),
+            CameraPath(scene.seed, *size, scene.mirrored),
+            Light(scene.seed, *size),
+            Sensor(scene.seed, *size, config.sensor_noise),
+        )
+
+
 class Renderer:
     """Draws the world of one episode.
 
     Args:
         scene: What the episode consists of.
         config: Size, frame rate, shutter and noise.
+        stage: What it is shown with; None for the one that follows from the scene's seed.
     """
 
-    def __init__(self, scene: Scene, config: SampleWorldConfig) -> None:
+    def __init__(self, scene: Scene, config: SampleWorldConfig, stage: Stage | None = None) -> None:
         self._scene, self._config = scene, config
         self._size = (config.width, config.height)
-        self._scenery = paint_scenery(scene, config.width)
-        self._path = CameraPath(scene.seed, *self._size, scene.mirrored)
-        self._light = Light(scene.seed, *self._size)
-        self._sensor = Sensor(scene.seed, *self._size, config.sensor_noise)
+        stage = stage or Stage.of(scene, config)
+        self._scenery, self._path = stage.scenery, stage.path
+        self._light, self._sensor = stage.light, stage.sensor
 
     def render(
         self, now: Snapshot, before: Snapshot, index: int, hidden: Collection[int] = ()
