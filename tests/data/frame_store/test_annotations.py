@@ -201,6 +201,22 @@ def test_impossible_annotations(make: Any, message: str) -> None:
         make()
 
 
+def test_annotations_in_lists_are_those_in_tuples() -> None:
+    listed: Any = [Segment(0, 3, "push")], [], None, None, ["background"]
+    assert EpisodeAnnotations(*listed) == EpisodeAnnotations(
+        (Segment(0, 3, "push"),), mask_names=("background",)
+    )
+    nothing: Any = [], [], None, None, []
+    assert EpisodeAnnotations(*nothing) == NO_ANNOTATIONS
+
+
+def test_a_text_of_something_else_is_refused() -> None:
+    said = EpisodeAnnotations((Segment(0, 3, "push"),), mask_names=("push",)).to_text()
+    for changed in (said.replace('"push"', "5", 1), said.replace('"text": "push"', '"text": 5')):
+        with pytest.raises(ValueError, match="annotations cannot be read"):
+            EpisodeAnnotations.from_text(changed)
+
+
 def test_the_instruction_of_a_frame_is_that_of_the_segment_that_began_last() -> None:
     said = EpisodeAnnotations((Segment(4, 9, "b"), Segment(0, 6, "a"), Segment(4, 5, "c")))
     assert [said.instruction_at(frame) for frame in (0, 3, 4, 5, 8, 9, -1)] == [

@@ -1,6 +1,7 @@
 """Named arrays beside the frames of a store: written whole, read by name, refused when they are another's."""
 
 import pickle
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
 from vidrep_pipelines.data.frame_store.arrays import ArrayShardRequest, ArraySpec, array_requests, array_shard
 from vidrep_pipelines.data.frame_store.config import SelectionConfig
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.shard import read_views
 from vidrep_pipelines.data.frame_store.store import FrameStore
 
@@ -153,6 +155,25 @@ def test_arrays_of_other_frames_are_refused(store: FrameStore, tmp_path: Path) -
         array_shard(tmp_path / "x.h5", ArrayShardRequest("x", request.frames, "other", SPECS, "model")),
     ):
         pass
+
+
+def test_values_are_not_looked_up_in_frames_that_were_made_anew(store: FrameStore, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(store.folder, tmp_path / "frames"))
+    arrays = write_all(FrameStore(folder), tmp_path / "arrays")
+    for path in folder.glob("*/*.h5"):
+        with h5py.File(path, "a") as file:
+            file.attrs["digest"] = "other"
+    write_store_manifest(folder, [file.removesuffix(".h5") for file in store.facts.shards])
+    with pytest.raises(InputError, match="frames was made anew"):
+        arrays.value("goal", store.ids[0])
+
+
+def test_refused_arrays_are_closed(arrays: FrameArrayStore) -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+    for _ in range(3):
+        with pytest.raises(InputError, match="not by another"):
+            arrays.requiring([LATENTS], "another")
+    assert len(list(Path("/dev/fd").iterdir())) == before
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "codes", "short", "converted"])

@@ -65,3 +65,10 @@ def test_other_files_are_named(tmp_path: Path) -> None:
     pd.DataFrame({"id": ["a"]}).to_feather(tmp_path / "other.arrow", compression="uncompressed")
     with pytest.raises(InputError, match=r"lacks \['frames'\]"):
         _ = Videos(tmp_path / "other.arrow").table
+    pd.DataFrame({"id": ["a"], "frames": ["b"]}).to_feather(
+        tmp_path / "types.arrow", compression="uncompressed"
+    )
+    with pytest.raises(
+        InputError, match=r"types\.arrow is no table of videos: .*'frames'\] are of other types"
+    ):
+        _ = Videos(tmp_path / "types.arrow").table

@@ -86,8 +86,12 @@ class FrameArrayStore(ArraysBesideFrames):
             InputError: An array is missing or different, or another model made them.
         """
         store = type(self)(self.folder, self.store, expected, model_digest)
-        for spec in expected:
-            store._checked(spec.name, self._first_shard, spec.per)
+        try:
+            for spec in expected:
+                store._checked(spec.name, self._first_shard, spec.per)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @cached_property
@@ -194,7 +198,9 @@ def _require_rows(array: ContiguousArray, name: str, view: str, rows: int) -> No
 
 def _ranks_in_shards(store: FrameStore) -> torch.Tensor:
     """(V,) int64: the place of every view of a handle among all views of its shard."""
-    table, _ = read_store_manifest(store.folder)
+    table, facts = read_store_manifest(store.folder)
+    if facts.shards != store.facts.shards:
+        raise InputError(f"{store.folder} was made anew. Remedy: load the frames and their arrays again.")
     ranks = table.sort_values(["shard", "start"]).groupby("shard").cumcount()
     by_id = dict(zip(table["id"].loc[ranks.index], ranks, strict=True))
     return torch.tensor([by_id[view] for view in store.ids], dtype=torch.int64)

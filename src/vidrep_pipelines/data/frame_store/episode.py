@@ -80,6 +80,8 @@ class EpisodeAnnotations:
     mask_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("segments", "phases", "mask_names"):  # sources often have lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.frames_per_second is not None:
             object.__setattr__(self, "frames_per_second", float(self.frames_per_second))
             if not 0 < float(self.frames_per_second) < inf:
@@ -141,7 +143,7 @@ class EpisodeAnnotations:
                 fields["success"],
                 tuple(fields["mask_names"]),
             )
-        except (KeyError, TypeError, InputError) as error:
+        except (AttributeError, KeyError, TypeError, InputError) as error:
             raise ValueError(f"annotations cannot be read ({error})") from error
 
 

@@ -198,7 +198,7 @@ def read_selection(
         array: The array of a whole shard.
         start: First row of the view.
         frames: Number of its rows.
-        selection: Which views are taken.
+        selection: Which of its rows are read, counted from its first.
 
     Raises:
         IndexError: A number is negative or beyond the last frame.

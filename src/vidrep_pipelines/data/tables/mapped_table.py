@@ -87,4 +87,8 @@ class MappedTable:
             ) from error
         if missing := set(self.schema.names) - set(table.column_names):
             raise InputError(f"{self.path} is no table of {self.content}: it lacks {sorted(missing)}.")
+        if other := [
+            field.name for field in self.schema if table.schema.field(field.name).type != field.type
+        ]:
+            raise InputError(f"{self.path} is no table of {self.content}: {other} are of other types.")
         return table

@@ -51,7 +51,7 @@ class CarlTask(SystemTask[CarlModel]):
     }
 
     clip_table: Path | None = None
-    """Table of clips, as ``data.clip_table.snapshot`` writes it, when training on video files."""
+    """Table of clips, as ``data.clips.table.snapshot`` writes it, when training on video files."""
 
     videos: Path | None = None
     """Folder that the clips' paths are relative to."""

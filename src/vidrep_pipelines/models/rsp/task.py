@@ -40,7 +40,7 @@ class RspTask(SystemTask[RspModel]):
     }
 
     clip_table: Path
-    """Table of clips, as ``data.clip_table.snapshot`` writes it."""
+    """Table of clips, as ``data.clips.table.snapshot`` writes it."""
 
     videos: Path
     """Folder that the clips' paths are relative to."""
