@@ -22,6 +22,10 @@ PARAMETERS = {"dmc.agent": "sample_agent"}
 _DATASET = re.compile(r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(frames)")
 """Datasets that had a dot although others read them: it is an underscore now."""
 
+_UNDERSCORED = re.compile(r"(.+)_(checkpoint|video_frames|labelled_videos)|(dmc)_(frames)")
+_FORMER_NAMESPACES = {current: former for former, current in NAMESPACES.items()}
+_PARAMETER = "params:"
+
 _log = logging.getLogger(__name__)
 
 
@@ -37,11 +41,24 @@ def current_namespace(name: str) -> str:
 
 def current_dataset(name: str) -> str:
     """What a dataset is called now; any other name as it is."""
+    return _said(name, renamed_dataset(name))
+
+
+def renamed_dataset(name: str) -> str:
+    """The same, and nobody is told: for names that may not exist at all, and for factories."""
+    if name.startswith(_PARAMETER):
+        return _PARAMETER + _renamed_parameter(name.removeprefix(_PARAMETER))
     current = _in_current_namespace(name)
     dotted = _DATASET.fullmatch(current)
-    if dotted is not None:
-        current = "_".join(part for part in dotted.groups() if part)
-    return _said(name, current)
+    return current if dotted is None else "_".join(part for part in dotted.groups() if part)
+
+
+def former_dataset(name: str) -> str:
+    """What a dataset was called before: the inverse of :func:`current_dataset`."""
+    underscored = _UNDERSCORED.fullmatch(name)
+    former = name if underscored is None else ".".join(part for part in underscored.groups() if part)
+    namespace, dot, rest = former.partition(".")
+    return f"{_FORMER_NAMESPACES.get(namespace, namespace)}{dot}{rest}"
 
 
 def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
@@ -64,6 +81,13 @@ _ABSENT = object()
 def _in_current_namespace(name: str) -> str:
     namespace, dot, rest = name.partition(".")
     return f"{NAMESPACES.get(namespace, namespace)}{dot}{rest}"
+
+
+def _renamed_parameter(name: str) -> str:
+    for former, current in PARAMETERS.items():
+        if name == former or name.startswith(f"{former}."):
+            return current + name.removeprefix(former)
+    return _in_current_namespace(name)
 
 
 def _said(former: str, current: str) -> str:
