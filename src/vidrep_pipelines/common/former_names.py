@@ -19,6 +19,16 @@ NAMESPACES = {f"voc_{kind}_tokenizer": f"voc_tokenizer_{kind}" for kind in ("vae
 PARAMETERS = {"dmc.agent": "sample_agent"}
 """Blocks of parameters, with all that is below them."""
 
+CLASSES = {
+    "vidrep_pipelines.models.voc.tokenizers.vqkd.task:VqkdTask": (
+        "vidrep_pipelines.models.voc.tokenizers.dino.task:VqkdTask"
+    ),
+    "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe": (
+        "vidrep_pipelines.evaluation.label_propagation.training_probe:LabelPropagationTrainingProbe"
+    ),
+}
+"""Classes that training specifications name, which stay in data folders."""
+
 _DATASET = re.compile(r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(frames)")
 """Datasets that had a dot although others read them: it is an underscore now."""
 
@@ -51,6 +61,11 @@ def renamed_dataset(name: str) -> str:
     current = _in_current_namespace(name)
     dotted = _DATASET.fullmatch(current)
     return current if dotted is None else "_".join(part for part in dotted.groups() if part)
+
+
+def current_class(where: str) -> str:
+    """Where a class is now, as ``"module:Class"``. Nobody is told: no user writes specifications."""
+    return CLASSES.get(where, where)
 
 
 def former_dataset(name: str) -> str:
