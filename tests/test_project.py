@@ -224,6 +224,22 @@ def test_former_parameters_in_an_environment_of_the_users_own(
     assert catalog.load("params:carl_finegym.model").frames == 240
 
 
+def test_a_file_may_refer_to_parameters_by_former_names(
+    project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(project_root / "conf", conf)
+    (conf / "mine").mkdir()
+    (conf / "mine/parameters.yml").write_text(
+        "dmc: {agent: {episodes: 70}}\n"
+        "voc_vae_tokenizer: {train: {steps: 50}}\n"
+        "mine: ['${voc_vae_tokenizer.train.steps}', '${dmc.agent.episodes}', 'a ${dmc.agent.episodes}']\n"
+    )
+    bootstrap_project(project_root)
+    with settings.SESSION_CLASS.create(project_root, env="mine", conf_source=str(conf)) as opened:
+        assert opened.load_context().catalog.load("params:mine") == [50, 70, "a 70"]
+
+
 def test_former_parameters_are_loaded_by_name(catalog: ProjectCatalog) -> None:
     assert catalog.load("params:dmc.agent") is not None
     assert catalog.load("params:dmc.agent") == catalog.load("params:sample_agent")

@@ -17,6 +17,7 @@ from vidrep_pipelines.common.former_names import (
     current_namespace,
     current_parameters,
     current_pipeline,
+    current_references,
     former_dataset,
     renamed_dataset,
 )
@@ -45,7 +46,7 @@ class ProjectConfigLoader(OmegaConfigLoader):
         base, environment, base_path, path, files = super()._read_raw_config(key)
         if key == "parameters":
             self.runtime_params = current_parameters(self.runtime_params)
-            base, environment = _renamed(base, current_parameters), _renamed(environment, current_parameters)
+            base, environment = _renamed(base, _current_blocks), _renamed(environment, _current_blocks)
         if key == "catalog":  # an entry that places a dataset elsewhere
             base, environment = _renamed(base, _current_entries), _renamed(environment, _current_entries)
         return base, environment, base_path, path, files
@@ -117,6 +118,10 @@ def _renamed(configs: _RawConfigs, rename: Callable[[dict[Any, Any]], dict[str, 
         tree = OmegaConf.to_container(config, resolve=False)
         current[path] = OmegaConf.create(rename(tree)) if isinstance(tree, dict) else config
     return current
+
+
+def _current_blocks(blocks: dict[Any, Any]) -> dict[str, Any]:
+    return current_parameters(current_references(blocks))
 
 
 def _current_entries(entries: dict[Any, Any]) -> dict[str, Any]:

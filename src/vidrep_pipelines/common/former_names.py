@@ -35,6 +35,8 @@ _DATASET = re.compile(r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(
 _UNDERSCORED = re.compile(r"(.+)_(checkpoint|video_frames|labelled_videos)|(dmc)_(frames)")
 _FORMER_NAMESPACES = {current: former for former, current in NAMESPACES.items()}
 _PARAMETER = "params:"
+_FORMER_PARAMETERS = "|".join(map(re.escape, [*NAMESPACES, *PARAMETERS]))
+_REFERENCE = re.compile(rf"(?<=\$\{{)(?:{_FORMER_PARAMETERS})(?=[.}}])")
 
 _log = logging.getLogger(__name__)
 
@@ -88,6 +90,19 @@ def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
             _said(former, current)
             parameters = _merged(_nested(current.split("."), block), parameters)
     return parameters
+
+
+def current_references(value: Any) -> Any:
+    """A value, perhaps nested, whose references (``${...}``) to parameters have their current names."""
+    if isinstance(value, dict):
+        return {key: current_references(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [current_references(below) for below in value]
+    return (
+        _REFERENCE.sub(lambda found: {**NAMESPACES, **PARAMETERS}[found[0]], value)
+        if isinstance(value, str)
+        else value
+    )
 
 
 _ABSENT = object()
