@@ -240,6 +240,20 @@ def test_a_file_may_refer_to_parameters_by_former_names(
         assert opened.load_context().catalog.load("params:mine") == [50, 70, "a 70"]
 
 
+def test_one_block_in_two_files_of_an_environment_is_refused_under_either_name(
+    project_root: Path, tmp_path: Path
+) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(project_root / "conf", conf)
+    (conf / "laptop/parameters_mine.yml").write_text("dmc: {agent: {episodes: 70}}\n")
+    bootstrap_project(project_root)
+    with (
+        settings.SESSION_CLASS.create(project_root, conf_source=str(conf)) as opened,
+        pytest.raises(ValueError, match="Duplicate keys"),
+    ):
+        opened.load_context().catalog.load("params:sample_agent")
+
+
 def test_former_parameters_are_loaded_by_name(catalog: ProjectCatalog) -> None:
     assert catalog.load("params:dmc.agent") is not None
     assert catalog.load("params:dmc.agent") == catalog.load("params:sample_agent")

@@ -49,6 +49,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
             base, environment = _renamed(base, _current_blocks), _renamed(environment, _current_blocks)
         if key == "catalog":  # an entry that places a dataset elsewhere
             base, environment = _renamed(base, _current_entries), _renamed(environment, _current_entries)
+        for configs in (base, environment):  # Kedro has compared the names before they were renamed
+            self._check_duplicates(key, configs)
         return base, environment, base_path, path, files
 
 
