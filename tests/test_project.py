@@ -67,12 +67,20 @@ def catalog(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pro
         "davs.summary",
         "carl.occupancy_film",  # CARL has none
         "frame_stores",
+        "davs.propagated_arrays",  # no pipeline reads its right name
     ],
 )
 def test_a_misspelled_dataset_is_an_error_that_names_it(catalog: ProjectCatalog, name: str) -> None:
     assert name not in catalog and catalog.get(name) is None and not catalog.exists(name)
     with pytest.raises(DatasetNotFoundError, match=f"'{name}' not found"):
         catalog.load(name)
+
+
+def test_nothing_is_said_of_a_former_name_that_there_never_was(
+    catalog: ProjectCatalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert catalog.get("rps.checkpoint") is None
+    assert "rps_checkpoint" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -118,6 +126,62 @@ def test_an_entry_of_the_users_own_keeps_its_name(
         assert opened.load_context().catalog.load("mine.checkpoint") == 3
 
 
+def _with_entries(project_root: Path, folder: Path, entries: str) -> Any:
+    """A catalog with what a user has written into a file of their own."""
+    conf = folder / "conf"
+    shutil.copytree(project_root / "conf", conf)
+    (conf / "laptop/catalog_mine.yml").write_text(entries)
+    bootstrap_project(project_root)
+    with settings.SESSION_CLASS.create(project_root, conf_source=str(conf)) as opened:
+        return opened.load_context().catalog
+
+
+@pytest.mark.parametrize(
+    ("former", "current"),
+    [
+        ("rsp.checkpoint", "rsp_checkpoint"),
+        ("voc_dino_tokenizer.train_log", "voc_tokenizer_dino.train_log"),
+        ("dmc.frames", "dmc_frames"),
+    ],
+)
+def test_an_entry_under_a_former_name_places_the_dataset_that_pipelines_use(
+    project_root: Path, tmp_path: Path, former: str, current: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = _with_entries(project_root, tmp_path, f"{former}: {{type: kedro.io.MemoryDataset, data: 3}}\n")
+    assert own.load(current) == own.load(former) == 3
+    assert f"{former} is called {current} now" in caplog.text
+
+
+def test_a_factory_under_a_former_name_places_the_datasets_that_pipelines_use(
+    project_root: Path, tmp_path: Path
+) -> None:
+    entry = '"{model}.checkpoint": {type: kedro.io.MemoryDataset, data: "of {model}"}\n'
+    own = _with_entries(project_root, tmp_path, entry)
+    assert own.load("rsp_checkpoint") == own.load("rsp.checkpoint") == "of rsp"
+    assert "rps.checkpoint" not in own
+
+
+def test_an_entry_under_the_current_name_counts_more_than_one_under_the_former(
+    project_root: Path, tmp_path: Path
+) -> None:
+    entries = "".join(
+        f"{name}: {{type: kedro.io.MemoryDataset, data: {name}}}\n"
+        for name in ("rsp_checkpoint", "rsp.checkpoint")
+    )
+    assert _with_entries(project_root, tmp_path, entries).load("rsp.checkpoint") == "rsp_checkpoint"
+
+
+def test_factories_of_the_users_own_answer_for_whatever_they_match(
+    project_root: Path, tmp_path: Path
+) -> None:
+    entries = "".join(
+        f'"{pattern}": {{type: kedro.io.MemoryDataset, data: "{{x}}"}}\n'
+        for pattern in ("mine_{x}", "{x}.mine")
+    )
+    own = _with_entries(project_root, tmp_path, entries)
+    assert (own.load("mine_a"), own.load("first_try.mine"), own.load("rsp.mine")) == ("a", "first_try", "rsp")
+
+
 # --- parameters
 
 
@@ -158,6 +222,44 @@ def test_former_parameters_in_an_environment_of_the_users_own(
     assert str(catalog.load("params:voc_joint.tokenizer_objective").perceptual_trunk) == "/files/vgg16.pth"
     assert catalog.load("params:carl.model").frames == 9
     assert catalog.load("params:carl_finegym.model").frames == 240
+
+
+def test_a_file_may_refer_to_parameters_by_former_names(
+    project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(project_root / "conf", conf)
+    (conf / "mine").mkdir()
+    (conf / "mine/parameters.yml").write_text(
+        "dmc: {agent: {episodes: 70}}\n"
+        "voc_vae_tokenizer: {train: {steps: 50}}\n"
+        "mine: ['${voc_vae_tokenizer.train.steps}', '${dmc.agent.episodes}', 'a ${dmc.agent.episodes}']\n"
+    )
+    bootstrap_project(project_root)
+    with settings.SESSION_CLASS.create(project_root, env="mine", conf_source=str(conf)) as opened:
+        assert opened.load_context().catalog.load("params:mine") == [50, 70, "a 70"]
+
+
+def test_one_block_in_two_files_of_an_environment_is_refused_under_either_name(
+    project_root: Path, tmp_path: Path
+) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(project_root / "conf", conf)
+    (conf / "laptop/parameters_mine.yml").write_text("dmc: {agent: {episodes: 70}}\n")
+    bootstrap_project(project_root)
+    with (
+        settings.SESSION_CLASS.create(project_root, conf_source=str(conf)) as opened,
+        pytest.raises(ValueError, match="Duplicate keys"),
+    ):
+        opened.load_context().catalog.load("params:sample_agent")
+
+
+def test_former_parameters_are_loaded_by_name(catalog: ProjectCatalog) -> None:
+    assert catalog.load("params:dmc.agent") is not None
+    assert catalog.load("params:dmc.agent") == catalog.load("params:sample_agent")
+    assert catalog.load("params:dmc.agent.episodes") == catalog.load("params:sample_agent").episodes
+    former, current = "params:voc_dino_tokenizer.train", "params:voc_tokenizer_dino.train"
+    assert catalog.load(former) == catalog.load(current)
 
 
 def test_a_misspelled_block_is_refused_under_the_name_that_was_given(session: Open) -> None:

@@ -9,7 +9,7 @@ from kedro.config import OmegaConfigLoader
 from kedro.framework.context import CatalogCommandsMixin, KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.io import AbstractDataset, DataCatalog, Version
+from kedro.io import AbstractDataset, CatalogConfigResolver, DataCatalog, Version
 from omegaconf import DictConfig, OmegaConf
 
 from vidrep_pipelines.common.former_names import (
@@ -17,6 +17,9 @@ from vidrep_pipelines.common.former_names import (
     current_namespace,
     current_parameters,
     current_pipeline,
+    current_references,
+    former_dataset,
+    renamed_dataset,
 )
 
 _SELECTIONS: dict[str, Callable[[str], str]] = {
@@ -34,13 +37,20 @@ _RawConfigs = dict[Path, DictConfig]
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
-    """Understands the former names of parameters, in anybody's files and on the command line."""
+    """Understands former names of parameters and of entries of the catalog, in anybody's files.
+
+    So are those of parameters on the command line.
+    """
 
     def _read_raw_config(self, key: str) -> tuple[_RawConfigs, _RawConfigs, str, str, set[Path]]:
         base, environment, base_path, path, files = super()._read_raw_config(key)
         if key == "parameters":
             self.runtime_params = current_parameters(self.runtime_params)
-            base, environment = _with_current_names(base), _with_current_names(environment)
+            base, environment = _renamed(base, _current_blocks), _renamed(environment, _current_blocks)
+        if key == "catalog":  # an entry that places a dataset elsewhere
+            base, environment = _renamed(base, _current_entries), _renamed(environment, _current_entries)
+        for configs in (base, environment):  # Kedro has compared the names before they were renamed
+            self._check_duplicates(key, configs)
         return base, environment, base_path, path, files
 
 
@@ -48,17 +58,18 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
     """A catalog whose factories answer only the names that a registered pipeline uses.
 
     A factory such as ``{model}_checkpoint`` would otherwise answer for a model that does not exist, too. One
-    that only notebooks use (``{release}.propagated_arrays``) answers for the namespaces of the pipelines.
+    that no pipeline uses is a user's own and answers for all that it matches.
     """
 
     def __contains__(self, dataset_name: str) -> bool:
-        return self._has(dataset_name) or self._has(current_dataset(dataset_name))
+        return self._has(dataset_name) or self._has(renamed_dataset(dataset_name))
 
     def get(
         self, key: str, fallback_to_runtime_pattern: bool = False, version: Version | None = None
     ) -> AbstractDataset[Any, Any] | None:
         """The dataset of that name, or of its former name; none if there is no such dataset."""
-        name = key if self._has(key) else current_dataset(key)
+        is_former = not self._has(key) and self._has(renamed_dataset(key))
+        name = current_dataset(key) if is_former else key
         return super().get(name, fallback_to_runtime_pattern, version)
 
     def _has(self, name: str) -> bool:
@@ -66,9 +77,9 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
             return True
         if not super().__contains__(name):
             return False
-        if self.config_resolver.match_dataset_pattern(name) in self._used_patterns:
-            return name in self._used
-        return name.partition(".")[0] in self._namespaces
+        return (
+            name in self._used or self.config_resolver.match_dataset_pattern(name) not in self._used_patterns
+        )
 
     @cached_property
     def _used(self) -> set[str]:
@@ -77,10 +88,6 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
     @cached_property
     def _used_patterns(self) -> set[str | None]:
         return {self.config_resolver.match_dataset_pattern(name) for name in self._used}
-
-    @cached_property
-    def _namespaces(self) -> set[str]:
-        return {name.partition(".")[0] for name in self._used if "." in name}
 
 
 class ProjectContext(KedroContext):
@@ -107,9 +114,32 @@ class ProjectSession(KedroSession):
         return super().run(*arguments, **options)
 
 
-def _with_current_names(configs: _RawConfigs) -> _RawConfigs:
+def _renamed(configs: _RawConfigs, rename: Callable[[dict[Any, Any]], dict[str, Any]]) -> _RawConfigs:
     current: _RawConfigs = {}
     for path, config in configs.items():
         tree = OmegaConf.to_container(config, resolve=False)
-        current[path] = OmegaConf.create(current_parameters(tree)) if isinstance(tree, dict) else config
+        current[path] = OmegaConf.create(rename(tree)) if isinstance(tree, dict) else config
     return current
+
+
+def _current_blocks(blocks: dict[Any, Any]) -> dict[str, Any]:
+    return current_parameters(current_references(blocks))
+
+
+def _current_entries(entries: dict[Any, Any]) -> dict[str, Any]:
+    """Entries under their current names; one under the current name counts more than one under the former."""
+    renamed = {}
+    for name, entry in entries.items():
+        current = current_dataset(name) if _is_of_a_pipeline(name) else name
+        if current == name or current not in entries:
+            renamed[current] = entry
+    return renamed
+
+
+def _is_of_a_pipeline(name: str) -> bool:
+    """Whether an entry, perhaps a factory, gave a dataset of a pipeline under its former name."""
+    if renamed_dataset(name) == name:
+        return False
+    names = {former_dataset(dataset) for pipeline in pipelines.values() for dataset in pipeline.datasets()}
+    pattern = CatalogConfigResolver({name: {}})
+    return name in names or any(pattern.match_dataset_pattern(former) == name for former in names)

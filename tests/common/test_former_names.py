@@ -15,6 +15,7 @@ from vidrep_pipelines.common.former_names import (
     current_parameters,
     current_pipeline,
 )
+from vidrep_pipelines.training.task import load_described
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +99,43 @@ def test_other_parameters_stay_as_they_are(value: Any) -> None:
 def test_no_name_is_both_former_and_current() -> None:
     for table in (NAMESPACES, PARAMETERS, former_names.PIPELINES):
         assert not set(table) & set(table.values())
+
+
+@pytest.mark.parametrize(
+    ("former", "current"),
+    [
+        ("rsp.checkpoint", "rsp_checkpoint"),
+        ("voc_dino_tokenizer.checkpoint", "voc_tokenizer_dino_checkpoint"),
+        ("voc_dino_tokenizer.train_log", "voc_tokenizer_dino.train_log"),
+        ("pouring.video_frames", "pouring_video_frames"),
+        ("dmc.frames", "dmc_frames"),
+        ("frame_store", "frame_store"),
+        ("rsp.train_log", "rsp.train_log"),
+    ],
+)
+def test_former_and_current_names_of_datasets_lead_to_each_other(former: str, current: str) -> None:
+    assert former_names.renamed_dataset(former) == current
+    assert former_names.former_dataset(current) == former
+
+
+@pytest.mark.parametrize(
+    ("where", "config", "has", "kind"),
+    [
+        (
+            "vidrep_pipelines.models.voc.tokenizers.vqkd.task:VqkdTask",
+            {"frame_store": "frames"},
+            "build_model",
+            "VqkdTask",
+        ),
+        (
+            "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe",
+            {"every": 33, "davis": None},
+            "measure",
+            "LabelPropagationTrainingProbe",
+        ),
+    ],
+)
+def test_a_class_that_a_stored_specification_names_is_found(
+    where: str, config: dict[str, Any], has: str, kind: str
+) -> None:
+    assert type(load_described(where, config, "spec", has)).__name__ == kind

@@ -19,8 +19,24 @@ NAMESPACES = {f"voc_{kind}_tokenizer": f"voc_tokenizer_{kind}" for kind in ("vae
 PARAMETERS = {"dmc.agent": "sample_agent"}
 """Blocks of parameters, with all that is below them."""
 
+CLASSES = {
+    "vidrep_pipelines.models.voc.tokenizers.vqkd.task:VqkdTask": (
+        "vidrep_pipelines.models.voc.tokenizers.dino.task:VqkdTask"
+    ),
+    "vidrep_pipelines.evaluation.label_propagation.probe:LabelPropagationProbe": (
+        "vidrep_pipelines.evaluation.label_propagation.training_probe:LabelPropagationTrainingProbe"
+    ),
+}
+"""Classes that training specifications name, which stay in data folders."""
+
 _DATASET = re.compile(r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(frames)")
 """Datasets that had a dot although others read them: it is an underscore now."""
+
+_UNDERSCORED = re.compile(r"(.+)_(checkpoint|video_frames|labelled_videos)|(dmc)_(frames)")
+_FORMER_NAMESPACES = {current: former for former, current in NAMESPACES.items()}
+_PARAMETER = "params:"
+_FORMER_PARAMETERS = "|".join(map(re.escape, [*NAMESPACES, *PARAMETERS]))
+_REFERENCE = re.compile(rf"(?<=\$\{{)(?:{_FORMER_PARAMETERS})(?=[.}}])")
 
 _log = logging.getLogger(__name__)
 
@@ -37,11 +53,29 @@ def current_namespace(name: str) -> str:
 
 def current_dataset(name: str) -> str:
     """What a dataset is called now; any other name as it is."""
+    return _said(name, renamed_dataset(name))
+
+
+def renamed_dataset(name: str) -> str:
+    """The same, and nobody is told: for names that may not exist at all, and for factories."""
+    if name.startswith(_PARAMETER):
+        return _PARAMETER + _renamed_parameter(name.removeprefix(_PARAMETER))
     current = _in_current_namespace(name)
     dotted = _DATASET.fullmatch(current)
-    if dotted is not None:
-        current = "_".join(part for part in dotted.groups() if part)
-    return _said(name, current)
+    return current if dotted is None else "_".join(part for part in dotted.groups() if part)
+
+
+def current_class(where: str) -> str:
+    """Where a class is now, as ``"module:Class"``. Nobody is told: no user writes specifications."""
+    return CLASSES.get(where, where)
+
+
+def former_dataset(name: str) -> str:
+    """What a dataset was called before: the inverse of :func:`current_dataset`."""
+    underscored = _UNDERSCORED.fullmatch(name)
+    former = name if underscored is None else ".".join(part for part in underscored.groups() if part)
+    namespace, dot, rest = former.partition(".")
+    return f"{_FORMER_NAMESPACES.get(namespace, namespace)}{dot}{rest}"
 
 
 def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
@@ -58,12 +92,32 @@ def current_parameters(given: Mapping[Any, Any]) -> dict[str, Any]:
     return parameters
 
 
+def current_references(value: Any) -> Any:
+    """A value, perhaps nested, whose references (``${...}``) to parameters have their current names."""
+    if isinstance(value, dict):
+        return {key: current_references(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [current_references(below) for below in value]
+    return (
+        _REFERENCE.sub(lambda found: {**NAMESPACES, **PARAMETERS}[found[0]], value)
+        if isinstance(value, str)
+        else value
+    )
+
+
 _ABSENT = object()
 
 
 def _in_current_namespace(name: str) -> str:
     namespace, dot, rest = name.partition(".")
     return f"{NAMESPACES.get(namespace, namespace)}{dot}{rest}"
+
+
+def _renamed_parameter(name: str) -> str:
+    for former, current in PARAMETERS.items():
+        if name == former or name.startswith(f"{former}."):
+            return current + name.removeprefix(former)
+    return _in_current_namespace(name)
 
 
 def _said(former: str, current: str) -> str:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.former_names import current_class
 from vidrep_pipelines.training.config import TrainSpec
 
 _PACKAGES = "VIDREP_TASK_PACKAGES"
@@ -163,7 +164,7 @@ def load_described(where: str, config: dict[str, Any], field: str, has: str) -> 
     are imported, and those of the packages that ``VIDREP_TASK_PACKAGES`` lists, separated by commas.
 
     Args:
-        where: ``"module:Class"``.
+        where: ``"module:Class"``, perhaps as an earlier version called it.
         config: The fields, as JSON.
         field: Name of the parameter, for error messages.
         has: A method by which the right kind of class is known.
@@ -172,7 +173,7 @@ def load_described(where: str, config: dict[str, Any], field: str, has: str) -> 
         ConfigurationError: There is no such class, nothing may be imported from there, or the class refuses
             the fields.
     """
-    module, _, name = where.partition(":")
+    module, _, name = current_class(where).partition(":")
     _check_package(module, field)
     try:
         kind = getattr(import_module(module), name)
