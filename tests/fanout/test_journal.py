@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fanout.jobs import executions, value_job
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
-from vidrep_pipelines.fanout.journal import JournalWriter, Row, journal_files, parse_line, read_journal
+from vidrep_pipelines.fanout.journal import JournalRow, JournalWriter, journal_files, parse_line, read_journal
 from vidrep_pipelines.fanout.manifest import (
     FIXED,
     Stamp,
@@ -20,7 +20,7 @@ from vidrep_pipelines.fanout.manifest import (
 )
 from vidrep_pipelines.fanout.runner import run_job
 
-ROW: Row = {
+ROW: JournalRow = {
     "id": "x",
     "status": "ok",
     "error": None,
@@ -59,7 +59,7 @@ ROWS = st.lists(
 )
 
 
-def read_journals(folder: Path) -> list[Row]:
+def read_journals(folder: Path) -> list[JournalRow]:
     return [row for path in journal_files(folder) for _, row in read_journal(path)]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from vidrep_pipelines.fanout import manifest
 from vidrep_pipelines.fanout.errors import FanOutError
-from vidrep_pipelines.fanout.journal import Row
+from vidrep_pipelines.fanout.journal import JournalRow
 from vidrep_pipelines.fanout.manifest import (
     Stamp,
     conform_manifest,
@@ -22,7 +22,7 @@ from vidrep_pipelines.fanout.manifest import (
 )
 
 
-def _row(name: str, **facts: object) -> Row:
+def _row(name: str, **facts: object) -> JournalRow:
     fixed = {
         "id": name,
         "status": "ok",

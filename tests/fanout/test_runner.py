@@ -14,7 +14,7 @@ from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.errors import DiskFullError, FanOutError
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.fanout.journal import JournalWriter, Row
+from vidrep_pipelines.fanout.journal import JournalRow, JournalWriter
 from vidrep_pipelines.fanout.runner import is_complete, load_parts, run_job
 from vidrep_pipelines.fanout.shard import Shard
 
@@ -235,7 +235,7 @@ def test_torn_journal_line_only_costs_its_item(tmp_path: Path, monkeypatch: pyte
     job = value_job(range(3), log=str(tmp_path / "log"))
     append = JournalWriter.append
 
-    def stop_after_two(self: JournalWriter, row: Row) -> None:
+    def stop_after_two(self: JournalWriter, row: JournalRow) -> None:
         append(self, row)
         if row["id"] == job.items[1].id:
             raise KeyboardInterrupt

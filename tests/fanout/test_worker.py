@@ -11,11 +11,11 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.errors import FanOutError, is_disk_full
 from vidrep_pipelines.fanout.job import Item
-from vidrep_pipelines.fanout.journal import JournalWriter, Row, journal_files, read_journal
+from vidrep_pipelines.fanout.journal import JournalRow, JournalWriter, journal_files, read_journal
 from vidrep_pipelines.fanout.worker import Recipe, describe, execute
 
 
-def _execute(folder: Path, facts: object, suffixes: tuple[str, ...] = ()) -> Row:
+def _execute(folder: Path, facts: object, suffixes: tuple[str, ...] = ()) -> JournalRow:
     def function(payload: object, outputs: Outputs) -> object:
         return facts
 

@@ -42,7 +42,7 @@ class Line(NamedTuple):
     text: str
 
 
-class Row(NamedTuple):
+class ForeignRow(NamedTuple):
     """One line of a table.
 
     Attributes:
@@ -92,7 +92,7 @@ def read_foreign_lines(path: Path, remedy: str) -> list[Line]:
     return [Line(line.number, line.text.strip()) for line in _lines(path, remedy)]
 
 
-def read_foreign_rows(path: Path, remedy: str) -> list[Row]:
+def read_foreign_rows(path: Path, remedy: str) -> list[ForeignRow]:
     """The lines of a table, whose cells are separated by commas, semicolons or tabs, whichever the first has.
 
     Every line is a row of its own, so that a quotation mark without its partner spoils that row alone.
@@ -123,12 +123,12 @@ def _lines(path: Path, remedy: str) -> list[Line]:
     return [Line(number, text) for number, text in numbered if text.strip()]
 
 
-def _row(line: Line, delimiter: str) -> Row:
+def _row(line: Line, delimiter: str) -> ForeignRow:
     try:
         cells = next(csv.reader([line.text], delimiter=delimiter, skipinitialspace=True, strict=True))
     except csv.Error as error:
-        return Row(line.number, [line.text], f"is no row of a table ({error})")
-    return Row(line.number, [cell.strip() for cell in cells], "")
+        return ForeignRow(line.number, [line.text], f"is no row of a table ({error})")
+    return ForeignRow(line.number, [cell.strip() for cell in cells], "")
 
 
 def _decoded(data: bytes, path: Path, remedy: str) -> str:

@@ -20,7 +20,7 @@ from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.journal import JournalWriter
 from vidrep_pipelines.fanout.local_engine import stop_all
 from vidrep_pipelines.fanout.settlement import Settlement, pack_all, pickled
-from vidrep_pipelines.fanout.slot import Outcome, Slot, Task
+from vidrep_pipelines.fanout.slot import Attempt, Outcome, Slot
 from vidrep_pipelines.fanout.worker import Recipe, Status
 
 _log = logging.getLogger(__name__)
@@ -173,10 +173,10 @@ class _Dispatch:
 
     def __init__(self, client: Client, plugin: str, settlement: Settlement) -> None:
         self._client, self._plugin, self._settlement = client, plugin, settlement
-        self._running: dict[Hashable, list[Task]] = {}
+        self._running: dict[Hashable, list[Attempt]] = {}
         self._seconds_per_item = _SECONDS_PER_BATCH
 
-    def run(self, fresh: Iterator[Task]) -> Generator[Status]:
+    def run(self, fresh: Iterator[Attempt]) -> Generator[Status]:
         completed = as_completed()  # type: ignore[no-untyped-call]
         while True:
             for batch in self._batches(fresh):
@@ -191,7 +191,7 @@ class _Dispatch:
                 if status is not None:
                     yield status
 
-    def _batches(self, fresh: Iterator[Task]) -> Iterator[list[Task]]:
+    def _batches(self, fresh: Iterator[Attempt]) -> Iterator[list[Attempt]]:
         """What may be with the scheduler; what is tried again travels alone, so that blame is clear."""
         threads = sum(self._client.nthreads().values())  # type: ignore[no-untyped-call]
         again = self._settlement.again
@@ -202,13 +202,13 @@ class _Dispatch:
                 return
             yield batch
 
-    def _submit(self, batch: list[Task]) -> "Future[list[Outcome]]":
+    def _submit(self, batch: list[Attempt]) -> "Future[list[Outcome]]":
         packed = [task.packed for task in batch]
         future = self._client.submit(run_batch, self._plugin, packed, pure=False)
         self._running[future.key] = batch
         return future
 
-    def _outcomes(self, future: "Future[list[Outcome]]", batch: list[Task]) -> list[Outcome]:
+    def _outcomes(self, future: "Future[list[Outcome]]", batch: list[Attempt]) -> list[Outcome]:
         try:
             outcomes: list[Outcome] = future.result()
         except KilledWorker:  # several Dask workers died with the batch: which item did it?

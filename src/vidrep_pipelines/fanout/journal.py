@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-Row = dict[str, Any]
+JournalRow = dict[str, Any]
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "id": (str,),
@@ -43,7 +43,7 @@ class JournalWriter:
         self._path = directory / f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
         self._file: int | None = None
 
-    def append(self, row: Row) -> None:
+    def append(self, row: JournalRow) -> None:
         """Records one item.
 
         Raises:
@@ -76,7 +76,7 @@ def journal_files(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.jsonl"))
 
 
-def read_journal(path: Path) -> Iterator[tuple[int, Row]]:
+def read_journal(path: Path) -> Iterator[tuple[int, JournalRow]]:
     """Every whole row of a journal with the byte at which it starts.
 
     Other lines are passed over, and their items done again. The last line may be torn by the death of its
@@ -101,7 +101,7 @@ def _warn_once(path: Path, lines: int) -> None:
     _log.warning("%s: %d lines are damaged and left out; their items are done again.", path, lines)
 
 
-def parse_line(line: bytes) -> Row | None:
+def parse_line(line: bytes) -> JournalRow | None:
     """The row in a journal line; none when the line is torn or no row."""
     if not line.endswith(b"\n"):
         return None

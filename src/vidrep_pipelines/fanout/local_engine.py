@@ -8,7 +8,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.journal import JournalWriter
 from vidrep_pipelines.fanout.settlement import Settlement, pack_all, pickled
-from vidrep_pipelines.fanout.slot import LOOK_SECONDS, Slot, Task
+from vidrep_pipelines.fanout.slot import LOOK_SECONDS, Attempt, Slot
 from vidrep_pipelines.fanout.worker import Recipe, Status
 
 
@@ -51,7 +51,7 @@ def _work(
 ) -> Generator[Status]:
     """Keeps every slot busy; never holds more tasks than there are slots."""
     fresh, again = pack_all(items), settlement.again
-    idle, busy = list(slots), dict[Slot, Task]()
+    idle, busy = list(slots), dict[Slot, Attempt]()
     while True:
         while idle and (task := again.popleft() if again else next(fresh, None)) is not None:
             slot = idle.pop()
@@ -66,7 +66,7 @@ def _work(
             yield status
 
 
-def _next(finished: "SimpleQueue[Slot]", busy: dict[Slot, Task]) -> Slot:
+def _next(finished: "SimpleQueue[Slot]", busy: dict[Slot, Attempt]) -> Slot:
     """The slot whose task ended next; makes those whose pool has broken say so."""
     while True:
         try:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.fanout.errors import FanOutError
-from vidrep_pipelines.fanout.journal import Row
+from vidrep_pipelines.fanout.journal import JournalRow
 
 FIXED = pa.schema(
     [
@@ -188,7 +188,7 @@ def damaged(path: Path, error: Exception) -> FanOutError:
     )
 
 
-def rows_to_table(rows: Iterable[Row], schema: pa.Schema | None = None) -> pa.Table:
+def rows_to_table(rows: Iterable[JournalRow], schema: pa.Schema | None = None) -> pa.Table:
     """Journal rows as a table: of this schema, or of the types and the order in which the facts come."""
     rows = list(rows)
     fixed = {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in FIXED}

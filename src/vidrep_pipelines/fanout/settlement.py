@@ -9,7 +9,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.journal import JournalWriter
-from vidrep_pipelines.fanout.slot import Outcome, Task
+from vidrep_pipelines.fanout.slot import Attempt, Outcome
 from vidrep_pipelines.fanout.worker import Recipe, Status, record_failure
 
 _START_FAILURES = 5
@@ -31,9 +31,9 @@ class Settlement:
     def __init__(self, recipe: Recipe, journal: JournalWriter, config: FanOutConfig) -> None:
         self._recipe, self._journal, self._config = recipe, journal, config
         self._start_failures = 0
-        self.again: deque[Task] = deque()
+        self.again: deque[Attempt] = deque()
 
-    def settle(self, task: Task, outcome: Outcome) -> Status | None:
+    def settle(self, task: Attempt, outcome: Outcome) -> Status | None:
         """The status of the task's item, or none when the task goes back into the queue.
 
         Raises:
@@ -68,7 +68,7 @@ class Settlement:
             case _:
                 return outcome.text
 
-    def _died(self, task: Task, outcome: Outcome) -> Status | None:
+    def _died(self, task: Attempt, outcome: Outcome) -> Status | None:
         if task.attempt < self._config.attempts:
             self.again.append(pack(task.item, task.attempt + 1))
             return None
@@ -76,7 +76,7 @@ class Settlement:
         reason = f"the worker process died {times} on this item (crashing decoder?); quarantined"
         return self._failed(task, outcome, reason)
 
-    def _start_failed(self, task: Task) -> None:
+    def _start_failed(self, task: Attempt) -> None:
         """The process died before it told that it took the task, so the task is not blamed."""
         self._start_failures += 1
         if self._start_failures > _START_FAILURES:
@@ -86,17 +86,17 @@ class Settlement:
             )
         self.again.append(task)
 
-    def _failed(self, task: Task, outcome: Outcome, reason: str) -> Status:
+    def _failed(self, task: Attempt, outcome: Outcome, reason: str) -> Status:
         record_failure(self._recipe, self._journal, task.item, reason, task.attempt, outcome.seconds)
         return "failed"
 
 
-def pack(item: Item, attempt: int = 1) -> Task:
+def pack(item: Item, attempt: int = 1) -> Attempt:
     """The item, ready to be sent."""
-    return Task(item, pickled((item, attempt), f"The payload of {item.id!r}"), attempt)
+    return Attempt(item, pickled((item, attempt), f"The payload of {item.id!r}"), attempt)
 
 
-def pack_all(items: Iterable[Item]) -> Iterator[Task]:
+def pack_all(items: Iterable[Item]) -> Iterator[Attempt]:
     """The items one after the other, each packed when it is asked for."""
     return map(pack, items)
 

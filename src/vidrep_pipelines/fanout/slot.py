@@ -121,7 +121,7 @@ End = Literal["ok", "failed", "error", "fatal", "late", "died", "memory", "crowd
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Attempt:
     """An item on its way to a worker.
 
     Attributes:

@@ -24,7 +24,7 @@ from vidrep_pipelines.common.lifeline import die_with_parent
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
 from vidrep_pipelines.fanout.errors import DiskFullError, FanOutError, is_disk_full
 from vidrep_pipelines.fanout.job import Item, ItemFunction, Job, PartialFacts, Scalar
-from vidrep_pipelines.fanout.journal import JournalWriter, Row
+from vidrep_pipelines.fanout.journal import JournalRow, JournalWriter
 
 Status = Literal["ok", "failed"]
 
@@ -183,7 +183,7 @@ def _row(
     error: str | None = None,
     published: _Published = _Published(),
     facts: Mapping[str, Scalar] | None = None,
-) -> Row:
+) -> JournalRow:
     size, checksums = published.bytes, published.checksums
     values = (item.id, status, error, round(seconds, 6), size, item.digest, attempts, checksums)
     row = dict(zip(ROW_FIELDS, values, strict=True))

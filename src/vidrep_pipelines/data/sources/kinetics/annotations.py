@@ -18,7 +18,7 @@ import pandas as pd
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_number import LONGEST_SECONDS, whole_number
 from vidrep_pipelines.common.foreign_text import (
-    Row,
+    ForeignRow,
     read_foreign_json,
     read_foreign_lines,
     read_foreign_rows,
@@ -142,7 +142,7 @@ def _read(path: Path) -> Iterator[Clip | Refused]:
     raise InputError(f"{path} lacks the columns {', '.join(missing)}; expected are {_COLUMNS}. {_REMEDY}")
 
 
-def _of_row(row: Row, columns: list[str]) -> Clip | Refused:
+def _of_row(row: ForeignRow, columns: list[str]) -> Clip | Refused:
     place = f"line {row.number}"
     if row.problem:
         return Refused(place, row.problem)

@@ -19,7 +19,7 @@ from torch._utils import _rebuild_tensor_v2
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_number import whole_number, whole_numbers
-from vidrep_pipelines.common.foreign_text import Row, read_foreign_rows
+from vidrep_pipelines.common.foreign_text import ForeignRow, read_foreign_rows
 from vidrep_pipelines.common.pickle_bounds import check_saved_tensors
 from vidrep_pipelines.common.restricted_pickle import encoded_bytes, load_restricted_pickle
 from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
@@ -232,7 +232,7 @@ def missing_videos(root: Path, rows: list[KineticsRow]) -> list[PurePosixPath]:
     return [row.path for row in rows if not (root / row.path).is_file()]
 
 
-def _row(row: Row, path: Path) -> KineticsRow:
+def _row(row: ForeignRow, path: Path) -> KineticsRow:
     place = f"{path}, line {row.number}"
     if row.problem:
         raise InputError(f"{place} {row.problem}. {_REMEDY}")
