@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.errors import LoaderWorkerLostError
-from vidrep_pipelines.training.loading import loaded_batches
+from vidrep_pipelines.training.loading import _Workers, loaded_batches
 
 PATIENCE_SECONDS = 60
 
@@ -106,6 +106,26 @@ def test_a_death_is_told_with_its_remedy() -> None:
         read(Items(crash), 2)
     assert not multiprocessing.active_children()
     assert signal.getsignal(signal.SIGCHLD) is not signal.SIG_DFL  # torch's stays installed
+
+
+def test_a_worker_may_take_its_time_to_be_gone() -> None:
+    """A large process is still there for seconds after its end of a connection broke."""
+
+    def broken() -> Iterator[Any]:
+        raise ConnectionResetError(104, "Connection reset by peer")
+        yield
+
+    workers = _Workers()
+    workers._processes.append(multiprocessing.get_context("fork").Process(target=_die_after, args=(2.5,)))
+    workers._processes[0].start()
+    with pytest.raises(LoaderWorkerLostError, match="ConnectionResetError"):
+        next(workers._read(broken()))
+    workers._processes[0].join()
+
+
+def _die_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(1)
 
 
 def test_a_second_death_while_the_workers_are_ended_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
