@@ -24,7 +24,7 @@ from vidrep_pipelines.training.order import ItemKey
 _SECONDS_TO_END = 2.0
 """A worker that is asked to end finishes the batch that it is reading, if that takes no longer."""
 
-_SECONDS_TO_DIE = 20.0
+_SECONDS_TO_DIE = 5.0
 """A connection breaks a moment before the process at its other end is gone."""
 
 _SHARED_MEMORY_REMEDY = (
@@ -101,16 +101,18 @@ class _Workers:
             except StopIteration:
                 return
             except (OSError, EOFError) as error:  # also what the other end of a broken connection sees
-                broken = isinstance(error, ConnectionError | EOFError)
-                if self._has_died(_SECONDS_TO_DIE if broken else 1.0):
+                if self._has_died():
                     raise _lost(type(error).__name__) from error
                 raise
             if isinstance(batch, Failure):
                 raise batch.as_exception()
             yield batch
 
-    def _has_died(self, patience: float) -> bool:
-        connection.wait([process.sentinel for process in self._processes], patience)
+    def _has_died(self) -> bool:
+        gone = connection.wait([process.sentinel for process in self._processes], _SECONDS_TO_DIE)
+        for process in self._processes:
+            if process.sentinel in gone:
+                process.join()  # what it had open closes a moment before it has an exit code
         return any(process.exitcode for process in self._processes)
 
     def end(self) -> None:
