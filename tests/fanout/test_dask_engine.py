@@ -135,7 +135,7 @@ def test_waiting_is_announced_and_addresses_are_checked(
 
 
 def test_a_scheduler_with_tls_takes_the_certificates_of_dasks_settings(tmp_path: Path) -> None:
-    pytest.importorskip("cryptography")
+    pytest.importorskip("cryptography", reason="certificates are made with it")
     import dask
     from distributed import LocalCluster, Security
 

@@ -17,9 +17,11 @@ def object_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     Yields:
         A client of boto3.
     """
-    server = pytest.importorskip("moto.server").ThreadedMotoServer(port=0)
-    boto3 = pytest.importorskip("boto3")
-    pytest.importorskip("s3fs")
+    server = pytest.importorskip("moto.server", reason="needs the development tools").ThreadedMotoServer(
+        port=0
+    )
+    boto3 = pytest.importorskip("boto3", reason="needs the development tools")
+    pytest.importorskip("s3fs", reason="needs the extra remote")
     server.start()
     host, port = server.get_host_and_port()
     for name, value in {

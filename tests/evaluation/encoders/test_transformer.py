@@ -133,7 +133,7 @@ def test_image_that_is_no_multiple_of_the_patch() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_gpu_gives_the_same() -> None:
     encoder, images = make(), torch.randn(2, 3, 16, 24)
     expected = encoder.patch_features(images)

@@ -216,7 +216,7 @@ def test_changes_of_a_preset() -> None:
         config("vip", preset="dino").resolve()
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it is about a machine without a GPU")
 def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
     assert device_of_sequence("auto").type == "cpu"
     with pytest.raises(ConfigurationError, match="cuda"):
@@ -224,7 +224,7 @@ def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_gpu_finds_the_same() -> None:
     frames, maps = moving_square()
     expected = np.stack(list(runner().label_maps(frames, maps[0])))
