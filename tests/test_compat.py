@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from vidrep_pipelines import compat
+from vidrep_pipelines.common.errors import MissingExtraError
 
+BEHIND_THE_GATEWAY = {"diffusers", "peft", "timm", "torchvision", "transformers"}
 SOURCE = Path(compat.__file__).parent
 
 
@@ -18,8 +20,19 @@ def test_timm_and_torchvision_transforms_work() -> None:
 
 
 def test_unknown_attributes_are_errors() -> None:
-    with pytest.raises(AttributeError, match="diffusers"):
-        _ = compat.diffusers
+    with pytest.raises(AttributeError, match="tensorflow"):
+        _ = compat.tensorflow
+
+
+@pytest.mark.parametrize("name", ["diffusers", "peft", "transformers"])
+def test_libraries_that_import_torchvision_work(name: str) -> None:
+    assert getattr(compat, name).__name__ == name
+
+
+def test_a_library_that_is_not_installed_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(MissingExtraError, match=r"vidrep-pipelines\[vpp\]"):
+        _ = compat.peft
 
 
 def test_other_failures_of_torchvision_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,14 +44,14 @@ def test_other_failures_of_torchvision_are_not_hidden(monkeypatch: pytest.Monkey
         compat.ensure_torchvision.__wrapped__()
 
 
-def test_importing_the_gateway_imports_neither_torch_nor_timm() -> None:
-    heavy = "{'torch', 'timm', 'torchvision'}"
+def test_importing_the_gateway_imports_nothing_heavy() -> None:
+    heavy = "{'torch', 'timm', 'torchvision', 'diffusers', 'transformers', 'peft'}"
     code = f"import sys, vidrep_pipelines.compat; print(sorted({heavy} & set(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"
 
 
-def test_nothing_else_imports_timm_or_torchvision() -> None:
+def test_nothing_else_imports_torchvision_or_what_imports_it() -> None:
     offenders = [
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")
@@ -50,4 +63,4 @@ def test_nothing_else_imports_timm_or_torchvision() -> None:
 def _imports_directly(tree: ast.Module) -> bool:
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return any(name.split(".")[0] in {"timm", "torchvision"} for name in names)
+    return any(name.split(".")[0] in BEHIND_THE_GATEWAY for name in names)

@@ -1,8 +1,9 @@
-"""The one place that imports timm and torchvision, also where torchvision's compiled operators are missing.
+"""The one place that imports torchvision and what imports it, also where its compiled operators are missing.
 
-timm imports torchvision, and torchvision refuses to load when its compiled operators were built for another
-torch. Nothing in this package uses those operators, so their mere names are declared and the import works.
-Use ``from vidrep_pipelines.compat import timm``; the import happens at that moment, not before.
+timm, transformers, diffusers and peft import torchvision, and torchvision refuses to load when its compiled
+operators were built for another torch. Nothing in this package uses those operators, so their mere names are
+declared and the import works. Use ``from vidrep_pipelines.compat import timm``; the import happens at that
+moment, not before.
 """
 
 import sys
@@ -10,10 +11,15 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 
+from vidrep_pipelines.common.extras import require_extra
+
 _DECLARATIONS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+
+_EXTRAS = {"diffusers": "vpp", "peft": "vpp", "transformers": "vpp"}
+"""Libraries behind the gateway that only some systems need, and the optional dependencies that bring them."""
 
 
 @cache
@@ -57,8 +63,12 @@ def _declare_operators() -> object:
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Imports ``timm`` or ``torchvision`` when somebody asks this module for it."""
-    if name not in {"timm", "torchvision"}:
+    """Imports one of the libraries behind the gateway when somebody asks this module for it.
+
+    Raises:
+        MissingExtraError: It belongs to optional dependencies that are not installed.
+    """
+    if name not in {"timm", "torchvision", *_EXTRAS}:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     ensure_torchvision()
-    return import_module(name)
+    return require_extra(name, _EXTRAS[name]) if name in _EXTRAS else import_module(name)
