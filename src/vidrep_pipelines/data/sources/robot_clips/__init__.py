@@ -1,0 +1,7 @@
+"""Clips of robots and hands with instructions, as they were published: one source of a frame store per clip.
+
+Where to look:
+    clip.py        what all readers share: instructions, rows of numbers, pictures that are counted.
+    annotation.py  one annotation file of the layout of Video Prediction Policy, and its published latents.
+    instances.py   its clips: Bridge, RT-1, xhand, Something-Something and CALVIN, prepared by its authors.
+"""
