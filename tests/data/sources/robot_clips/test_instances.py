@@ -76,7 +76,9 @@ def test_bridge_clip_has_states_steps_and_language(root: Path) -> None:
 
 
 def test_third_camera_lies_beside_the_listed_ones(root: Path) -> None:
-    listed, beside = (list_instances(root / "xhand", cameras_beside=all_of_them)[0] for all_of_them in (0, 1))
+    listed, beside = (
+        list_instances(root / "xhand", cameras_beside=all_of_them)[0] for all_of_them in (False, True)
+    )
     assert cameras(listed) == [0, 1]
     assert cameras(beside) == [0, 1, 2]
     assert cameras(replace(beside, cameras=(2,))) == [2]

@@ -1,7 +1,9 @@
 """Clips of robots and hands with instructions, as they were published: one source of a frame store per clip.
 
 Where to look:
-    clip.py        what all readers share: instructions, rows of numbers, pictures that are counted.
-    annotation.py  one annotation file of the layout of Video Prediction Policy, and its published latents.
-    instances.py   its clips: Bridge, RT-1, xhand, Something-Something and CALVIN, prepared by its authors.
+    clip.py                 what all readers share: instructions, rows of numbers, pictures that are counted.
+    annotation.py           one annotation file of the layout of Video Prediction Policy, and its published latents.
+    instances.py            its clips: Bridge, RT-1, xhand, Something-Something and CALVIN, as prepared there.
+    xbot.py                 raw recordings of its two-armed robot, HDF5.
+    something_something.py  Something-Something v2 as published.
 """

@@ -1,6 +1,7 @@
 """What all readers of clips with instructions share."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -14,8 +15,9 @@ from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_imag
 from vidrep_pipelines.data.files.foreign_listing import size_and_time
 from vidrep_pipelines.data.frame_store.episode import DamagedViewError, EpisodeSource, EpisodeView, Segment
 from vidrep_pipelines.data.frame_store.video_episode import healthy_pictures
-from vidrep_pipelines.data.video.container import open_video
+from vidrep_pipelines.data.video.container import DECODE_ERRORS, open_video
 from vidrep_pipelines.data.video.errors import UnreadableVideoError
+from vidrep_pipelines.data.video.probe import claimed_rate
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -112,6 +114,30 @@ def require_length(rows: Rows, lengths: Sequence[int], what: str) -> None:
             f"{what} has {len(rows)} rows, where {wanted} are expected: states and frames do not belong "
             "together. Remedy: download the clip again, or leave it out."
         )
+
+
+def video_claims(path: Path) -> tuple[int, float | None]:
+    """Number of frames by the header, 0 if it does not say (WebM), and frames per second.
+
+    Raises:
+        UnreadableVideoError: The file cannot be opened.
+    """
+    with open_video(path) as opened:
+        rate = claimed_rate(opened)
+        return int(opened.stream.frames), float(rate) if rate else None
+
+
+def packets_in(path: Path) -> int:
+    """Number of packets, which is that of the frames unless the video is damaged; none is decoded.
+
+    Raises:
+        UnreadableVideoError: The file cannot be opened.
+    """
+    count = 0
+    with open_video(path) as opened, suppress(*DECODE_ERRORS):
+        for packet in opened.container.demux(opened.stream):
+            count += bool(packet.size)
+    return count
 
 
 def video_view(path: Path, camera: int, frames: int, trim: bool = False) -> EpisodeView:

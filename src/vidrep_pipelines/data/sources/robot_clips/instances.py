@@ -18,10 +18,16 @@ from vidrep_pipelines.common.item_id import is_usable
 from vidrep_pipelines.data.files.foreign_listing import list_files, list_folders
 from vidrep_pipelines.data.frame_store.episode import Episode, EpisodeAnnotations
 from vidrep_pipelines.data.sources.robot_clips.annotation import ClipAnnotation, read_clip_annotation
-from vidrep_pipelines.data.sources.robot_clips.clip import TEST, TRAIN, VALIDATION, stamp_of, video_view
-from vidrep_pipelines.data.video.container import open_video
+from vidrep_pipelines.data.sources.robot_clips.clip import (
+    TEST,
+    TRAIN,
+    VALIDATION,
+    packets_in,
+    stamp_of,
+    video_claims,
+    video_view,
+)
 from vidrep_pipelines.data.video.decode import count_by_decoding
-from vidrep_pipelines.data.video.probe import claimed_rate
 
 SPLIT_FOLDERS = MappingProxyType(
     {"train": TRAIN, "val": VALIDATION, "validation": VALIDATION, "val_d": VALIDATION, "test": TEST}
@@ -84,8 +90,8 @@ class InstanceEpisode:
         said = read_clip_annotation(self.annotation)
         paths = self._videos(said)
         first = next(iter(paths.values()))
-        claimed, rate = _video_claims(first)
-        frames = said.frames() or claimed or count_by_decoding(first)
+        claimed, rate = video_claims(first)
+        frames = said.frames() or claimed or packets_in(first)
         for path in paths.values():
             self._require_frames(path, frames)
         states, actions = said.controls(frames)
@@ -109,7 +115,7 @@ class InstanceEpisode:
 
     def _require_frames(self, path: Path, frames: int) -> None:
         """Looks for an error before decoding; where a header says nothing, decoding shows it."""
-        claimed = 0 if self.trim else _video_claims(path)[0]
+        claimed = 0 if self.trim else video_claims(path)[0]
         if claimed in {0, frames}:
             return
         count = count_by_decoding(path)  # edit lists hide frames that the header counts
@@ -215,10 +221,3 @@ def _stamp(path: Path, cameras_beside: bool) -> str:
     except InputError:
         videos = []
     return stamp_of([path, *videos])
-
-
-def _video_claims(path: Path) -> tuple[int, float | None]:
-    """Number of frames by the header, 0 if it does not say, and frames per second."""
-    with open_video(path) as opened:
-        rate = claimed_rate(opened)
-        return int(opened.stream.frames), float(rate) if rate else None
