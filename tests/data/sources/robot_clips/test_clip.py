@@ -41,7 +41,7 @@ def test_every_reader_gives_clips() -> None:
 
 @pytest.mark.parametrize("path", ["", "..", "a/../../b", "/a", None, 3, "."])
 def test_paths_that_lead_out_are_refused(path: object) -> None:
-    with pytest.raises(InputError, match="video_path is .* where a path inside bridge"):
+    with pytest.raises(InputError, match=r"video_path is .* where a path inside bridge"):
         path_inside(Path("data/bridge"), path, "video_path")
 
 
@@ -70,7 +70,7 @@ def test_rows_of_numbers() -> None:
 
 @pytest.mark.parametrize("values", [[[1], [1, 2]], {"a": 1}, [[[1]]], [["x"]], [[]], [[float("inf")]], 3])
 def test_other_rows_are_refused(values: object) -> None:
-    with pytest.raises(InputError, match="^states: "):
+    with pytest.raises(InputError, match=r"^states: "):
         number_rows(values, "states")
 
 

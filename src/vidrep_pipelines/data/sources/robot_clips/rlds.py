@@ -84,8 +84,8 @@ RT1 = RldsFeatures(
     ),
     frames_per_second=3.0,
 )
-"""State: position 3, quaternion x y z w 4, gripper 1. Action: step of the position 3, of the rotation 3, and of
-the gripper 1; the base's movement is left out."""
+"""State: position 3, quaternion x y z w 4, gripper 1. Action: step of the position 3, of the rotation 3, and
+of the gripper 1; what the base does is left out."""
 
 BRIDGE = RldsFeatures(
     robot="bridge",
