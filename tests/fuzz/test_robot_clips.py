@@ -19,7 +19,7 @@ from tests.helpers.robot_clips import write_instance
 from vidrep_pipelines.data.frame_store.episode import EpisodeSource
 from vidrep_pipelines.data.sources.long_videos.tfrecord import find_records
 from vidrep_pipelines.data.sources.robot_clips.annotation import published_latents
-from vidrep_pipelines.data.sources.robot_clips.instances import InstanceEpisode
+from vidrep_pipelines.data.sources.robot_clips.instances import InstanceEpisode, list_instances
 from vidrep_pipelines.data.sources.robot_clips.rlds import RldsEpisode
 from vidrep_pipelines.data.sources.robot_clips.xbot import XbotEpisode
 
@@ -100,6 +100,7 @@ def test_annotations(content: bytes) -> None:
     with instance(content) as path:
         answer_within_limits(read_all(InstanceEpisode("a", path, "bridge", cameras_beside=True)))
         answer_within_limits(lambda: published_latents(path))
+        assert len(list_instances(path.parents[2])) == 1
 
 
 @ROUND

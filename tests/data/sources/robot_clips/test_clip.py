@@ -39,14 +39,17 @@ def test_every_reader_gives_clips() -> None:
     assert len({clip.digest for clip in clips}) == len(clips)
 
 
-@pytest.mark.parametrize("path", ["", "..", "a/../../b", "/a", None, 3, "."])
+@pytest.mark.parametrize(
+    "path", ["", "..", "a/../../b", "/a", None, 3, ".", "a\0b", "x" * 300, "a/" * 600 + "b", "\ud800"]
+)
 def test_paths_that_lead_out_are_refused(path: object) -> None:
     with pytest.raises(InputError, match=r"video_path is .* where a path inside bridge"):
         path_inside(Path("data/bridge"), path, "video_path")
 
 
 def test_paths_inside_are_joined() -> None:
-    assert path_inside(Path("bridge"), "videos/0.mp4", "it") == Path("bridge/videos/0.mp4")
+    for path in ("videos/0.mp4", "./videos/0.mp4", "videos//0.mp4"):
+        assert path_inside(Path("bridge"), path, "it") == Path("bridge/videos/0.mp4")
 
 
 @given(st.integers(1, 6), st.integers(0, 6), st.booleans())

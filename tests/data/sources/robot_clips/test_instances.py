@@ -135,6 +135,8 @@ def test_length_comes_from_the_video_where_nothing_else_says_it(tmp_path: Path) 
         ({"videos": ["rgb.mp4"]}, "videos is no list of files"),
         ({"videos": [{"video_path": "../rgb.mp4"}]}, r"video_path is '\.\./rgb\.mp4', where a path inside"),
         ({"videos": [{"video_path": "/etc/rgb.mp4"}]}, "where a path inside bridge is expected"),
+        ({"videos": [{"video_path": "videos/\0.mp4"}]}, "where a path inside bridge is expected"),
+        ({"videos": [{"video_path": "x" * 300}]}, "where a path inside bridge is expected"),
         ({"videos": [{"video_path": "videos/rgb.mp4"}]}, r"its video .*rgb\.mp4 is missing\. Remedy"),
         ({"state": [[0.0] * 7] * 9}, "is about 9 frames, its video .* has 8"),
         ({"state": [[0.0] * 7] * 7 + [[0.0]]}, "rows of numbers of one length"),

@@ -12,6 +12,8 @@ from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_image import ForeignImageError, opened_image
+from vidrep_pipelines.common.item_id import is_usable
+from vidrep_pipelines.common.text import is_utf8
 from vidrep_pipelines.data.files.foreign_listing import size_and_time
 from vidrep_pipelines.data.frame_store.episode import DamagedViewError, EpisodeSource, EpisodeView, Segment
 from vidrep_pipelines.data.frame_store.video_episode import healthy_pictures
@@ -20,6 +22,9 @@ from vidrep_pipelines.data.video.errors import UnreadableVideoError
 from vidrep_pipelines.data.video.probe import claimed_rate
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+
+_LONGEST_PATH = 1024
+_SHOWN = 100
 
 Rows = NDArray[np.float32]
 """(T, N): one row of numbers per step."""
@@ -48,10 +53,11 @@ def path_inside(root: Path, relative: object, what: str) -> Path:
     Raises:
         InputError: It is no relative path, or leads out of the folder.
     """
-    parts = PurePosixPath(relative).parts if isinstance(relative, str) else ()
-    if not parts or parts[0] == "/" or ".." in parts:
-        raise InputError(f"{what} is {relative!r}, where a path inside {root.name} is expected.")
-    return root.joinpath(*parts)
+    inside = PurePosixPath(relative).as_posix() if isinstance(relative, str) else ""
+    if not is_utf8(inside) or len(inside) > _LONGEST_PATH or inside in {"", "."} or not is_usable(inside):
+        shown = ascii(relative)[:_SHOWN]
+        raise InputError(f"{what} is {shown}, where a path inside {root.name} is expected.")
+    return root / inside
 
 
 def instruction_segments(texts: object, frames: int, what: str) -> tuple[Segment, ...]:
