@@ -20,9 +20,9 @@ def test_instructions_are_episodes_of_both_splits(tmp_path: Path) -> None:
     write_calvin_split(tmp_path / "validation", [(100, 103)], [((100, 103), "open it", "open")], digits=9)
     sources = list_calvin_episodes(tmp_path, name="calvin_d")
     assert [(source.trajectory, source.split) for source in sources] == [
-        ("training/00000_0000003_0000006", "train"),
-        ("training/00001_0000005_0000009", "train"),
-        ("validation/00000_000000100_000000103", "validation"),
+        ("calvin_d/training/00000_0000003_0000006", "train"),
+        ("calvin_d/training/00001_0000005_0000009", "train"),
+        ("calvin_d/validation/00000_000000100_000000103", "validation"),
     ]
     for source, frames in zip(sources, (4, 5, 4), strict=True):
         with source.open() as episode:
@@ -40,7 +40,10 @@ def test_whole_recordings_hold_their_instructions(tmp_path: Path, caplog: pytest
     across = [((3, 6), "lift", "a"), ((5, 9), "push", "b"), ((8, 21), "nowhere", "c"), ((4, "x"), "d", "d")]
     write_calvin_split(tmp_path / "training", annotations=across)
     first, second = list_calvin_episodes(tmp_path, WHOLE)
-    assert (first.trajectory, second.trajectory) == ("training/0000003_0000009", "training/0000020_0000024")
+    assert (first.trajectory, second.trajectory) == (
+        "calvin/training/0000003_0000009",
+        "calvin/training/0000020_0000024",
+    )
     with first.open() as episode:
         assert episode.annotations.segments == (Segment(0, 4, "lift", "a"), Segment(2, 7, "push", "b"))
         assert len(episode.states) == 7
@@ -138,10 +141,10 @@ def test_published_layout_of_the_sample() -> None:
     folder = shared_folder("vpp_calvin_mini")
     sources = list_calvin_episodes(folder)
     assert [source.trajectory for source in sources] == [
-        "training/00000_0000100_0000155",
-        "training/00001_0000160_0000215",
-        "validation/00000_0005100_0005155",
-        "validation/00001_0005160_0005215",
+        "calvin/training/00000_0000100_0000155",
+        "calvin/training/00001_0000160_0000215",
+        "calvin/validation/00000_0005100_0005155",
+        "calvin/validation/00001_0005160_0005215",
     ]
     with sources[1].open() as episode, np.load(folder / "training/episode_0000161.npz") as step:
         assert episode.states.shape == (56, 15) and episode.actions.shape == (56, 7)

@@ -73,7 +73,7 @@ class CalvinEpisode:
     """A stretch of time steps.
 
     Attributes:
-        trajectory: Its name in the store, such as ``training/00003_0358656_0358720``.
+        trajectory: Its name in the store, such as ``calvin/training/00003_0358656_0358720``.
         folder: Where its archives are.
         first: First step.
         last: Last step, which belongs to it.
@@ -135,7 +135,8 @@ class CalvinEpisode:
         except InputError as error:
             raise InputError(
                 f"{self.trajectory}: an instruction within the steps {self.first} to {self.last} of "
-                f"{self.folder} cannot be used. {error} Remedy: correct auto_lang_ann.npy, or leave the episode out."
+                f"{self.folder} cannot be used. {error} Remedy: correct auto_lang_ann.npy, "
+                "or leave the episode out."
             ) from error
 
     def _read(self, films: dict[str, "_Film"]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -55,7 +55,7 @@ def _split_episodes(folder: Path, options: CalvinOptions, name: str) -> list[Cal
         return _recordings(folder, digits, options, name)
     episodes = []
     for number, (pair, text, task) in enumerate(_entries(_annotation_file(folder, options))):
-        trajectory = f"{folder.name}/{number:05d}"
+        trajectory = f"{name}/{folder.name}/{number:05d}"
         try:
             annotation = _annotation(pair, text, task, f"{folder}: the instruction {number}")
         except InputError as error:  # it fails alone, when it is opened
@@ -76,7 +76,7 @@ def _recordings(folder: Path, digits: int, options: CalvinOptions, name: str) ->
     for first, last in _recording_steps(folder / _RECORDINGS).tolist():
         inside = tuple(one for one in annotations if first <= one.first and one.last <= last)
         placed += len(inside)
-        trajectory = f"{folder.name}/{first:0{digits}d}_{last:0{digits}d}"
+        trajectory = f"{name}/{folder.name}/{first:0{digits}d}_{last:0{digits}d}"
         split = SPLIT_FOLDERS[folder.name]
         episodes.append(CalvinEpisode(trajectory, folder, first, last, inside, split, digits, options, name))
     if placed < len(annotations):
