@@ -80,7 +80,7 @@ def png(frame: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def write_lerobot(folder: Path, version: Version, recording: Recording = Recording()) -> Path:  # noqa: B008
+def write_lerobot(folder: Path, version: Version, recording: Recording = Recording()) -> Path:
     """Writes a data set; returns its folder."""
     (folder / "meta").mkdir(parents=True)
     features: dict[str, Any] = {

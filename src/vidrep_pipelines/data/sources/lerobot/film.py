@@ -66,7 +66,7 @@ def _require_span(path: Path, part: FilmPart, frames: int, rate: float) -> None:
     if abs(span - frames) > _TOLERANCE:
         raise InputError(
             f"{path}: the episode goes from {part.start:.3f} to {part.end:.3f} s, which is {span:.1f} "
-            f"pictures at {rate:g} a second, but has {frames} rows. Remedy: download the list of episodes again."
+            f"pictures at {rate:g} a second, but has {frames} rows. Remedy: download meta again."
         )
 
 

@@ -162,6 +162,6 @@ def _may_have(facts: Any, group: int, among: tuple[str, int] | None) -> bool:
     columns = (part.column(place) for place in range(part.num_columns))
     column = next((column for column in columns if column.path_in_schema == name), None)
     known = None if column is None else column.statistics
-    if known is None or not known.has_min_max:
+    if known is None or not known.has_min_max or not isinstance(known.min, int):
         return True
     return bool(known.min <= number <= known.max)
