@@ -25,7 +25,8 @@ from vidrep_pipelines.common.npz import read_npz
 from vidrep_pipelines.data.files.foreign_listing import size_and_time
 from vidrep_pipelines.data.frame_store.episode import Episode, EpisodeAnnotations, EpisodeView, Segment
 
-CAMERAS = ("rgb_static", "rgb_gripper")
+CalvinCamera = Literal["rgb_static", "rgb_gripper"]
+CAMERAS: tuple[CalvinCamera, ...] = ("rgb_static", "rgb_gripper")
 """The pictures in an archive; a camera's number is its place here."""
 
 FRAMES_PER_SECOND = 30.0
@@ -39,7 +40,7 @@ _IN_MEMORY = 1 << 28
 class CalvinOptions(FrozenConfig):
     """What is read from CALVIN's files."""
 
-    cameras: tuple[Literal["rgb_static", "rgb_gripper"], ...] = CAMERAS
+    cameras: tuple[CalvinCamera, ...] = CAMERAS
     """Which cameras; ``rgb_static`` is number 0, ``rgb_gripper`` number 1."""
 
     actions: Literal["relative", "absolute"] = "relative"
@@ -139,7 +140,7 @@ class CalvinEpisode:
                 "or leave the episode out."
             ) from error
 
-    def _read(self, films: dict[str, "_Film"]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _read(self, films: dict[CalvinCamera, "_Film"]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """States (T, 15) and actions (T, 7); pictures go to the films."""
         states, actions = list[NDArray[np.float32]](), list[NDArray[np.float32]]()
         name = "rel_actions" if self.options.actions == "relative" else "actions"
@@ -194,7 +195,7 @@ class _Film:
             yield np.frombuffer(self._file.read(size), np.uint8).reshape(self._shape)
 
 
-def _view(name: str, film: _Film) -> EpisodeView:
+def _view(name: CalvinCamera, film: _Film) -> EpisodeView:
     return EpisodeView(CAMERAS.index(name), film.count, film.pictures())
 
 

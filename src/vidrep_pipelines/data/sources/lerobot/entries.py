@@ -82,8 +82,8 @@ def read_tasks(description: LeRobotDescription) -> dict[int, str]:
     if not path.is_file():
         return {}
     if description.version == "v2.1":
-        rows = _json_lines(path)
-        return {_index(row, "task_index", path): str(row.get("task", "")) for row in rows}
+        lines = _json_lines(path)
+        return {_index(row, "task_index", path): str(row.get("task", "")) for row in lines}
     names = column_names(path)
     # The texts are the table's index, which is written under either name.
     text = next((name for name in ("task", "__index_level_0__") if name in names), "task")

@@ -109,11 +109,12 @@ class LeRobotEpisode:
 
     def _check(self, columns: Columns, path: Path) -> None:
         """Whether rows and list agree, and rows and pictures will."""
-        numbers, length = columns[_FRAME].ravel(), self.entry.length
+        rows, length = columns[_FRAME].ravel(), self.entry.length
         what = f"{path}: the episode {self.entry.index}"
-        if len(numbers) != length or not length:
-            raise InputError(f"{what} has {len(numbers)} rows, the list of episodes says {length}. {_REMEDY}")
-        if not np.array_equal(numbers, np.arange(length)):
+        if len(rows) != length or not length:
+            raise InputError(f"{what} has {len(rows)} rows, the list of episodes says {length}. {_REMEDY}")
+        numbers = np.arange(length)
+        if not np.array_equal(rows, numbers):
             raise InputError(f"{what}: its rows are not numbered 0 to {length - 1}. {_REMEDY}")
         if _TIME in columns:
             times, rate = columns[_TIME][:, 0].astype(float), self.description.rate

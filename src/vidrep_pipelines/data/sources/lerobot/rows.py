@@ -147,7 +147,8 @@ def number_column(values: pa.Array, name: str, what: str) -> NDArray[np.generic]
     kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
     if not any(is_kind(values.type) for is_kind in kinds) or values.null_count:
         raise InputError(f"{what}: {name} is {values.type} or has gaps, where numbers are expected.")
-    return values.to_numpy(zero_copy_only=False).reshape(rows, -1 if rows else 0)
+    numbers: NDArray[np.generic] = values.to_numpy(zero_copy_only=False).reshape(rows, -1 if rows else 0)
+    return numbers
 
 
 def _is_in(path: str, names: Sequence[str]) -> bool:
