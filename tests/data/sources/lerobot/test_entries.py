@@ -48,9 +48,9 @@ def test_joint_files(tmp_path: Path) -> None:
         ("data/chunk-000/file-001.parquet", "data/chunk-001/file-000.parquet"),
         ("data/chunk-001/file-000.parquet", "data/chunk-001/file-001.parquet"),
     ]
-    path, start, end = entries[3].films[TOP]
-    assert path == f"videos/{TOP}/chunk-000/file-000.mp4"
-    assert (start, end) == (pytest.approx(0.3), pytest.approx(0.4))
+    part = entries[3].films[TOP]
+    assert part.path == f"videos/{TOP}/chunk-000/file-000.mp4"
+    assert part[1:] == pytest.approx((0.3, 0.4))
     assert entries[4].films[TOP] == FilmPart(f"videos/{TOP}/chunk-000/file-001.mp4", 0.0, 0.1)
 
 

@@ -35,10 +35,10 @@ BOTH = pytest.mark.parametrize("version", ["v2.1", "v3.0"])
 TABLES = {"v2.1": "data/chunk-000/episode_000001.parquet", "v3.0": "data/chunk-000/file-000.parquet"}
 
 
-def content(source: LeRobotEpisode) -> dict[str, Any]:
+def content(source: LeRobotEpisode) -> dict[Any, Any]:
     """All that an episode gives."""
     with source.open() as episode:
-        pictures = {
+        pictures: dict[Any, Any] = {
             view.camera: np.stack([picture.copy() for picture in view.pictures]) for view in episode.views
         }
         return {
@@ -50,7 +50,7 @@ def content(source: LeRobotEpisode) -> dict[str, Any]:
         }
 
 
-def same(left: dict[str, Any], right: dict[str, Any]) -> bool:
+def same(left: dict[Any, Any], right: dict[Any, Any]) -> bool:
     return left.keys() == right.keys() and all(
         np.array_equal(value, right[name]) if isinstance(value, np.ndarray) else value == right[name]
         for name, value in left.items()
