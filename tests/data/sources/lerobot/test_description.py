@@ -6,15 +6,15 @@ import pytest
 
 from tests.helpers.lerobot import TOP, WRIST, Version, change_info, write_lerobot
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.sources.lerobot.description import Camera, LeRobotOptions, read_description
+from vidrep_pipelines.data.sources.lerobot.description import LeRobotOptions, RecordedCamera, read_description
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])
 def test_cameras_are_numbered_in_order_and_depth_is_none(version: Version, tmp_path: Path) -> None:
     description = read_description(write_lerobot(tmp_path, version))
     assert description.version == version and description.rate == 10
-    assert description.cameras == (Camera(TOP, 0, True), Camera(WRIST, 1, False))
-    assert description.chosen_cameras(LeRobotOptions(cameras=(WRIST,))) == (Camera(WRIST, 1, False),)
+    assert description.cameras == (RecordedCamera(TOP, 0, True), RecordedCamera(WRIST, 1, False))
+    assert description.chosen_cameras(LeRobotOptions(cameras=(WRIST,))) == (RecordedCamera(WRIST, 1, False),)
 
 
 @pytest.mark.parametrize(

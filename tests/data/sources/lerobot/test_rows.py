@@ -7,7 +7,7 @@ import pytest
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sources.lerobot import rows
-from vidrep_pipelines.data.sources.lerobot.rows import ForeignColumns, number_column, read_rows
+from vidrep_pipelines.data.sources.lerobot.rows import ForeignColumns, number_column, read_short_table
 
 
 def written(path: Path, groups: int = 3) -> Path:
@@ -33,9 +33,9 @@ def test_groups_without_the_number_are_not_read(tmp_path: Path) -> None:
 
 def test_short_tables_as_rows(tmp_path: Path) -> None:
     path = written(tmp_path / "a.parquet")
-    assert read_rows(path, ("a", "text"), "things")[8] == {"a": 8, "text": "8"}
+    assert read_short_table(path, ("a", "text"), "things")[8] == {"a": 8, "text": "8"}
     with pytest.raises(InputError, match="lacks the columns b, c of things"):
-        read_rows(path, ("a", "b", "c"), "things")
+        read_short_table(path, ("a", "b", "c"), "things")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class LeRobotOptions(FrozenConfig):
 
 
 @dataclass(frozen=True)
-class Camera:
+class RecordedCamera:
     """A camera.
 
     Attributes:
@@ -79,11 +79,11 @@ class LeRobotDescription:
     version: Version
     rate: float
     features: Mapping[str, str]
-    cameras: tuple[Camera, ...]
+    cameras: tuple[RecordedCamera, ...]
     files_per_chunk: int
     splits: tuple[tuple[str, int, int], ...]
 
-    def chosen_cameras(self, options: LeRobotOptions) -> tuple[Camera, ...]:
+    def chosen_cameras(self, options: LeRobotOptions) -> tuple[RecordedCamera, ...]:
         """The cameras to read.
 
         Raises:
@@ -151,12 +151,12 @@ def read_description(folder: Path) -> LeRobotDescription:
     )
 
 
-def _cameras(features: Mapping[str, Any], path: Path) -> tuple[Camera, ...]:
+def _cameras(features: Mapping[str, Any], path: Path) -> tuple[RecordedCamera, ...]:
     kinds = {key: one.get("dtype") for key, one in features.items() if not _is_depth(one)}
     keys = sorted(key for key, kind in kinds.items() if kind in ("video", "image"))
     if wrong := [key for key in keys if "/" in key or "\\" in key or key in ("", ".", "..")]:
         raise InputError(f"{path}: the camera {wrong[0]!r:.80} cannot be the name of a folder.")
-    return tuple(Camera(key, number, kinds[key] == "video") for number, key in enumerate(keys))
+    return tuple(RecordedCamera(key, number, kinds[key] == "video") for number, key in enumerate(keys))
 
 
 def _is_depth(feature: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from vidrep_pipelines.common.foreign_number import seconds, whole_number
 from vidrep_pipelines.common.foreign_text import read_foreign_lines
 from vidrep_pipelines.data.files.foreign_listing import list_files, list_folders
 from vidrep_pipelines.data.sources.lerobot.description import FOLDER_REMEDY, LeRobotDescription
-from vidrep_pipelines.data.sources.lerobot.rows import ForeignColumns, column_names, read_rows
+from vidrep_pipelines.data.sources.lerobot.rows import ForeignColumns, column_names, read_short_table
 
 _MOST_EPISODES = 10_000_000
 _LARGEST = 10**9
@@ -87,7 +87,7 @@ def read_tasks(description: LeRobotDescription) -> dict[int, str]:
     names = column_names(path)
     # The texts are the table's index, which is written under either name.
     text = next((name for name in ("task", "__index_level_0__") if name in names), "task")
-    rows = read_rows(path, ("task_index", text), "tasks")
+    rows = read_short_table(path, ("task_index", text), "tasks")
     return {_index(row, "task_index", path): str(row[text] or "") for row in rows}
 
 
@@ -127,7 +127,7 @@ def _joint_entries(description: LeRobotDescription) -> Iterator[EpisodeEntry]:
     folders = list_folders(description.folder / "meta" / "episodes")
     for path in (path for folder in folders for path in list_files(folder, (".parquet",))):
         extra = ForeignColumns(path, ("tasks",)).names
-        for row in read_rows(path, (*needed, *extra), "episodes"):
+        for row in read_short_table(path, (*needed, *extra), "episodes"):
             yield _joint_entry(row, path, films, description.files_per_chunk)
 
 

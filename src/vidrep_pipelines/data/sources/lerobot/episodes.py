@@ -24,9 +24,9 @@ from vidrep_pipelines.data.frame_store.episode import (
     without_controls,
 )
 from vidrep_pipelines.data.sources.lerobot.description import (
-    Camera,
     LeRobotDescription,
     LeRobotOptions,
+    RecordedCamera,
     read_description,
 )
 from vidrep_pipelines.data.sources.lerobot.entries import (
@@ -170,7 +170,7 @@ class LeRobotEpisode:
                 raise InputError(f"There is no task {number} in the list, which has {len(tasks)}.")
             yield first, last, tasks[number]
 
-    def _view(self, camera: Camera, path: Path) -> EpisodeView:
+    def _view(self, camera: RecordedCamera, path: Path) -> EpisodeView:
         length, folder = self.entry.length, self.description.folder
         if camera.is_film:
             pictures = film_pictures(folder, self.entry.films[camera.key], length, self.description.rate)
@@ -223,7 +223,7 @@ class _Stamps:
         self._folder = folder
         self._known: dict[Path, tuple[int, int]] = {}
 
-    def of(self, entry: EpisodeEntry, cameras: tuple[Camera, ...], tasks: Path) -> str:
+    def of(self, entry: EpisodeEntry, cameras: tuple[RecordedCamera, ...], tasks: Path) -> str:
         parts = [entry.films[camera.key].path for camera in cameras if camera.key in entry.films]
         paths = [tasks, *(self._folder / name for name in (entry.table, entry.later_table, *parts) if name)]
         return digest_of([self._look(path) for path in paths])

@@ -94,7 +94,7 @@ class ForeignColumns:
             raise InputError(f"{self.path} is no readable table ({reason}). {_REMEDY}") from error
 
 
-def read_rows(path: Path, names: Sequence[str], what: str) -> list[dict[str, Any]]:
+def read_short_table(path: Path, names: Sequence[str], what: str) -> list[dict[str, Any]]:
     """All rows of a short table.
 
     Args:
