@@ -55,6 +55,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
         **carl,
         "ingest_dmc": ingest.create_dmc_pipeline(),
+        **_vpp_pipelines(),
         "__default__": pretrain_rsp,
     }
 
@@ -121,6 +122,14 @@ def _voc_pipelines() -> dict[str, Pipeline]:
     evaluated = [named[f"eval_occupancy_{kind}"] for kind in kinds]
     named["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
     return named
+
+
+def _vpp_pipelines() -> dict[str, Pipeline]:
+    latents = latent_extraction.create_video_latents_pipeline()
+    return {
+        "latent_extraction_svd": latents,
+        "export_svd_latents": latents + latent_extraction.create_video_latents_export_pipeline(),
+    }
 
 
 def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
