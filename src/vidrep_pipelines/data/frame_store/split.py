@@ -65,8 +65,9 @@ def split_views(views: pd.DataFrame, config: SplitConfig) -> "pd.Series[str]":
     """
     splits = _stated(views)
     left = views[splits.isna()]
-    for robot, rows in left.groupby("robot" if config.each_robot else [0] * len(left), sort=True):
-        splits.loc[rows.index] = _dealt(rows, config, str(robot))
+    for robot, rows in left.groupby("robot") if config.each_robot else [("", left)]:
+        if len(rows):
+            splits.loc[rows.index] = _dealt(rows, config, str(robot))
     shared = leaking_trajectories(views.assign(split=splits))
     if shared:
         _log.warning(
