@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ CONFIG = TabletopEpisodesConfig.model_validate(
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data folder with the tabletop's clips."""
     folder = tmp_path_factory.mktemp("robot_episodes")
     run_pipeline("ingest_robot_clips", folder, TINY_ROBOT_EPISODES)
@@ -75,8 +74,7 @@ def test_the_report_counts_and_the_pictures_show(data: Path) -> None:
     assert rows["tabletop", "train"]["episodes"] == 4 and rows["tabletop", "train"]["success_rate"] > 0.7
     assert rows["tabletop_held_out", "test"]["without_instruction"] == 0
     with Image.open(data / REPORTS / "contact_sheet.png") as picture:
-        low, high = picture.convert("L").getextrema()
-    assert high - low > 100
+        assert np.asarray(picture.convert("L")).std() > 10
     film = VideoFile(filepath=data / REPORTS / "film.mp4").load()
     assert len(film) == 20 and film.std() > 10
 

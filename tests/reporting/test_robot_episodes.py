@@ -9,7 +9,13 @@ from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.sample_world.tabletop import TabletopConfig
 from vidrep_pipelines.data.sample_world.tabletop_source import TabletopSource
 from vidrep_pipelines.fanout.runner import run_job
-from vidrep_pipelines.reporting.robot_episodes import clip_report, clip_sheet, clip_table, named_mask
+from vidrep_pipelines.reporting.robot_episodes import (
+    clip_film,
+    clip_report,
+    clip_sheet,
+    clip_table,
+    named_mask,
+)
 
 TABLE = TabletopConfig(width=32, height=32, frames=20, objects_max=2)
 FRAMES = FramesConfig(height=32, width=32)
@@ -57,6 +63,12 @@ def test_the_sheet_outlines_the_named_object(store: FrameStore, monkeypatch: pyt
     plain = clip_sheet(store)
     white = [(np.asarray(sheet) == 255).all(-1).sum() for sheet in (outlined, plain)]
     assert outlined.size == plain.size and white[0] > white[1]
+
+
+def test_the_film_shows_all_from_their_start(store: FrameStore) -> None:
+    film = clip_film(store)
+    assert film.shape == (20, 2 * 160, 3 * 160, 3) and film.dtype == np.uint8
+    assert (film[0] != film[-1]).any()
 
 
 def test_the_object_that_is_named_first_counts() -> None:

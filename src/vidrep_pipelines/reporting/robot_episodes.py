@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.data.frame_store.episode import EpisodeAnnotations
@@ -15,6 +15,7 @@ from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 from vidrep_pipelines.reporting.tabletop import outlined
 
 _SHEET_ROWS, _MOMENTS, _CELL = 12, 7, 128
+_FILM_COLUMNS, _FILM_ROWS, _FILM_FRAMES, _FILM_CELL = 3, 2, 120, 160
 _GROUPS = ["data_set", "split"]
 
 
@@ -28,7 +29,7 @@ def clip_table(store: FrameStore) -> pd.DataFrame:
     )
     said = [store.episode(name) for name in table["id"]]
     return table.assign(
-        instruction=[one.segments[0].text if one.segments else None for one in said],
+        instruction=pd.array([one.segments[0].text if one.segments else None for one in said], "string"),
         success=pd.array([one.success for one in said], "boolean"),
     )
 
@@ -75,10 +76,8 @@ def clip_sheet(store: FrameStore) -> Image.Image:
     table = clip_table(store)
     groups = table["data_set"] + ", " + table["split"]
     shown = representative_clips(table.assign(class_name=groups), _SHEET_ROWS)
-    rows = [
-        _row(store, str(row.id), str(row.class_name), int(row.frames))  # type: ignore[call-overload]
-        for row in shown.itertuples(index=False)
-    ]
+    named = zip(shown["id"].tolist(), shown["class_name"].tolist(), shown["frames"].tolist(), strict=True)
+    rows = [_row(store, name, group, frames) for name, group, frames in named]
     heading = f"{table['trajectory'].nunique()} episodes of {table['data_set'].nunique()} data sets"
     return image_grid(rows, heading=heading, cell_height=_CELL)
 
@@ -127,3 +126,34 @@ def named_mask(text: str, names: tuple[str, ...]) -> int | None:
         if number and (match := re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE))
     }
     return found[min(found)] if found else None
+
+
+def clip_film(store: FrameStore) -> Pixels:
+    """A few views beside one another, of every data set and split, from their start.
+
+    Returns:
+        (T, H, W, 3) uint8 with even sides; a view that ends earlier stands still, one of another shape gets
+        black bars.
+    """
+    table = clip_table(store)
+    shown = representative_clips(
+        table.assign(class_name=table["data_set"] + ", " + table["split"]), _FILM_COLUMNS * _FILM_ROWS
+    )
+    length = min(int(shown["frames"].max()), _FILM_FRAMES)
+    clips = [
+        _cells(store.frames(name, np.minimum(np.arange(length), frames - 1)))
+        for name, frames in zip(shown["id"].tolist(), shown["frames"].tolist(), strict=True)
+    ]
+    clips += [np.zeros_like(clips[0])] * (-len(clips) % _FILM_COLUMNS)
+    rows = [
+        np.concatenate(clips[start : start + _FILM_COLUMNS], axis=2)
+        for start in range(0, len(clips), _FILM_COLUMNS)
+    ]
+    film: Pixels = np.concatenate(rows, axis=1)
+    return film
+
+
+def _cells(clip: Pixels) -> Pixels:
+    """(T, _FILM_CELL, _FILM_CELL, 3): the frames as large as the cell allows."""
+    size = (_FILM_CELL, _FILM_CELL)
+    return np.stack([np.asarray(ImageOps.pad(Image.fromarray(frame), size)) for frame in clip])

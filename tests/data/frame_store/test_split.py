@@ -92,7 +92,8 @@ def of_robots(**counts: int) -> pd.DataFrame:
 
 
 def test_stated_splits_are_kept_and_only_the_others_are_dealt() -> None:
-    table = views([1] * 10).assign(stated_split=["test"] * 4 + [None] * 6)
+    stated = pd.Series([*["test"] * 4, *[None] * 6], dtype=object)
+    table = views([1] * 10).assign(stated_split=stated)
     split = split_views(table, SplitConfig(validation=1, test=1))
     assert (split[:4] == "test").all()
     alone = split_views(views([1] * 10)[4:], SplitConfig(validation=1, test=1))

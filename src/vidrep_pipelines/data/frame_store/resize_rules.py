@@ -55,7 +55,7 @@ def resized_picture(picture: Pixels, config: FramesConfig) -> Pixels:
     Returns:
         (H, W, 3) uint8.
     """
-    shown = _on_canvas(picture, canvas_of(*picture.shape[:2], config))
+    shown = _on_canvas(picture, canvas_of(picture.shape[0], picture.shape[1], config))
     if config.resize == "area":
         return resize_frame(shown, config.height, config.width)
     return _bilinear(shown, config)
@@ -68,7 +68,7 @@ def resized_mask(mask: Pixels, config: FramesConfig) -> Pixels:
         mask: (h, w) uint8 of what is where; beyond the picture is the background, 0.
         config: Size and rule of the pictures that it belongs to.
     """
-    shown = _on_canvas(mask, canvas_of(*mask.shape, config))
+    shown = _on_canvas(mask, canvas_of(mask.shape[0], mask.shape[1], config))
     rows, columns = (
         (2 * np.arange(target) + 1) * source // (2 * target)
         for source, target in zip(shown.shape, (config.height, config.width), strict=True)

@@ -89,14 +89,13 @@ def assemble_robot_frames(episodes: Parts, config: RobotEpisodesConfig, fanout: 
 
 def report_robot_episodes(frames: FrameStore, episodes: Parts) -> tuple[dict[str, Any], Image, Film]:
     """Counts by data set and split, and what was left out; frames of a few episodes; a film of some."""
-    from vidrep_pipelines.reporting.episodes import episode_film
-    from vidrep_pipelines.reporting.robot_episodes import clip_report, clip_sheet
+    from vidrep_pipelines.reporting.robot_episodes import clip_film, clip_report, clip_sheet
 
     left_out: dict[str, str] = dict(episodes.failed[["id", "error"]].itertuples(index=False))
     return (
         clip_report(frames, left_out, _damaged(episodes.table)),
         clip_sheet(frames),
-        Film(episode_film(frames), _FILM_RATE),
+        Film(clip_film(frames), _FILM_RATE),
     )
 
 
