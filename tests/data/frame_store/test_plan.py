@@ -1,4 +1,7 @@
+import dataclasses
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.stores import SMALL, STORE, ArrayEpisode, prepare, shard_requests
+from tests.helpers.stores import (
+    SERIAL,
+    SMALL,
+    STORE,
+    ArrayEpisode,
+    assembly_job,
+    preparation_job,
+    prepare,
+    shard_requests,
+)
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.config import FrameStoreConfig, SelectionConfig, SplitConfig
+from vidrep_pipelines.data.frame_store.episode import Episode
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.plan import pixel_statistics, plan_shards, view_table
+from vidrep_pipelines.data.frame_store.preparation import prepare_episode
 from vidrep_pipelines.data.frame_store.shard import pixel_sums
-from vidrep_pipelines.fanout.runner import Parts
+from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.fanout.job import Job
+from vidrep_pipelines.fanout.runner import Parts, run_job
 
 
 @settings(deadline=None, max_examples=50)
@@ -139,3 +156,69 @@ def test_nothing_could_be_prepared(tmp_path: Path) -> None:
     failed = prepare(tmp_path, [ArrayEpisode("short", lengths=(1,))])
     with pytest.raises(InputError, match="None of 1 episodes"):
         view_table(failed.table)
+
+
+@dataclasses.dataclass(frozen=True)
+class Presplit(ArrayEpisode):
+    split: str | None = None
+    states: int = 5
+
+    @contextmanager
+    def open(self) -> Iterator[Episode]:
+        with super().open() as episode:
+            yield dataclasses.replace(episode, states=episode.states[:, : self.states])
+
+
+def test_a_stated_split_is_kept_and_each_robot_has_its_shards(tmp_path: Path) -> None:
+    episodes = [
+        *(Presplit(f"bridge/{n}", robot="bridge", split="validation") for n in range(2)),
+        *(Presplit(f"rt1/{n}", robot="rt1", states=2) for n in range(4)),
+    ]
+    config = FrameStoreConfig(
+        name="robot", separate_robots=True, split=SplitConfig(validation=0.25, test=0.25, each_robot=True)
+    )
+    prepared = prepare(tmp_path / "episodes", episodes)
+    requests = shard_requests(prepared, config)
+    assert {request.id: len(request.members) for request in requests} == {
+        "train/robot_rt1_train_00000": 2,
+        "validation/robot_bridge_validation_00000": 2,
+        "validation/robot_rt1_validation_00000": 1,
+        "test/robot_rt1_test_00000": 1,
+    }
+    shards = run_job(assembly_job(requests), tmp_path / "store")  # of two sizes of states
+    assert shards.failed.empty
+    together = shard_requests(prepared, config.model_copy(update={"separate_robots": False}))
+    (error,) = run_job(assembly_job(together[1:2]), tmp_path / "together").failed["error"]
+    assert "a state has 2 numbers in one episode and 5 in another" in error
+
+
+def test_without_anything_to_train_on_the_statistics_are_those_of_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    episode = Presplit("bridge/1", robot="bridge", split="test")
+    (request,) = shard_requests(prepare(tmp_path, [episode]))
+    assert request.id == "test/tiny_test_00000"
+    pixels = np.concatenate([episode.pictures(0), episode.pictures(1)]).reshape(-1, 3) / 255
+    np.testing.assert_allclose(request.attributes["mean"], pixels.mean(0), rtol=1e-12)
+    assert "Nothing in the store is in the split 'train'" in caplog.text
+
+
+def test_data_sets_of_different_sizes_share_a_store(tmp_path: Path) -> None:
+    small = SMALL.model_copy(update={"height": 4, "width": 6, "resize": "antialiased"})
+    one, two = ArrayEpisode("bridge/0", robot="bridge"), ArrayEpisode("rt1/0", robot="rt1")
+    jobs = [*preparation_job([one]).items, *preparation_job([two], small).items]
+    prepared = run_job(Job("episodes", prepare_episode, jobs, (".h5",), SERIAL), tmp_path / "episodes")
+    config = FrameStoreConfig(separate_robots=True, split=SplitConfig(validation=0, test=0))
+    with pytest.raises(ConfigurationError, match=r"store\.separate_robots is off, but rt1 have frames"):
+        plan_shards(prepared.table, prepared.folder, SMALL, STORE, {"rt1": small})
+    requests = plan_shards(prepared.table, prepared.folder, SMALL, config, {"rt1": small})
+    assert [request.attributes.get("resize_rule") for request in requests] == [None, "antialiased, squash"]
+    shards = run_job(assembly_job(requests), tmp_path / "store")
+    write_store_manifest(tmp_path / "store", shards.ids)
+    store = FrameStore(tmp_path / "store")
+    assert (store.facts.height, store.facts.width) == (8, 8)
+    assert store.size("bridge/0_1") == (8, 8) and store.size("rt1/0_1") == (4, 6)
+    assert store.frames("rt1/0_1").shape == (5, 4, 6, 3)
+    np.testing.assert_array_equal(store.frames("bridge/0_1"), one.pictures(1))
+    pixels = [store.frames(name).reshape(-1, 3) for name in store.ids]
+    np.testing.assert_allclose(store.facts.mean, np.concatenate(pixels).mean(0) / 255, rtol=1e-12)

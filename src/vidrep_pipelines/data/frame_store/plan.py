@@ -1,11 +1,13 @@
 """Plans the shards of a store: which views of which prepared episodes go where."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import sqrt
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,10 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.suggestions import warn_of_absent
-from vidrep_pipelines.common.text import composed
+from vidrep_pipelines.common.text import composed, folder_name
 from vidrep_pipelines.data.frame_store.config import SPLITS, FramesConfig, FrameStoreConfig, SelectionConfig
 from vidrep_pipelines.data.frame_store.episode import view_name
-from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX
+from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX, rule_attribute
 from vidrep_pipelines.data.frame_store.split import split_views
 
 
@@ -59,6 +61,8 @@ def pixel_statistics(sums: Iterable[NDArray[np.int64]], pixels: int) -> PixelSta
         tuple(sqrt(variance) / 255 for variance in variances),
     )
 
+
+_log = logging.getLogger(__name__)
 
 _MEBIBYTE = 2**20
 
@@ -103,11 +107,12 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
     """One row per view of the prepared episodes.
 
     Args:
-        episodes: Manifest of the preparation: id, status, digest, checksums, robot, view_facts.
+        episodes: Manifest of the preparation: id, status, digest, checksums, robot, view_facts, stated_split.
 
     Returns:
         Columns id, trajectory, robot, camera, frames, row (position in the episode's file), digest (of the
-        episode), checksum (of its file) and pixel_sums, sorted by trajectory and row.
+        episode), checksum (of its file), pixel_sums, and stated_split (null where the source states none),
+        sorted by trajectory and row.
 
     Raises:
         InputError: No episode could be prepared.
@@ -117,19 +122,25 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             f"None of {len(episodes)} episodes could be prepared; the table of failures in the log says why."
         )
-    columns = ["id", "robot", "digest", "checksums", "view_facts"]
+    columns = ["id", "robot", "digest", "checksums", "stated_split"]
+    names = {"id": "trajectory", "checksums": "checksum"}
+    shared = ok.reindex(columns=columns).rename(columns=names).astype(object).to_dict("records")
     rows = [
-        {"trajectory": name, "robot": robot, "digest": digest, "checksum": checksum, "row": row, **facts}
-        for name, robot, digest, checksum, text in ok.reindex(columns=columns).itertuples(index=False)
+        {**episode, "row": row, **facts}
+        for episode, text in zip(shared, ok["view_facts"], strict=True)
         for row, facts in enumerate(json.loads(text))
     ]
     table = pd.DataFrame(rows).sort_values(["trajectory", "row"], ignore_index=True)
-    names = [view_name(*view) for view in zip(table["trajectory"], table["camera"], strict=True)]
-    return table.assign(id=names)
+    views = zip(table["trajectory"], table["camera"], strict=True)
+    return table.assign(id=[view_name(*view) for view in views])
 
 
 def plan_shards(
-    episodes: pd.DataFrame, folder: Path, frames: FramesConfig, config: FrameStoreConfig
+    episodes: pd.DataFrame,
+    folder: Path,
+    frames: FramesConfig,
+    config: FrameStoreConfig,
+    others: Mapping[str, FramesConfig] = MappingProxyType({}),
 ) -> list[ShardRequest]:
     """Selects views, deals them to the splits, and packs each split into shards.
 
@@ -138,21 +149,33 @@ def plan_shards(
         folder: Where the prepared episodes are.
         frames: How they were prepared.
         config: The store.
+        others: How those of some robots were prepared, where that is different: their shards may hold frames
+            of another size, so that robots need shards of their own.
 
     Raises:
         InputError: No episode could be prepared.
-        ConfigurationError: The selection leaves nothing, or the split leaves nothing to train on.
+        ConfigurationError: The selection leaves nothing, the split leaves nothing to train on, or robots are
+            prepared differently and share shards.
     """
+    if others and not config.separate_robots:
+        raise ConfigurationError(
+            f"store.separate_robots is off, but {', '.join(sorted(others))} have frames of their own rule or "
+            "size. Remedy: turn it on."
+        )
     views = select_views(view_table(episodes), config.selection)
     views = views.assign(split=split_views(views, config.split))
-    statistics = train_statistics(views, frames)
+    statistics = train_statistics(views, frames, others)
     requests: list[ShardRequest] = []
     for split in SPLITS:
-        attributes = _attributes(split, config, statistics)
-        groups = _pack(views[views["split"] == split], frames, config.shard_mebibytes * _MEBIBYTE)
-        for number, group in enumerate(groups):
-            name = f"{split}/{config.name}_{split}_{number:05d}"
-            requests.append(_request(name, split, group, folder, attributes, (frames.height, frames.width)))
+        of_split = views[views["split"] == split]
+        robots = of_split.groupby("robot", sort=True) if config.separate_robots else [("", of_split)]
+        for robot, rows in robots:
+            own = others.get(str(robot), frames)
+            attributes = {**_attributes(split, config, statistics), **rule_attribute(own)}
+            prefix = f"{config.name}_{folder_name(str(robot))}" if robot else config.name
+            for number, group in enumerate(_pack(rows, own, config.shard_mebibytes * _MEBIBYTE)):
+                name = f"{split}/{prefix}_{split}_{number:05d}"
+                requests.append(_request(name, split, group, folder, attributes, (own.height, own.width)))
     return requests
 
 
@@ -178,10 +201,24 @@ def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFram
     return views[kept].reset_index(drop=True)
 
 
-def train_statistics(views: pd.DataFrame, frames: FramesConfig) -> PixelStatistics:
-    """Statistics of the pixels of the training split, weighted by frames."""
+def train_statistics(
+    views: pd.DataFrame, frames: FramesConfig, others: Mapping[str, FramesConfig] = MappingProxyType({})
+) -> PixelStatistics:
+    """Statistics of the pixels of the training split; of all if nothing is trained on.
+
+    Args:
+        views: Columns robot, split, frames and pixel_sums.
+        frames: How the frames were prepared.
+        others: The same for some robots, where it differs.
+    """
     train = views[views["split"] == "train"]
-    pixels = int(train["frames"].sum()) * frames.height * frames.width
+    if train.empty:  # sources state their splits, and these are of others
+        _log.warning("Nothing in the store is in the split 'train': its statistics are those of all pixels.")
+        train = views
+    pixels = 0
+    for robot, count in train.groupby("robot")["frames"].sum().items():
+        own = others.get(str(robot), frames)
+        pixels += int(count) * own.height * own.width
     return pixel_statistics((np.array(sums, np.int64) for sums in train["pixel_sums"]), pixels)
 
 
