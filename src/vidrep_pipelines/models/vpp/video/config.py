@@ -126,21 +126,10 @@ def words_of(text: str) -> list[str]:
 
 
 class ClipConfig(FrozenConfig):
-    """Which frames of an episode make a sample."""
+    """What a sample is. Which frames of an episode make one is said for each data set, see ``mixture.py``."""
 
     frames: int = Field(16, ge=2)
     """F, frames of a clip; the first is the condition."""
-
-    rule: Literal["published", "whole", "windows"] = "published"
-    """``whole``: one clip over the whole episode, its frames evenly spaced. ``windows``: a clip of successive
-    frames from every ``stride``-th frame on; past the end, the last frame is repeated. ``published``: whole
-    for data sets named bridge, sthv2 or rt1, else windows, with a stride of 5 for those named cloth."""
-
-    stride: int = Field(2, ge=1)
-    """Frames between the starts of windows."""
-
-    longest_episode: int | None = Field(100, ge=1)
-    """Longer episodes give no ``whole`` clip: too much would happen between two frames. None: no bound."""
 
 
 class VideoModelConfig(FrozenConfig):
