@@ -100,7 +100,7 @@ def test_latents_and_frames_of_an_item_are_those_of_its_clip(
 def test_items_follow_from_seed_epoch_and_index_alone(store: FrameStore) -> None:
     mixed = clips_of(store, "bridge+xhand+calvin")
     drawn = [mixed.draw(epoch, index) for epoch in range(20) for index in range(5)]
-    np.random.seed(0)  # noqa: NPY002 (the original's generator must not matter)
+    np.random.seed(0)  # the original's generator must not matter
     assert drawn == [mixed.draw(epoch, index) for epoch in range(20) for index in range(5)]
     assert len({draw.clip for draw in drawn if draw.dataset == 1}) == 5
     published = clips_of(store, "bridge+xhand+calvin", published_indexing=True)

@@ -1,4 +1,4 @@
-"""Which clips the video model trains on: frames or latents of a view, and what the robot was told meanwhile."""
+"""Which clips the video model trains on: frames or latents of a view, and what the robot was told."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -151,8 +151,9 @@ def _stretches(name: str, store: FrameStore, views: pd.DataFrame, episodes: _Epi
     if silent:
         others = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
         raise InputError(
-            f"{store.folder}: the episode {episodes.names[silent[0]]!r} of {name}{others} has no instruction. "
-            "Remedy: add it where the episode comes from, or leave the episode out, and ingest again."
+            f"{store.folder}: the episode {episodes.names[silent[0]]!r} of {name}{others} has no "
+            "instruction. Remedy: add it where the episode comes from, or leave the episode out, and ingest "
+            "again."
         )
     end = np.minimum(table["end"], episodes.frames[table["episode"].to_numpy(np.int64)])
     table = table.assign(frames=end - table["first"])
