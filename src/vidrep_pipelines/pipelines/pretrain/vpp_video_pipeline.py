@@ -14,7 +14,7 @@ def create_vpp_video_pipeline() -> Pipeline:
                 inputs=[
                     "robot_frames",
                     "video_latents",
-                    "video_codec_checkpoint",
+                    "video_latents.codec",
                     "params:vpp_video",
                     "params:launch",
                     "params:folders",
@@ -46,7 +46,7 @@ def create_vpp_video_pipeline() -> Pipeline:
             ),
         ],
         namespace="vpp_video",
-        inputs={"robot_frames", "video_latents", "video_codec_checkpoint"},
+        inputs={"robot_frames", "video_latents", "video_latents.codec"},
         outputs={"checkpoint": "vpp_video_checkpoint"},
         parameters={"params:vpp_video", "params:launch", "params:folders", "params:tracking"},
     )
