@@ -162,4 +162,5 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
         "latent_extraction_svd": latents,
         "export_svd_latents": latents + create_video_latents_export_pipeline(),
         "pretrain_vpp_video": video,
+        "export_vpp_video": video + pretrain.create_vpp_video_export_pipeline(),
     }

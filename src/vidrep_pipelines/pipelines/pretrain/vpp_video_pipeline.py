@@ -57,3 +57,21 @@ def create_vpp_video_pipeline() -> Pipeline:
             "params:tracking",
         },
     )
+
+
+def create_vpp_video_export_pipeline() -> Pipeline:
+    """Writes the checkpoint in the layout of diffusers, in which the original publishes its own."""
+    return Pipeline(
+        [
+            Node(
+                vpp_video_nodes.export_vpp_video,
+                inputs=["checkpoint", "params:vpp_video_export"],
+                outputs="exported",
+                name="export",
+                tags=["vpp"],
+            )
+        ],
+        namespace="vpp_video",
+        inputs={"checkpoint": "vpp_video_checkpoint"},
+        parameters={"params:vpp_video_export"},
+    )

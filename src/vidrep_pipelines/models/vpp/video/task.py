@@ -13,6 +13,8 @@ from torch.utils.data import default_collate
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import WEIGHTS, Checkpoint
+from vidrep_pipelines.models.vpp.video.adaptation import adapt
+from vidrep_pipelines.models.vpp.video.checkpoint_io import UNET, diffusers_part, load_unet
 from vidrep_pipelines.models.vpp.video.codec import CODEC, VAE, Codec, load_codec, to_pictures
 from vidrep_pipelines.models.vpp.video.config import (
     AdaptationConfig,
@@ -112,6 +114,12 @@ class VideoTask(SystemTask[VideoDiffusion]):
         """What makes the latents, and what a frozen text model is read from."""
         return {"codec": self.codec / WEIGHTS, **text_files(self.model.text)}
 
+    def digests_of_files(self) -> dict[str, str | None]:
+        """Also that of the UNet to start from, which may lie in several files."""
+        start = self.initialize_from
+        digest = None if start is None else diffusers_part(start, UNET).digest
+        return {**super().digests_of_files(), "initialize_from": digest}
+
     def checkpoint_config(self) -> dict[str, Any]:
         """Model and clips, the codec's digest, what the weights started from and were trained on."""
         described = self.model_dump(
@@ -121,8 +129,17 @@ class VideoTask(SystemTask[VideoDiffusion]):
         return {**described, "codec": Checkpoint.of(self.codec).digest, "digests_of_files": digests}
 
     def build_model(self) -> VideoDiffusion:
-        """The model with its start weights, of which some are frozen or adapted."""
-        return VideoDiffusion(self.model)
+        """The model with its start weights, of which some are frozen or adapted.
+
+        Raises:
+            InputError: ``initialize_from`` or the text model's folder lacks a part or holds another network.
+            ConfigurationError: What is to be trained is not in the UNet.
+        """
+        model = VideoDiffusion(self.model)
+        if self.initialize_from is not None:
+            load_unet(model, self.initialize_from)
+        adapt(model, self.adaptation)
+        return model
 
     def store(self) -> FrameStore:
         """The views that are trained on."""
