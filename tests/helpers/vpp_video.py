@@ -5,7 +5,7 @@ from typing import Any
 TINY_VPP_VIDEO: dict[str, Any] = {
     "robot_episodes": {
         "tabletop": {
-            "table": {"width": 32, "height": 32, "frames": 8},
+            "table": {"width": 32, "height": 32, "frames": 20},
             "train_tables": 4,
             "validation_tables": 2,
             "test_tables": 1,

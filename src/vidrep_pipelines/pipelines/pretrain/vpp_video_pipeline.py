@@ -12,9 +12,9 @@ def create_vpp_video_pipeline() -> Pipeline:
             Node(
                 vpp_video_nodes.plan_vpp_video,
                 inputs=[
-                    "robot_frames",
-                    "video_latents",
-                    "video_latents.codec",
+                    "frames",
+                    "latents",
+                    "codec",
                     "params:video_latents.extraction",
                     "params:vpp_video",
                     "params:launch",
@@ -47,7 +47,7 @@ def create_vpp_video_pipeline() -> Pipeline:
             ),
         ],
         namespace="vpp_video",
-        inputs={"robot_frames", "video_latents", "video_latents.codec"},
+        inputs={"frames": "robot_frames", "latents": "video_latents", "codec": "video_latents.codec"},
         outputs={"checkpoint": "vpp_video_checkpoint"},
         parameters={
             "params:video_latents.extraction",
