@@ -11,7 +11,7 @@ from kedro.pipeline.node import Node
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.datasets.frame_embeddings import FrameEmbeddingsDataset
-from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameStoreDataset
+from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameArraysDataset, FrameStoreDataset
 from vidrep_pipelines.datasets.local import LocalDataset
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
 from vidrep_pipelines.models.rsp.config import RspModelConfig
@@ -29,7 +29,7 @@ CARL = ("carl", "carl_penn_action", "carl_finegym")
 VOC: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
 VOC_PARAMETERS = ("run", "model", "objective", "train")
 LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
-TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl"}
+TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl", "vpp"}
 
 every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 
@@ -96,6 +96,8 @@ def test_public_names() -> None:
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
         "pretrain_carl_kinetics",
         "export_carl_kinetics",
+        "latent_extraction_svd",
+        "export_svd_latents",
         "__default__",
     }
 
@@ -125,7 +127,7 @@ def test_every_stage_that_works_item_by_item_notices_when_nothing_succeeded(cata
     outputs = {name for node in distinct_nodes().values() if "fanout" in node.tags for name in node.outputs}
     kinds = {name: type(catalog.get(name)) for name in outputs}
     assert len(kinds) > 20
-    known = (ResumableParts, FrameStoreDataset, CodeStoreDataset, FrameEmbeddingsDataset)
+    known = (ResumableParts, FrameStoreDataset, CodeStoreDataset, FrameArraysDataset, FrameEmbeddingsDataset)
     assert {name: kind for name, kind in kinds.items() if not issubclass(kind, known)} == {}
 
 
@@ -199,6 +201,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:vqvae.{name}" for name in ("run", "data", "model", "objective", "files", "train")),
         *(f"params:vqvae_{name}.run" for name in ("pixel", "perceptual", "clips")),
         *(f"params:vqvae_{name}.train" for name in ("pixel", "perceptual", "clips")),
+        *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None
