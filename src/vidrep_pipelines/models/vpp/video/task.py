@@ -1,5 +1,6 @@
 """The video model for the training loop: which samples, which model, which loss, which pictures."""
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from vidrep_pipelines.models.vpp.video.config import (
     VideoObjectiveConfig,
     VideoSamplingConfig,
 )
+from vidrep_pipelines.models.vpp.video.cost import VideoStepCost, video_step_cost
 from vidrep_pipelines.models.vpp.video.dataset import MixedClips, clip_latents
 from vidrep_pipelines.models.vpp.video.mixture import MixtureConfig
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
@@ -41,6 +43,11 @@ from vidrep_pipelines.training.order import ItemKey
 from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 from vidrep_pipelines.training.update import move_to
+
+_log = logging.getLogger(__name__)
+
+_MOMENT_BYTES = {"adamw": 8, "adam": 8, "adamw_8bit": 2, "sgd": 4}
+"""What an optimizer keeps for each trained number."""
 
 _FRAMES_AT_ONCE = 32
 _SHOWN_CLIPS = 4
@@ -248,13 +255,27 @@ class VideoTask(SystemTask[VideoDiffusion]):
     def before_training(
         self, model: VideoDiffusion, items: Sequence[ItemKey], train: TrainConfig, directory: Path
     ) -> list[Path]:
-        """Draws the first batch as ``first_batch.png``, and says what memory the updates will take."""
+        """Draws the first batch as ``first_batch.png``, and says what memory an update takes."""
         dataset = self.build_dataset()
+        _log.info("vpp_video: %s", self.step_cost(len(items), train).text())
         shown = [dataset.frames(*item) for item in items[:_SHOWN_ITEMS]]
         heading = f"{len(shown)} of the {len(items)} clips that come first"
         sheet = first_batch_sheet([frames for frames, _ in shown], [text for _, text in shown], heading)
         sheet.save(directory / "first_batch.png")
         return [directory / "first_batch.png"]
+
+    def step_cost(self, clips: int, train: TrainConfig) -> VideoStepCost:
+        """Work and memory of an update with so many clips on a device that holds the whole model."""
+        facts, codec = self.store().facts, self.codec_on(torch.device("cpu"))
+        side = (facts.height // codec.factor, facts.width // codec.factor)
+        return video_step_cost(
+            self.model,
+            self.adaptation,
+            (clips, self.clips.frames, self.model.unet.latent_channels, *side),
+            moment_bytes=_MOMENT_BYTES[train.optimizer.name],
+            averaged=train.ema_decay is not None,
+            activation_bytes=4 if train.precision == "fp32" else 2,
+        )
 
     def pictures(self, model: VideoDiffusion) -> dict[str, Image]:
         """Predictions of a few held-out clips, or of training clips if none are held out."""
