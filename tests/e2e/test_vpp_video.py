@@ -1,6 +1,5 @@
 """The pipelines of the video model: what they write, what a second run does, and what bad input leads to."""
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,17 +78,3 @@ def test_export_can_be_started_from(data: Path) -> None:
     start = {"vpp_video": {"initialize_from": folder, "train": train}}
     run_pipeline("pretrain_vpp_video", data, merged(TINY_VPP_VIDEO, start))
     assert load("vpp_video_checkpoint", data).config["initialize_from"] == folder
-
-
-def test_published_parameters_are_whole(data: Path) -> None:
-    from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-
-    from tests.helpers.project import ROOT
-    from vidrep_pipelines.pipelines.pretrain.vpp_video_nodes import VideoParameters
-
-    bootstrap_project(ROOT)
-    with KedroSession.create(ROOT, env="base") as session:
-        parameters = VideoParameters.model_validate(session.load_context().params["vpp_video"])
-    assert parameters.train.batch_size == 48 and sum(parameters.mixture.shares.values()) == 1
-    assert json.loads(parameters.model.model_dump_json())["unet"]["channels"] == [320, 640, 1280, 1280]
