@@ -50,6 +50,7 @@ _MOMENT_BYTES = {"adamw": 8, "adam": 8, "adamw_8bit": 2, "sgd": 4}
 """What an optimizer keeps for each trained number."""
 
 _FRAMES_AT_ONCE = 32
+_PREDICTED_AT_ONCE = 4
 _SHOWN_CLIPS = 4
 _SHOWN_ITEMS = 12
 
@@ -241,16 +242,23 @@ class VideoTask(SystemTask[VideoDiffusion]):
         Raises:
             InputError: The prediction is not finite.
         """
-        dataset, device = self.build_dataset(), next(model.parameters()).device
-        batch = move_to(default_collate([dataset[item] for item in items]), device)
-        latents, codec = self.latents_of(batch), self.codec_on(device)
-        noise = draw_video_noise(batch["seed"].tolist(), latents.shape[1:], device)
-        text = model.encode_text(batch["ids"], batch["mask"])
-        sampled = sample_video(model, latents[:, 0], text, noise, self.sampling)
-        decoded = codec.decode(sampled.flatten(0, 1), frames=latents.shape[1]).unflatten(0, latents.shape[:2])
+        dataset, predicted = self.build_dataset(), []
+        for start in range(0, len(items), _PREDICTED_AT_ONCE):
+            samples = [dataset[item] for item in items[start : start + _PREDICTED_AT_ONCE]]
+            batch = move_to(default_collate(samples), next(model.parameters()).device)
+            predicted.append(self._predicted(model, batch).cpu())
         shown = [dataset.frames(*item) for item in items]
         truth = torch.stack([frames for frames, _ in shown]) / 255
-        return Predictions(truth, (decoded.cpu() / 2 + 0.5).clamp(0, 1), [text for _, text in shown])
+        return Predictions(truth, torch.cat(predicted), [text for _, text in shown])
+
+    def _predicted(self, model: VideoDiffusion, batch: Batch) -> Tensor:
+        """Videos (B, F, 3, H, W) in 0..1 on the batch's device."""
+        latents = self.latents_of(batch)
+        noise = draw_video_noise(batch["seed"].tolist(), latents.shape[1:], latents.device)
+        text = model.encode_text(batch["ids"], batch["mask"])
+        sampled = sample_video(model, latents[:, 0], text, noise, self.sampling)
+        decoded = self.codec_on(latents.device).decode(sampled.flatten(0, 1), frames=latents.shape[1])
+        return (decoded.unflatten(0, latents.shape[:2]) / 2 + 0.5).clamp(0, 1)
 
     def before_training(
         self, model: VideoDiffusion, items: Sequence[ItemKey], train: TrainConfig, directory: Path
