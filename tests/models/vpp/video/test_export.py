@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_only_adapters_and_text_model_are_trained(task: VideoTask) -> None:
 def test_a_checkpoint_of_adapters_predicts_with_them(task: VideoTask, checkpoint: Checkpoint) -> None:
     loaded, frames = load_video_model(checkpoint)
     adapted = task.build_model().eval()
-    start = adapted.state_dict()
+    start = copy.deepcopy(adapted.state_dict())
     adapted.load_state_dict(checkpoint.state_dict())
     shape = (1, frames, task.model.unet.latent_channels, *SHAPE[2:])
     noisy, sigma = torch.randn(shape, generator=torch.Generator().manual_seed(0)), torch.tensor([1.5])
