@@ -126,21 +126,10 @@ def words_of(text: str) -> list[str]:
 
 
 class ClipConfig(FrozenConfig):
-    """Which frames of an episode make a sample."""
+    """What a sample is. Which frames of an episode make one is said for each data set, see ``mixture.py``."""
 
     frames: int = Field(16, ge=2)
     """F, frames of a clip; the first is the condition."""
-
-    rule: Literal["published", "whole", "windows"] = "published"
-    """``whole``: one clip over the whole episode, its frames evenly spaced. ``windows``: a clip of successive
-    frames from every ``stride``-th frame on; past the end, the last frame is repeated. ``published``: whole
-    for data sets named bridge, sthv2 or rt1, else windows, with a stride of 5 for those named cloth."""
-
-    stride: int = Field(2, ge=1)
-    """Frames between the starts of windows."""
-
-    longest_episode: int | None = Field(100, ge=1)
-    """Longer episodes give no ``whole`` clip: too much would happen between two frames. None: no bound."""
 
 
 class VideoModelConfig(FrozenConfig):
@@ -283,3 +272,25 @@ class AdaptationConfig(FrozenConfig):
         if self.lora is not None and self.trainable:
             raise ValueError("set lora or trainable, not both: adapters train nothing of the UNet itself")
         return self
+
+
+class VideoValidationConfig(FrozenConfig):
+    """What is measured while training, and how often."""
+
+    every_steps: int | None = Field(2000, ge=1)
+    """Updates between two measurements; the end is always measured. None: never."""
+
+    items: int = Field(192, ge=1)
+    """Held-out clips whose loss is measured; the published loss takes 32 batches of 6."""
+
+    batch_size: int = Field(6, ge=1)
+    """Clips measured at once."""
+
+    quantiles: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    """Noise levels, as quantiles of those that training draws."""
+
+    predicted_items: int = Field(8, ge=0)
+    """Held-out clips that are predicted, to compare how much moves. 0: none."""
+
+    static_below: float = Field(0.1, ge=0)
+    """Warn if predictions have less than this share of the truth's motion energy: they stand still."""
