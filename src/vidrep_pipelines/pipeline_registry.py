@@ -55,6 +55,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
         **carl,
         "ingest_dmc": ingest.create_dmc_pipeline(),
+        "ingest_robot_clips": ingest.create_robot_episodes_pipeline(),
         "__default__": pretrain_rsp,
     }
 

@@ -42,6 +42,10 @@ class SplitConfig(FrozenConfig):
     seed: int = 23
     """Seed of the shuffle (Python's generator, as published)."""
 
+    each_robot: bool = False
+    """Deals the units of every robot, or data set, on their own, so that all of them are held out in part and
+    another one changes nothing. Numbers are then per robot. One with fewer than three units is trained on."""
+
 
 class SelectionConfig(FrozenConfig):
     """Which views of the prepared episodes go into a store."""
@@ -64,6 +68,9 @@ class FrameStoreConfig(FrozenConfig):
 
     split: SplitConfig = SplitConfig()
     """Which of them are held out."""
+
+    separate_robots: bool = False
+    """Every robot, or data set, has its own shards: needed where states or actions differ in size."""
 
     shard_mebibytes: int = Field(1024, ge=1)
     """Size of a shard. A trajectory is never divided, so that a shard may be a little larger."""

@@ -6,13 +6,14 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from math import inf
 from operator import index
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.text import is_utf8
+from vidrep_pipelines.data.frame_store.config import SPLITS
 
 NO_CAMERA = -1
 """Camera number of videos that have none; such a view is called like its trajectory."""
@@ -219,6 +220,30 @@ class EpisodeSource(Protocol):
         Raises:
             InputError: It cannot be read; the message names it.
         """
+
+
+@runtime_checkable
+class PresplitSource(EpisodeSource, Protocol):
+    """A source that may know its split, as data sets do that are published in folders of them."""
+
+    @property
+    def split(self) -> str | None:
+        """``train``, ``validation`` or ``test``; none if the store is to deal it."""
+
+
+def stated_split(source: EpisodeSource) -> str | None:
+    """The split that a source says it belongs to.
+
+    Returns:
+        None if it does not say.
+
+    Raises:
+        InputError: There is no such split.
+    """
+    split = source.split if isinstance(source, PresplitSource) else None
+    if split is not None and split not in SPLITS:
+        raise InputError(f"{source.trajectory}: there is no split {split!r}, only {', '.join(SPLITS)}.")
+    return split
 
 
 def without_controls() -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,6 +1,7 @@
 """Plans the shards of a store: which views of which prepared episodes go where."""
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.suggestions import warn_of_absent
-from vidrep_pipelines.common.text import composed
+from vidrep_pipelines.common.text import composed, folder_name
 from vidrep_pipelines.data.frame_store.config import SPLITS, FramesConfig, FrameStoreConfig, SelectionConfig
 from vidrep_pipelines.data.frame_store.episode import view_name
 from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX
@@ -60,6 +61,8 @@ def pixel_statistics(sums: Iterable[NDArray[np.int64]], pixels: int) -> PixelSta
     )
 
 
+_log = logging.getLogger(__name__)
+
 _MEBIBYTE = 2**20
 
 
@@ -103,11 +106,12 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
     """One row per view of the prepared episodes.
 
     Args:
-        episodes: Manifest of the preparation: id, status, digest, checksums, robot, view_facts.
+        episodes: Manifest of the preparation: id, status, digest, checksums, robot, view_facts, stated_split.
 
     Returns:
         Columns id, trajectory, robot, camera, frames, row (position in the episode's file), digest (of the
-        episode), checksum (of its file) and pixel_sums, sorted by trajectory and row.
+        episode), checksum (of its file), pixel_sums, and stated_split (null where the source states none),
+        sorted by trajectory and row.
 
     Raises:
         InputError: No episode could be prepared.
@@ -117,15 +121,17 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             f"None of {len(episodes)} episodes could be prepared; the table of failures in the log says why."
         )
-    columns = ["id", "robot", "digest", "checksums", "view_facts"]
+    columns = ["id", "robot", "digest", "checksums", "stated_split"]
+    names = {"id": "trajectory", "checksums": "checksum"}
+    shared = ok.reindex(columns=columns).rename(columns=names).astype(object).to_dict("records")
     rows = [
-        {"trajectory": name, "robot": robot, "digest": digest, "checksum": checksum, "row": row, **facts}
-        for name, robot, digest, checksum, text in ok.reindex(columns=columns).itertuples(index=False)
+        {**episode, "row": row, **facts}
+        for episode, text in zip(shared, ok["view_facts"], strict=True)
         for row, facts in enumerate(json.loads(text))
     ]
     table = pd.DataFrame(rows).sort_values(["trajectory", "row"], ignore_index=True)
-    names = [view_name(*view) for view in zip(table["trajectory"], table["camera"], strict=True)]
-    return table.assign(id=names)
+    views = zip(table["trajectory"], table["camera"], strict=True)
+    return table.assign(id=[view_name(*view) for view in views])
 
 
 def plan_shards(
@@ -149,11 +155,21 @@ def plan_shards(
     requests: list[ShardRequest] = []
     for split in SPLITS:
         attributes = _attributes(split, config, statistics)
-        groups = _pack(views[views["split"] == split], frames, config.shard_mebibytes * _MEBIBYTE)
-        for number, group in enumerate(groups):
-            name = f"{split}/{config.name}_{split}_{number:05d}"
+        for name, group in _files(views[views["split"] == split], split, frames, config):
             requests.append(_request(name, split, group, folder, attributes, (frames.height, frames.width)))
     return requests
+
+
+def _files(
+    views: pd.DataFrame, split: str, frames: FramesConfig, config: FrameStoreConfig
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Names of the shards of a split, and the views in them."""
+    limit = config.shard_mebibytes * _MEBIBYTE
+    robots = views.groupby("robot", sort=True) if config.separate_robots else [(None, views)]
+    for robot, rows in robots:
+        prefix = config.name if robot is None else f"{config.name}_{folder_name(str(robot))}"
+        for number, group in enumerate(_pack(rows, frames, limit)):
+            yield f"{split}/{prefix}_{split}_{number:05d}", group
 
 
 def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFrame:
@@ -179,8 +195,11 @@ def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFram
 
 
 def train_statistics(views: pd.DataFrame, frames: FramesConfig) -> PixelStatistics:
-    """Statistics of the pixels of the training split, weighted by frames."""
+    """Statistics of the pixels of the training split, weighted by frames; of all if nothing is trained on."""
     train = views[views["split"] == "train"]
+    if train.empty:  # sources state their splits, and these are of others
+        _log.warning("Nothing in the store is in the split 'train': its statistics are those of all pixels.")
+        train = views
     pixels = int(train["frames"].sum()) * frames.height * frames.width
     return pixel_statistics((np.array(sums, np.int64) for sums in train["pixel_sums"]), pixels)
 

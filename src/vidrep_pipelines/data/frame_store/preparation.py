@@ -19,6 +19,7 @@ from vidrep_pipelines.data.frame_store.episode import (
     Episode,
     EpisodeSource,
     EpisodeView,
+    stated_split,
 )
 from vidrep_pipelines.data.frame_store.shard import (
     FORMAT_VERSION,
@@ -51,8 +52,14 @@ class EpisodeRequest:
 
     @property
     def digest(self) -> str:
-        """Changes with all that the prepared episode depends on."""
-        return digest_of(_PREPARATION, FORMAT_VERSION, self.config, self.source.digest)
+        """Changes with all that the prepared episode depends on, and with the split that is stated for it."""
+        stated = [self.split] if self.split else []
+        return digest_of(_PREPARATION, FORMAT_VERSION, self.config, self.source.digest, *stated)
+
+    @property
+    def split(self) -> str | None:
+        """The split that its source puts it in; none if it is to be dealt."""
+        return stated_split(self.source)
 
 
 def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dict[str, str | int | None]:
@@ -64,7 +71,8 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
 
     Returns:
         One row: robot, views, frames (of all views), verdict (``healthy`` or ``damaged``), problems (what was
-        cut or left out, and why), and view_facts (JSON text: camera, frames and pixel sums of every view).
+        cut or left out, and why), view_facts (JSON text: camera, frames and pixel sums of every view), and
+        stated_split if the source states one.
 
     Raises:
         InputError: The file cannot be read, or no view of it is usable; the message says why, view by view.
@@ -92,6 +100,7 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
             "verdict": "damaged" if problems else "healthy",
             "problems": "; ".join(problems) or None,
             "view_facts": json.dumps([_facts(view) for view in views]),
+            **({"stated_split": request.split} if request.split else {}),
         }
 
 

@@ -8,9 +8,13 @@ from typing import TypeVar
 import pandas as pd
 
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.config import SPLITS, SplitConfig
 
 Unit = TypeVar("Unit")
+
+_FEWEST = 3
+"""Units of a robot of which one can be held out for each purpose."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ def split_views(views: pd.DataFrame, config: SplitConfig) -> "pd.Series[str]":
     """Says for every view which split it belongs to.
 
     Args:
-        views: Columns ``id`` and ``trajectory``, in any order: what is dealt is sorted first.
+        views: Columns ``id`` and ``trajectory``, in any order: what is dealt is sorted first; ``robot`` where
+            every robot is dealt on its own; and ``stated_split`` if sources state any: those keep theirs.
         config: What is dealt, how many are held out, and the seed.
 
     Returns:
@@ -58,11 +63,10 @@ def split_views(views: pd.DataFrame, config: SplitConfig) -> "pd.Series[str]":
     Raises:
         ConfigurationError: Nothing is left to train on.
     """
-    units = views["trajectory" if config.unit == "trajectory" else "id"]
-    names = sorted(set(units))
-    validation, test = (_count(number, len(names)) for number in (config.validation, config.test))
-    dealt = deal(names, validation, test, random.Random(config.seed))
-    splits = units.map({name: split for split, members in dealt.items() for name in members})
+    splits = _stated(views)
+    left = views[splits.isna()]
+    for robot, rows in left.groupby("robot" if config.each_robot else [0] * len(left), sort=True):
+        splits.loc[rows.index] = _dealt(rows, config, str(robot))
     shared = leaking_trajectories(views.assign(split=splits))
     if shared:
         _log.warning(
@@ -71,6 +75,24 @@ def split_views(views: pd.DataFrame, config: SplitConfig) -> "pd.Series[str]":
             len(shared),
         )
     return splits
+
+
+def _stated(views: pd.DataFrame) -> "pd.Series[str]":
+    """The splits that sources state; empty cells where they do not."""
+    nothing = pd.Series(None, views.index, dtype=object)
+    return views["stated_split"].astype(object) if "stated_split" in views else nothing
+
+
+def _dealt(views: pd.DataFrame, config: SplitConfig, robot: str) -> "pd.Series[str]":
+    """Deals the units of one robot, or of all if robots are not told apart."""
+    units = views["trajectory" if config.unit == "trajectory" else "id"]
+    names = sorted(set(units))
+    if config.each_robot and len(names) < _FEWEST:
+        return pd.Series("train", views.index, dtype=object)
+    validation, test = (_count(number, len(names)) for number in (config.validation, config.test))
+    rng = random.Random(seed_for(config.seed, robot) if config.each_robot else config.seed)
+    dealt = deal(names, validation, test, rng)
+    return units.map({name: split for split, members in dealt.items() for name in members})
 
 
 def leaking_trajectories(views: pd.DataFrame) -> list[str]:

@@ -68,6 +68,24 @@ class TabletopConfig(FrozenConfig):
         return self
 
 
+class TabletopEpisodesConfig(FrozenConfig):
+    """How many tables are filmed, each under one instruction; the tables of all parts differ."""
+
+    table: TabletopConfig = TabletopConfig(objects_max=2, cameras=("front",))
+    """What they look like, and how they are filmed."""
+    train_tables: int = Field(1000, ge=1)
+    """Tables to learn from. More of them leave the first ones as they are."""
+    validation_tables: int = Field(64, ge=0)
+    """Other tables, with the same combinations of object, action and place, to choose by."""
+    test_tables: int = Field(64, ge=0)
+    """Further tables with these combinations."""
+    held_out_tables: int = Field(64, ge=0)
+    """Tables with the combinations that no other part has; those about which none can be said are passed
+    over. They are a data set of their own in the split ``test``."""
+    seed: int = 0
+    """Everything that is drawn follows from it."""
+
+
 @dataclass(frozen=True)
 class TabletopSeeds:
     """What the parts of an episode follow from, so that each can be changed alone.

@@ -1,6 +1,6 @@
 """Episodes of the tabletop: one beginning under every instruction, filmed by all cameras, with the truth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,7 +127,7 @@ class Tabletop:
         """
         task = self.task(instruction)
         run = self.run(instruction, policy)
-        films = {camera: list(self._film(camera, run)) for camera in self._renderers}
+        films = {camera: list(self.film(camera, run)) for camera in self._renderers}
         own = AGENT + 1 + task.target
         return TabletopEpisode(
             seed=self.seed,
@@ -147,7 +147,8 @@ class Tabletop:
             frames_per_second=self.config.frames_per_second,
         )
 
-    def _film(self, camera: CameraName, run: ArmEpisode) -> Iterator[RenderedFrame]:
+    def film(self, camera: CameraName, run: ArmEpisode) -> Iterator[RenderedFrame]:
+        """Draws what happened, frame by frame, as one of the cameras of the configuration sees it."""
         before = run.snapshots[0]
         for index, now in enumerate(run.snapshots):
             yield self._renderers[camera].render(now, before, index)
@@ -167,10 +168,24 @@ def tabletop_episodes(
     no sentence of the split can be said is left out, which happens to held-out ones only.
     """
     for number in range(tables):
-        table = Tabletop(config, seed_for(seed, "table", split, number))
-        possible = [item for item in table.instructions if item.split == split]
-        if possible:
-            rng = generator_for(seed, "instruction", split, number)
-            task = rng.choice(sorted({item.task for item in possible}))
-            sentences = [item for item in possible if item.task == task]
-            yield table.record(sentences[int(rng.integers(len(sentences)))])
+        table = Tabletop(config, table_seed(seed, split, number))
+        rng = generator_for(seed, "instruction", split, number)
+        if instruction := draw_instruction(table.instructions, split, rng):
+            yield table.record(instruction)
+
+
+def table_seed(seed: int, part: str, number: int) -> int:
+    """The seed of a table of a part of a data set."""
+    return seed_for(seed, "table", part, number)
+
+
+def draw_instruction(
+    instructions: Sequence[Instruction], split: SplitName, rng: np.random.Generator
+) -> Instruction | None:
+    """Draws one of the split's instructions, all tasks equally often; None if there is none."""
+    possible = [item for item in instructions if item.split == split]
+    if not possible:
+        return None
+    task = rng.choice(sorted({item.task for item in possible}))
+    sentences = [item for item in possible if item.task == task]
+    return sentences[int(rng.integers(len(sentences)))]
