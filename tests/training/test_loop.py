@@ -1,17 +1,21 @@
 import logging
 import multiprocessing
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
 from tests.training.toy_task import IN_PROCESS, TOY_TRAIN, ToyTask, losses, run_worker, toy_spec
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, ProbeSpec, TrainConfig
 from vidrep_pipelines.training.errors import NonFiniteLossError, TrainingInterrupted
 from vidrep_pipelines.training.loop import run_training
+from vidrep_pipelines.training.order import DataOrder, ItemKey
 from vidrep_pipelines.training.run_directory import RunDirectory
 
 
@@ -287,3 +291,37 @@ def test_too_little_device_memory_names_the_remedy(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(ToyTask, "loss", exhausted)
     with pytest.raises(ConfigurationError, match=r"launch\.device_batch_size"):
         run_training(toy_spec(tmp_path, launch=IN_PROCESS))
+
+
+class ShowingToyTask(ToyTask):
+    """Notes what it is shown before it is trained."""
+
+    def before_training(
+        self, model: nn.Module, items: Sequence[ItemKey], train: TrainConfig, directory: Path
+    ) -> list[Path]:
+        torch.rand(3)  # must not disturb training
+        path = directory / "first_batch.txt"
+        path.write_text(f"{path.read_text() if path.exists() else ''}{list(items)} {train.batch_size}\n")
+        return [path]
+
+
+def test_the_first_batch_is_shown_once_and_belongs_to_the_run(tmp_path: Path) -> None:
+    launch = LaunchConfig(device="cpu", device_batch_size=2, loader_workers=0)
+    result = run_training(toy_spec(tmp_path, ShowingToyTask(dropout=0.2), launch=launch))
+    first = tmp_path / "reports" / "first_batch.txt"
+    expected = DataOrder(40, TOY_TRAIN.batch_size, TOY_TRAIN.seed).batch(0)[1][:2]
+    assert first.read_text() == f"{[(0, int(index)) for index in expected]} {TOY_TRAIN.batch_size}\n"
+    assert first in result.reports
+    run_training(toy_spec(tmp_path / "plain", ToyTask(dropout=0.2), launch=launch))
+    assert losses(tmp_path) == losses(tmp_path / "plain")
+
+
+def test_a_run_that_is_continued_shows_no_first_batch(tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path, ShowingToyTask())
+    first = tmp_path / "reports" / "first_batch.txt"
+    run_training(spec)
+    (tmp_path / "run" / "result.json").unlink()
+    latest = max((tmp_path / "run" / "checkpoints").iterdir())
+    shutil.rmtree(latest)
+    assert run_training(spec).resumed_from > 0
+    assert len(first.read_text().splitlines()) == 1

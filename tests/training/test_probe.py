@@ -1,10 +1,11 @@
 """A probe measures now and then and changes nothing."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -76,3 +77,24 @@ def test_a_task_without_encoder_cannot_be_probed(tmp_path: Path) -> None:
 def test_fields_of_the_probe_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"spec\.probe"):
         run_training(_probed(tmp_path, every=1, speed=3))
+
+
+class WholeModelProbe(FrozenConfig):
+    """Measures a task that has no encoder."""
+
+    of_whole_model: ClassVar[bool] = True
+
+    def measure(self, encoder: Any) -> dict[str, float]:
+        return {"parameters": float(sum(value.numel() for value in encoder.parameters()))}
+
+
+def test_a_probe_of_the_whole_model_needs_no_encoder_and_may_count_updates(tmp_path: Path) -> None:
+    probe = ProbeSpec(probe=f"{__name__}:WholeModelProbe", config={}, every_steps=7)
+    rows = read_rows(run_training(toy_spec(tmp_path).model_copy(update={"probe": probe})).log)
+    assert [row["step"] for row in rows if row.get("probe/parameters", 0) > 0] == [7, 12]
+
+
+def test_a_probe_has_one_interval() -> None:
+    for interval in ({}, {"every": 1, "every_steps": 1}):
+        with pytest.raises(ValidationError, match=r"exactly one of probe\.every and probe\.every_steps"):
+            ProbeSpec(probe="a:B", config={}, **interval)

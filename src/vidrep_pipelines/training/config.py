@@ -169,8 +169,20 @@ class ProbeSpec(FrozenConfig):
     config: dict[str, Any]
     """The probe's fields, as JSON."""
 
-    every: int = Field(ge=1)
+    every: int | None = Field(None, ge=1)
     """Passes over the data between two measurements; the end of training is always measured."""
+
+    every_steps: int | None = Field(None, ge=1)
+    """Updates between two measurements, in place of ``every``."""
+
+    @model_validator(mode="after")
+    def _check_interval(self) -> Self:
+        if (self.every is None) == (self.every_steps is None):
+            raise ValueError(
+                f"set exactly one of probe.every and probe.every_steps (every={self.every}, "
+                f"every_steps={self.every_steps})"
+            )
+        return self
 
 
 class TrainSpec(FrozenConfig):

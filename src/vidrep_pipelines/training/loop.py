@@ -34,7 +34,7 @@ from vidrep_pipelines.training.run_directory import RunDirectory
 from vidrep_pipelines.training.run_record import RunRecord
 from vidrep_pipelines.training.schedule import plan_schedule
 from vidrep_pipelines.training.sinks import JsonLinesSink, MetricSink, MlflowSink, read_rows
-from vidrep_pipelines.training.task import Task, load_task
+from vidrep_pipelines.training.task import LooksAhead, Task, load_task
 from vidrep_pipelines.training.update import UpdateOutcome, Updater
 
 _LEAST_STEPS_BETWEEN_CHECKPOINTS = 100
@@ -127,6 +127,8 @@ class _TrainingRun:
         """Does the remaining updates."""
         self._announce()
         with interruption, self._sinks() as sinks:
+            if self._start == 0:
+                self._look_ahead(sinks)
             if self._start > 0 and self._shows(self._start):
                 self._make_pictures(self._start, sinks)  # a kill may have come before they were made
             if self._start < self._schedule.steps:
@@ -185,6 +187,24 @@ class _TrainingRun:
             self._directory.checkpoints, self._parts, state, self._spec.train.keep_checkpoints
         )
 
+    def _look_ahead(self, sinks: list[MetricSink]) -> None:
+        """Lets a task that wants to show on the main process what its first batch is."""
+        if not isinstance(self._task, LooksAhead):
+            return
+        if distributed.is_main():
+            items = next(iter(RankBatches(self._order, self._plan, 0, 0, 1)))
+            directory = self._spec.report_directory
+            directory.mkdir(parents=True, exist_ok=True)
+            with own_random_state(self._parts.device):
+                files = self._task.before_training(self._parts.model, items, self._spec.train, directory)
+            self._keep_reports(files, sinks)
+        distributed.barrier()
+
+    def _keep_reports(self, files: list[Path], sinks: list[MetricSink]) -> None:
+        self._directory.add_reports(files)
+        for sink in sinks:
+            sink.log_files(files)
+
     def _make_pictures(self, step: int, sinks: list[MetricSink]) -> None:
         """Lets the task look at the model on the main process while the others wait."""
         model = whole_model(self._task, self._parts.model, self._parts.device)
@@ -192,9 +212,7 @@ class _TrainingRun:
             self._spec.report_directory.mkdir(parents=True, exist_ok=True)
             with own_random_state(self._parts.device), evaluation_mode(model), torch.no_grad():
                 files = self._task.on_checkpoint(model, self._spec.report_directory, step)
-            self._directory.add_reports(files)
-            for sink in sinks:
-                sink.log_files(files)
+            self._keep_reports(files, sinks)
         distributed.barrier()
 
     def _log_row(self, step: int, outcome: UpdateOutcome, sinks: list[MetricSink]) -> None:

@@ -18,7 +18,10 @@ _log = logging.getLogger(__name__)
 
 
 class Probe(Protocol):
-    """What measures. Implement it by a frozen pydantic model."""
+    """What measures. Implement it by a frozen pydantic model.
+
+    One with a class attribute ``of_whole_model = True`` is given the model itself, in place of its encoder.
+    """
 
     def measure(self, encoder: Any) -> dict[str, float]:
         """Scores of what ``task.image_encoder(model)`` returned, by name. Runs on the first process."""
@@ -38,16 +41,17 @@ class Probing:
 
     def __init__(self, spec: ProbeSpec | None, task: Task[Any], schedule: Schedule) -> None:
         self._task = task
-        self._interval = 0 if spec is None else spec.every * schedule.steps_per_epoch
+        self._interval = 0 if spec is None else _updates_between(spec, schedule)
         self._last = schedule.steps
         self._probe = None if spec is None else _load(spec)
-        if spec is not None and not isinstance(task, HasImageEncoder):
+        self._of_whole_model = bool(getattr(self._probe, "of_whole_model", False))
+        if spec is not None and not self._of_whole_model and not isinstance(task, HasImageEncoder):
             raise ConfigurationError(
                 f"{task.name} has no image encoder that a probe could measure. Set probe.every to null."
             )
 
     def due(self, step: int) -> bool:
-        """Whether to probe after ``step`` updates: every so many passes, and at the end."""
+        """Whether to probe after ``step`` updates: every so many passes or updates, and at the end."""
         return self._interval > 0 and (step % self._interval == 0 or step == self._last)
 
     def measure(self, model: nn.Module, device: torch.device) -> dict[str, float]:
@@ -57,12 +61,19 @@ class Probing:
         if distributed.is_main():
             assert self._probe is not None
             with own_random_state(device), evaluation_mode(whole), torch.no_grad():
-                encoder = cast(HasImageEncoder[Any], self._task).image_encoder(whole)
-                scores = {f"probe/{name}": value for name, value in self._probe.measure(encoder).items()}
+                scores = self._probe.measure(self._measured(whole))
+                scores = {f"probe/{name}": value for name, value in scores.items()}
             shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
             _log.info("%s (%.0f s)", shown, time.monotonic() - started)
         distributed.barrier()
         return scores
+
+    def _measured(self, model: nn.Module) -> nn.Module:
+        return model if self._of_whole_model else cast(HasImageEncoder[Any], self._task).image_encoder(model)
+
+
+def _updates_between(spec: ProbeSpec, schedule: Schedule) -> int:
+    return spec.every_steps or (spec.every or 1) * schedule.steps_per_epoch
 
 
 def _load(spec: ProbeSpec) -> Probe:

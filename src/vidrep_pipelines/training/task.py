@@ -14,7 +14,8 @@ from torch.utils.data import Dataset
 
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.former_names import current_class
-from vidrep_pipelines.training.config import TrainSpec
+from vidrep_pipelines.training.config import TrainConfig, TrainSpec
+from vidrep_pipelines.training.order import ItemKey
 
 _PACKAGES = "VIDREP_TASK_PACKAGES"
 
@@ -125,6 +126,23 @@ class ChoosesCompiledUnits(Protocol[_Model_contra]):
 
     def compiled_units(self, model: _Model_contra) -> list[nn.Module]:
         """The submodules that ``torch.compile`` compiles, one at a time."""
+
+
+@runtime_checkable
+class LooksAhead(Protocol[_Model_contra]):
+    """A task that says and shows, before the first update, what it is about to train on."""
+
+    def before_training(
+        self, model: _Model_contra, items: Sequence[ItemKey], train: TrainConfig, directory: Path
+    ) -> list[Path]:
+        """Makes pictures in ``directory`` and returns them; called once, on the first process.
+
+        Args:
+            model: The model, perhaps sharded.
+            items: The first micro-batch of this process.
+            train: How it is trained.
+            directory: Receives the pictures.
+        """
 
 
 @runtime_checkable
