@@ -13,8 +13,8 @@ from vidrep_pipelines.evaluation.video_prediction.config import VideoEvaluationC
 from vidrep_pipelines.evaluation.video_prediction.measurement import (
     HIGHEST_PSNR,
     VideoMeasures,
+    energy_of_motion,
     measure_videos,
-    motion_energy,
 )
 
 CONFIG = VideoEvaluationConfig(
@@ -84,4 +84,4 @@ def test_short_predictions_have_no_frechet_distance_and_that_is_said(tmp_path: P
 def test_motion_energy_is_the_mean_squared_step() -> None:
     video = torch.zeros(1, 3, 3, 2, 2)
     video[0, 1] = 1.0
-    assert motion_energy(video).tolist() == [1.0]
+    assert energy_of_motion(video).tolist() == [1.0]

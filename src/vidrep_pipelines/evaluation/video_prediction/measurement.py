@@ -51,7 +51,7 @@ class VideoMeasures:
     Attributes:
         values: One row per clip, seed, predictor and frame: id, trajectory, robot, seed, predictor, horizon
             (1 is the first predicted frame), psnr, ssim, and lpips where its network is there.
-        motion: One row per clip, seed and predictor: energy and true_energy, see :func:`motion_energy`.
+        motion: One row per clip, seed and predictor: energy and true_energy, see :func:`energy_of_motion`.
         losses: One row per clip, seed, predictor (with and without text) and noise level: noise, loss.
         distances: One row per data set and predictor: robot, predictor, fvd; empty without its network.
         skipped: One line per metric that was left out, with the reason.
@@ -64,7 +64,7 @@ class VideoMeasures:
     skipped: tuple[str, ...]
 
 
-def motion_energy(video: Tensor) -> Tensor:
+def energy_of_motion(video: Tensor) -> Tensor:
     """Mean squared difference between a frame and the next, (N,), of videos (N, F, 3, H, W)."""
     return (video[:, 1:] - video[:, :-1]).square().mean((1, 2, 3, 4))
 
@@ -127,12 +127,12 @@ class _Measurement:
         seeds = [seed_for(seed, name) for name in rows["id"]]
         facts = rows[FACTS].assign(seed=seed)
         videos = predictions_of(self.system, truth, texts, seeds)
-        true_energy = motion_energy(truth)
+        true_energy = energy_of_motion(truth)
         for name, video in videos.items():
             ranged = to_range(video, self.config.metrics.pixel_range)
             own = facts.assign(predictor=name)
             self._tables["values"].append(self._frame_values(own, truth, ranged))
-            energies = {"energy": motion_energy(ranged), "true_energy": true_energy}
+            energies = {"energy": energy_of_motion(ranged), "true_energy": true_energy}
             self._tables["motion"].append(own.assign(**{k: _numbers(v) for k, v in energies.items()}))
         for name, told in ((MODEL, texts), (WITHOUT_TEXT, None)):
             losses = self.system.noise_losses(truth, told, seeds)

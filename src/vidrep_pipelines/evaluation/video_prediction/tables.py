@@ -14,6 +14,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.npz import read_npz
 from vidrep_pipelines.data.area_resize import resize_frame
 from vidrep_pipelines.data.sample_world.instructions import Instruction
+from vidrep_pipelines.data.sample_world.pieces import AGENT
 from vidrep_pipelines.data.sample_world.tabletop import CameraName, TabletopConfig, TabletopSeeds
 from vidrep_pipelines.data.sample_world.tabletop_episodes import Tabletop
 from vidrep_pipelines.fanout.job import Scalar
@@ -118,9 +119,12 @@ def film_table(request: TableRequest, outputs: Mapping[str, Path]) -> dict[str, 
 
 
 def _filmed(table: Tabletop, order: Instruction, request: TableRequest) -> tuple[Pixels, NDArray[np.bool_]]:
-    episode = table.record(order)
-    moments = list(request.moments)
-    frames, masks = episode.frames[request.camera][moments], episode.masks[request.camera][moments]
+    moments = sorted(set(request.moments))
+    film = list(table.film(request.camera, table.run(order), moments))
+    places = [moments.index(moment) for moment in request.moments]
+    own = AGENT + 1 + table.task(order).target
+    frames = np.stack([film[place].pixels for place in places])
+    masks = np.stack([film[place].masks == own for place in places])
     height, width = request.size
     return _resized(frames, height, width), _resized_masks(masks, height, width)
 
