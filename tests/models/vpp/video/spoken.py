@@ -4,11 +4,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tests.helpers.stores import assembly_job
+from tests.models.vpp.video.codecs import publish_linear
+from tests.models.vpp.video.tiny import CONFIG, UNET
 from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
 from vidrep_pipelines.data.frame_store.arrays import ArraySpec, array_requests, array_shard
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
@@ -26,6 +30,8 @@ from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.fanout.runner import run_job
+from vidrep_pipelines.models.vpp.video.codec import Codec, load_codec, to_pictures
+from vidrep_pipelines.models.vpp.video.task import VideoTask
 
 SIZE, CHANNELS, GRID = 16, 6, 4
 SERIAL = FanOutConfig(engine="serial")
@@ -86,3 +92,46 @@ def mean_latents(folder: Path, store: FrameStore, digest: str = "codec") -> Fram
                 colors = store.frames(view)[:, 0, 0, 0].astype(np.float16)
                 writer.append("latents", np.tile(colors[:, None, None, None], (1, CHANNELS, GRID, GRID)))
     return FrameArrayStore(folder, store)
+
+
+def codec_latents(folder: Path, store: FrameStore, codec: Codec) -> FrameArrayStore:
+    """Latents of a codec, float16."""
+    side = SIZE // codec.factor
+    spec = ArraySpec("latents", "float16", (codec.channels, side, side))
+    table = store.table
+    for request in array_requests(store, [spec], codec.digest):
+        path = folder / f"{request.id}.h5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        views = table[table["shard"] == f"{request.id}.h5"].sort_values("start")
+        with array_shard(path, request) as writer:
+            for view in views["id"]:
+                latents = codec.encode(to_pictures(torch.from_numpy(store.frames(view))))
+                writer.append("latents", latents.numpy().astype(np.float16))
+    return FrameArrayStore(folder, store)
+
+
+MODEL = CONFIG.model_copy(update={"unet": UNET.model_copy(update={"latent_channels": CHANNELS})})
+"""The tiny model, for latents of the linear codec."""
+
+
+def make_video_task(folder: Path, *, pixels: bool = False, **fields: Any) -> VideoTask:
+    """A task on six spoken episodes of two data sets, two of them held out."""
+    episodes = [
+        *(SpokenEpisode(f"tabletop/{number}", 8 + number) for number in range(4)),
+        *(SpokenEpisode(f"xhand/{number}", 9, "xhand", 2) for number in range(2)),
+    ]
+    store = spoken_store(folder, episodes, validation=2)
+    codec = publish_linear(store, folder)
+    if not pixels:
+        codec_latents(folder / "latents", store, load_codec(codec))
+    settings: dict[str, Any] = {
+        "frames": store.folder,
+        "latents": None if pixels else folder / "latents",
+        "codec": codec,
+        "clips": {"frames": 4},
+        "mixture": {"datasets": {"tabletop": 0.75, "xhand": 0.25}},
+        "model": MODEL.model_dump(),
+        "sampling": {"steps": 2, "guidance": 1.0},
+        "seed": 5,
+    }
+    return VideoTask.model_validate({**settings, **fields})

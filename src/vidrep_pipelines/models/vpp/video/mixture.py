@@ -1,6 +1,6 @@
 """Which data sets are mixed in which shares, how episodes are cut into clips, and what is drawn when."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Literal, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
@@ -116,6 +116,17 @@ class MixtureConfig(FrozenConfig):
                 f"for each data set; mixture.prob is {list(prob)}"
             )
         return dict(zip(names, prob, strict=True))
+
+    def among(self, names: Set[str]) -> Self:
+        """The same mixture of some of its data sets, with their shares in proportion."""
+        kept = {name: share for name, share in self.shares.items() if name in names}
+        total = sum(kept.values())
+        return type(self)(
+            datasets={name: share / total for name, share in kept.items()},
+            published_indexing=self.published_indexing,
+            rules={name: rule for name, rule in self.rules.items() if name in names},
+            cameras={name: shares for name, shares in self.cameras.items() if name in names},
+        )
 
     def rule(self, dataset: str) -> ClipRule:
         """How the episodes of a data set are cut."""
