@@ -178,7 +178,8 @@ def prediction_sheet(shown: Sequence[ShownPrediction], heading: str = "") -> Ima
 
 def _moments(frames: int) -> list[int]:
     """Places of at most so many frames as fit, the first and the last among them."""
-    return np.linspace(0, frames - 1, min(frames, _MOST_COLUMNS)).round().astype(int).tolist()
+    places = np.linspace(0, frames - 1, min(frames, _MOST_COLUMNS)).round()
+    return [int(place) for place in places]
 
 
 def prediction_film(shown: ShownPrediction) -> Pixels:
