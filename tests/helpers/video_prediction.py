@@ -56,10 +56,10 @@ def copied(first: Tensor, texts: Sequence[str], seeds: Sequence[int]) -> Tensor:
     return first[:, None].expand(-1, FRAMES, -1, -1, -1)
 
 
-def no_losses(videos: Tensor, texts: Sequence[str] | None, seeds: Sequence[int]) -> Tensor:
+def no_losses(videos: Tensor, texts: Sequence[str], seeds: Sequence[int]) -> dict[str, Tensor]:
     """A loss that is 1 without text and half of it with text, at the first level; 3 at the other."""
-    first = torch.full((len(videos),), 1.0 if texts is None else 0.5)
-    return torch.stack([first, torch.full_like(first, 3.0)], dim=1)
+    rows = {"model": [0.5, 3.0], "without_text": [1.0, 3.0]}
+    return {name: torch.tensor([row] * len(videos)) for name, row in rows.items()}
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from vidrep_pipelines.common.atomic import atomic_directory
+from vidrep_pipelines.common.atomic import atomic_directory, atomic_file
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.video_prediction.config import VideoEvaluationConfig
@@ -69,3 +70,37 @@ class KeptVideoMeasures:
                 getattr(measures, name).to_parquet(folder / f"{name}.parquet", index=False)
             facts = json.dumps({"skipped": measures.skipped}) + "\n"
             (folder / _FACTS).write_text(facts, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """A place for one table.
+
+    Attributes:
+        path: Its file.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, folder: Path, *key: Any) -> "KeptTable":
+        """The place that belongs to all that the table depends on, as plain data."""
+        return cls(folder / f"{digest_of(_MEASUREMENT, *key)}.parquet")
+
+    def load(self) -> pd.DataFrame | None:
+        """The table; none if it was never made.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        if not self.path.is_file():
+            return None
+        try:
+            return pd.read_parquet(self.path)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path} is damaged ({error}). Remedy: delete it.") from error
+
+    def save(self, table: pd.DataFrame) -> None:
+        """Keeps the table."""
+        with atomic_file(self.path) as temporary:
+            table.to_parquet(temporary, index=False)

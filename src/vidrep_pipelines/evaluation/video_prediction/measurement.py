@@ -27,9 +27,7 @@ from vidrep_pipelines.evaluation.reconstruction.psnr_ssim import (
 from vidrep_pipelines.evaluation.video_prediction.clips import PredictedClips
 from vidrep_pipelines.evaluation.video_prediction.config import VideoEvaluationConfig
 from vidrep_pipelines.evaluation.video_prediction.system import (
-    MODEL,
     PREDICTORS,
-    WITHOUT_TEXT,
     MeasuredSystem,
     predictions_of,
 )
@@ -134,8 +132,7 @@ class _Measurement:
             self._tables["values"].append(self._frame_values(own, truth, ranged))
             energies = {"energy": energy_of_motion(ranged), "true_energy": true_energy}
             self._tables["motion"].append(own.assign(**{k: _numbers(v) for k, v in energies.items()}))
-        for name, told in ((MODEL, texts), (WITHOUT_TEXT, None)):
-            losses = self.system.noise_losses(truth, told, seeds)
+        for name, losses in self.system.noise_losses(truth, texts, seeds).items():
             self._tables["losses"].append(self._loss_rows(facts.assign(predictor=name), losses))
         if seed == self.config.seeds[0]:
             self._add_features(rows["robot"].tolist(), {"truth": truth, **videos})

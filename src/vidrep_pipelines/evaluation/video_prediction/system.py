@@ -15,9 +15,9 @@ first frame is the given one as the model sees it."""
 RoundTrip = Callable[[Tensor], Tensor]
 """From pictures (N, 3, H, W) in 0..1 to what is left of them after encoding and decoding."""
 
-NoiseLosses = Callable[[Tensor, Sequence[str] | None, Sequence[int]], Tensor]
-"""From videos (N, F, 3, H, W) in 0..1, N instructions (none: without text) and N seeds to the loss (N, Q) at
-each noise level."""
+NoiseLosses = Callable[[Tensor, Sequence[str], Sequence[int]], Mapping[str, Tensor]]
+"""From videos (N, F, 3, H, W) in 0..1, N instructions and N seeds to the loss (N, Q) at each noise level, of
+``model`` and of ``without_text``, with the same noise."""
 
 MODEL, WITHOUT_TEXT, FIRST_FRAME, CODEC = "model", "without_text", "first_frame", "codec"
 PREDICTORS = (MODEL, WITHOUT_TEXT, FIRST_FRAME, CODEC)
@@ -35,7 +35,7 @@ class MeasuredSystem:
         predict: Predicts by instruction.
         predict_without_text: Predicts without; the instructions are not looked at.
         round_trip: Encodes and decodes pictures.
-        noise_losses: The training loss at each of ``noise_levels``.
+        noise_losses: The training loss at each of ``noise_levels``, with and without text.
         noise_levels: Standard deviations of the noise, ascending.
     """
 
