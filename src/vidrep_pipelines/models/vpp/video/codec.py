@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from einops import rearrange
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
@@ -162,18 +161,47 @@ def load_codec(folder: Path, device: torch.device | str = "cpu") -> Codec:
         InputError: The folder holds no such codec.
     """
     checkpoint = Checkpoint.of(folder)
-    try:
-        config = CodecConfig.model_validate(checkpoint.config[CODEC])
-        vae = checkpoint.config[VAE] if config.kind == "vae" else {}
-    except (KeyError, ValidationError) as error:
-        raise InputError(
-            f"{folder} holds no codec of frames ({error}). Remedy: run latent_extraction_svd."
-        ) from error
+    config, vae = _codec_parts(checkpoint)
     digest = checkpoint.digest
     codec = VaeCodec(config, vae, digest) if config.kind == "vae" else LinearCodec(config, digest)
     target = codec.vae if isinstance(codec, VaeCodec) else codec
     load_strictly(target, checkpoint.state_dict(), f"The codec {folder}")
     return codec.eval().float().to(device)
+
+
+class CodecSizes(NamedTuple):
+    """What must be known of a codec before its weights are read."""
+
+    channels: int
+    """Channels C of its latents."""
+    factor: int
+    """Pixels on a side of one position."""
+
+
+def codec_sizes(checkpoint: Checkpoint) -> CodecSizes:
+    """The sizes of a codec of the catalog.
+
+    Raises:
+        InputError: The checkpoint is not one of a codec.
+    """
+    config, vae = _codec_parts(checkpoint)
+    if config.kind == "linear":
+        return CodecSizes(config.channels, config.factor)
+    try:
+        return CodecSizes(int(vae["latent_channels"]), 2 ** (len(vae["block_out_channels"]) - 1))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{checkpoint.directory}: the autoencoder's sizes are missing ({error}).") from error
+
+
+def _codec_parts(checkpoint: Checkpoint) -> tuple[CodecConfig, dict[str, Any]]:
+    """Our configuration, and that of the autoencoder if there is one."""
+    try:
+        config = CodecConfig.model_validate(checkpoint.config[CODEC])
+        return config, dict(checkpoint.config[VAE]) if config.kind == "vae" else {}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{checkpoint.directory} holds no codec of frames ({error}). Remedy: run latent_extraction_svd."
+        ) from error
 
 
 def build_vae(config: dict[str, Any]) -> nn.Module:

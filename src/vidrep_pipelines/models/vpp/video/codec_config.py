@@ -98,3 +98,10 @@ class FeaturesConfig(FrozenConfig):
 
     sigma_max: float = Field(700.0, gt=0)
     """Highest noise level."""
+
+
+class LatentsExportConfig(FrozenConfig):
+    """Where latents are written in the published layout."""
+
+    folder: UserPath
+    """Folder of the data sets; each has its latents and annotations below its name."""

@@ -6,6 +6,7 @@ Video Prediction Policy (arXiv 2412.14803), section 3.2: one pass from pure nois
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol
 
 import torch
@@ -75,7 +76,7 @@ class SvdFeatures:
         levels = noise_levels(config.steps, config.sigma_min, config.sigma_max).to(noise.device)
         noisy = noise * (levels[0].square() + 1).sqrt()
         denoiser = GuidedDenoiser(self.model, first, text, _without_guidance(config))
-        for level, following in zip(levels[: config.step - 1], levels[1 : config.step], strict=True):
+        for level, following in pairwise(levels[: config.step]):
             noisy = euler_step(noisy, denoiser(noisy, level), level, following)
         return noisy, levels[config.step - 1]
 

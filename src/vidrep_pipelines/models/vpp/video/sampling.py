@@ -5,6 +5,7 @@ Diffusion (arXiv 2311.15127, section 4): it grows along the frames, for the firs
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -67,13 +68,13 @@ def sample_video(
     levels = noise_levels(config.steps, config.sigma_min, config.sigma_max, config.rho).to(noise.device)
     denoiser = GuidedDenoiser(model, first, text, config, unconditional)
     videos = noise * (levels[0].square() + 1).sqrt()
-    for level, following in zip(levels[:-1], levels[1:], strict=True):
+    for level, following in pairwise(levels):
         videos = euler_step(videos, denoiser(videos, level), level, following)
     return videos
 
 
 def euler_step(noisy: Tensor, denoised: Tensor, level: Tensor, following: Tensor) -> Tensor:
-    """One step of the probability flow's equation dx/dsigma = (x - D) / sigma, from a level to a lower one."""
+    """One step of the probability flow dx/dsigma = (x - D) / sigma, from a level to a lower one."""
     return denoised + (following / level) * (noisy - denoised)
 
 
