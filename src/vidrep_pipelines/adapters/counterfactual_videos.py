@@ -150,15 +150,14 @@ def _calibrated(parts: Parts) -> ObjectChange:
 
 
 def counterfactual_sheet(
-    trained: TrainedVideo, parts: Parts, seed: int, batch_size: int, launch: LaunchConfig
+    trained: TrainedVideo, parts: Parts, evaluation: VideoEvaluationConfig, launch: LaunchConfig
 ) -> Image:
     """The first table: below one another, for every instruction, what happens and what is predicted.
 
     Args:
         trained: The model.
         parts: The tables.
-        seed: Of the sampling.
-        batch_size: Videos that are predicted at once.
+        evaluation: Seed of the sampling, and how many videos are predicted at once.
         launch: Says on which device.
     """
     tables = tables_for(parts)
@@ -166,7 +165,7 @@ def counterfactual_sheet(
         return notice("There are no tables of the sample world to test on.")
     table, moved = tables[0], _calibrated(parts)
     system = trained.system(choose_device(launch), 1)
-    predicted = counterfactual_predictions(table, system, seed, batch_size)[MODEL]
+    predicted = counterfactual_predictions(table, system, evaluation.seeds[0], evaluation.batch_size)[MODEL]
     judged = judge_table(table, predicted, moved)
     shown = [
         ShownPrediction(truth, pixels(video), order.text, [order.split.replace("_", " "), verdict])

@@ -135,7 +135,7 @@ def predict_episode(request: PredictionRequest, outputs: Mapping[str, Path]) -> 
     predicted = predictor.predict(real[:1], [request.text], [request.seed], request.sampling)[0].cpu()
     if predicted.shape != real.shape:
         raise InputError(
-            f"The model predicts {tuple(predicted.shape)}, and {request.view} has {tuple(real.shape)}. Remedy: "
+            f"The model predicts {tuple(predicted.shape)}, {request.view} has {tuple(real.shape)}. Remedy: "
             "store the frames at the size that the model was trained with."
         )
     psnr, copied = (float(clamped_psnr(video, real[-1])) for video in (predicted[-1], real[0]))

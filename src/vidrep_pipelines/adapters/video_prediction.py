@@ -132,7 +132,8 @@ class _PredictorFunctions:
     def noise_losses(
         self, videos: Tensor, texts: Sequence[str], seeds: Sequence[int]
     ) -> Mapping[str, Tensor]:
-        latents = self.predictor.encode(videos.flatten(0, 1)).unflatten(0, videos.shape[:2])
+        flat = self.predictor.encode(videos.flatten(0, 1))
+        latents = flat.reshape(*videos.shape[:2], *flat.shape[1:])
         told = self._told(texts)
         drawn = draw_video_randomness(torch.tensor(seeds), tuple(latents.shape[1:]), latents.device)
         return {MODEL: self._losses(latents, told, drawn.noise, 1.0),
@@ -206,3 +207,27 @@ def measured_videos(
         for line in measures.skipped:
             _log.warning("%s", line)
     return measures
+
+
+def facts_of_run(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    sampling: VideoSamplingConfig,
+    evaluation: VideoEvaluationConfig,
+) -> dict[str, Any]:
+    """What a record says of a run: which training, which recipe apart from the seed, how it was measured."""
+    task = VideoTask.model_validate(spec["task_config"])
+    training = {**spec["train"], "seed": None}
+    settings = digest_of(sampling, evaluation.model_dump(mode="json", exclude={"batch_size", "metrics"}))
+    digest = str(checkpoint.meta["digest"])
+    return {
+        "run": f"{digest}_{settings}",
+        "training": digest,
+        "recipe": digest_of({**task.science(), "seed": None}, training),
+        "settings": settings,
+        "seed": task.seed,
+        "step": checkpoint.meta.get("step"),
+        "split": evaluation.split,
+        "guidance": sampling.guidance,
+        "steps": sampling.steps,
+    }

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
+from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, notice, plain_axes
 from vidrep_pipelines.reporting.pictures import ImageRow, image_grid, text_band
 
 _STYLES: dict[str, tuple[str, str, str]] = {
@@ -38,6 +38,33 @@ _MEASURES = {
 }
 _MOST_COLUMNS, _CELL = 8, 112
 _FILM_SIDE, _FILM_GAP, _TEXT_LINES = 256, 4, 3
+
+
+def video_metric_text(summary: pd.DataFrame) -> str:
+    """The summary as text: a row per data set and metric, a column per predictor, intervals in brackets.
+
+    Args:
+        summary: Columns robot, predictor, metric, value, low, high.
+    """
+    return _wide_text(summary, ["robot", "metric"])
+
+
+def counterfactual_text(summary: pd.DataFrame) -> str:
+    """The shares of the counterfactual test likewise, with chance in the index."""
+    return _wide_text(summary, ["combination", "measure", "chance"])
+
+
+def _wide_text(table: pd.DataFrame, index: list[str]) -> str:
+    cells = [
+        f"{value:.3g}" if np.isnan(low) else f"{value:.3g} [{low:.3g}, {high:.3g}]"
+        for value, low, high in table[["value", "low", "high"]].itertuples(index=False)
+    ]
+    if not cells:
+        return "(nothing was measured)"
+    wide = table.assign(cell=cells).pivot_table(
+        index=index, columns="predictor", values="cell", aggfunc="first", sort=False, dropna=False
+    )
+    return wide.dropna(how="all").fillna("").to_string()
 
 
 def horizon_chart(horizons: pd.DataFrame) -> Image.Image:
@@ -82,6 +109,8 @@ def counterfactual_chart(summary: pd.DataFrame) -> Image.Image:
         summary: Columns combination, predictor, measure, value, low, high, chance.
     """
     kinds = list(dict.fromkeys(summary["combination"]))
+    if not kinds:
+        return notice("There are no tables of the sample world to test on.")
     figure = Figure(figsize=(3.0 + 3.4 * len(kinds), 4.6), layout="constrained", facecolor="white")
     first: Axes | None = None
     for number, kind in enumerate(kinds, 1):

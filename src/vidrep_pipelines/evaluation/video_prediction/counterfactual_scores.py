@@ -28,6 +28,11 @@ from vidrep_pipelines.evaluation.video_prediction.tables import CounterfactualTa
 EVERY_COMBINATION = "all"
 """Stands for instructions whose combination was trained on and those whose was not."""
 
+_COLUMNS = [
+    *("combination", "predictor", "measure", "value", "low", "high", "wilson_low", "wilson_high"),
+    *("chance", "above_chance", "above_low", "above_high", "instructions", "tables"),
+]
+
 
 @torch.inference_mode()
 def judge_tables(
@@ -89,6 +94,8 @@ def counterfactual_summary(judged: pd.DataFrame, config: ReconstructionEvaluatio
         Columns combination (``all`` first), predictor, measure, value, low, high, wilson_low, wilson_high,
         chance, above_chance, above_low, above_high (the difference, table by table), instructions, tables.
     """
+    if judged.empty:
+        return pd.DataFrame(columns=_COLUMNS)
     rows: list[dict[str, Any]] = []
     for combination, predictor, own in _groups(judged.assign(**_chances(judged))):
         for measure in MEASURES:
@@ -96,7 +103,16 @@ def counterfactual_summary(judged: pd.DataFrame, config: ReconstructionEvaluatio
             if len(known):
                 fixed = {"combination": combination, "predictor": predictor, "measure": measure}
                 rows.append({**fixed, **_share(known, measure, config)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def tracked_shares(summary: pd.DataFrame) -> dict[str, Any]:
+    """The model's shares as nested numbers: kind of combination, measure."""
+    numbers: dict[str, Any] = {}
+    for row in summary.to_dict("records"):
+        if row["predictor"] == MODEL:
+            numbers.setdefault(row["combination"], {})[row["measure"]] = row["value"]
+    return numbers
 
 
 def _groups(judged: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

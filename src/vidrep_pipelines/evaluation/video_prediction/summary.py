@@ -1,5 +1,6 @@
 """Measures of predicted videos put together: means with intervals, and paired differences to the floors."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from vidrep_pipelines.evaluation.bootstrap import Statistic, confidence_interval
 from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
 from vidrep_pipelines.evaluation.video_prediction.measurement import ALL_DATA, FACTS, VideoMeasures
 from vidrep_pipelines.evaluation.video_prediction.system import MODEL, PREDICTORS, WITHOUT_TEXT
+
+_log = logging.getLogger(__name__)
 
 FRAME_METRICS = ("psnr", "ssim", "lpips")
 _CELL = ["value", "low", "high"]
@@ -145,6 +148,31 @@ def clip_measures(measures: VideoMeasures) -> pd.DataFrame:
     means = measures.values.groupby(keys, sort=False)[metrics].mean().add_suffix("_mean").reset_index()
     losses = measures.losses.groupby(keys, sort=False)["loss"].mean().reset_index()
     return table.merge(means, on=keys).merge(losses, on=keys, how="left")
+
+
+def warn_if_static(summary: pd.DataFrame, below: float) -> None:
+    """Says so where predictions stand still, which mean errors do not show.
+
+    Args:
+        summary: See :func:`summary_table`.
+        below: The share of the truth's motion energy from which on predictions move.
+    """
+    own = summary[(summary["predictor"] == MODEL) & (summary["metric"] == "motion_ratio")]
+    for row in own[own["value"] < below].to_dict("records"):
+        _log.warning(
+            "video prediction: predictions of %s stand still: their motion energy is %.3g of the truth's",
+            "all data sets" if row["robot"] == ALL_DATA else row["robot"],
+            row["value"],
+        )
+
+
+def tracked_numbers(summary: pd.DataFrame) -> dict[str, Any]:
+    """The summary as nested numbers: data set, predictor, metric."""
+    numbers: dict[str, Any] = {}
+    for row in summary.to_dict("records"):
+        own = numbers.setdefault(row["robot"], {}).setdefault(row["predictor"], {})
+        own[row["metric"]] = row["value"]
+    return numbers
 
 
 def _metrics(values: pd.DataFrame) -> list[str]:
