@@ -1,4 +1,7 @@
+import dataclasses
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.stores import SMALL, STORE, ArrayEpisode, prepare, shard_requests
+from tests.helpers.stores import SMALL, STORE, ArrayEpisode, assembly_job, prepare, shard_requests
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.config import FrameStoreConfig, SelectionConfig, SplitConfig
+from vidrep_pipelines.data.frame_store.episode import Episode
 from vidrep_pipelines.data.frame_store.plan import pixel_statistics, plan_shards, view_table
 from vidrep_pipelines.data.frame_store.shard import pixel_sums
-from vidrep_pipelines.fanout.runner import Parts
+from vidrep_pipelines.fanout.errors import FanOutError
+from vidrep_pipelines.fanout.runner import Parts, run_job
 
 
 @settings(deadline=None, max_examples=50)
@@ -139,3 +144,48 @@ def test_nothing_could_be_prepared(tmp_path: Path) -> None:
     failed = prepare(tmp_path, [ArrayEpisode("short", lengths=(1,))])
     with pytest.raises(InputError, match="None of 1 episodes"):
         view_table(failed.table)
+
+
+@dataclasses.dataclass(frozen=True)
+class Presplit(ArrayEpisode):
+    split: str | None = None
+    states: int = 5
+
+    @contextmanager
+    def open(self) -> Iterator[Episode]:
+        with super().open() as episode:
+            yield dataclasses.replace(episode, states=episode.states[:, : self.states])
+
+
+def test_a_stated_split_is_kept_and_each_robot_has_its_shards(tmp_path: Path) -> None:
+    episodes = [
+        *(Presplit(f"bridge/{n}", robot="bridge", split="validation") for n in range(2)),
+        *(Presplit(f"rt1/{n}", robot="rt1", states=2) for n in range(4)),
+    ]
+    config = FrameStoreConfig(
+        name="robot", separate_robots=True, split=SplitConfig(validation=0.25, test=0.25, each_robot=True)
+    )
+    prepared = prepare(tmp_path / "episodes", episodes)
+    requests = shard_requests(prepared, config)
+    assert {request.id: len(request.members) for request in requests} == {
+        "train/robot_rt1_train_00000": 2,
+        "validation/robot_bridge_validation_00000": 2,
+        "validation/robot_rt1_validation_00000": 1,
+        "test/robot_rt1_test_00000": 1,
+    }
+    shards = run_job(assembly_job(requests), tmp_path / "store")  # of two sizes of states
+    assert shards.failed.empty
+    together = shard_requests(prepared, config.model_copy(update={"separate_robots": False}))
+    with pytest.raises(FanOutError, match="a state has 2 numbers in one episode and 5 in another"):
+        run_job(assembly_job(together[1:2]), tmp_path / "together")
+
+
+def test_without_anything_to_train_on_the_statistics_are_those_of_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    episode = Presplit("bridge/1", robot="bridge", split="test")
+    (request,) = shard_requests(prepare(tmp_path, [episode]))
+    assert request.id == "test/tiny_test_00000"
+    pixels = np.concatenate([episode.pictures(0), episode.pictures(1)]).reshape(-1, 3) / 255
+    np.testing.assert_allclose(request.attributes["mean"], pixels.mean(0), rtol=1e-12)
+    assert "Nothing in the store is in the split 'train'" in caplog.text

@@ -83,3 +83,40 @@ def test_subsample_keeps_the_first_of_a_shuffle() -> None:
     expected = list(range(9))
     random.Random(3).shuffle(expected)
     assert subsample(range(9), 4, random.Random(3)) == expected[:4]
+
+
+def of_robots(**counts: int) -> pd.DataFrame:
+    rows = [(f"{robot}/{number:02d}", robot) for robot, count in counts.items() for number in range(count)]
+    table = pd.DataFrame(rows, columns=["trajectory", "robot"])
+    return table.assign(id=table["trajectory"])
+
+
+def test_stated_splits_are_kept_and_only_the_others_are_dealt() -> None:
+    table = views([1] * 10).assign(stated_split=["test"] * 4 + [None] * 6)
+    split = split_views(table, SplitConfig(validation=1, test=1))
+    assert (split[:4] == "test").all()
+    alone = split_views(views([1] * 10)[4:], SplitConfig(validation=1, test=1))
+    assert split[4:].tolist() == alone.tolist()
+
+
+def test_where_all_are_stated_nothing_is_dealt() -> None:
+    table = views([1] * 3).assign(stated_split=["validation", "test", "validation"])
+    assert split_views(table, SplitConfig()).tolist() == ["validation", "test", "validation"]
+
+
+def test_each_robot_is_dealt_on_its_own() -> None:
+    config = SplitConfig(validation=0.1, test=0.1, each_robot=True)
+    table = of_robots(bridge=20, calvin=10, rt1=2)
+    split = split_views(table, config)
+    counts = table.assign(split=split).groupby("robot")["split"].value_counts().to_dict()
+    assert counts == {
+        ("bridge", "train"): 16,
+        ("bridge", "validation"): 2,
+        ("bridge", "test"): 2,
+        ("calvin", "train"): 8,
+        ("calvin", "validation"): 1,
+        ("calvin", "test"): 1,
+        ("rt1", "train"): 2,
+    }
+    more = of_robots(another=30, bridge=20, calvin=10, rt1=2)
+    assert split_views(more, config)[30:].tolist() == split.tolist()

@@ -1,9 +1,12 @@
+import struct
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.long_videos import feature, field, sequence_example, varint
-from vidrep_pipelines.data.sources.long_videos.sequence_example import parse_sequence_example
+from vidrep_pipelines.data.sources.long_videos.sequence_example import parse_example, parse_sequence_example
 from vidrep_pipelines.data.sources.long_videos.tfrecord import CorruptRecordError
 
 NUMBERS = st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5)
@@ -54,3 +57,26 @@ def test_any_bytes_are_read_or_refused(payload: bytes) -> None:
     except CorruptRecordError:
         return
     assert isinstance(example.context, dict)
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), max_size=6), NUMBERS)
+def test_examples_have_floating_point_numbers_too(floats: list[float], numbers: list[int]) -> None:
+    packed = struct.pack(f"<{len(floats)}f", *floats)
+    values = {
+        "f": field(2, field(1, packed)),
+        "n": feature(numbers),
+        "b": feature(b"x"),
+        "other": feature(b"y"),
+    }
+    entries = b"".join(field(1, field(1, name.encode()) + field(2, value)) for name, value in values.items())
+    features = parse_example(field(1, entries), {"f", "n", "b", "absent"})
+    np.testing.assert_array_equal(features.pop("f"), np.array(floats, np.float32))
+    assert features == {"n": numbers, "b": [b"x"]}
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_an_example_or_refused(payload: bytes) -> None:
+    try:
+        assert isinstance(parse_example(payload, {""}), dict)
+    except CorruptRecordError:
+        return

@@ -10,6 +10,7 @@ from vidrep_pipelines.data.sources.long_videos.tfrecord import (
     CorruptRecordError,
     RecordPlace,
     crc32c,
+    find_records,
     masked_crc32c,
     read_tfrecord,
     scan_records,
@@ -141,3 +142,14 @@ def test_what_lies_in_place_of_records_is_named(tmp_path: Path, content: bytes, 
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"a\.tfrecord holds no records: it is {what}.*Remedy: "):
         list(scan_records(path))
+
+
+def test_places_are_found_without_the_payloads(tmp_path: Path) -> None:
+    path = write_tfrecords(tmp_path / "a.tfrecord", PAYLOADS)
+    assert list(find_records(path)) == [place for place, _ in scan_records(path)]
+    data = path.read_bytes()
+    path.write_bytes(data[:-6])
+    assert list(find_records(path)) == [place for place, _ in scan_records(path)]
+    assert "the file ends inside it" in list(find_records(path))[-1].error
+    with pytest.raises(InputError, match="cannot be read"):
+        list(find_records(tmp_path / "none.tfrecord"))

@@ -1,20 +1,25 @@
-"""Contents of a ``tf.train.SequenceExample``, read from protocol buffer bytes.
+"""Contents of a ``tf.train.SequenceExample`` or ``tf.train.Example``, read from protocol buffer bytes.
 
-Only what the message can hold is read: byte strings and whole numbers, per context feature and per list.
+Only what the message can hold is read: byte strings and whole numbers, per context feature and per list; of
+the second kind, floating point numbers, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vidrep_pipelines.data.sources.long_videos.tfrecord import CorruptRecordError
 
 Values = list[bytes] | list[int]
+Features = dict[str, Values | NDArray[np.float32]]
 Field = tuple[int, int | bytes]
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _CONTEXT, _LISTS = 1, 2
 _KEY, _VALUE = 1, 2
-_BYTES_LIST, _INT64_LIST = 1, 3
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,28 @@ def parse_sequence_example(payload: bytes) -> SequenceExample:
     return SequenceExample(context, lists)
 
 
+def parse_example(payload: bytes, names: Collection[str]) -> Features:
+    """Reads features of a ``tf.train.Example``; floating point ones as (N,) float32.
+
+    Args:
+        payload: The record.
+        names: The features that are wanted; those that it does not have are left out.
+
+    Raises:
+        CorruptRecordError: The bytes are no such message.
+    """
+    features: Features = {}
+    try:
+        for number, content in _fields(memoryview(payload)):
+            for name, value in _entries(content) if number == _CONTEXT else ():
+                if name in names:
+                    floats = _floats(value)
+                    features[name] = _feature(value) if floats is None else floats
+    except (ValueError, IndexError, UnicodeDecodeError, TypeError) as error:
+        raise CorruptRecordError(f"the record is no tf.train.Example ({error})") from error
+    return features
+
+
 def _entries(content: int | bytes) -> Iterator[tuple[str, bytes]]:
     """Names and values of a map."""
     for _, entry in _fields(_message(content)):
@@ -64,6 +91,15 @@ def _feature(content: int | bytes) -> Values:
         if kind == _INT64_LIST:
             return [number for _, value in _fields(_message(values)) for number in _integers(value)]
     return []
+
+
+def _floats(content: bytes) -> NDArray[np.float32] | None:
+    """The numbers of a feature of floating point ones, packed as they are always written; else none."""
+    for kind, values in _fields(memoryview(content)):
+        if kind == _FLOAT_LIST:
+            packed = b"".join(_message(value) for _, value in _fields(_message(values)))
+            return np.frombuffer(packed, "<f4").astype(np.float32)
+    return None
 
 
 def _integers(value: int | bytes) -> Iterator[int]:

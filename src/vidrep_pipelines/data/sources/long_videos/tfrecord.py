@@ -7,7 +7,9 @@ the masked checksum of the payload.
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import SEEK_CUR
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,13 +130,7 @@ def scan_records(path: Path) -> Iterator[tuple[RecordPlace, bytes]]:
     Raises:
         InputError: The file cannot be opened, or is a pointer or a page in place of records.
     """
-    if disguise := plain_disguise_of(path):
-        raise InputError(f"{path} holds no records: {disguise}")
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    with file:
+    with _records_file(path) as file:
         size = path.stat().st_size
         number = 0
         while head := file.read(_HEAD.size):
@@ -148,6 +144,34 @@ def scan_records(path: Path) -> Iterator[tuple[RecordPlace, bytes]]:
             if problem.startswith(_LOST):
                 return
             number += 1
+
+
+def find_records(path: Path) -> Iterator[RecordPlace]:
+    """Yields where every record is; payloads are skipped, so that damage inside of one is not seen.
+
+    Raises:
+        InputError: The file cannot be opened, or is a pointer or a page in place of records.
+    """
+    with _records_file(path) as file:
+        size = path.stat().st_size
+        number = 0
+        while head := file.read(_HEAD.size):
+            offset = file.tell()
+            length, problem = _checked_length(head, size - offset)
+            yield RecordPlace(number, offset, length, _named(path, number, problem))
+            if problem:
+                return
+            file.seek(length + _CHECKSUM.size, SEEK_CUR)
+            number += 1
+
+
+def _records_file(path: Path) -> BinaryIO:
+    if disguise := plain_disguise_of(path):
+        raise InputError(f"{path} holds no records: {disguise}")
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _checked_length(head: bytes, rest: int) -> tuple[int, str]:

@@ -7,4 +7,5 @@ Where to look:
     xbot.py                 raw recordings of its two-armed robot, HDF5.
     something_something.py  Something-Something v2 as published.
     bridge.py               BridgeData V2 as its raw release.
+    rlds.py                 RT-1 and BridgeData V2 as TensorFlow Datasets publishes them.
 """

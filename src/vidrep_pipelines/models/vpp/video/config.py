@@ -272,3 +272,25 @@ class AdaptationConfig(FrozenConfig):
         if self.lora is not None and self.trainable:
             raise ValueError("set lora or trainable, not both: adapters train nothing of the UNet itself")
         return self
+
+
+class VideoValidationConfig(FrozenConfig):
+    """What is measured while training, and how often."""
+
+    every_steps: int | None = Field(2000, ge=1)
+    """Updates between two measurements; the end is always measured. None: never."""
+
+    items: int = Field(192, ge=1)
+    """Held-out clips whose loss is measured; the published loss takes 32 batches of 6."""
+
+    batch_size: int = Field(6, ge=1)
+    """Clips measured at once."""
+
+    quantiles: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    """Noise levels, as quantiles of those that training draws."""
+
+    predicted_items: int = Field(8, ge=0)
+    """Held-out clips that are predicted, to compare how much moves. 0: none."""
+
+    static_below: float = Field(0.1, ge=0)
+    """Warn if predictions have less than this share of the truth's motion energy: they stand still."""

@@ -92,8 +92,8 @@ class VideoPredictor:
         trained_with: Any = published.config.get("codec")
         if trained_with is not None and trained_with != loaded.digest:
             raise InputError(
-                f"The video model in {checkpoint} was trained with another codec than that in {codec}. Remedy: "
-                "run pretrain_vpp_video again, or name the codec that it was trained with."
+                f"The video model in {checkpoint} was trained with another codec than that in {codec}. "
+                "Remedy: run pretrain_vpp_video again, or name the codec that it was trained with."
             )
         return cls(model.to(device), loaded, text_tokenizer(model.config.text), frames)
 
@@ -135,8 +135,8 @@ class VideoPredictor:
         """Like :meth:`predict`, from stored latents (N, C, h, w) to latents (N, F, C, h, w)."""
         if not len(first) == len(texts) == len(seeds):
             raise InputError(
-                f"There are {len(first)} first frames, {len(texts)} texts and {len(seeds)} seeds; every video "
-                "needs one of each."
+                f"There are {len(first)} first frames, {len(texts)} texts and {len(seeds)} seeds; every "
+                "video needs one of each."
             )
         ids, mask = self.tokenizer(texts)
         shape = (self.frames, *first.shape[1:])

@@ -1,7 +1,7 @@
 """Latents in the layout that the authors published: one ``.pt`` file per episode and camera.
 
-``<folder>/<name>/latent_videos/<split>/<id>/<camera>.pt``, a float32 tensor (T, C, h, w) with the autoencoder's
-scale, beside ``<folder>/<name>/annotation/<split>/<id>.json``. Some releases say ``latent_videos_svd``.
+``<folder>/<name>/latent_videos/<split>/<id>/<camera>.pt``, float32 (T, C, h, w) with the autoencoder's scale,
+beside ``<folder>/<name>/annotation/<split>/<id>.json``. Some releases call the folder ``latent_videos_svd``.
 """
 
 import json
@@ -65,7 +65,8 @@ def read_published_latents(path: Path, frames: int, shape: tuple[int, ...]) -> N
         raise InputError(
             f"{path} has latents {tuple(content.shape)}, the codec and the frames ask for (T, "
             f"{', '.join(map(str, shape))}). Remedy: store frames of the size that they were made "
-            "of (256 pixels) and name the codec that made them, or leave video_latents.extraction.published out."
+            "of (256 pixels) and name the codec that made them, or leave out "
+            "video_latents.extraction.published."
         )
     if len(content) < frames:
         raise InputError(

@@ -10,8 +10,10 @@ from PIL.Image import Image
 from torch import Tensor, nn
 from torch.utils.data import default_collate
 
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
-from vidrep_pipelines.models.vpp.video.codec import Codec, load_codec, to_pictures
+from vidrep_pipelines.models.shared.catalog_checkpoint import WEIGHTS, Checkpoint
+from vidrep_pipelines.models.vpp.video.codec import CODEC, VAE, Codec, load_codec, to_pictures
 from vidrep_pipelines.models.vpp.video.config import (
     AdaptationConfig,
     ClipConfig,
@@ -31,7 +33,7 @@ from vidrep_pipelines.models.vpp.video.objective import (
 )
 from vidrep_pipelines.models.vpp.video.pictures import first_batch_sheet, prediction_strips
 from vidrep_pipelines.models.vpp.video.sampling import draw_video_noise, sample_video
-from vidrep_pipelines.models.vpp.video.text import text_tokenizer
+from vidrep_pipelines.models.vpp.video.text import text_files, text_tokenizer
 from vidrep_pipelines.training.config import TrainConfig
 from vidrep_pipelines.training.order import ItemKey
 from vidrep_pipelines.training.system_task import SystemTask
@@ -105,6 +107,18 @@ class VideoTask(SystemTask[VideoDiffusion]):
     sampling: VideoSamplingConfig = VideoSamplingConfig()
     """How the predictions in pictures are made."""
 
+    def files_that_count(self) -> dict[str, Path | None]:
+        """What makes the latents, and what a frozen text model is read from."""
+        return {"codec": self.codec / WEIGHTS, **text_files(self.model.text)}
+
+    def checkpoint_config(self) -> dict[str, Any]:
+        """Model and clips, the codec's digest, what the weights started from and were trained on."""
+        described = self.model_dump(
+            mode="json", include={"model", "clips", "mixture", "objective", "adaptation", "initialize_from"}
+        )
+        digests = {name: digest for name, digest in self.digests_of_files().items() if name != "codec"}
+        return {**described, "codec": Checkpoint.of(self.codec).digest, "digests_of_files": digests}
+
     def build_model(self) -> VideoDiffusion:
         """The model with its start weights, of which some are frozen or adapted."""
         return VideoDiffusion(self.model)
@@ -120,6 +134,7 @@ class VideoTask(SystemTask[VideoDiffusion]):
             ConfigurationError: A data set is missing or has no clip, or latents do not fit the model.
             InputError: An episode has no instruction, or another codec made the latents.
         """
+        require_codec(self.codec, self.model)
         store, latents = self.store(), None
         if self.latents is not None:
             channels = self.model.unet.latent_channels
@@ -237,3 +252,25 @@ class VideoTask(SystemTask[VideoDiffusion]):
         """So many items of the data set, always the same, drawn as those of the first passes are."""
         length = len(self.build_dataset())
         return [divmod(number, length) for number in range(count)]
+
+
+def require_codec(folder: Path, model: VideoModelConfig) -> None:
+    """Checks that a model is made for the latents of a codec, without reading the codec's weights.
+
+    Raises:
+        InputError: The folder holds no codec.
+        ConfigurationError: Channels or scale differ.
+    """
+    config = Checkpoint.of(folder).config
+    try:
+        linear = config[CODEC]["kind"] == "linear"
+        channels = config[CODEC]["channels"] if linear else config[VAE]["latent_channels"]
+        scale = 1.0 if linear else config[VAE]["scaling_factor"]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder} holds no codec of frames. Remedy: run latent_extraction_svd.") from error
+    if (model.unet.latent_channels, model.condition_scale) != (channels, scale):
+        raise ConfigurationError(
+            f"The codec in {folder} makes latents of {channels} channels with the scale {scale:g}. Remedy: set "
+            f"vpp_video.model.unet.latent_channels to {channels} and model.condition_scale to {scale:g}; they "
+            f"are {model.unet.latent_channels} and {model.condition_scale:g}."
+        )

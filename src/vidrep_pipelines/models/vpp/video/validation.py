@@ -11,11 +11,10 @@ from statistics import NormalDist, fmean
 from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 from torch.utils.data import default_collate
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.models.vpp.video.config import VideoValidationConfig
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 from vidrep_pipelines.models.vpp.video.objective import draw_video_randomness, sigma_of, video_objective
 from vidrep_pipelines.models.vpp.video.pictures import motion_ratio
@@ -25,29 +24,7 @@ from vidrep_pipelines.training.update import move_to
 _log = logging.getLogger(__name__)
 
 
-class ValidationConfig(FrozenConfig):
-    """What is measured while training, and how often."""
-
-    every_steps: int | None = Field(2000, ge=1)
-    """Updates between two measurements; the end is always measured. None: never."""
-
-    items: int = Field(192, ge=1)
-    """Held-out clips whose loss is measured; the published loss takes 32 batches of 6."""
-
-    batch_size: int = Field(6, ge=1)
-    """Clips measured at once."""
-
-    quantiles: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
-    """Noise levels, as quantiles of those that training draws."""
-
-    predicted_items: int = Field(8, ge=0)
-    """Held-out clips that are predicted, to compare how much moves. 0: none."""
-
-    static_below: float = Field(0.1, ge=0)
-    """Warn if predictions have less than this share of the truth's motion energy: they stand still."""
-
-
-class VideoValidation(ValidationConfig):
+class VideoValidation(VideoValidationConfig):
     """The measurements of a task; a :class:`~vidrep_pipelines.training.probe.Probe`."""
 
     of_whole_model: ClassVar[bool] = True

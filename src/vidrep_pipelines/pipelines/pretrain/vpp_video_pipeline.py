@@ -1,0 +1,52 @@
+"""Pretraining of Video Prediction Policy's video model on clips of a store."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.pretrain import shared_nodes, vpp_video_nodes
+
+
+def create_vpp_video_pipeline() -> Pipeline:
+    """Plans and runs the training, publishes its checkpoint, shows losses and predictions."""
+    return Pipeline(
+        [
+            Node(
+                vpp_video_nodes.plan_vpp_video,
+                inputs=[
+                    "robot_frames",
+                    "video_latents",
+                    "video_latents.codec",
+                    "params:vpp_video",
+                    "params:launch",
+                    "params:folders",
+                ],
+                outputs="training_spec",
+                name="plan",
+                tags=["vpp"],
+            ),
+            Node(
+                shared_nodes.train,
+                inputs=["training_spec", "params:tracking"],
+                outputs=["checkpoint", "train_log", "train_metrics"],
+                name="train",
+                tags=["vpp", "gpu", "train"],
+            ),
+            Node(
+                shared_nodes.paint_curves,
+                inputs="train_log",
+                outputs="loss_curves",
+                name="draw_curves",
+                tags=["vpp"],
+            ),
+            Node(
+                vpp_video_nodes.paint_vpp_video,
+                inputs=["checkpoint", "training_spec"],
+                outputs="predictions",
+                name="draw_predictions",
+                tags=["vpp"],
+            ),
+        ],
+        namespace="vpp_video",
+        inputs={"robot_frames", "video_latents", "video_latents.codec"},
+        outputs={"checkpoint": "vpp_video_checkpoint"},
+        parameters={"params:vpp_video", "params:launch", "params:folders", "params:tracking"},
+    )

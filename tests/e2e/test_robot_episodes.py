@@ -1,0 +1,93 @@
+"""Instructed clips: what is written, what a second run does, and that tables can be built again."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.project import merged, run_pipeline
+from tests.helpers.robot_episodes import TINY_ROBOT_EPISODES
+from vidrep_pipelines.data.frame_store.store import FrameStore
+from vidrep_pipelines.data.sample_world.instructions import Instruction
+from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sample_world.tabletop_source import tabletop_of
+from vidrep_pipelines.datasets.video_file import VideoFile
+
+STORE = "05_model_input/robot_frames"
+REPORTS = "08_reporting/robot_episodes"
+LAPTOP = {"look": "plain", "objects_min": 2, "objects_max": 2, "cameras": ["front"]}
+CONFIG = TabletopEpisodesConfig.model_validate(
+    merged({"table": LAPTOP}, TINY_ROBOT_EPISODES["robot_episodes"]["tabletop"])
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Data folder with the tabletop's clips."""
+    folder = tmp_path_factory.mktemp("robot_episodes")
+    run_pipeline("ingest_robot_clips", folder, TINY_ROBOT_EPISODES)
+    return folder
+
+
+def report_of(data: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((data / REPORTS / "report.json").read_text())
+    return report
+
+
+def test_the_store_has_instructions_masks_and_the_splits_of_the_tables(data: Path) -> None:
+    store = FrameStore(data / STORE)
+    counts = store.table.groupby(["robot", "split"]).size().to_dict()
+    assert counts == {
+        ("tabletop", "train"): 4,
+        ("tabletop", "validation"): 2,
+        ("tabletop", "test"): 2,
+        ("tabletop_held_out", "test"): 2,
+    }
+    for name, robot in store.table[["id", "robot"]].itertuples(index=False):
+        said = store.episode(name)
+        instruction = Instruction.parse(said.segments[0].text)
+        assert instruction.split == ("held_out" if robot == "tabletop_held_out" else "train")
+        assert store.frames(name).shape == (20, 32, 32, 3) and store.states(name).shape == (20, 4)
+        assert store.actions(name).shape == (19, 4) and said.frames_per_second == 8
+        named = said.mask_names.index(instruction.name)
+        assert (store.masks(name, [0]) == named).any()
+
+
+def test_the_table_of_a_stored_episode_can_be_built_again(data: Path) -> None:
+    store = FrameStore(data / STORE).select("test")
+    for name, trajectory in store.table[["id", "trajectory"]].itertuples(index=False):
+        table = tabletop_of(trajectory, CONFIG)
+        truth = table.record(Instruction.parse(store.episode(name).segments[0].text))
+        np.testing.assert_array_equal(store.frames(name), truth.frames["front"])
+        assert store.episode(name).success == truth.success
+
+
+def test_the_report_counts_and_the_pictures_show(data: Path) -> None:
+    report = report_of(data)
+    assert report["episodes"] == 10 and report["frames"] == 200 and report["left_out"] == {}
+    rows = {(row["data_set"], row["split"]): row for row in report["data_sets"]}
+    assert rows["tabletop", "train"]["episodes"] == 4 and rows["tabletop", "train"]["success_rate"] > 0.7
+    assert rows["tabletop_held_out", "test"]["without_instruction"] == 0
+    with Image.open(data / REPORTS / "contact_sheet.png") as picture:
+        low, high = picture.convert("L").getextrema()
+    assert high - low > 100
+    film = VideoFile(filepath=data / REPORTS / "film.mp4").load()
+    assert len(film) == 20 and film.std() > 10
+
+
+def test_a_second_run_does_nothing_and_more_tables_keep_the_first(
+    data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        run_pipeline("ingest_robot_clips", data, TINY_ROBOT_EPISODES)
+    assert "episodes: up to date" in caplog.text and "shards: up to date" in caplog.text
+    caplog.clear()
+    more = {"robot_episodes": {"tabletop": {"train_tables": 5}}}
+    with caplog.at_level(logging.INFO):
+        run_pipeline("ingest_robot_clips", data, merged(TINY_ROBOT_EPISODES, more))
+    assert "episodes: 11 items, 10 done before, 1 done now" in caplog.text
