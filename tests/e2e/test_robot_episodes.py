@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.project import merged, run_pipeline
+from tests.helpers.robot_clips import write_instance_sets
 from tests.helpers.robot_episodes import TINY_ROBOT_EPISODES
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.sample_world.instructions import Instruction
@@ -91,3 +92,20 @@ def test_a_second_run_does_nothing_and_more_tables_keep_the_first(
     with caplog.at_level(logging.INFO):
         run_pipeline("ingest_robot_clips", data, merged(TINY_ROBOT_EPISODES, more))
     assert "episodes: 11 items, 10 done before, 1 done now" in caplog.text
+
+
+def test_published_layouts_lie_beside_the_tabletop_each_in_its_size(tmp_path: Path) -> None:
+    raw = write_instance_sets(tmp_path / "raw", size=32, clips=2, latents=False)
+    named = {
+        "with_tabletop": True,
+        "instances": {name: {"folder": str(raw / name), "height": 24} for name in ("bridge", "xhand")},
+    }
+    run_pipeline("ingest_robot_clips", tmp_path, merged(TINY_ROBOT_EPISODES, {"robot_episodes": named}))
+    store, report = FrameStore(tmp_path / STORE), report_of(tmp_path)
+    assert report["left_out"] == {}
+    assert {"bridge", "xhand", "tabletop"} <= set(store.table["robot"])
+    for name, robot in store.table[["id", "robot"]].itertuples(index=False):
+        assert store.size(name) == ((32, 32) if "tabletop" in robot else (24, 32))
+        assert store.episode(name).segments[0].text
+    stated = {split for split, robot in store.table[["split", "robot"]].to_numpy() if robot == "bridge"}
+    assert stated == {"train", "validation"}

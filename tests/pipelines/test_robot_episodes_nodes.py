@@ -3,16 +3,18 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from tests.helpers.robot_clips import write_instance_sets
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.robot_data_sets.config import LAYOUTS, RobotDataSetsConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import (
     RobotEpisodesConfig,
     assemble_robot_frames,
-    list_robot_episodes,
     prepare_robot_episodes,
 )
 
@@ -22,7 +24,8 @@ AGENT = AgentEpisodesConfig(episodes=3)
 
 
 def names(**fields: Any) -> list[str]:
-    return [source.trajectory for source in list_robot_episodes(RobotEpisodesConfig(tabletop=FEW, **fields))]
+    job = prepare_robot_episodes(RobotEpisodesConfig.model_validate({"tabletop": FEW, **fields}), FANOUT)
+    return [item.id for item in job.items]
 
 
 def test_without_a_data_set_there_is_the_tabletop() -> None:
@@ -50,3 +53,35 @@ def test_when_every_episode_fails_the_first_reason_is_given(tmp_path: Path) -> N
     failed = Parts(tmp_path, pd.DataFrame(rows), (".h5",))
     with pytest.raises(InputError, match=r"None of 2 episodes could be prepared: no video\. Remedy: one"):
         assemble_robot_frames(failed, RobotEpisodesConfig(), FANOUT)
+
+
+def test_every_data_set_has_its_rule_and_size(tmp_path: Path) -> None:
+    write_instance_sets(tmp_path, size=32, clips=1, latents=False)
+    fields = {
+        "instances": {
+            "bridge": {"folder": tmp_path / "bridge"},
+            "small": {"folder": tmp_path / "bridge", "height": 32, "aspect": "pad"},
+        }
+    }
+    job = prepare_robot_episodes(RobotEpisodesConfig.model_validate(fields), FANOUT)
+    frames = {item.id.split("/")[0]: item.payload.config for item in job.items}
+    assert frames["bridge"] == RobotEpisodesConfig().frames
+    assert (frames["small"].height, frames["small"].width, frames["small"].aspect) == (32, 256, "pad")
+    assert all("/" in name for name in names(**fields))
+    assert len(names(**fields, with_tabletop=True)) == len(names(**fields)) + 5
+
+
+def test_two_data_sets_have_two_names(tmp_path: Path) -> None:
+    both = {"folder": tmp_path}
+    with pytest.raises(ValidationError, match="two data sets are called bridge; give one of them another"):
+        RobotEpisodesConfig.model_validate({"instances": {"bridge": both}, "bridge_raw": {"bridge": both}})
+    with pytest.raises(ValidationError, match="pattern"):
+        RobotEpisodesConfig.model_validate({"instances": {"a/b": both}})
+
+
+def test_a_folder_without_the_layout_stops_the_run(tmp_path: Path) -> None:
+    assert set(LAYOUTS) == set(RobotDataSetsConfig.model_fields)
+    for layout in LAYOUTS:
+        config = RobotEpisodesConfig.model_validate({layout: {"mine": {"folder": tmp_path}}})
+        with pytest.raises(InputError, match=tmp_path.name):
+            prepare_robot_episodes(config, FANOUT)

@@ -9,13 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.helpers.stores import SMALL, STORE, ArrayEpisode, assembly_job, prepare, shard_requests
+from tests.helpers.stores import (
+    SERIAL,
+    SMALL,
+    STORE,
+    ArrayEpisode,
+    assembly_job,
+    preparation_job,
+    prepare,
+    shard_requests,
+)
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.config import FrameStoreConfig, SelectionConfig, SplitConfig
 from vidrep_pipelines.data.frame_store.episode import Episode
+from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.plan import pixel_statistics, plan_shards, view_table
+from vidrep_pipelines.data.frame_store.preparation import prepare_episode
 from vidrep_pipelines.data.frame_store.shard import pixel_sums
+from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.errors import FanOutError
+from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.runner import Parts, run_job
 
 
@@ -189,3 +202,24 @@ def test_without_anything_to_train_on_the_statistics_are_those_of_all(
     pixels = np.concatenate([episode.pictures(0), episode.pictures(1)]).reshape(-1, 3) / 255
     np.testing.assert_allclose(request.attributes["mean"], pixels.mean(0), rtol=1e-12)
     assert "Nothing in the store is in the split 'train'" in caplog.text
+
+
+def test_data_sets_of_different_sizes_share_a_store(tmp_path: Path) -> None:
+    small = SMALL.model_copy(update={"height": 4, "width": 6, "resize": "antialiased"})
+    one, two = ArrayEpisode("bridge/0", robot="bridge"), ArrayEpisode("rt1/0", robot="rt1")
+    jobs = [*preparation_job([one]).items, *preparation_job([two], small).items]
+    prepared = run_job(Job("episodes", prepare_episode, jobs, (".h5",), SERIAL), tmp_path / "episodes")
+    config = FrameStoreConfig(separate_robots=True, split=SplitConfig(validation=0, test=0))
+    with pytest.raises(ConfigurationError, match=r"store\.separate_robots is off, but rt1 have frames"):
+        plan_shards(prepared.table, prepared.folder, SMALL, STORE, {"rt1": small})
+    requests = plan_shards(prepared.table, prepared.folder, SMALL, config, {"rt1": small})
+    assert [request.attributes.get("resize_rule") for request in requests] == [None, "antialiased, squash"]
+    shards = run_job(assembly_job(requests), tmp_path / "store")
+    write_store_manifest(tmp_path / "store", shards.ids)
+    store = FrameStore(tmp_path / "store")
+    assert (store.facts.height, store.facts.width) == (8, 8)
+    assert store.size("bridge/0_1") == (8, 8) and store.size("rt1/0_1") == (4, 6)
+    assert store.frames("rt1/0_1").shape == (5, 4, 6, 3)
+    np.testing.assert_array_equal(store.frames("bridge/0_1"), one.pictures(1))
+    pixels = [store.frames(name).reshape(-1, 3) for name in store.ids]
+    np.testing.assert_allclose(store.facts.mean, np.concatenate(pixels).mean(0) / 255, rtol=1e-12)

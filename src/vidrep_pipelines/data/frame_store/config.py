@@ -6,6 +6,9 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 
+ResizeRule = Literal["area", "antialiased", "letterbox"]
+AspectRule = Literal["squash", "crop", "pad"]
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -16,13 +19,43 @@ class FramesConfig(FrozenConfig):
     """Height of the stored frames in pixels."""
 
     width: int = Field(64, ge=1)
-    """Width of the stored frames in pixels. Whole frames are resized; the aspect ratio is not kept."""
+    """Width of the stored frames in pixels."""
 
     min_frames: int = Field(12, ge=1)
     """Shorter views are left out, with a reason: no window of this length could be drawn from them."""
 
     allow_truncated: bool = True
     """Keeps what came before the damage in a view that breaks in the middle, if that is long enough."""
+
+    resize: ResizeRule = "area"
+    """How pixels are computed, see ``resize_rules.py``: ``area`` averages what a new pixel covers;
+    ``antialiased`` is CALVIN's published rule, ``letterbox`` that of raw two-armed recordings."""
+
+    aspect: AspectRule = "squash"
+    """``squash``: whole frames at any shape, as published. ``crop`` cuts the longer side, ``pad`` puts black
+    bars beside the shorter one: both keep the shape of things, which otherwise differs between data sets."""
+
+    @model_validator(mode="after")
+    def _bars_once(self) -> "FramesConfig":
+        if self.resize == "letterbox" and self.aspect != "squash":
+            raise ValueError(
+                f"frames: resize letterbox has bars of its own, so that aspect {self.aspect} has no meaning"
+            )
+        return self
+
+    @property
+    def in_digests(self) -> dict[str, int | bool | str]:
+        """What digests hold of it: the rules of former versions are left out, so that those stay."""
+        fields: dict[str, int | bool | str] = self.model_dump()
+        for name, former in (("resize", "area"), ("aspect", "squash")):
+            if fields[name] == former:
+                del fields[name]
+        return fields
+
+    @property
+    def rule(self) -> str | None:
+        """Name of the rule, as shards hold it; none for that of former versions."""
+        return None if (self.resize, self.aspect) == ("area", "squash") else f"{self.resize}, {self.aspect}"
 
 
 class SplitConfig(FrozenConfig):

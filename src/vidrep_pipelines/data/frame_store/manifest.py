@@ -30,8 +30,8 @@ class StoreFacts:
     """What holds for the whole store.
 
     Attributes:
-        height: Height of the frames in pixels.
-        width: Width of the frames in pixels.
+        height: Height of the frames in pixels; of the largest ones if data sets differ.
+        width: Width of the same.
         mean: Mean of the training pixels in 0..1, per color channel.
         std: Standard deviation of the same.
         split_unit: ``trajectory`` or ``view``.
@@ -152,13 +152,16 @@ def _starts(counts: "pd.Series[int]") -> "np.ndarray[tuple[int], np.dtype[np.int
 
 def _facts(folder: Path, files: Sequence[str]) -> StoreFacts:
     versions: dict[str, str] = {}
+    sizes = set[tuple[int, int]]()
     for name in files:
         with open_hdf5(folder / name) as file:
             attributes = dict(file.attrs)
         versions[name] = str(attributes[VERSION_STAMP])
+        sizes.add((int(attributes["height"]), int(attributes["width"])))
+    height, width = max(sizes, key=lambda size: (size[0] * size[1], size))
     return StoreFacts(
-        height=int(attributes["height"]),
-        width=int(attributes["width"]),
+        height=height,
+        width=width,
         mean=tuple(attributes["mean"].tolist()),
         std=tuple(attributes["std"].tolist()),
         split_unit=str(attributes["split_unit"]),

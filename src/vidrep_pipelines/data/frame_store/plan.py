@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import sqrt
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from vidrep_pipelines.common.suggestions import warn_of_absent
 from vidrep_pipelines.common.text import composed, folder_name
 from vidrep_pipelines.data.frame_store.config import SPLITS, FramesConfig, FrameStoreConfig, SelectionConfig
 from vidrep_pipelines.data.frame_store.episode import view_name
-from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX
+from vidrep_pipelines.data.frame_store.shard import FORMAT_VERSION, SHARD_SUFFIX, rule_attribute
 from vidrep_pipelines.data.frame_store.split import split_views
 
 
@@ -135,7 +136,11 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
 
 
 def plan_shards(
-    episodes: pd.DataFrame, folder: Path, frames: FramesConfig, config: FrameStoreConfig
+    episodes: pd.DataFrame,
+    folder: Path,
+    frames: FramesConfig,
+    config: FrameStoreConfig,
+    others: Mapping[str, FramesConfig] = MappingProxyType({}),
 ) -> list[ShardRequest]:
     """Selects views, deals them to the splits, and packs each split into shards.
 
@@ -144,32 +149,34 @@ def plan_shards(
         folder: Where the prepared episodes are.
         frames: How they were prepared.
         config: The store.
+        others: How those of some robots were prepared, where that is different: their shards may hold frames
+            of another size, so that robots need shards of their own.
 
     Raises:
         InputError: No episode could be prepared.
-        ConfigurationError: The selection leaves nothing, or the split leaves nothing to train on.
+        ConfigurationError: The selection leaves nothing, the split leaves nothing to train on, or robots are
+            prepared differently and share shards.
     """
+    if others and not config.separate_robots:
+        raise ConfigurationError(
+            f"store.separate_robots is off, but {', '.join(sorted(others))} have frames of their own rule or "
+            "size. Remedy: turn it on."
+        )
     views = select_views(view_table(episodes), config.selection)
     views = views.assign(split=split_views(views, config.split))
-    statistics = train_statistics(views, frames)
+    statistics = train_statistics(views, frames, others)
     requests: list[ShardRequest] = []
     for split in SPLITS:
-        attributes = _attributes(split, config, statistics)
-        for name, group in _files(views[views["split"] == split], split, frames, config):
-            requests.append(_request(name, split, group, folder, attributes, (frames.height, frames.width)))
+        of_split = views[views["split"] == split]
+        robots = of_split.groupby("robot", sort=True) if config.separate_robots else [("", of_split)]
+        for robot, rows in robots:
+            own = others.get(str(robot), frames)
+            attributes = {**_attributes(split, config, statistics), **rule_attribute(own)}
+            prefix = f"{config.name}_{folder_name(str(robot))}" if robot else config.name
+            for number, group in enumerate(_pack(rows, own, config.shard_mebibytes * _MEBIBYTE)):
+                name = f"{split}/{prefix}_{split}_{number:05d}"
+                requests.append(_request(name, split, group, folder, attributes, (own.height, own.width)))
     return requests
-
-
-def _files(
-    views: pd.DataFrame, split: str, frames: FramesConfig, config: FrameStoreConfig
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Names of the shards of a split, and the views in them."""
-    limit = config.shard_mebibytes * _MEBIBYTE
-    robots = views.groupby("robot", sort=True) if config.separate_robots else [(None, views)]
-    for robot, rows in robots:
-        prefix = config.name if robot is None else f"{config.name}_{folder_name(str(robot))}"
-        for number, group in enumerate(_pack(rows, frames, limit)):
-            yield f"{split}/{prefix}_{split}_{number:05d}", group
 
 
 def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFrame:
@@ -194,13 +201,24 @@ def select_views(views: pd.DataFrame, selection: SelectionConfig) -> pd.DataFram
     return views[kept].reset_index(drop=True)
 
 
-def train_statistics(views: pd.DataFrame, frames: FramesConfig) -> PixelStatistics:
-    """Statistics of the pixels of the training split, weighted by frames; of all if nothing is trained on."""
+def train_statistics(
+    views: pd.DataFrame, frames: FramesConfig, others: Mapping[str, FramesConfig] = MappingProxyType({})
+) -> PixelStatistics:
+    """Statistics of the pixels of the training split; of all if nothing is trained on.
+
+    Args:
+        views: Columns robot, split, frames and pixel_sums.
+        frames: How the frames were prepared.
+        others: The same for some robots, where it differs.
+    """
     train = views[views["split"] == "train"]
     if train.empty:  # sources state their splits, and these are of others
         _log.warning("Nothing in the store is in the split 'train': its statistics are those of all pixels.")
         train = views
-    pixels = int(train["frames"].sum()) * frames.height * frames.width
+    pixels = 0
+    for robot, count in train.groupby("robot")["frames"].sum().items():
+        own = others.get(str(robot), frames)
+        pixels += int(count) * own.height * own.width
     return pixel_statistics((np.array(sums, np.int64) for sums in train["pixel_sums"]), pixels)
 
 

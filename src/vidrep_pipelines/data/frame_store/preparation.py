@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.area_resize import resize_frame
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.episode import (
     DamagedViewError,
@@ -21,11 +20,13 @@ from vidrep_pipelines.data.frame_store.episode import (
     EpisodeView,
     stated_split,
 )
+from vidrep_pipelines.data.frame_store.resize_rules import resized_mask, resized_picture
 from vidrep_pipelines.data.frame_store.shard import (
     FORMAT_VERSION,
     SHARD_SUFFIX,
     View,
     pixel_sums,
+    rule_attribute,
     write_shard,
 )
 
@@ -54,7 +55,7 @@ class EpisodeRequest:
     def digest(self) -> str:
         """Changes with all that the prepared episode depends on, and with the split that is stated for it."""
         stated = [self.split] if self.split else []
-        return digest_of(_PREPARATION, FORMAT_VERSION, self.config, self.source.digest, *stated)
+        return digest_of(_PREPARATION, FORMAT_VERSION, self.config.in_digests, self.source.digest, *stated)
 
     @property
     def split(self) -> str | None:
@@ -92,7 +93,8 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
         episode.annotations.require_inside(max(*lengths, len(episode.states)))
         if not views:
             raise InputError("; ".join(problems) or f"{request.id}: there are no pictures in it.")
-        write_shard(outputs[SHARD_SUFFIX], views, blocks, (config.height, config.width), {}, masks)
+        size, attributes = (config.height, config.width), rule_attribute(config)
+        write_shard(outputs[SHARD_SUFFIX], views, blocks, size, attributes, masks)
         return {
             "robot": episode.robot,
             "views": len(views),
@@ -119,8 +121,8 @@ def _usable_frames(view: EpisodeView, limit: int | None, config: FramesConfig) -
     try:
         for picture in islice(view.pictures, limit):
             if view.masks is not None:
-                masks.append(_resized_mask(next(view.masks, None), name, config))
-            frames.append(resize_frame(picture, config.height, config.width))
+                masks.append(resized_mask(_checked_mask(next(view.masks, None), name), config))
+            frames.append(resized_picture(picture, config))
     except DamagedViewError as error:
         problem = f"{name}: {error}"
     if problem and not config.allow_truncated:
@@ -137,16 +139,11 @@ def _claimed_frames(view: EpisodeView, content: _Content, problem: str) -> int:
     return sys.maxsize if problem and not view.source_frames else max(view.source_frames, len(content.frames))
 
 
-def _resized_mask(mask: NDArray[np.uint8] | None, name: str, config: FramesConfig) -> NDArray[np.uint8]:
-    """(H, W) with the number at the middle of what each new pixel covers: numbers have no mean."""
+def _checked_mask(mask: NDArray[np.uint8] | None, name: str) -> NDArray[np.uint8]:
     if mask is None or mask.ndim != 2 or mask.dtype != np.uint8:
         found = "ends" if mask is None else f"is {mask.dtype} {mask.shape}"
         raise InputError(f"{name}: every picture needs a mask (h, w) of uint8, but one {found}.")
-    rows, columns = (
-        (2 * np.arange(target) + 1) * source // (2 * target)
-        for source, target in zip(mask.shape, (config.height, config.width), strict=True)
-    )
-    return mask[np.ix_(rows, columns)]
+    return mask
 
 
 def _content(

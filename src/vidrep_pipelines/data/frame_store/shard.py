@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.episode import (
     NO_ANNOTATIONS,
     EpisodeAnnotations,
@@ -98,7 +99,8 @@ def write_shard(
         views: The views, at least one, in the order of the file.
         pictures: (T, H, W, 3) uint8 per view, in the same order; taken one by one.
         size: H and W.
-        attributes: What the whole file says about itself, besides version, size and color.
+        attributes: What the whole file says about itself, besides version, size and color; its
+            ``resize_rule`` if that is not the usual one.
         masks: (T, H, W) uint8 per view that has masks, in the same order; taken one by one.
 
     Raises:
@@ -111,8 +113,7 @@ def write_shard(
             height=size[0],
             width=size[1],
             color="RGB",
-            resize_rule=_RESIZE_RULE,
-            **attributes,
+            **{"resize_rule": _RESIZE_RULE, **attributes},
         )
         offsets = _offsets([view.frames for view in views])
         # Never filled beforehand: every byte is written below.
@@ -130,6 +131,11 @@ def write_shard(
             file[f"{name}_offset"] = _offsets([len(array) for array in arrays])
         if annotated:
             _write_annotations(file, views, masks, size)
+
+
+def rule_attribute(frames: FramesConfig) -> dict[str, str]:
+    """What a file says about the rule of its pictures, if that is not the usual one."""
+    return {"resize_rule": frames.rule} if frames.rule else {}
 
 
 def read_views(path: Path) -> list[View]:

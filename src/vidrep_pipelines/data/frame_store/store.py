@@ -99,6 +99,16 @@ class FrameStore:
         """Number of frames of a view."""
         return self.index.frames(self.index.position(view))[2]
 
+    def size(self, view: str) -> tuple[int, int]:
+        """Height and width of a view's frames: that of the store, unless its data sets differ in it.
+
+        Raises:
+            InputError: There is no such view, or its file is damaged.
+        """
+        shard, _, _ = self.index.frames(self.index.position(view))
+        height, width = self._frames[shard].shape[1:3]
+        return height, width
+
     def frames(self, view: str, selection: FrameSelection = slice(None)) -> NDArray[np.uint8]:
         """Reads frames of a view.
 

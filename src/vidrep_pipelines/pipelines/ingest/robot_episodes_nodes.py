@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
 from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.robot_data_sets.config import RobotDataSetsConfig
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
@@ -23,7 +23,7 @@ else:
 _FILM_RATE = 8
 
 
-class RobotEpisodesConfig(FrozenConfig):
+class RobotEpisodesConfig(RobotDataSetsConfig):
     """Where robot clips come from (``params:robot_episodes``): all that are named go into one store.
 
     In the store a view's ``robot`` is the name of its data set.
@@ -49,29 +49,21 @@ class RobotEpisodesConfig(FrozenConfig):
     """How the store is made of the episodes. The split is for data sets that do not state their own."""
 
 
-def list_robot_episodes(config: RobotEpisodesConfig) -> list[EpisodeSource]:
-    """The episodes of all data sets that are named, data set by data set.
+def prepare_robot_episodes(config: RobotEpisodesConfig, fanout: FanOutConfig) -> Job:
+    """One item per episode of all data sets that are named, rendered or read once, at its final size.
 
     Raises:
         InputError: A folder holds nothing of its layout, or two episodes have one name.
     """
     from vidrep_pipelines.data.frame_store.data_set import require_distinct
-    from vidrep_pipelines.data.sample_world.tabletop_source import list_tabletop
-
-    sources: list[EpisodeSource] = []
-    if config.sample_agent is not None:
-        sources += _agent_episodes(config.sample_agent)
-    if config.with_tabletop or (config.with_tabletop is None and not sources):
-        sources += list_tabletop(config.tabletop)
-    require_distinct(sources)
-    return sources
-
-
-def prepare_robot_episodes(config: RobotEpisodesConfig, fanout: FanOutConfig) -> Job:
-    """One item per episode: rendered or read once, its frames at their final size."""
     from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest, prepare_episode
+    from vidrep_pipelines.data.sources.robot_data_sets.listing import list_data_set
 
-    requests = [EpisodeRequest(source, config.frames) for source in list_robot_episodes(config)]
+    requests = [EpisodeRequest(source, config.frames) for source in _rendered(config)]
+    for layout, name, data_set in config.named():
+        own = data_set.frames(config.frames)
+        requests += [EpisodeRequest(source, own) for source in list_data_set(layout, name, data_set)]
+    require_distinct([request.source for request in requests])
     items = [Item(request.id, request, request.digest) for request in requests]
     return Job("episodes", prepare_episode, items, (".h5",), fanout)
 
@@ -85,7 +77,12 @@ def assemble_robot_frames(episodes: Parts, config: RobotEpisodesConfig, fanout: 
     if not episodes.ids:
         first = episodes.failed.iloc[0]
         raise InputError(f"None of {len(episodes.failed)} episodes could be prepared: {first['error']}")
-    requests = plan_shards(episodes.table, episodes.folder.absolute(), config.frames, config.store)
+    others = {
+        name: own
+        for _, name, data_set in config.named()
+        if (own := data_set.frames(config.frames)) != config.frames
+    }
+    requests = plan_shards(episodes.table, episodes.folder.absolute(), config.frames, config.store, others)
     items = [Item(request.id, request, request.digest) for request in requests]
     return Job("shards", assemble_shard, items, (".h5",), fanout)
 
@@ -108,10 +105,18 @@ def _damaged(episodes: pd.DataFrame) -> dict[str, str]:
     return dict(damaged[["id", "problems"]].itertuples(index=False))
 
 
-def _agent_episodes(config: AgentEpisodesConfig) -> list[EpisodeSource]:
+def _rendered(config: RobotEpisodesConfig) -> list[EpisodeSource]:
+    """Episodes of the sample world: of the agent if it is named, of the tabletop if nothing is."""
     from vidrep_pipelines.data.frame_store.data_set import DataSetSource
     from vidrep_pipelines.data.sample_world.agent_episodes import agent_requests
+    from vidrep_pipelines.data.sample_world.tabletop_source import list_tabletop
 
-    annotated = config.model_copy(update={"annotations": True})
-    requests = agent_requests(annotated, FramesConfig())
-    return [DataSetSource(request.source, "sample_agent") for request in requests]
+    sources: list[EpisodeSource] = []
+    if config.sample_agent is not None:
+        annotated = config.sample_agent.model_copy(update={"annotations": True})
+        requests = agent_requests(annotated, config.frames)
+        sources += [DataSetSource(request.source, "sample_agent") for request in requests]
+    nothing_else = not sources and not config.named()
+    if config.with_tabletop or (config.with_tabletop is None and nothing_else):
+        sources += list_tabletop(config.tabletop)
+    return sources
