@@ -29,7 +29,7 @@ CARL = ("carl", "carl_penn_action", "carl_finegym")
 VOC: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
 VOC_PARAMETERS = ("run", "model", "objective", "train")
 LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
-TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl"}
+TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl", "vpp"}
 
 every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 
@@ -96,6 +96,8 @@ def test_public_names() -> None:
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
         "pretrain_carl_kinetics",
         "export_carl_kinetics",
+        *("ingest_robot_clips", "latent_extraction_svd", "export_svd_latents", "pretrain_vpp_video"),
+        *("predict_video", "eval_video_prediction"),
         "__default__",
     }
 
@@ -199,6 +201,8 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:vqvae.{name}" for name in ("run", "data", "model", "objective", "files", "train")),
         *(f"params:vqvae_{name}.run" for name in ("pixel", "perceptual", "clips")),
         *(f"params:vqvae_{name}.train" for name in ("pixel", "perceptual", "clips")),
+        *("params:robot_episodes", "params:vpp_video", "params:video_prediction"),
+        *("params:video_latents.codec", "params:video_latents.extraction", "params:video_latents.export"),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None

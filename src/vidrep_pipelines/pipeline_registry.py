@@ -23,6 +23,11 @@ from vidrep_pipelines.pipelines.ingest.long_videos_pipeline import (
     create_penn_action_pipeline,
     create_pouring_pipeline,
 )
+from vidrep_pipelines.pipelines.latent_extraction.video_latents_pipeline import (
+    create_video_latents_export_pipeline,
+    create_video_latents_pipeline,
+)
+from vidrep_pipelines.pipelines.pretrain.vpp_video_pipeline import create_vpp_video_pipeline
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -55,7 +60,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
         **carl,
         "ingest_dmc": ingest.create_dmc_pipeline(),
-        "ingest_robot_clips": ingest.create_robot_episodes_pipeline(),
+        **_vpp_pipelines(),
         "__default__": pretrain_rsp,
     }
 
@@ -146,3 +151,18 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
         )
         named[f"export_{model}"] = pretrained + pretrain.create_carl_export_pipeline(model)
     return named
+
+
+def _vpp_pipelines() -> dict[str, Pipeline]:
+    """Video Prediction Policy: clips of robots, their latents, the video model, what it predicts."""
+    clips = ingest.create_robot_episodes_pipeline()
+    latents = clips + create_video_latents_pipeline()
+    video = latents + create_vpp_video_pipeline()
+    return {
+        "ingest_robot_clips": clips,
+        "latent_extraction_svd": latents,
+        "export_svd_latents": latents + create_video_latents_export_pipeline(),
+        "pretrain_vpp_video": video,
+        "predict_video": video + downstream_eval.create_predict_video_pipeline(),
+        "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),
+    }

@@ -1,8 +1,9 @@
 """The counterfactual test of a trained video model on tables of the sample world."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 from PIL.Image import Image
@@ -11,6 +12,7 @@ from torch import Tensor
 from vidrep_pipelines.adapters.video_prediction import TrainedVideo, trained_name
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop_source import TABLETOP, TABLETOP_HELD_OUT, tabletop_of
@@ -39,40 +41,67 @@ from vidrep_pipelines.reporting.video_prediction import ShownPrediction, predict
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import choose_device
 
+
+class FilmedTabletop(Protocol):
+    """How the tabletop was filmed and stored: part of ``params:robot_episodes``."""
+
+    @property
+    def tabletop(self) -> TabletopEpisodesConfig:
+        """How the tables were made."""
+
+    @property
+    def frames(self) -> FramesConfig:
+        """How their frames are stored."""
+
+
 _TESTED, _CALIBRATION = "tested", "calibration"
 _log = logging.getLogger(__name__)
 
 
 def tables_job(
-    store: FrameStore,
+    trajectories: Mapping[str, Sequence[str]],
     task: VideoTask,
-    world: TabletopEpisodesConfig,
+    episodes: FilmedTabletop,
     config: CounterfactualConfig,
     fanout: FanOutConfig,
 ) -> Job:
-    """One item per table of the sample world in the store, filmed under all of its instructions.
+    """One item per table of the sample world, filmed under all of its instructions.
 
     Args:
-        store: All episodes. Without episodes of the tabletop there is nothing to do.
+        trajectories: Episodes of the tabletop by split. Without any there is nothing to do.
         task: Says which frames of an episode the model predicts.
-        world: How the tables were made.
+        episodes: How the tables were made, and how their frames are stored.
         config: How many of them, and of which splits.
         fanout: How items are executed.
+
+    Raises:
+        ConfigurationError: Frames are not stored as they were filmed, by a rule that is unknown for masks.
     """
-    requests = _requests(store, task, world, config.split, config.tables, _TESTED)
+    requests = _requests(trajectories.get(config.split, ()), task, episodes, config.tables, _TESTED)
     if requests:
-        split, limit = config.calibration_split, config.calibration_tables
-        requests += _requests(store, task, world, split, limit, _CALIBRATION)
+        others = trajectories.get(config.calibration_split, ())
+        requests += _requests(others, task, episodes, config.calibration_tables, _CALIBRATION)
     items = [Item(request.name, request, request.digest) for request in requests]
     return Job("tables", film_table, items, (TABLE_SUFFIX,), fanout)
 
 
-def _requests(
-    store: FrameStore, task: VideoTask, world: TabletopEpisodesConfig, split: str, limit: int, purpose: str
-) -> list[TableRequest]:
+def tabletop_trajectories(store: FrameStore) -> dict[str, list[str]]:
+    """Episodes of the sample world's tabletop in a store, sorted, by split."""
     facts = store.table
-    own = facts[(facts["split"] == split) & facts["robot"].isin([TABLETOP, TABLETOP_HELD_OUT])]
-    names = sorted(set(own["trajectory"]))
+    own = facts[facts["robot"].isin([TABLETOP, TABLETOP_HELD_OUT])]
+    return {str(split): sorted(set(rows["trajectory"])) for split, rows in own.groupby("split")}
+
+
+def _requests(
+    names: Sequence[str], task: VideoTask, episodes: FilmedTabletop, limit: int, purpose: str
+) -> list[TableRequest]:
+    world, frames = episodes.tabletop, episodes.frames
+    if frames.rule is not None and (frames.height, frames.width) != (world.table.height, world.table.width):
+        raise ConfigurationError(
+            f"robot_episodes.frames ({frames.rule}) changes the shape of the tabletop's pictures, so that "
+            "the counterfactual test does not know where objects are. Remedy: film the tabletop at the "
+            "stored size, or set video_prediction.counterfactuals.tables to 0."
+        )
     rule = task.mixture.rule(trained_name(task.mixture, TABLETOP))
     moments = rule.frame_ids(world.table.frames, 0, task.clips.frames)
     return [
@@ -82,7 +111,7 @@ def _requests(
             seeds=tabletop_of(names[place], world).seeds,
             camera=world.table.cameras[0],
             moments=tuple(moments.tolist()),
-            size=(store.facts.height, store.facts.width),
+            size=(frames.height, frames.width),
         )
         for place in even_places(len(names), limit)
     ]

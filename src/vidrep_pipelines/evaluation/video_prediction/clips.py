@@ -74,13 +74,13 @@ class PredictedClips:
         return digest_of(self.store.facts.content_digest, self.rows.to_dict("list"), self.frames.tolist())
 
     def batches(self, size: int) -> Iterator[tuple[pd.DataFrame, Pixels]]:
-        """Yields all clips in order: their rows, and (B, F, H, W, 3) uint8."""
-        for start in range(0, len(self), size):
-            rows = self.rows.iloc[start : start + size].reset_index(drop=True)
-            frames = self.frames[start : start + size]
-            yield rows, np.stack([
-                self.store.frames(view, ids) for view, ids in zip(rows["id"], frames, strict=True)
-            ])  # fmt: skip
+        """Yields all clips: their rows, and (B, F, H, W, 3) uint8; a batch is of one data set."""
+        for _, own in self.rows.groupby("robot", sort=False):
+            for start in range(0, len(own), size):
+                rows = own.iloc[start : start + size]
+                views = zip(rows["id"], self.frames[rows.index], strict=True)
+                pixels = np.stack([self.store.frames(view, ids) for view, ids in views])
+                yield rows.reset_index(drop=True), pixels
 
 
 def _clip(

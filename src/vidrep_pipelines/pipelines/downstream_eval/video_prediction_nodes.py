@@ -110,11 +110,12 @@ def film_tables(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per table of the sample world, filmed under all of its instructions."""
-    from vidrep_pipelines.adapters.counterfactual_videos import tables_job
+    from vidrep_pipelines.adapters.counterfactual_videos import tables_job, tabletop_trajectories
     from vidrep_pipelines.models.vpp.video.task import VideoTask
 
     task = VideoTask.model_validate(spec["task_config"])
-    return tables_job(store, task, episodes.tabletop, parameters.counterfactuals, fanout)
+    trajectories = tabletop_trajectories(store)
+    return tables_job(trajectories, task, episodes, parameters.counterfactuals, fanout)
 
 
 def judge_counterfactuals(
