@@ -40,6 +40,7 @@ BENCHMARKS = {
     "benchmarks.voc_value_sampling": ("voc_value_sampling",),
     "benchmarks.voc_buffer_memory": ("voc_buffer_memory",),
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
+    "benchmarks.vpp_optimizer": ("vpp_optimizer",),
 }
 
 

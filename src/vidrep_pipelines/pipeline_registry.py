@@ -27,7 +27,6 @@ from vidrep_pipelines.pipelines.latent_extraction.video_latents_pipeline import 
     create_video_latents_export_pipeline,
     create_video_latents_pipeline,
 )
-from vidrep_pipelines.pipelines.pretrain.vpp_video_pipeline import create_vpp_video_pipeline
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -157,7 +156,7 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
     """Video Prediction Policy: clips of robots, their latents, the video model, what it predicts."""
     clips = ingest.create_robot_episodes_pipeline()
     latents = clips + create_video_latents_pipeline()
-    video = latents + create_vpp_video_pipeline()
+    video = latents + pretrain.create_vpp_video_pipeline()
     return {
         "ingest_robot_clips": clips,
         "latent_extraction_svd": latents,

@@ -13,8 +13,10 @@ _NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "keep_former_runs"
 class OptimizerConfig(FrozenConfig):
     """Optimizer and rate; AdamW with a warm-up and half a cosine (Loshchilov & Hutter 2017, 2019)."""
 
-    name: Literal["adamw", "adam", "sgd"] = "adamw"
-    """``adamw`` decouples weight decay from the gradient; ``adam`` and ``sgd`` add it to the gradient."""
+    name: Literal["adamw", "adamw_8bit", "adam", "sgd"] = "adamw"
+    """``adamw`` decouples weight decay from the gradient; ``adam`` and ``sgd`` add it to the gradient.
+    ``adamw_8bit`` keeps the moments of large tensors in 8 bits (arXiv 2110.02861), a quarter of the memory;
+    it needs bitsandbytes, and a model that is not sharded."""
 
     base_learning_rate: float = Field(1.5e-4, gt=0)
     """Peak learning rate for 256 items per update; the peak used is this times ``batch_size / 256``."""

@@ -4,7 +4,10 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.extras import require_extra
 from vidrep_pipelines.training.config import OptimizerConfig
 
 _FUSED_DEVICES = {"cpu", "cuda"}
@@ -33,12 +36,31 @@ def _is_not_decayed(name: str, parameter: nn.Parameter) -> bool:
 def build_optimizer(
     groups: list[dict[str, Any]], config: OptimizerConfig, device: torch.device
 ) -> torch.optim.Optimizer:
-    """The optimizer of ``groups``, each with its own ``weight_decay``; the loop sets the rate per step."""
+    """The optimizer of ``groups``, each with its own ``weight_decay``; the loop sets the rate per step.
+
+    Raises:
+        ConfigurationError: 8-bit moments of a sharded model.
+        MissingExtraError: bitsandbytes is not installed.
+    """
+    if config.name == "adamw_8bit":
+        return _eight_bit(groups, config)
     fused = config.fused and device.type in _FUSED_DEVICES
     if config.name == "sgd":
         return torch.optim.SGD(groups, lr=0.0, momentum=config.betas[0], fused=fused)
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
     return kind(groups, lr=0.0, betas=config.betas, eps=config.eps, fused=fused)
+
+
+def _eight_bit(groups: list[dict[str, Any]], config: OptimizerConfig) -> torch.optim.Optimizer:
+    """AdamW with moments of 8 bits; tensors below 4096 numbers keep theirs in 32."""
+    if any(isinstance(parameter, DTensor) for group in groups for parameter in group["params"]):
+        raise ConfigurationError(
+            "train.optimizer.name adamw_8bit does not work with launch.strategy fsdp. Use ddp, or adamw, whose "
+            "moments are then in shards."
+        )
+    kind = require_extra("bitsandbytes", "vpp").optim.AdamW8bit
+    optimizer: torch.optim.Optimizer = kind(groups, lr=0.0, betas=config.betas, eps=config.eps)
+    return optimizer
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from tests.parity.vpp_checks.case_model import case_arrays, case_config, case_model, near
+from tests.parity.vpp_checks.case_model import case_arrays, case_config, case_model, near, network_share
 from tests.parity.vpp_checks.vae import case_codec
 from vidrep_pipelines.models.vpp.video.codec_config import FeaturesConfig
 from vidrep_pipelines.models.vpp.video.features import SvdFeatures
@@ -31,6 +31,6 @@ def check(folder: Path) -> None:
         assert arrays["added_time_ids"].tolist() == [told] * len(first)
         found = SvdFeatures(model, config)(first, text, arrays["noise"])
         if f"feat_{name}" in arrays:
-            near(found, arrays[f"feat_{name}"], name)
+            near(found, arrays[f"feat_{name}"], name, network_share(folder))
         else:
-            near(found[:, _SHOWN], arrays[f"feat_{name}_frames_0_5_15"], name)
+            near(found[:, _SHOWN], arrays[f"feat_{name}_frames_0_5_15"], name, network_share(folder))

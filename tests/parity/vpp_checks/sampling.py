@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from tests.parity.vpp_checks.case_model import case_arrays, case_config, case_model, near
+from tests.parity.vpp_checks.case_model import case_arrays, case_config, case_model, near, network_share
 from tests.parity.vpp_checks.vae import case_codec
 from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
 from vidrep_pipelines.models.vpp.video.model import preconditioning
@@ -22,9 +22,10 @@ def check(folder: Path) -> None:
     videos = sample_video(
         case_model(folder), arrays["cond_latent"], arrays["text_embeds"], arrays["init_noise"], config
     )
-    near(videos, arrays["latents"], "latents")
+    near(videos, arrays["latents"], "latents", network_share(folder))
     if "frames_0_5" in arrays:
         frames = (
             case_codec(folder).decode(videos.flatten(0, 1), len(videos[0])).unflatten(0, videos.shape[:2])
         )
-        near((frames[:, [0, 5]] / 2 + 0.5).clamp(0, 1), arrays["frames_0_5"], "frames_0_5")
+        shown = (frames[:, [0, 5]] / 2 + 0.5).clamp(0, 1)
+        near(shown, arrays["frames_0_5"], "frames_0_5", network_share(folder))

@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 
 from vidrep_pipelines.common.config import UserPath
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.models.vpp.video.codec_config import VideoLatentsConfig
 from vidrep_pipelines.models.vpp.video.config import (
     AdaptationConfig,
     ClipConfig,
@@ -75,16 +76,19 @@ def plan_vpp_video(
     frames: FrameStore,
     latents: FrameArrayStore,
     codec: Checkpoint,
+    extraction: VideoLatentsConfig,
     parameters: VideoParameters,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run on clips of a store."""
+    from vidrep_pipelines.models.vpp.video.latents import latents_digest
     from vidrep_pipelines.models.vpp.video.task import VideoTask
     from vidrep_pipelines.training.config import TrainSpec
 
+    made_by = latents_digest(codec.digest, extraction)
     same = ("clips", "mixture", "model", "objective", "adaptation", "sampling", "initialize_from")
-    stored = {"latents": latents.folder.absolute(), "latents_digest": latents.model_digest}
+    stored = {"latents": latents.folder.absolute(), "latents_digest": made_by}
     task = VideoTask(
         frames=frames.folder.absolute(),
         codec=codec.directory.absolute(),

@@ -15,6 +15,7 @@ def create_vpp_video_pipeline() -> Pipeline:
                     "robot_frames",
                     "video_latents",
                     "video_latents.codec",
+                    "params:video_latents.extraction",
                     "params:vpp_video",
                     "params:launch",
                     "params:folders",
@@ -48,5 +49,11 @@ def create_vpp_video_pipeline() -> Pipeline:
         namespace="vpp_video",
         inputs={"robot_frames", "video_latents", "video_latents.codec"},
         outputs={"checkpoint": "vpp_video_checkpoint"},
-        parameters={"params:vpp_video", "params:launch", "params:folders", "params:tracking"},
+        parameters={
+            "params:video_latents.extraction",
+            "params:vpp_video",
+            "params:launch",
+            "params:folders",
+            "params:tracking",
+        },
     )

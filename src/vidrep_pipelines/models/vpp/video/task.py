@@ -66,7 +66,8 @@ class VideoTask(SystemTask[VideoDiffusion]):
     name: ClassVar[str] = "vpp_video"
     name_in_digests: ClassVar[str] = "vidrep_pipelines.models.vpp.video.task:VideoTask"
     not_science: ClassVar[set[str] | dict[str, Any]] = {
-        **dict.fromkeys(("frames", "latents", "codec", "initialize_from", "sampling"), True),
+        **dict.fromkeys(("frames", "latents", "latents_digest", "codec", "sampling"), True),
+        "initialize_from": True,
         "model": {"text": {"folder"}},
     }
 
@@ -270,7 +271,7 @@ def require_codec(folder: Path, model: VideoModelConfig) -> None:
         raise InputError(f"{folder} holds no codec of frames. Remedy: run latent_extraction_svd.") from error
     if (model.unet.latent_channels, model.condition_scale) != (channels, scale):
         raise ConfigurationError(
-            f"The codec in {folder} makes latents of {channels} channels with the scale {scale:g}. Remedy: set "
-            f"vpp_video.model.unet.latent_channels to {channels} and model.condition_scale to {scale:g}; they "
-            f"are {model.unet.latent_channels} and {model.condition_scale:g}."
+            f"The codec in {folder} makes latents of {channels} channels with the scale {scale:g}. Remedy: "
+            f"set vpp_video.model.unet.latent_channels to {channels} and model.condition_scale to {scale:g}; "
+            f"they are {model.unet.latent_channels} and {model.condition_scale:g}."
         )

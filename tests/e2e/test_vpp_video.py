@@ -1,0 +1,91 @@
+"""The pipelines of the video model: what they write, what a second run does, and what bad input leads to."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.vpp_video import TINY_VPP_VIDEO
+from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
+from vidrep_pipelines.models.vpp.video.inference import VideoPredictor
+from vidrep_pipelines.training.sinks import read_rows
+
+REPORTS = "08_reporting/vpp_video"
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("vpp_video")
+    run_pipeline("pretrain_vpp_video", folder, TINY_VPP_VIDEO)
+    return folder
+
+
+def test_pictures_log_and_measurements(data: Path) -> None:
+    for name in ("first_batch.png", "loss_curves.png", "predictions.png", "predictions/step-00000003.png"):
+        with Image.open(data / REPORTS / name) as image:
+            low, high = image.convert("L").getextrema()
+        assert high - low > 100, name
+    rows = read_rows(data / "06_models/vpp_video/run/train_log.jsonl")
+    assert [row["step"] for row in rows if "probe/loss" in row] == [2, 3]
+    assert rows[-1]["probe/motion_ratio"] > 0 and "probe/loss_sigma_2.01" in rows[-1]
+
+
+def test_the_checkpoint_says_what_it_was_trained_on_and_predicts(data: Path) -> None:
+    checkpoint = load("vpp_video_checkpoint", data)
+    assert checkpoint.config["mixture"]["datasets"] == "tabletop"
+    assert checkpoint.config["initialize_from"] is None and checkpoint.meta["step"] == 3
+    codec = load("video_latents.codec", data)
+    predictor = VideoPredictor.load(checkpoint.directory, codec.directory)
+    store = load("robot_frames", data)
+    view = store.select("validation").ids[0]
+    latents = load("video_latents", data).array("latents", view, slice(0, 1))
+    sampling = VideoSamplingConfig(steps=1, guidance=1.0)
+    text = store.episode(view).segments[0].text
+    import torch
+
+    videos = predictor.predict_latents(torch.from_numpy(latents).float(), [text], [3], sampling)
+    assert videos.shape == (1, 4, 8, 4, 4)
+
+
+def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        run_pipeline("pretrain_vpp_video", data, TINY_VPP_VIDEO)
+    for line in (
+        "episodes: up to date",
+        "shards: up to date",
+        "latents: up to date",
+        "training is up to date",
+    ):
+        assert line in caplog.text
+
+
+def test_impossible_parameters_are_named(data: Path) -> None:
+    unet = {"latent_channels": 4}
+    for changes, message in (
+        ({"mixture": {"datasets": "bridge"}}, r"'bridge', which is not in .*'tabletop'"),
+        ({"mixture": {"datasets": {"tabletop": 0.5}}}, "must sum to 1"),
+        ({"model": {"unet": unet}}, "makes latents of 8 channels"),
+        ({"model": {"text": {"vocabulary": ["push"]}}}, "no word"),
+    ):
+        with pytest.raises(Exception, match=message):
+            run_pipeline("pretrain_vpp_video", data, merged(TINY_VPP_VIDEO, {"vpp_video": changes}))
+
+
+def test_published_parameters_are_whole(data: Path) -> None:
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    from tests.helpers.project import ROOT
+    from vidrep_pipelines.pipelines.pretrain.vpp_video_nodes import VideoParameters
+
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, env="base") as session:
+        parameters = VideoParameters.model_validate(session.load_context().params["vpp_video"])
+    assert parameters.train.batch_size == 48 and sum(parameters.mixture.shares.values()) == 1
+    assert json.loads(parameters.model.model_dump_json())["unet"]["channels"] == [320, 640, 1280, 1280]
