@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from vidrep_pipelines.common.arrays import Pixels
@@ -82,6 +83,7 @@ def horizon_chart(horizons: pd.DataFrame) -> Image.Image:
             axes = figure.add_subplot(len(robots), len(metrics), row * len(metrics) + column + 1)
             own = horizons[(horizons["robot"] == robot) & (horizons["metric"] == metric)]
             _draw_lines(axes, own, "horizon")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             plain_axes(axes, f"{_METRICS[metric]}\n{_name_of(robot)}", "frames after the first")
     return _with_legend(figure)
 
@@ -119,6 +121,7 @@ def counterfactual_chart(summary: pd.DataFrame) -> Image.Image:
         _draw_shares(axes, summary[summary["combination"] == kind])
         plain_axes(axes, "all instructions" if kind == "all" else f"combinations: {kind.replace('_', ' ')}")
         axes.set_xlim(-0.02, 1.02)
+        axes.label_outer()
     return _with_legend(figure)
 
 

@@ -76,11 +76,18 @@ def test_ties_count_against_the_prediction() -> None:
 
 def test_changes_are_shares_of_what_moving_changes() -> None:
     table = TABLES[0]
-    changes = object_changes(table, table.truths[:, -1] / 255)
+    changes = object_changes(table, table.truths / 255)
     for number, name in enumerate(table.objects):
         assert changes[table.named == name, number].mean() == pytest.approx(1)
         assert changes[table.named != name, number].max() < 0.6
-    np.testing.assert_allclose(object_changes(table, table.truths[:1, 0] / 255), 0, atol=1e-6)
+    np.testing.assert_allclose(object_changes(table, table.truths[:1, [0, 0]] / 255), 0, atol=1e-6)
+
+
+def test_what_a_codec_blurs_is_no_change() -> None:
+    table = TABLES[0]
+    blurred = torch.nn.functional.avg_pool2d(unit(table.truths).flatten(0, 1), 3, 1, 1)
+    judged = judge_table(table, blurred.unflatten(0, table.truths.shape[:2]), MOVED)
+    assert judged["right_object_change"].mean() == 1 and judged["other_object_moves"].mean() == 0
 
 
 def test_calibration_separates_moved_from_unmoved_truths() -> None:

@@ -56,7 +56,7 @@ class ObjectChange:
             )
         moved, still = [], []
         for table in tables:
-            changes = object_changes(table, _unit(table.truths[:, -1]))
+            changes = object_changes(table, _unit(table.truths))
             named = table.named[:, None] == np.array(table.objects)
             moved.append(changes[named])
             still.append(changes[~named])
@@ -73,27 +73,29 @@ def _best_threshold(moved: FloatArray, still: FloatArray) -> tuple[float, float]
     return float(middles[widest]), float(accuracy.max())
 
 
-def object_changes(table: CounterfactualTable, ends: FloatArray) -> FloatArray:
+def object_changes(table: CounterfactualTable, videos: FloatArray) -> FloatArray:
     """How much changed where each object was at first.
 
-    The mean absolute difference between the last frame and the first over the pixels in which an object was
-    seen at first, divided by its mean over the truths in which the object is named: 1 is as much as when it
-    really moves, whatever its color is.
+    The mean absolute difference between the last frame of a video and its own first one, over the pixels in
+    which an object was seen at first, divided by its mean over the truths in which the object is named: 1 is
+    as much as when it really moves, whatever its color is. A predicted video's first frame has gone through
+    the codec as its last one has, so that what the codec blurs is no change.
 
     Args:
         table: The table.
-        ends: (P, H, W, 3) last frames in 0..1.
+        videos: (P, F, H, W, 3) in 0..1.
 
     Returns:
         (P, objects), in the order of ``table.objects``.
     """
-    first, truths = _unit(table.truths[0, 0]), _unit(table.truths[:, -1])
+    truths = _unit(table.truths)
     columns = []
     for name in table.objects:
         where = table.where(name)
-        change = np.abs(ends[:, where] - first[where]).mean((1, 2))
-        own = np.abs(truths[table.named == name][:, where] - first[where]).mean()
-        columns.append(change / max(float(own), 1e-9))
+        change = np.abs(videos[:, -1, where] - videos[:, 0, where]).mean((1, 2))
+        own = truths[table.named == name]
+        moved = np.abs(own[:, -1, where] - own[:, 0, where]).mean()
+        columns.append(change / max(float(moved), 1e-9))
     return np.stack(columns, axis=1)
 
 
@@ -118,7 +120,7 @@ def judge_table(table: CounterfactualTable, predictions: Tensor, moved: ObjectCh
     if videos.shape != truths.shape:
         raise InputError(f"Predictions are {videos.shape}, the truths of {table.name} {truths.shape}.")
     last = _distances(videos[:, -1:], truths[:, -1:])
-    changes = object_changes(table, videos[:, -1])
+    changes = object_changes(table, videos)
     named = table.named[:, None] == np.array(table.objects)
     own_change, other_change = changes[named], np.where(named, -np.inf, changes).max(1)
     others = len(table.objects) > 1
