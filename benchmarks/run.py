@@ -39,6 +39,8 @@ BENCHMARKS = {
     "benchmarks.voc_sampling": ("voc_sampling",),
     "benchmarks.voc_value_sampling": ("voc_value_sampling",),
     "benchmarks.voc_buffer_memory": ("voc_buffer_memory",),
+    "benchmarks.vpp_sampling": ("vpp_sampling", "vpp_sampling_guided"),
+    "benchmarks.video_latents": ("video_latents_published", "video_latents_memory_map"),
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
     "benchmarks.vpp_optimizer": ("vpp_optimizer",),
 }

@@ -1,6 +1,6 @@
 """An optimizer step over a UNet's parameters in two fused groups, against one group for each tensor.
 
-The published training gives each tensor a group of its own, 1428 of them: the optimizer then works through them
+The published training gives each tensor a group of its own, 1428 of them; the optimizer works through these
 one by one. Which tensor is in which group changes no number.
 """
 
@@ -22,8 +22,8 @@ UNET = UnetConfig(
 )
 HOW = (
     "CPU time of an AdamW step over {tensors} tensors of the published UNet's structure at 32 channels, "
-    f"float32, one thread, interleaved, medians of {ROUNDS} rounds; reference: one group per tensor, as published, "
-    "by torch's default implementation"
+    f"float32, one thread, interleaved, medians of {ROUNDS} rounds; reference: one group per tensor, as "
+    "published, by torch's default implementation"
 )
 
 

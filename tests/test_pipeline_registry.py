@@ -10,8 +10,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.data.sample_world.instructions import vocabulary
 from vidrep_pipelines.datasets.frame_embeddings import FrameEmbeddingsDataset
-from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameStoreDataset
+from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameArraysDataset, FrameStoreDataset
 from vidrep_pipelines.datasets.local import LocalDataset
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
 from vidrep_pipelines.models.rsp.config import RspModelConfig
@@ -19,9 +20,12 @@ from vidrep_pipelines.models.voc.config import TokenizerName, VocPreset
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
+from vidrep_pipelines.models.vpp.video.config import UnetConfig, VideoObjectiveConfig, VideoSamplingConfig
+from vidrep_pipelines.models.vpp.video.presets import CALVIN_MIXTURE
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.pipeline_registry import register_pipelines
 from vidrep_pipelines.pipelines.pretrain.rsp_nodes import RspParameters
+from vidrep_pipelines.pipelines.pretrain.vpp_video_nodes import VideoParameters
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 PIPELINES = register_pipelines()
@@ -96,7 +100,10 @@ def test_public_names() -> None:
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
         "pretrain_carl_kinetics",
         "export_carl_kinetics",
-        *("ingest_robot_clips", "latent_extraction_svd", "export_svd_latents", "pretrain_vpp_video"),
+        "ingest_robot_clips",
+        "latent_extraction_svd",
+        "export_svd_latents",
+        *("pretrain_vpp_video", "export_vpp_video"),
         *("predict_video", "eval_video_prediction"),
         "__default__",
     }
@@ -127,7 +134,7 @@ def test_every_stage_that_works_item_by_item_notices_when_nothing_succeeded(cata
     outputs = {name for node in distinct_nodes().values() if "fanout" in node.tags for name in node.outputs}
     kinds = {name: type(catalog.get(name)) for name in outputs}
     assert len(kinds) > 20
-    known = (ResumableParts, FrameStoreDataset, CodeStoreDataset, FrameEmbeddingsDataset)
+    known = (ResumableParts, FrameStoreDataset, CodeStoreDataset, FrameArraysDataset, FrameEmbeddingsDataset)
     assert {name: kind for name, kind in kinds.items() if not issubclass(kind, known)} == {}
 
 
@@ -201,8 +208,9 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:vqvae.{name}" for name in ("run", "data", "model", "objective", "files", "train")),
         *(f"params:vqvae_{name}.run" for name in ("pixel", "perceptual", "clips")),
         *(f"params:vqvae_{name}.train" for name in ("pixel", "perceptual", "clips")),
-        *("params:robot_episodes", "params:vpp_video", "params:video_prediction"),
-        *("params:video_latents.codec", "params:video_latents.extraction", "params:video_latents.export"),
+        *("params:robot_episodes", "params:vpp_video", "params:vpp_video_export"),
+        *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
+        "params:video_prediction",
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None
@@ -246,6 +254,12 @@ def test_environments(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind in VOC:
         assert cluster.load(f"params:voc_tokenizer_{kind}.model") == tokenizers[kind]
         assert cluster.load(f"params:voc_{kind}.model") == VocPreset.published(kind).model
+    video: VideoParameters = cluster.load("params:vpp_video")
+    assert (video.train.batch_size, video.clips_per_device, video.clips.frames) == (48, 6, 16)
+    assert (video.model.unet, video.mixture.shares) == (UnetConfig(), CALVIN_MIXTURE)
+    assert video.objective == VideoObjectiveConfig() and video.sampling == VideoSamplingConfig()
+    small: VideoParameters = catalogs().load("params:vpp_video")
+    assert small.model.text.vocabulary == tuple(vocabulary())
     launch: LaunchConfig = cluster.load("params:launch")
     assert (launch.processes, launch.device, launch.device_batch_size) == (4, "cuda", 64)
 

@@ -23,10 +23,6 @@ from vidrep_pipelines.pipelines.ingest.long_videos_pipeline import (
     create_penn_action_pipeline,
     create_pouring_pipeline,
 )
-from vidrep_pipelines.pipelines.latent_extraction.video_latents_pipeline import (
-    create_video_latents_export_pipeline,
-    create_video_latents_pipeline,
-)
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -155,13 +151,14 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
 def _vpp_pipelines() -> dict[str, Pipeline]:
     """Video Prediction Policy: clips of robots, their latents, the video model, what it predicts."""
     clips = ingest.create_robot_episodes_pipeline()
-    latents = clips + create_video_latents_pipeline()
+    latents = clips + latent_extraction.create_video_latents_pipeline()
     video = latents + pretrain.create_vpp_video_pipeline()
     return {
         "ingest_robot_clips": clips,
         "latent_extraction_svd": latents,
-        "export_svd_latents": latents + create_video_latents_export_pipeline(),
+        "export_svd_latents": latents + latent_extraction.create_video_latents_export_pipeline(),
         "pretrain_vpp_video": video,
+        "export_vpp_video": video + pretrain.create_vpp_video_export_pipeline(),
         "predict_video": video + downstream_eval.create_predict_video_pipeline(),
         "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),
     }

@@ -1,6 +1,5 @@
 """The pipelines of the video model: what they write, what a second run does, and what bad input leads to."""
 
-import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,19 +49,14 @@ def test_the_checkpoint_says_what_it_was_trained_on_and_predicts(data: Path) -> 
     import torch
 
     videos = predictor.predict_latents(torch.from_numpy(latents).float(), [text], [3], sampling)
-    assert videos.shape == (1, 4, 8, 4, 4)
+    assert videos.shape == (1, 4, 24, 4, 4)
 
 
 def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         run_pipeline("pretrain_vpp_video", data, TINY_VPP_VIDEO)
-    for line in (
-        "episodes: up to date",
-        "shards: up to date",
-        "latents: up to date",
-        "training is up to date",
-    ):
-        assert line in caplog.text
+    for line in ("episodes: ", "shards: ", "latents: ", "training is "):
+        assert f"{line}up to date" in caplog.text
 
 
 def test_impossible_parameters_are_named(data: Path) -> None:
@@ -70,22 +64,17 @@ def test_impossible_parameters_are_named(data: Path) -> None:
     for changes, message in (
         ({"mixture": {"datasets": "bridge"}}, r"'bridge', which is not in .*'tabletop'"),
         ({"mixture": {"datasets": {"tabletop": 0.5}}}, "must sum to 1"),
-        ({"model": {"unet": unet}}, "makes latents of 8 channels"),
+        ({"model": {"unet": unet}}, "makes latents of 24 channels"),
         ({"model": {"text": {"vocabulary": ["push"]}}}, "no word"),
     ):
         with pytest.raises(Exception, match=message):
             run_pipeline("pretrain_vpp_video", data, merged(TINY_VPP_VIDEO, {"vpp_video": changes}))
 
 
-def test_published_parameters_are_whole(data: Path) -> None:
-    from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-
-    from tests.helpers.project import ROOT
-    from vidrep_pipelines.pipelines.pretrain.vpp_video_nodes import VideoParameters
-
-    bootstrap_project(ROOT)
-    with KedroSession.create(ROOT, env="base") as session:
-        parameters = VideoParameters.model_validate(session.load_context().params["vpp_video"])
-    assert parameters.train.batch_size == 48 and sum(parameters.mixture.shares.values()) == 1
-    assert json.loads(parameters.model.model_dump_json())["unet"]["channels"] == [320, 640, 1280, 1280]
+def test_export_can_be_started_from(data: Path) -> None:
+    run_pipeline("export_vpp_video", data, TINY_VPP_VIDEO)
+    folder = load("vpp_video.exported", data)["folder"]
+    train = {"steps": 1, "optimizer": {"warmup_steps": 0}}
+    start = {"vpp_video": {"initialize_from": folder, "train": train}}
+    run_pipeline("pretrain_vpp_video", data, merged(TINY_VPP_VIDEO, start))
+    assert load("vpp_video_checkpoint", data).config["initialize_from"] == folder

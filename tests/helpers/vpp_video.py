@@ -5,7 +5,7 @@ from typing import Any
 TINY_VPP_VIDEO: dict[str, Any] = {
     "robot_episodes": {
         "tabletop": {
-            "table": {"width": 32, "height": 32, "frames": 8},
+            "table": {"width": 32, "height": 32, "frames": 20},
             "train_tables": 4,
             "validation_tables": 2,
             "test_tables": 1,
@@ -13,14 +13,11 @@ TINY_VPP_VIDEO: dict[str, Any] = {
         },
         "frames": {"height": 32, "width": 32},
     },
-    "video_latents": {"codec": {"kind": "linear", "factor": 8, "channels": 8, "fit_frames": 32}},
+    "video_latents": {"codec": {"fit_frames": 32}},
     "fanout": {"engine": "serial"},
     "launch": {"loader_workers": 0, "device": "cpu"},
     "tracking": {"enabled": False},
     "vpp_video": {
-        "model": {
-            "unet": {"channels": [32, 32], "attention": [True, False], "heads": [1, 1], "latent_channels": 8},
-        },
         "sampling": {"steps": 2},
         "validation": {"every_steps": 2, "items": 2, "batch_size": 2, "predicted_items": 1},
         "train": {

@@ -9,6 +9,7 @@ from vidrep_pipelines.models.voc.task import VocTask
 from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
+from vidrep_pipelines.models.vpp.video.task import VideoTask
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 
 
@@ -22,6 +23,7 @@ from vidrep_pipelines.models.vqvae.task import VqvaeTask
         (VaeTask, "voc.tokenizers.vae.task:VaeTask"),
         (VocTask, "voc.task:VocTask"),
         (VqkdTask, "voc.tokenizers.vqkd.task:VqkdTask"),
+        (VideoTask, "vpp.video.task:VideoTask"),
         (VqvaeTask, "vqvae.task:VqvaeTask"),
     ],
 )

@@ -1,9 +1,13 @@
+import copy
+import sys
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from vidrep_pipelines.common.errors import ConfigurationError, MissingExtraError
+from vidrep_pipelines.training import optimizer as optimizer_module
 from vidrep_pipelines.training.config import OptimizerConfig
 from vidrep_pipelines.training.optimizer import build_optimizer, set_learning_rate, weight_decay_groups
 
@@ -81,3 +85,33 @@ def test_decay_is_decoupled_in_adamw_only() -> None:
         results[name] = weight.item()
     assert results["adamw"] == pytest.approx(1 - 0.01 * 0.1)
     assert results["adam"] == pytest.approx(1 - 0.01, abs=1e-5)
+
+
+def test_moments_of_8_bits_lead_to_nearly_the_same_weights() -> None:
+    pytest.importorskip("bitsandbytes", reason="needs bitsandbytes")
+    torch.manual_seed(0)
+    layer = nn.Linear(128, 64)
+    twin = copy.deepcopy(layer)
+    for module, name in ((layer, "adamw"), (twin, "adamw_8bit")):
+        config = OptimizerConfig.model_validate({"name": name, "weight_decay": 0.01})
+        optimizer = build_optimizer(weight_decay_groups(module, 0.01), config, torch.device("cpu"))
+        set_learning_rate(optimizer, 1e-2)
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            module(torch.randn(8, 128, generator=generator)).square().mean().backward()
+            optimizer.step()
+    moved = (layer.weight - twin.weight).detach().abs()
+    assert 0 < float(moved.max()) < 0.02 and float(moved.mean()) < 2e-3
+
+
+def test_8_bits_need_their_library_and_a_whole_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = weight_decay_groups(nn.Linear(2, 2), 0.0)
+    config, device = OptimizerConfig(name="adamw_8bit"), torch.device("cpu")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "bitsandbytes", None)
+        with pytest.raises(MissingExtraError, match=r"vidrep-pipelines\[vpp\]"):
+            build_optimizer(groups, config, device)
+    monkeypatch.setattr(optimizer_module, "DTensor", nn.Parameter)
+    with pytest.raises(ConfigurationError, match=r"adamw_8bit.*fsdp"):
+        build_optimizer(groups, config, device)

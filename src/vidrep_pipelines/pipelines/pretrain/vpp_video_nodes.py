@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from PIL.Image import Image
 from pydantic import PositiveInt
 
-from vidrep_pipelines.common.config import UserPath
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.models.vpp.video.codec_config import VideoLatentsConfig
 from vidrep_pipelines.models.vpp.video.config import (
@@ -72,6 +72,16 @@ class VideoParameters(SystemParameters):
     images."""
 
 
+class VideoExportConfig(FrozenConfig):
+    """Where a trained video model is written in diffusers' layout (``params:vpp_video_export``)."""
+
+    folder: UserPath
+    """Receives ``unet/``, ``scheduler/`` and ``model_index.json``; what is there is replaced."""
+
+    half: bool = False
+    """Write the weights in half precision."""
+
+
 def plan_vpp_video(
     frames: FrameStore,
     latents: FrameArrayStore,
@@ -125,8 +135,18 @@ def _probe_spec(task: VideoTask, validation: VideoValidationConfig) -> ProbeSpec
 
 def paint_vpp_video(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
     """What happened in held-out clips above what the trained model predicts."""
-    from vidrep_pipelines.models.shared.trained import trained_model
+    from vidrep_pipelines.models.vpp.video.inference import load_video_model
     from vidrep_pipelines.models.vpp.video.task import VideoTask
+    from vidrep_pipelines.training.distributed import choose_device
 
     task = VideoTask.model_validate(spec["task_config"])
-    return task.predictions_picture(trained_model(task.build_model(), checkpoint.state_dict()))
+    model, _ = load_video_model(checkpoint)
+    return task.predictions_picture(model.to(choose_device(LaunchConfig.model_validate(spec["launch"]))))
+
+
+def export_vpp_video(checkpoint: Checkpoint, export: VideoExportConfig) -> dict[str, Any]:
+    """Writes the UNet in diffusers' layout and, of adapters, these by themselves; says where."""
+    from vidrep_pipelines.models.vpp.video.export import export_video_model
+
+    folder = export.folder.absolute()
+    return {"folder": folder.as_posix(), **export_video_model(checkpoint, folder, half=export.half)}

@@ -12,9 +12,9 @@ def create_vpp_video_pipeline() -> Pipeline:
             Node(
                 vpp_video_nodes.plan_vpp_video,
                 inputs=[
-                    "robot_frames",
-                    "video_latents",
-                    "video_latents.codec",
+                    "frames",
+                    "latents",
+                    "codec",
                     "params:video_latents.extraction",
                     "params:vpp_video",
                     "params:launch",
@@ -47,7 +47,7 @@ def create_vpp_video_pipeline() -> Pipeline:
             ),
         ],
         namespace="vpp_video",
-        inputs={"robot_frames", "video_latents", "video_latents.codec"},
+        inputs={"frames": "robot_frames", "latents": "video_latents", "codec": "video_latents.codec"},
         outputs={"checkpoint": "vpp_video_checkpoint"},
         parameters={
             "params:video_latents.extraction",
@@ -56,4 +56,22 @@ def create_vpp_video_pipeline() -> Pipeline:
             "params:folders",
             "params:tracking",
         },
+    )
+
+
+def create_vpp_video_export_pipeline() -> Pipeline:
+    """Writes the checkpoint in the layout of diffusers, in which the original publishes its own."""
+    return Pipeline(
+        [
+            Node(
+                vpp_video_nodes.export_vpp_video,
+                inputs=["checkpoint", "params:vpp_video_export"],
+                outputs="exported",
+                name="export",
+                tags=["vpp"],
+            )
+        ],
+        namespace="vpp_video",
+        inputs={"checkpoint": "vpp_video_checkpoint"},
+        parameters={"params:vpp_video_export"},
     )

@@ -55,7 +55,7 @@ def test_videos_are_in_the_units_of_pictures(predictor: VideoPredictor) -> None:
     first = torch.rand(3, 3, 8, 8)
     videos = predictor.predict(first, TEXTS, [1, 2, 3], FEW)
     assert videos.shape == (3, FRAMES, 3, 8, 8) and videos.dtype == torch.float32
-    assert 0 <= float(videos.min()) and float(videos.max()) <= 1 and predictor.frames == FRAMES
+    assert float(videos.min()) >= 0 and float(videos.max()) <= 1 and predictor.frames == FRAMES
     assert videos.device.type == "cpu"
 
 

@@ -1,4 +1,5 @@
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,12 @@ def test_one_group_for_what_is_decayed_and_one_for_what_is_not(task: VideoTask) 
     assert len(units) > 3 and all(isinstance(unit, nn.Module) for unit in units)
 
 
-def test_training_shows_its_first_batch_and_its_predictions(task: VideoTask, tmp_path: Path) -> None:
-    result = launch(spec_of(task, tmp_path, ema_decay=0.5))
+def test_training_shows_its_first_batch_and_its_predictions(
+    task: VideoTask, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        result = launch(spec_of(task, tmp_path, ema_decay=0.5))
+    assert "M parameters" in caplog.text and "a device" in caplog.text
     names = [report.relative_to(tmp_path / "reports").as_posix() for report in result.reports]
     assert names == [
         "first_batch.png",

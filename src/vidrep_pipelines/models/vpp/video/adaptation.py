@@ -9,7 +9,7 @@ from vidrep_pipelines.models.vpp.video.config import AdaptationConfig, LowRankCo
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 
 TEMPORAL_PARTS = ("temporal", "time_mixer", "time_pos_embed")
-"""Parts of the names of all that works over time; ``time_embedding`` is the noise level's and not among them."""
+"""Parts of the names of all that works over time; ``time_embedding``, the noise level's, is not."""
 
 _BASE, _DOWN, _UP = ".base_layer.", ".lora_A.default.", ".lora_B.default."
 

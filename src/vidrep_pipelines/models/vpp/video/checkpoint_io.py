@@ -90,7 +90,8 @@ def diffusers_part(folder: Path, part: str) -> DiffusersPart:
         present = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
         raise InputError(
             f"{folder} has no {part}: {part}/config.json is missing (subfolders: "
-            f"{', '.join(present) or 'none'}). Remedy: name a whole folder in diffusers' layout, such as stable-video-diffusion-img2vid."
+            f"{', '.join(present) or 'none'}). Remedy: name a whole folder in diffusers' layout, "
+            "such as stable-video-diffusion-img2vid."
         )
     config = _json(place / "config.json")
     for name in _WEIGHTS:

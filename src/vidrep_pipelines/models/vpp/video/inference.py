@@ -13,8 +13,14 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.shared.trained import trained_model
+from vidrep_pipelines.models.vpp.video.adaptation import merged_weights
 from vidrep_pipelines.models.vpp.video.codec import Codec, load_codec
-from vidrep_pipelines.models.vpp.video.config import ClipConfig, VideoModelConfig, VideoSamplingConfig
+from vidrep_pipelines.models.vpp.video.config import (
+    AdaptationConfig,
+    ClipConfig,
+    VideoModelConfig,
+    VideoSamplingConfig,
+)
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 from vidrep_pipelines.models.vpp.video.sampling import draw_video_noise, sample_video
 from vidrep_pipelines.models.vpp.video.text import TextTokenizer, text_tokenizer
@@ -27,7 +33,8 @@ _LONG = 64
 def load_video_model(checkpoint: Checkpoint) -> tuple[VideoDiffusion, int]:
     """The model of a checkpoint of the catalog in evaluation mode, and the frames F of its clips.
 
-    The configuration has the parts ``model`` and ``clips``.
+    The configuration has the parts ``model`` and ``clips``. Adapters become part of the weights that they
+    were trained on.
 
     Raises:
         InputError: It is no checkpoint of a video model.
@@ -35,12 +42,14 @@ def load_video_model(checkpoint: Checkpoint) -> tuple[VideoDiffusion, int]:
     try:
         config = VideoModelConfig.model_validate(checkpoint.config["model"])
         frames = ClipConfig.model_validate(checkpoint.config["clips"]).frames
+        lora = AdaptationConfig.model_validate(checkpoint.config.get("adaptation", {})).lora
     except (KeyError, TypeError, ValidationError) as error:
         raise InputError(
             f"{checkpoint.directory} holds no checkpoint of a video model ({error}). Remedy: run "
             "pretrain_vpp_video."
         ) from error
-    return trained_model(VideoDiffusion(config), checkpoint.state_dict()), frames
+    state = checkpoint.state_dict() if lora is None else merged_weights(checkpoint.state_dict(), lora)
+    return trained_model(VideoDiffusion(config), state), frames
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The video model for the training loop: which samples, which model, which loss, which pictures."""
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,8 @@ from torch.utils.data import default_collate
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import WEIGHTS, Checkpoint
+from vidrep_pipelines.models.vpp.video.adaptation import adapt
+from vidrep_pipelines.models.vpp.video.checkpoint_io import UNET, diffusers_part, load_unet
 from vidrep_pipelines.models.vpp.video.codec import CODEC, VAE, Codec, load_codec, to_pictures
 from vidrep_pipelines.models.vpp.video.config import (
     AdaptationConfig,
@@ -21,6 +24,7 @@ from vidrep_pipelines.models.vpp.video.config import (
     VideoObjectiveConfig,
     VideoSamplingConfig,
 )
+from vidrep_pipelines.models.vpp.video.cost import VideoStepCost, video_step_cost
 from vidrep_pipelines.models.vpp.video.dataset import MixedClips, clip_latents
 from vidrep_pipelines.models.vpp.video.mixture import MixtureConfig
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
@@ -40,7 +44,13 @@ from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
 from vidrep_pipelines.training.update import move_to
 
+_log = logging.getLogger(__name__)
+
+_MOMENT_BYTES = {"adamw": 8, "adam": 8, "adamw_8bit": 2, "sgd": 4}
+"""What an optimizer keeps for each trained number."""
+
 _FRAMES_AT_ONCE = 32
+_PREDICTED_AT_ONCE = 4
 _SHOWN_CLIPS = 4
 _SHOWN_ITEMS = 12
 
@@ -112,6 +122,12 @@ class VideoTask(SystemTask[VideoDiffusion]):
         """What makes the latents, and what a frozen text model is read from."""
         return {"codec": self.codec / WEIGHTS, **text_files(self.model.text)}
 
+    def digests_of_files(self) -> dict[str, str | None]:
+        """Also that of the UNet to start from, which may lie in several files."""
+        start = self.initialize_from
+        digest = None if start is None else diffusers_part(start, UNET).digest
+        return {**super().digests_of_files(), "initialize_from": digest}
+
     def checkpoint_config(self) -> dict[str, Any]:
         """Model and clips, the codec's digest, what the weights started from and were trained on."""
         described = self.model_dump(
@@ -121,8 +137,17 @@ class VideoTask(SystemTask[VideoDiffusion]):
         return {**described, "codec": Checkpoint.of(self.codec).digest, "digests_of_files": digests}
 
     def build_model(self) -> VideoDiffusion:
-        """The model with its start weights, of which some are frozen or adapted."""
-        return VideoDiffusion(self.model)
+        """The model with its start weights, of which some are frozen or adapted.
+
+        Raises:
+            InputError: ``initialize_from`` or the text model's folder lacks a part or holds another network.
+            ConfigurationError: What is to be trained is not in the UNet.
+        """
+        model = VideoDiffusion(self.model)
+        if self.initialize_from is not None:
+            load_unet(model, self.initialize_from)
+        adapt(model, self.adaptation)
+        return model
 
     def store(self) -> FrameStore:
         """The views that are trained on."""
@@ -217,27 +242,48 @@ class VideoTask(SystemTask[VideoDiffusion]):
         Raises:
             InputError: The prediction is not finite.
         """
-        dataset, device = self.build_dataset(), next(model.parameters()).device
-        batch = move_to(default_collate([dataset[item] for item in items]), device)
-        latents, codec = self.latents_of(batch), self.codec_on(device)
-        noise = draw_video_noise(batch["seed"].tolist(), latents.shape[1:], device)
-        text = model.encode_text(batch["ids"], batch["mask"])
-        sampled = sample_video(model, latents[:, 0], text, noise, self.sampling)
-        decoded = codec.decode(sampled.flatten(0, 1), frames=latents.shape[1]).unflatten(0, latents.shape[:2])
+        dataset, predicted = self.build_dataset(), []
+        for start in range(0, len(items), _PREDICTED_AT_ONCE):
+            samples = [dataset[item] for item in items[start : start + _PREDICTED_AT_ONCE]]
+            batch = move_to(default_collate(samples), next(model.parameters()).device)
+            predicted.append(self._predicted(model, batch).cpu())
         shown = [dataset.frames(*item) for item in items]
         truth = torch.stack([frames for frames, _ in shown]) / 255
-        return Predictions(truth, (decoded.cpu() / 2 + 0.5).clamp(0, 1), [text for _, text in shown])
+        return Predictions(truth, torch.cat(predicted), [text for _, text in shown])
+
+    def _predicted(self, model: VideoDiffusion, batch: Batch) -> Tensor:
+        """Videos (B, F, 3, H, W) in 0..1 on the batch's device."""
+        latents = self.latents_of(batch)
+        noise = draw_video_noise(batch["seed"].tolist(), latents.shape[1:], latents.device)
+        text = model.encode_text(batch["ids"], batch["mask"])
+        sampled = sample_video(model, latents[:, 0], text, noise, self.sampling)
+        decoded = self.codec_on(latents.device).decode(sampled.flatten(0, 1), frames=latents.shape[1])
+        return (decoded.unflatten(0, latents.shape[:2]) / 2 + 0.5).clamp(0, 1)
 
     def before_training(
         self, model: VideoDiffusion, items: Sequence[ItemKey], train: TrainConfig, directory: Path
     ) -> list[Path]:
-        """Draws the first batch as ``first_batch.png``, and says what memory the updates will take."""
+        """Draws the first batch as ``first_batch.png``, and says what memory an update takes."""
         dataset = self.build_dataset()
+        _log.info("vpp_video: %s", self.step_cost(len(items), train).text())
         shown = [dataset.frames(*item) for item in items[:_SHOWN_ITEMS]]
         heading = f"{len(shown)} of the {len(items)} clips that come first"
         sheet = first_batch_sheet([frames for frames, _ in shown], [text for _, text in shown], heading)
         sheet.save(directory / "first_batch.png")
         return [directory / "first_batch.png"]
+
+    def step_cost(self, clips: int, train: TrainConfig) -> VideoStepCost:
+        """Work and memory of an update with so many clips on a device that holds the whole model."""
+        facts, codec = self.store().facts, self.codec_on(torch.device("cpu"))
+        side = (facts.height // codec.factor, facts.width // codec.factor)
+        return video_step_cost(
+            self.model,
+            self.adaptation,
+            (clips, self.clips.frames, self.model.unet.latent_channels, *side),
+            moment_bytes=_MOMENT_BYTES[train.optimizer.name],
+            averaged=train.ema_decay is not None,
+            activation_bytes=4 if train.precision == "fp32" else 2,
+        )
 
     def pictures(self, model: VideoDiffusion) -> dict[str, Image]:
         """Predictions of a few held-out clips, or of training clips if none are held out."""

@@ -1,0 +1,60 @@
+"""Sampling as in diffusers' image-to-video pipeline, and loading latents as in the published data set."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+SCHEDULER: dict[str, Any] = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "v_prediction",
+    "sigma_min": 0.002,
+    "sigma_max": 700.0,
+    "use_karras_sigmas": True,
+    "timestep_type": "continuous",
+    "timestep_spacing": "leading",
+    "steps_offset": 1,
+}
+
+
+@torch.no_grad()
+def published_video(
+    unet: Any, condition: Tensor, text: Tensor, noise: Tensor, steps: int, guidance: float
+) -> Tensor:
+    """Final latents (B, F, C, h, w); condition (B, C, h, w) as the network gets it."""
+    from vidrep_pipelines.compat import diffusers  # noqa: PLC0415 (takes seconds)
+
+    scheduler = diffusers.EulerDiscreteScheduler(**SCHEDULER)
+    scheduler.set_timesteps(steps)
+    guided, frames = guidance > 1, noise.shape[1]
+    images = condition.unsqueeze(1).repeat(1, frames, 1, 1, 1)
+    ids = torch.tensor([[7.0, 127.0, 0.02]]).repeat(len(noise), 1)
+    if guided:
+        images, ids = torch.cat([images] * 2), torch.cat([ids] * 2)
+        text = torch.cat([torch.zeros_like(text), text])
+    weights = torch.linspace(1.0, guidance, frames)[None, :, None, None, None]
+    latents = noise * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        both = torch.cat([latents] * 2) if guided else latents
+        sample = torch.cat([scheduler.scale_model_input(both, timestep), images], dim=2)
+        velocity = unet(sample, timestep, encoder_hidden_states=text, added_time_ids=ids, return_dict=False)[
+            0
+        ]
+        if guided:
+            without, with_text = velocity.chunk(2)
+            velocity = without + weights * (with_text - without)
+        latents = scheduler.step(velocity, timestep, latents).prev_sample
+    return latents
+
+
+def published_item(folder: Path, annotation: Path, camera: int, start: int, frames: int) -> Tensor:
+    """Latents (F, C, h, w) of consecutive frames: the annotation and the episode's whole file are read."""
+    label = json.loads(annotation.read_text())
+    path = folder / label["latent_videos"][camera]["latent_video_path"]
+    latents: Tensor = torch.load(path, map_location="cpu", weights_only=True)
+    ids = [min(start + step, label["video_length"] - 1) for step in range(frames)]
+    return latents[ids].float()

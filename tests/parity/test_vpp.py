@@ -1,0 +1,115 @@
+"""Video Prediction Policy computes what the published implementation computed: every recorded value.
+
+A case is a folder of records, each a file with the values of one subject. What a folder does not hold is not
+asked of it; a folder or a record that nobody knows is an error.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.parity.discovery import find_cases, parity_folder
+from tests.parity.precision import Precision, computing_in, in_both_precisions
+from tests.parity.vpp_checks.stage1_loss import STAGE1_LOSS_CHECKS
+
+RecordCheck = Callable[[Path], None]
+"""Compares all that a record in a folder holds."""
+
+NETWORK_CHECKS: dict[str, tuple[RecordCheck, ...]] = {
+    "stage1_loss.npz": STAGE1_LOSS_CHECKS,
+}
+"""Records of what a network computes, by their file's name: in both precisions."""
+
+DATA_CHECKS: dict[str, tuple[RecordCheck, ...]] = {}
+"""Records of samples and schedules, by the folder's and the file's name: as they are."""
+
+NOT_YET = {
+    "case": {"policy_loss.npz", "policy_sample.npz", "vae.npz", "sampling.npz", "features.npz"},
+    "dataset": {"actions.npz", "stage1_clips.json", "stage1_latents.npz", "prediction_frames.json"},
+    "calvin_dataset": {"calvin_items.npz"},
+    "lr": {"lr.npz"},
+    "schedules": {"schedules.npz"},
+    "sequences": {"initial_states_first40.npz", "sequences_1000_first40.json", "sequences_20.json"},
+}
+"""Kinds of folders, and those of their records that are known and have no check, most because they are of
+the policy."""
+
+AIDS = {"config.json", "policy.safetensors", "lr_configs.json", "xhand_norm_config.json"}
+"""What belongs to a record in the same folder."""
+
+
+def kind_of(folder: Path) -> str | None:
+    """The kind of a folder called ``<kind>`` or ``<kind>_<anything>``: the longest that fits."""
+    fitting = [kind for kind in NOT_YET if f"{folder.name}_".startswith(f"{kind}_")]
+    return max(fitting, key=len, default=None)
+
+
+def checks_of(folder: Path) -> Iterator[tuple[str, Path, RecordCheck, bool]]:
+    """For every check: what to call it, the folder, the check, and whether it is of a network."""
+    kind = kind_of(folder)
+    if kind is None:
+        yield f"{folder.name}-unknown", folder, _unknown_kind, False
+        return
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in AIDS):
+        networks = NETWORK_CHECKS.get(path.name, ()) if kind == "case" else ()
+        others = DATA_CHECKS.get(f"{kind}/{path.name}", ())
+        if not networks and not others and path.name not in NOT_YET[kind]:
+            others = (_unknown_record(path),)
+        for check in (*networks, *others):
+            label = f"{folder.name}-{path.stem}-{check.__name__.removeprefix('check_')}"
+            yield label, folder, check, check in networks
+
+
+def _unknown_kind(folder: Path) -> None:
+    pytest.fail(f"{folder} is of an unknown kind; known are {', '.join(NOT_YET)}")
+
+
+def _unknown_record(path: Path) -> RecordCheck:
+    def unknown(folder: Path) -> None:
+        pytest.fail(f"{path} is an unknown record of {folder.name}: add its check")
+
+    return unknown
+
+
+FOLDERS = [case.folder for case in find_cases(parity_folder("vpp"))]
+needs_records = pytest.mark.skipif(not FOLDERS, reason="no recorded cases; set VIDREP_PARITY_DIR")
+FOUND = [found for folder in FOLDERS for found in checks_of(folder)]
+
+
+@needs_records
+@in_both_precisions
+@pytest.mark.parametrize(
+    ("folder", "check"),
+    [pytest.param(folder, check, id=label) for label, folder, check, network in FOUND if network],
+)
+def test_networks(folder: Path, check: RecordCheck, precision: Precision) -> None:
+    with computing_in(precision):
+        check(folder)
+
+
+@needs_records
+@pytest.mark.parametrize(
+    ("folder", "check"),
+    [pytest.param(folder, check, id=label) for label, folder, check, network in FOUND if not network],
+)
+def test_data(folder: Path, check: RecordCheck) -> None:
+    check(folder)
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [("nonsense/x.npz", "unknown kind"), ("case_z/nonsense.npz", "unknown record"), ("lr/lr.npz", "")],
+)
+def test_only_known_records_pass(tmp_path: Path, place: str, says: str) -> None:
+    path = tmp_path / place
+    path.parent.mkdir()
+    path.touch()
+    found = list(checks_of(path.parent))
+    if not says:
+        assert found == []
+        return
+    [(_, folder, check, network)] = found
+    assert not network
+    with pytest.raises(pytest.fail.Exception, match=says):
+        check(folder)
