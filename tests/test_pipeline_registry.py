@@ -104,6 +104,7 @@ def test_public_names() -> None:
         "latent_extraction_svd",
         "export_svd_latents",
         *("pretrain_vpp_video", "export_vpp_video"),
+        *("predict_video", "eval_video_prediction"),
         "__default__",
     }
 
@@ -209,6 +210,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:vqvae_{name}.train" for name in ("pixel", "perceptual", "clips")),
         *("params:robot_episodes", "params:vpp_video", "params:vpp_video_export"),
         *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
+        "params:video_prediction",
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None

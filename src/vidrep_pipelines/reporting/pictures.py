@@ -151,10 +151,16 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=size)
 
 
-def text_band(text: str, width: int) -> Pixels:
-    """A band of paper (h, width, 3) with a text, to be put above a picture; as high for every text."""
-    height = _line_height(_TITLE_SIZE) + _GAP
+def text_band(text: str, width: int, lines: int = 1) -> Pixels:
+    """A band of paper (h, width, 3) with a text, to be put above or below a picture; as high for every text.
+
+    Args:
+        text: The text; what does not fit is left out.
+        width: Width of the band in pixels.
+        lines: How many lines of text there is room for.
+    """
+    height = lines * _line_height(_TITLE_SIZE) + _GAP
     band = Image.new("RGB", (width, height), _PAPER)
-    first_line = _wrapped(text, _TITLE_SIZE, width - _GAP)[0]
-    _write(ImageDraw.Draw(band), (_GAP // 2, _GAP // 2), [first_line], _TITLE_SIZE, _INK)
+    shown = _wrapped(text, _TITLE_SIZE, width - _GAP)[:lines]
+    _write(ImageDraw.Draw(band), (_GAP // 2, _GAP // 2), shown, _TITLE_SIZE, _INK)
     return np.asarray(band)

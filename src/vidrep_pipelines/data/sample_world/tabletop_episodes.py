@@ -1,6 +1,6 @@
 """Episodes of the tabletop: one beginning under every instruction, filmed by all cameras, with the truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,11 +147,20 @@ class Tabletop:
             frames_per_second=self.config.frames_per_second,
         )
 
-    def film(self, camera: CameraName, run: ArmEpisode) -> Iterator[RenderedFrame]:
-        """Draws what happened, frame by frame, as one of the cameras of the configuration sees it."""
+    def film(
+        self, camera: CameraName, run: ArmEpisode, moments: Collection[int] | None = None
+    ) -> Iterator[RenderedFrame]:
+        """Draws what happened, frame by frame, as one of the cameras of the configuration sees it.
+
+        Args:
+            camera: Which of them.
+            run: What happened.
+            moments: Draw only these frames, in their order in time. None: all.
+        """
         before = run.snapshots[0]
         for index, now in enumerate(run.snapshots):
-            yield self._renderers[camera].render(now, before, index)
+            if moments is None or index in moments:
+                yield self._renderers[camera].render(now, before, index)
             before = now
 
     def counterfactuals(self) -> list[TabletopEpisode]:

@@ -1,7 +1,7 @@
 """The networks that metrics need: files that the user supplies; a metric without its file is left out."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,11 +65,22 @@ class MetricNetworks:
     skipped: tuple[str, ...] = ()
 
 
-def load_networks(config: ReconstructionEvaluationConfig, device: torch.device) -> MetricNetworks:
+NETWORKS = ("lpips", "fvd", "fid")
+"""Metrics that need a network."""
+
+
+def load_networks(
+    config: ReconstructionEvaluationConfig, device: torch.device, wanted: Collection[str] = NETWORKS
+) -> MetricNetworks:
     """Loads the networks whose files are given.
 
     A file that is absent or holds another network costs its own metric only: the reason is logged as an error
     and stands in ``skipped``, where the report shows it.
+
+    Args:
+        config: Says where the files are.
+        device: Where the networks are to be.
+        wanted: Those of ``NETWORKS`` that are used; nothing is said of others.
     """
     loaders: dict[str, Callable[[], Any]] = {
         "lpips": lambda: _perceptual(config.vgg16, config.perceptual_heads, device),
@@ -78,9 +89,9 @@ def load_networks(config: ReconstructionEvaluationConfig, device: torch.device) 
     }
     networks: dict[str, Any] = {}
     skipped: list[str] = []
-    for name, load in loaders.items():
+    for name in [name for name in loaders if name in wanted]:
         try:
-            networks[name] = load()
+            networks[name] = loaders[name]()
         except InputError as error:
             skipped.append(f"{name} is left out. {error}")
             _log.error(skipped[-1])

@@ -18,6 +18,10 @@ from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
     create_vqvae_reconstruction_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.video_prediction_pipeline import (
+    create_predict_video_pipeline,
+    create_video_evaluation_pipeline,
+)
 
 __all__ = [
     "SYSTEMS",
@@ -28,6 +32,8 @@ __all__ = [
     "create_occupancy_comparison_pipeline",
     "create_occupancy_pipeline",
     "create_phases_pipeline",
+    "create_predict_video_pipeline",
+    "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",
     "create_vqvae_reconstruction_pipeline",
 ]
