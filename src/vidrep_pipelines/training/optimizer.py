@@ -55,8 +55,8 @@ def _eight_bit(groups: list[dict[str, Any]], config: OptimizerConfig) -> torch.o
     """AdamW with moments of 8 bits; tensors below 4096 numbers keep theirs in 32."""
     if any(isinstance(parameter, DTensor) for group in groups for parameter in group["params"]):
         raise ConfigurationError(
-            "train.optimizer.name adamw_8bit does not work with launch.strategy fsdp. Use ddp, or adamw, whose "
-            "moments are then in shards."
+            "train.optimizer.name adamw_8bit does not work with launch.strategy fsdp. Use ddp, or adamw, "
+            "whose moments are then in shards."
         )
     kind = require_extra("bitsandbytes", "vpp").optim.AdamW8bit
     optimizer: torch.optim.Optimizer = kind(groups, lr=0.0, betas=config.betas, eps=config.eps)
