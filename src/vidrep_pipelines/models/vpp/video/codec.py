@@ -50,7 +50,8 @@ class Codec(Protocol):
         Args:
             latents: Of whole videos, one after the other.
             frames: Frames of each video; a decoder that looks at neighbors in time stays inside it. None: all
-                are of one video.
+                are of one video; so a whole batch is decoded in the original, where the frames at the seams of
+                videos depend on one another.
 
         Raises:
             InputError: The result is not finite, or the latents are not those of this codec.
@@ -119,11 +120,13 @@ class VaeCodec(nn.Module):
         InputError: The configuration is not that of such an autoencoder.
     """
 
+    vae: Any
+
     def __init__(self, config: CodecConfig, vae: dict[str, Any], digest: str = "") -> None:
         super().__init__()
         self.vae = build_vae(vae)
         sizes = self.vae.config
-        self.channels, self.factor = sizes.latent_channels, 2 ** (len(sizes.block_out_channels) - 1)
+        self.channels, self.factor = int(sizes.latent_channels), 2 ** (len(sizes.block_out_channels) - 1)
         self.condition_scale, self.digest = float(sizes.scaling_factor), digest
         self._decode_frames = config.decode_frames
         self.requires_grad_(False)

@@ -68,7 +68,8 @@ class SvdFeatures:
         outputs: dict[int, Tensor] = {}
         with _stopped_after(self.model.unet, self.config.block, outputs):
             self.model.velocity(sample, c_noise, text, time_ids)
-        return self._joined(outputs).unflatten(0, noise.shape[:2])
+        features = self._joined(outputs)
+        return features.reshape(*noise.shape[:2], *features.shape[1:])
 
     def _before_reading(self, first: Tensor, text: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """The noisy latents at the step in which features are read, and their level."""

@@ -109,7 +109,8 @@ class VideoPredictor:
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return next(self.model.unet.parameters()).device
+        device: torch.device = next(self.model.unet.parameters()).device
+        return device
 
     def predict(
         self, first: Tensor, texts: Sequence[str], seeds: Sequence[int], config: VideoSamplingConfig
@@ -166,7 +167,9 @@ class VideoPredictor:
         videos = []
         for part in self._split(latents):
             pictures = self.codec.decode(part.flatten(0, 1).to(self.device), latents.shape[1])
-            videos.append((pictures.unflatten(0, part.shape[:2]) / 2 + 0.5).clamp(0, 1).cpu())
+            videos.append(
+                (pictures / 2 + 0.5).clamp(0, 1).cpu().reshape(*part.shape[:2], *pictures.shape[1:])
+            )
         height, width = (side * self.codec.factor for side in latents.shape[-2:])
         return torch.cat(videos) if videos else torch.zeros(0, latents.shape[1], 3, height, width)
 
