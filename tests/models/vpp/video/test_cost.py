@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.models.vpp.video.tiny import CONFIG, SHAPE, make_video_model
@@ -20,14 +21,14 @@ def test_numbers_are_those_of_the_real_network() -> None:
     )  # fmt: skip
     counter = FlopCounterMode(display=False)
     frames, channels, height, width = SHAPE
-    with counter, torch.no_grad():
+    with counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):  # in one kernel it would not be counted
         model.velocity(
             torch.zeros(2, frames, 2 * channels, height, width),
             torch.zeros(2),
             torch.zeros(2, 8, 32),
             torch.zeros(2, 3),
         )
-    assert cost.forward_flops == pytest.approx(counter.get_total_flops(), rel=0.02)
+    assert cost.forward_flops == pytest.approx(counter.get_total_flops(), rel=1e-3)
     assert cost.step_flops == 3 * cost.forward_flops
 
 
