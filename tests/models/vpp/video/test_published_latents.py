@@ -13,7 +13,7 @@ from tests.models.vpp.video.test_latents import extracted
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.vpp.video.published_latents import (
     published_latent_file,
-    read_published_latents,
+    read_latent_file,
     write_published_latents,
 )
 
@@ -32,7 +32,7 @@ def test_both_names_of_the_folder_are_known(tmp_path: Path) -> None:
 def test_the_first_frames_are_read(tmp_path: Path) -> None:
     values = torch.randn(5, 4, 2, 2)
     torch.save(values, tmp_path / "0.pt")
-    found = read_published_latents(tmp_path / "0.pt", 3, (4, 2, 2))
+    found = read_latent_file(tmp_path / "0.pt", 3, (4, 2, 2))
     np.testing.assert_array_equal(found, values[:3].numpy())
 
 
@@ -40,16 +40,16 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "0.pt"
     torch.save(torch.randn(5, 4, 2, 2), path)
     with pytest.raises(InputError, match=r"0\.pt has latents of 5 frames, the video has 6"):
-        read_published_latents(path, 6, (4, 2, 2))
+        read_latent_file(path, 6, (4, 2, 2))
     with pytest.raises(InputError, match=r"\(5, 4, 2, 2\), the codec and the frames ask for \(T, 4, 3, 2\)"):
-        read_published_latents(path, 5, (4, 3, 2))
+        read_latent_file(path, 5, (4, 3, 2))
     for content in ({"a": torch.zeros(1)}, torch.zeros(5, 4, 2, 2, dtype=torch.int64)):
         torch.save(content, path)
         with pytest.raises(InputError, match="holds no latents"):
-            read_published_latents(path, 5, (4, 2, 2))
+            read_latent_file(path, 5, (4, 2, 2))
     path.write_bytes(b"cut off")
     with pytest.raises(InputError, match="damaged"):
-        read_published_latents(path, 5, (4, 2, 2))
+        read_latent_file(path, 5, (4, 2, 2))
 
 
 class Program:
@@ -60,7 +60,7 @@ class Program:
 def test_a_program_is_not_run(tmp_path: Path) -> None:
     torch.save({"latents": Program()}, tmp_path / "0.pt")
     with pytest.raises(InputError, match="nothing in it was executed"):
-        read_published_latents(tmp_path / "0.pt", 1, (4, 2, 2))
+        read_latent_file(tmp_path / "0.pt", 1, (4, 2, 2))
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         split, number = path.parent.name, path.stem
         assert split in ("train", "val", "test")
         for camera, entry in enumerate(said["latent_videos"]):
-            rows = read_published_latents(out / "bridge" / entry["latent_video_path"], 6, (6, 2, 2))
+            rows = read_latent_file(out / "bridge" / entry["latent_video_path"], 6, (6, 2, 2))
             np.testing.assert_array_equal(rows, latents.array("latents", f"bridge/{number}_{camera}"))
 
 

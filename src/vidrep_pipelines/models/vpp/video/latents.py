@@ -29,7 +29,7 @@ from vidrep_pipelines.models.vpp.video.codec_config import VideoLatentsConfig
 from vidrep_pipelines.models.vpp.video.published_latents import (
     file_stamp,
     published_latent_file,
-    read_published_latents,
+    read_latent_file,
 )
 
 LATENTS = "latents"
@@ -195,7 +195,7 @@ def _latents_of(
     spec = request.arrays.specs[0]
     if stretch.file is not None:
         count = stretch.stop - stretch.start
-        return read_published_latents(stretch.file, count, spec.shape).astype(spec.dtype)
+        return read_latent_file(stretch.file, count, spec.shape).astype(spec.dtype)
     pictures = to_pictures(torch.from_numpy(frames.read(stretch.start, stretch.stop)).to(device))
     numbers = range(stretch.start, stretch.stop)
     seeds = torch.tensor([seed_for(request.config.seed, request.id, number) for number in numbers])

@@ -44,7 +44,7 @@ def file_stamp(path: Path) -> str:
     return f"{facts.st_size}-{facts.st_mtime_ns}"
 
 
-def read_published_latents(path: Path, frames: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+def read_latent_file(path: Path, frames: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """The latents of the first frames of a view; nothing in the file is executed.
 
     Args:
