@@ -1,7 +1,6 @@
 """The pipelines of the video model: what they write, what a second run does, and what bad input leads to."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vpp_video")
     run_pipeline("pretrain_vpp_video", folder, TINY_VPP_VIDEO)
     return folder

@@ -208,7 +208,8 @@ class VideoTask(SystemTask[VideoDiffusion]):
         pictures = to_pictures(batch["frames"].movedim(-3, -1))
         codec = self.codec_on(pictures.device)
         parts = torch.split(pictures.flatten(0, 1), _FRAMES_AT_ONCE)
-        return pictures, torch.cat([codec.encode(part) for part in parts]).unflatten(0, pictures.shape[:2])
+        latents = torch.cat([codec.encode(part) for part in parts])
+        return pictures, latents.reshape(*pictures.shape[:2], *latents.shape[1:])
 
     @cached_property
     def _codecs(self) -> dict[str, Codec]:
@@ -258,7 +259,7 @@ class VideoTask(SystemTask[VideoDiffusion]):
         text = model.encode_text(batch["ids"], batch["mask"])
         sampled = sample_video(model, latents[:, 0], text, noise, self.sampling)
         decoded = self.codec_on(latents.device).decode(sampled.flatten(0, 1), frames=latents.shape[1])
-        return (decoded.unflatten(0, latents.shape[:2]) / 2 + 0.5).clamp(0, 1)
+        return (decoded.reshape(*latents.shape[:2], *decoded.shape[1:]) / 2 + 0.5).clamp(0, 1)
 
     def before_training(
         self, model: VideoDiffusion, items: Sequence[ItemKey], train: TrainConfig, directory: Path
