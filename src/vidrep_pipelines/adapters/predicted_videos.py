@@ -16,8 +16,9 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.video.film import write_film
+from vidrep_pipelines.evaluation.video_prediction.config import PredictVideoConfig
 from vidrep_pipelines.evaluation.video_prediction.measurement import energy_of_motion
-from vidrep_pipelines.evaluation.video_prediction.selection import PredictVideoConfig, chosen_episodes
+from vidrep_pipelines.evaluation.video_prediction.selection import chosen_episodes
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.devices import device_of_item, workers_for_device
 from vidrep_pipelines.fanout.job import Item, Job, Scalar

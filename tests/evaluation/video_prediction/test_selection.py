@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.episode import NO_ANNOTATIONS, EpisodeAnnotations, Segment
 from vidrep_pipelines.data.frame_store.store import FrameStore
-from vidrep_pipelines.evaluation.video_prediction.selection import PredictVideoConfig, chosen_episodes
+from vidrep_pipelines.evaluation.video_prediction.config import PredictVideoConfig
+from vidrep_pipelines.evaluation.video_prediction.selection import chosen_episodes
 
 ROWS = pd.DataFrame(
     [(f"{robot}/{number}_{camera}", f"{robot}/{number}", robot, camera, 20, split)

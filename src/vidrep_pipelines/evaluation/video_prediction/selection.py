@@ -7,60 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.suggestions import did_you_mean
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.video_prediction.clips import instruction_of
-from vidrep_pipelines.evaluation.video_prediction.frames import (
-    FrameRuleConfig,
-    even_places,
-    prediction_frame_ids,
-)
-
-
-class PredictVideoConfig(FrozenConfig):
-    """Which episodes are predicted, from where on, and what the robot is told."""
-
-    split: str | None = "validation"
-    """Part of the store that ``numbers`` and ``limit`` are about. None: all of it."""
-
-    trajectories: tuple[str, ...] = ()
-    """Names of episodes, of any split."""
-
-    numbers: dict[str, str] = Field(default_factory=dict)
-    """For each data set its episodes by number, such as ``{bridge: 0+3+17}``: their places, from 0, in the
-    order of their names in ``split``."""
-
-    limit: int = Field(4, ge=1)
-    """Where neither ``trajectories`` nor ``numbers`` are given: so many episodes of each data set, spread
-    evenly."""
-
-    instructions: str | dict[str, str] | None = None
-    """A new instruction for all episodes, or for each of some, by trajectory. None: those of the data."""
-
-    camera: int | None = Field(None, ge=0)
-    """Number of the camera. None: the first of each episode."""
-
-    frames: FrameRuleConfig = FrameRuleConfig()
-    """From where on, and at which pace."""
-
-    film_frames_per_second: int = Field(4, ge=1)
-    """Rate of the films; the model is told another one, see ``sampling.frames_per_second``."""
-
-    seed: int = 0
-    """Seed of the sampling; every episode draws its own noise from it."""
-
-    @field_validator("instructions")
-    @classmethod
-    def _says_something(cls, value: str | dict[str, str] | None) -> str | dict[str, str] | None:
-        texts = {"": value} if isinstance(value, str) else value or {}
-        for name, text in texts.items():
-            if not text.strip():
-                raise ValueError(f"an instruction is empty{f' ({name})' if name else ''}: say what to do")
-        return value
+from vidrep_pipelines.evaluation.video_prediction.config import PredictVideoConfig
+from vidrep_pipelines.evaluation.video_prediction.frames import even_places, prediction_frame_ids
 
 
 @dataclass(frozen=True, eq=False)

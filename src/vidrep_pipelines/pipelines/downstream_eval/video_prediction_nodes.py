@@ -7,8 +7,11 @@ import pandas as pd
 from PIL.Image import Image
 
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
-from vidrep_pipelines.evaluation.video_prediction.config import CounterfactualConfig, VideoEvaluationConfig
-from vidrep_pipelines.evaluation.video_prediction.selection import PredictVideoConfig
+from vidrep_pipelines.evaluation.video_prediction.config import (
+    CounterfactualConfig,
+    PredictVideoConfig,
+    VideoEvaluationConfig,
+)
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
