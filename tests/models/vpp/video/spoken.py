@@ -129,7 +129,7 @@ def make_video_task(folder: Path, *, pixels: bool = False, **fields: Any) -> Vid
         "latents": None if pixels else folder / "latents",
         "codec": codec,
         "clips": {"frames": 4},
-        "mixture": {"datasets": {"tabletop": 0.75, "xhand": 0.25}},
+        "mixture": {"datasets": {"tabletop": 0.75, "xhand": 0.25}, "rules": {"tabletop": {"stride": 2}}},
         "model": MODEL.model_dump(),
         "sampling": {"steps": 2, "guidance": 1.0},
         "seed": 5,

@@ -55,9 +55,11 @@ PUBLISHED_RULES: dict[str, ClipRule] = {
     "sthv2": ClipRule(kind="whole", max_frames=100),
     "rt1": ClipRule(kind="whole", max_frames=100),
     "cloth": ClipRule(stride=5),
+    "tabletop": ClipRule(kind="whole"),
 }
 """Rules of the data sets whose names contain these words; ``ClipRule()`` for all others. The original looks
-for the words in the whole path, so that a folder's name changes what is trained on."""
+for the words in the whole path, so that a folder's name changes what is trained on. The sample world's
+tabletop, which it does not know, is shown whole."""
 
 PUBLISHED_CAMERAS: dict[str, tuple[float, ...]] = {
     "calvin": (0.75, 0.25),
