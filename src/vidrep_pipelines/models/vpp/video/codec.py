@@ -50,7 +50,7 @@ class Codec(Protocol):
         Args:
             latents: Of whole videos, one after the other.
             frames: Frames of each video; a decoder that looks at neighbors in time stays inside it. None: all
-                are of one video; so a whole batch is decoded in the original, where the frames at the seams of
+                are of one video; so the original decodes a whole batch, where frames at the seams of
                 videos depend on one another.
 
         Raises:
