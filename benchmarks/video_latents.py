@@ -66,9 +66,8 @@ def run() -> dict[str, Result]:
 
 
 def _ours(latents: FrameArrayStore) -> Callable[[int, int], Tensor]:
-    views = list(latents.store.ids)
     return lambda episode, start: torch.from_numpy(
-        latents.array("latents", views[episode], slice(start, start + WINDOW))
+        latents.array_at("latents", episode, slice(start, start + WINDOW))
     )
 
 

@@ -76,7 +76,8 @@ def pattern_store(
     ]
     size = FramesConfig(height=side, width=side, min_frames=2)
     parts = run_job(preparation_job(sources, size), folder / "episodes")
-    config = FrameStoreConfig(name="robot", split=SplitConfig(validation=len(robots), test=1))
+    split = SplitConfig(validation=len(robots), test=1)
+    config = FrameStoreConfig(name="robot", split=split, shard_mebibytes=1)
     requests = plan_shards(parts.table, parts.folder, size, config)
     run_job(assembly_job(requests, SERIAL), folder / "store")
     write_store_manifest(folder / "store", [request.id for request in requests])

@@ -39,12 +39,12 @@ def store(folder: Path) -> FrameStore:
 
 @pytest.fixture(scope="module")
 def linear(folder: Path, store: FrameStore) -> Path:
-    return publish_linear(store, folder)
+    return publish_linear(store, folder / "linear")
 
 
 @pytest.fixture(scope="module")
 def vae(folder: Path) -> Path:
-    return publish_vae(folder)
+    return publish_vae(folder / "vae")
 
 
 def requests(codec: Path, store: FrameStore, config: VideoLatentsConfig) -> list[LatentsRequest]:
