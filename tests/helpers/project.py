@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,17 @@ def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def run_pipeline(pipeline: str, data: Path, parameters: Mapping[str, Any], **options: Any) -> None:
-    """Runs a pipeline in this process through a real Kedro session, with ``VIDREP_DATA`` set to ``data``."""
+def run_pipeline(
+    pipeline: str | Sequence[str], data: Path, parameters: Mapping[str, Any], **options: Any
+) -> None:
+    """Runs one or several pipelines in one real Kedro session here, with ``VIDREP_DATA`` set to ``data``."""
+    names = [pipeline] if isinstance(pipeline, str) else list(pipeline)
     former = os.environ.get("VIDREP_DATA")
     os.environ["VIDREP_DATA"] = str(data)
     try:
         bootstrap_project(ROOT)
         with KedroSession.create(ROOT, runtime_params=dict(parameters)) as session:
-            session.run(pipeline_names=[pipeline], **options)
+            session.run(pipeline_names=names, **options)
     finally:
         if former is None:
             del os.environ["VIDREP_DATA"]

@@ -81,7 +81,7 @@ def test_a_mapping_has_one_order_and_leaves_out_null() -> None:
     ("fields", "message"),
     [
         ({"datasets": "a+b", "prob": (0.5, 0.6)}, "must sum to 1"),
-        ({"datasets": {"a": 0.5}}, "must sum to 1"),
+        ({"datasets": {"a": 0.5, "b": 1}}, r"sum to 1, .*\{a: 0.5, b: 1\}.*null leaves a data set out"),
         ({"datasets": {"a": 1.5, "b": -0.5}}, "must be positive"),
         ({"datasets": {"a": 1.0, "b": 0.0}}, "leave out what is 0"),
         ({"datasets": {"a": None}}, "must be positive"),

@@ -93,7 +93,8 @@ class MixtureConfig(FrozenConfig):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _require_probabilities("mixture.datasets and mixture.prob", list(self.shares.values()))
+        shares = self.shares
+        _require_probabilities("mixture.datasets and mixture.prob", list(shares.values()), _joined(shares))
         for name, probabilities in self.cameras.items():
             _require_probabilities(f"mixture.cameras.{name}", probabilities)
         if unknown := sorted({*self.rules, *self.cameras} - self.shares.keys()):
@@ -201,8 +202,15 @@ def _by_name(table: dict[str, _Value], dataset: str, otherwise: _Value) -> _Valu
     return next((value for word, value in table.items() if word in dataset), otherwise)
 
 
-def _require_probabilities(name: str, values: Sequence[float]) -> None:
+def _require_probabilities(name: str, values: Sequence[float], remedy: str = "") -> None:
     if not values or min(values) <= 0:
         raise ValueError(f"{name}: probabilities must be positive, not {list(values)}; leave out what is 0")
     if abs(sum(values) - 1) > _SUM_TOLERANCE:
-        raise ValueError(f"{name}: probabilities must sum to 1, and {list(values)} sum to {sum(values):g}")
+        total = f"{list(values)} sum to {sum(values):g}"
+        raise ValueError(f"{name}: probabilities must sum to 1, and {total}{remedy}")
+
+
+def _joined(shares: dict[str, float]) -> str:
+    """Names what is mixed: of several files it may be more than the one that is looked at says."""
+    named = ", ".join(f"{name}: {share:g}" for name, share in shares.items())
+    return f"; they are {{{named}}}. Entries of all parameter files are joined: null leaves a data set out"
