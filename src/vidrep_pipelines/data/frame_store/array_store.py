@@ -18,7 +18,7 @@ from vidrep_pipelines.data.frame_store.arrays import (
     ArraySpec,
     read_specs,
 )
-from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
+from vidrep_pipelines.data.frame_store.contiguous import OpenArrays, StoredRows
 from vidrep_pipelines.data.frame_store.manifest import read_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameSelection, FrameStore, read_selection
 from vidrep_pipelines.data.hdf5 import open_hdf5
@@ -45,7 +45,7 @@ class ArraysBesideFrames:
         for arrays in self._open.values():
             arrays.close()
 
-    def _array(self, name: str, shard: str) -> ContiguousArray:
+    def _array(self, name: str, shard: str) -> StoredRows:
         if name not in self._open:
             self._open[name] = OpenArrays(self.folder, name, FRAMES_VERSION, self.store.facts.shards)
         return self._open[name][shard]
@@ -165,7 +165,7 @@ class FrameArrayStore(ArraysBesideFrames):
                 f"{path} is no whole file of arrays ({error}). Remedy: run the pipeline that makes it."
             ) from error
 
-    def _checked(self, name: str, shard: str, per: str) -> ContiguousArray:
+    def _checked(self, name: str, shard: str, per: str) -> StoredRows:
         """The array of a shard, which is what the file says, what is expected, and of the right model."""
         if name not in self.specs:
             raise InputError(f"{self.folder} has no array {name!r}, only {sorted(self.specs)}.")
@@ -177,7 +177,7 @@ class FrameArrayStore(ArraysBesideFrames):
             self._accepted.add(key)
         return array
 
-    def _require(self, array: ContiguousArray, wanted: ArraySpec, per: str) -> None:
+    def _require(self, array: StoredRows, wanted: ArraySpec, per: str) -> None:
         name, path, model = wanted.name, array.path, array.attributes.get(MODEL_VERSION)
         if model != self.model_digest:
             raise InputError(
@@ -195,7 +195,7 @@ class FrameArrayStore(ArraysBesideFrames):
             raise InputError(f"{path}: {name} has an entry per {said.per}, not per {per}.")
 
 
-def _require_rows(array: ContiguousArray, name: str, view: str, rows: int) -> None:
+def _require_rows(array: StoredRows, name: str, view: str, rows: int) -> None:
     if array.shape[0] < rows:
         raise InputError(
             f"{array.path} has {array.shape[0]} entries of {name}, {view!r} would need {rows}: views are "

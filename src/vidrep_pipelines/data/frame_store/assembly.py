@@ -58,17 +58,18 @@ def _require_content(member: Member) -> None:
 
 
 def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
-    """Yields (T, H, W, 3) per view; one member is open at a time."""
+    """Yields (T, H, W, 3) per view, or the record of its film; one member is open at a time."""
     for member, views in members:
         frames = ContiguousArray(member.path, FRAMES)
         try:
-            if frames.shape[1:] != (*size, 3):
+            stored = (int(frames.attributes["height"]), int(frames.attributes["width"]))
+            if stored != size:
                 raise InputError(
-                    f"{member.path} holds frames of {frames.shape[1:]}, the shard is for {(*size, 3)}. "
+                    f"{member.path} holds frames of {stored}, the shard is for {size}. "
                     "Remedy: prepare the episode again."
                 )
             _require_content(member)
-            starts = np.cumsum([0, *(view.frames for view in views)]).tolist()
+            starts = np.cumsum([0, *(view.rows for view in views)]).tolist()
             for row in member.rows:
                 yield frames.read(starts[row], starts[row + 1])
         finally:

@@ -1,6 +1,6 @@
 """Parameters of a frame store."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
@@ -8,8 +8,22 @@ from vidrep_pipelines.common.config import FrozenConfig
 
 ResizeRule = Literal["area", "antialiased", "letterbox"]
 AspectRule = Literal["squash", "crop", "pad"]
+FrameStorage = Literal["raw", "mp4"]
 
 SPLITS = ("train", "validation", "test")
+
+
+class FilmConfig(FrozenConfig):
+    """How frames are encoded that are stored as an mp4 (H.264) instead of one by one."""
+
+    quality: float = Field(14, ge=0, le=51)
+    """Constant rate factor of the encoder: 0 is best, 6 less doubles the size, roughly.
+    ``docs/robot_episodes.md`` says which PSNR it leads to."""
+
+    keyframe_interval: int = Field(9, ge=1, le=250)
+    """Frames from one keyframe to the next: a single frame is decoded from the keyframe before it. One more
+    than a multiple of four suits the encoder, which puts three frames that no other needs between two that
+    do. 1: every frame by itself."""
 
 
 class FramesConfig(FrozenConfig):
@@ -35,6 +49,13 @@ class FramesConfig(FrozenConfig):
     """``squash``: whole frames at any shape, as published. ``crop`` cuts the longer side, ``pad`` puts black
     bars beside the shorter one: both keep the shape of things, which otherwise differs between data sets."""
 
+    storage: FrameStorage = "raw"
+    """``raw``: pixels as they are, read by one system call. ``mp4``: a film per view, a small part of the
+    size, with more work at reading and pixels that differ a little."""
+
+    mp4: FilmConfig = FilmConfig()
+    """How ``mp4`` encodes; ``raw`` has no use for it."""
+
     @model_validator(mode="after")
     def _bars_once(self) -> "FramesConfig":
         if self.resize == "letterbox" and self.aspect != "squash":
@@ -44,9 +65,11 @@ class FramesConfig(FrozenConfig):
         return self
 
     @property
-    def in_digests(self) -> dict[str, int | bool | str]:
+    def in_digests(self) -> dict[str, Any]:
         """What digests hold of it: the rules of former versions are left out, so that those stay."""
-        fields: dict[str, int | bool | str] = self.model_dump()
+        fields = self.model_dump()
+        if self.storage == "raw":
+            del fields["storage"], fields["mp4"]
         for name, former in (("resize", "area"), ("aspect", "squash")):
             if fields[name] == former:
                 del fields[name]

@@ -1,9 +1,9 @@
 """An array inside an HDF5 file that is one plain block of bytes, read without going through HDF5."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,31 @@ from vidrep_pipelines.data.hdf5 import open_hdf5
 _OPEN_FILES = 128
 _CACHES = 16
 """A process has about so many: four to six arrays of each of a few stores."""
+
+
+class StoredRows(Protocol):
+    """Rows of an array (N, ...) in a file, which are plain bytes or made of them when they are read.
+
+    Attributes:
+        path: The file.
+        shape: (N, ...).
+        dtype: Type of its numbers.
+        attributes: What the file says about itself.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    attributes: dict[str, Any]
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """The rows from ``start`` to ``stop``, which must be in range."""
+
+    def read_rows(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Single rows in any order."""
+
+    def close(self) -> None:
+        """Closes the file."""
 
 
 class ContiguousArray:
@@ -113,13 +138,22 @@ class OpenArrays:
         name: Name of the array in every file.
         stamp: Attribute that tells versions of a file apart.
         versions: Its value for every file, given by its path below the folder.
+        open_array: Opens the array of this name in a file; picklable.
     """
 
-    def __init__(self, folder: Path, name: str, stamp: str, versions: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        stamp: str,
+        versions: Mapping[str, str],
+        open_array: Callable[[Path, str], StoredRows] = ContiguousArray,
+    ) -> None:
         self.folder, self.name, self.stamp, self.versions = folder, name, stamp, versions
-        self._open = OpenFilesCache[ContiguousArray](_OPEN_FILES, _CACHES)
+        self.open_array = open_array
+        self._open = OpenFilesCache[StoredRows](_OPEN_FILES, _CACHES)
 
-    def __getitem__(self, file: str) -> ContiguousArray:
+    def __getitem__(self, file: str) -> StoredRows:
         """The array of a file.
 
         Raises:
@@ -128,8 +162,8 @@ class OpenArrays:
         """
         return self._open.opened(file, self._opened)
 
-    def _opened(self, file: str) -> ContiguousArray:
-        array = ContiguousArray(self.folder / file, self.name)
+    def _opened(self, file: str) -> StoredRows:
+        array = self.open_array(self.folder / file, self.name)
         if array.attributes.get(self.stamp) != self.versions[file]:
             array.close()
             raise InputError(
@@ -143,7 +177,7 @@ class OpenArrays:
         self._open.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("folder", "name", "stamp", "versions")
+        names = ("folder", "name", "stamp", "versions", "open_array")
         return {name: self.__dict__[name] for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -111,8 +111,9 @@ def view_table(episodes: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns id, trajectory, robot, camera, frames, row (position in the episode's file), digest (of the
-        episode), checksum (of its file), pixel_sums, and stated_split (null where the source states none),
-        sorted by trajectory and row.
+        episode), checksum (of its file), pixel_sums, stated_split (null where the source states none), and
+        film (its bytes, null where frames are stored one by one) if there are any; sorted by trajectory and
+        row.
 
     Raises:
         InputError: No episode could be prepared.
@@ -236,10 +237,16 @@ def _pack(views: pd.DataFrame, frames: FramesConfig, limit: int) -> Iterator[pd.
     """Cuts the views into groups of about ``limit`` bytes, between trajectories."""
     if views.empty:
         return
-    sizes = views.groupby("trajectory", sort=False)["frames"].sum() * (frames.height * frames.width * 3)
+    sizes = _stored_bytes(views, frames).groupby(views["trajectory"], sort=False).sum()
     before = sizes.cumsum() - sizes
     for _, group in views.groupby(views["trajectory"].map(before // limit)):
         yield group
+
+
+def _stored_bytes(views: pd.DataFrame, frames: FramesConfig) -> "pd.Series[int]":
+    """Bytes of the frames of every view, or of its film."""
+    plain = views["frames"] * (frames.height * frames.width * 3)
+    return views["film"].fillna(plain).astype("int64") if "film" in views else plain
 
 
 def _request(

@@ -20,6 +20,7 @@ from vidrep_pipelines.data.frame_store.episode import (
     EpisodeView,
     stated_split,
 )
+from vidrep_pipelines.data.frame_store.film import encoded_film, film_pixel_sums
 from vidrep_pipelines.data.frame_store.resize_rules import resized_mask, resized_picture
 from vidrep_pipelines.data.frame_store.shard import (
     FORMAT_VERSION,
@@ -72,8 +73,8 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
 
     Returns:
         One row: robot, views, frames (of all views), verdict (``healthy`` or ``damaged``), problems (what was
-        cut or left out, and why), view_facts (JSON text: camera, frames and pixel sums of every view), and
-        stated_split if the source states one.
+        cut or left out, and why), view_facts (JSON text: camera, frames and pixel sums of every view, and
+        the bytes of its film if it is one), and stated_split if the source states one.
 
     Raises:
         InputError: The file cannot be read, or no view of it is usable; the message says why, view by view.
@@ -87,8 +88,10 @@ def prepare_episode(request: EpisodeRequest, outputs: Mapping[str, Path]) -> dic
             problems += [problem] if problem else []
             lengths.append(_claimed_frames(view, content, problem))
             if len(content.frames):
-                views.append(_view(request.id, episode, view, content))
-                blocks.append(content.frames)
+                is_film = config.storage == "mp4"
+                block = encoded_film(content.frames, config.mp4) if is_film else content.frames
+                views.append(_view(request.id, episode, view, content, block))
+                blocks.append(block)
                 masks += [content.masks] if len(content.masks) else []
         episode.annotations.require_inside(max(*lengths, len(episode.states)))
         if not views:
@@ -156,8 +159,12 @@ def _content(
     )
 
 
-def _view(trajectory: str, episode: Episode, view: EpisodeView, content: _Content) -> View:
-    T = len(content.frames)
+def _view(
+    trajectory: str, episode: Episode, view: EpisodeView, content: _Content, block: NDArray[np.uint8]
+) -> View:
+    """The facts of what is stored: of frames, or of the film (B,) that they became."""
+    T, is_film = len(content.frames), block.ndim == 1
+    height, width = content.frames.shape[1:3]
     return View(
         trajectory=trajectory,
         camera=view.camera,
@@ -166,12 +173,14 @@ def _view(trajectory: str, episode: Episode, view: EpisodeView, content: _Conten
         source_frames=view.source_frames,
         states=episode.states[:T],
         actions=episode.actions[: T - 1],
-        pixel_sums=pixel_sums(content.frames),
+        pixel_sums=film_pixel_sums(block, (height, width)) if is_film else pixel_sums(content.frames),
         outcomes=episode.outcomes[: T - 1],
         annotations=episode.annotations.within(T),
         masks=len(content.masks),
+        film=len(block) if is_film else 0,
     )
 
 
 def _facts(view: View) -> dict[str, object]:
-    return {"camera": view.camera, "frames": view.frames, "pixel_sums": view.pixel_sums.tolist()}
+    facts = {"camera": view.camera, "frames": view.frames, "pixel_sums": view.pixel_sums.tolist()}
+    return {**facts, "film": view.film} if view.film else facts

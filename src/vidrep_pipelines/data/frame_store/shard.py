@@ -4,8 +4,10 @@ Random reads of such a block cost one system call. Filters and chunks make them 
 save a tenth of the space on camera pictures. One prepared episode is stored in the same layout: a shard of
 its own.
 
-There are two versions of the format. Files with annotations or masks have ``video/annotations``, ``mask`` and
-``mask_offset`` besides; all other files are those of the former version, byte for byte.
+There are three versions of the format. Files with annotations or masks have ``video/annotations``, ``mask``
+and ``mask_offset`` besides. Where frames are stored as films, ``frames`` is the block of their records (see
+``film.py``), ``film_offset`` says where each begins, and the rest is as in files with annotations. All other
+files are those of the first version, byte for byte.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,12 +36,17 @@ those of annotated ones too, whose sources have other digests."""
 ANNOTATED_FORMAT_VERSION = 3
 """Version of a file with annotations or masks."""
 
+FILM_FORMAT_VERSION = 4
+"""Version of a file whose frames are films."""
+
 FRAMES = "frames"
+FILM_OFFSETS = "film_offset"
 MASK = "mask"
 SHARD_SUFFIX = ".h5"
 VERSION_STAMP = "digest"
 """Attribute of a shard: digest of all that determines its content."""
 
+_VERSIONS = (FORMAT_VERSION, ANNOTATED_FORMAT_VERSION, FILM_FORMAT_VERSION)
 _RESIZE_RULE = "area average if smaller, bicubic if larger"
 
 
@@ -59,6 +66,7 @@ class View:
         outcomes: (T - 1, 2) float32 rewards and discounts, or (0, 2).
         annotations: What is said about its frames.
         masks: Masks stored with it: T or 0.
+        film: Bytes of the film that its frames are; 0 where they are stored one by one.
     """
 
     trajectory: str
@@ -72,6 +80,12 @@ class View:
     outcomes: NDArray[np.float32] = field(default_factory=without_outcomes)
     annotations: EpisodeAnnotations = NO_ANNOTATIONS
     masks: int = 0
+    film: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows of ``frames`` that are its own: bytes of a film, or frames."""
+        return self.film or self.frames
 
     @property
     def is_annotated(self) -> bool:
@@ -97,30 +111,28 @@ def write_shard(
     Args:
         path: File to write.
         views: The views, at least one, in the order of the file.
-        pictures: (T, H, W, 3) uint8 per view, in the same order; taken one by one.
+        pictures: (T, H, W, 3) uint8 per view, or the record (B,) of its film, see :func:`.encoded_film`; in
+            the same order, taken one by one.
         size: H and W.
         attributes: What the whole file says about itself, besides version, size and color; its
             ``resize_rule`` if that is not the usual one.
         masks: (T, H, W) uint8 per view that has masks, in the same order; taken one by one.
 
     Raises:
-        InputError: The views have states or actions of different sizes.
+        InputError: The views have states or actions of different sizes, or only some are films.
     """
-    annotated = any(view.is_annotated for view in views)
+    _require_one_storage(path, views)
+    version = _version(views)
     with create_hdf5(path) as file:
         file.attrs.update(
-            format_version=ANNOTATED_FORMAT_VERSION if annotated else FORMAT_VERSION,
+            format_version=version,
             height=size[0],
             width=size[1],
             color="RGB",
             **{"resize_rule": _RESIZE_RULE, **attributes},
         )
-        offsets = _offsets([view.frames for view in views])
-        # Never filled beforehand: every byte is written below.
-        frames = file.create_dataset(FRAMES, (offsets[-1], *size, 3), np.uint8, fill_time="never")
-        for start, stop, block in zip(offsets[:-1], offsets[1:], pictures, strict=True):
-            frames[start:stop] = block
-        file["video/offset"] = offsets
+        _write_pictures(file, views, pictures, size)
+        file["video/offset"] = _offsets([view.frames for view in views])
         _write_facts(file, views)
         for name, arrays in (
             ("state", [view.states for view in views]),
@@ -129,8 +141,10 @@ def write_shard(
         ):
             file[name] = _concatenated(path, name, arrays)
             file[f"{name}_offset"] = _offsets([len(array) for array in arrays])
-        if annotated:
+        if version != FORMAT_VERSION:
             _write_annotations(file, views, masks, size)
+        if version == FILM_FORMAT_VERSION:
+            file[FILM_OFFSETS] = _offsets([view.film for view in views])
 
 
 def rule_attribute(frames: FramesConfig) -> dict[str, str]:
@@ -157,6 +171,31 @@ def pixel_sums(frames: NDArray[np.uint8]) -> NDArray[np.int64]:
     counts = np.stack([np.bincount(channels[:, channel], minlength=256) for channel in range(3)])
     levels = np.arange(256, dtype=np.int64)
     return np.stack([counts @ levels, counts @ levels**2])
+
+
+def _version(views: Sequence[View]) -> int:
+    if any(view.film for view in views):
+        return FILM_FORMAT_VERSION
+    return ANNOTATED_FORMAT_VERSION if any(view.is_annotated for view in views) else FORMAT_VERSION
+
+
+def _require_one_storage(path: Path, views: Sequence[View]) -> None:
+    if len({view.film > 0 for view in views}) > 1:
+        raise InputError(
+            f"{path}: frames of some views are films, those of others are not. Remedy: turn on "
+            "store.separate_robots, or store all in one way."
+        )
+
+
+def _write_pictures(
+    file: h5py.File, views: Sequence[View], pictures: Iterable[NDArray[np.uint8]], size: tuple[int, int]
+) -> None:
+    offsets = _offsets([view.rows for view in views])
+    row = () if views[0].film else (*size, 3)
+    # Never filled beforehand: every byte is written below.
+    frames = file.create_dataset(FRAMES, (offsets[-1], *row), np.uint8, fill_time="never")
+    for start, stop, block in zip(offsets[:-1], offsets[1:], pictures, strict=True):
+        frames[start:stop] = block
 
 
 def _write_facts(file: h5py.File, views: Sequence[View]) -> None:
@@ -197,8 +236,8 @@ def _concatenated(path: Path, name: str, arrays: Sequence[NDArray[np.float32]]) 
 
 def _views(file: h5py.File) -> list[View]:
     version = file.attrs.get("format_version")
-    if version not in (FORMAT_VERSION, ANNOTATED_FORMAT_VERSION):
-        raise ValueError(f"its format is not version {FORMAT_VERSION} or {ANNOTATED_FORMAT_VERSION}")
+    if version not in _VERSIONS:
+        raise ValueError(f"its format is not version {', '.join(map(str, _VERSIONS))}")
     video = file["video"]
     facts = zip(
         video["traj"].asstr()[:],
@@ -218,9 +257,10 @@ def _views(file: h5py.File) -> list[View]:
 
 def _annotated(file: h5py.File, views: Sequence[View]) -> list[View]:
     texts, masks = file["video/annotations"].asstr()[:], np.diff(file[f"{MASK}_offset"][:]).tolist()
+    films = np.diff(file[FILM_OFFSETS][:]).tolist() if FILM_OFFSETS in file else [0] * len(views)
     return [
-        replace(view, annotations=EpisodeAnnotations.from_text(text), masks=count)
-        for view, text, count in zip(views, texts, masks, strict=True)
+        replace(view, annotations=EpisodeAnnotations.from_text(text), masks=count, film=film)
+        for view, text, count, film in zip(views, texts, masks, films, strict=True)
     ]
 
 

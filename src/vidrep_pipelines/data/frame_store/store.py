@@ -12,8 +12,9 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clips.dataset import PackedStrings
 from vidrep_pipelines.data.frame_store.config import SelectionConfig
-from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
+from vidrep_pipelines.data.frame_store.contiguous import OpenArrays, StoredRows
 from vidrep_pipelines.data.frame_store.episode import NO_ANNOTATIONS, EpisodeAnnotations
+from vidrep_pipelines.data.frame_store.film_frames import open_frames
 from vidrep_pipelines.data.frame_store.manifest import (
     ANNOTATIONS,
     StoreFacts,
@@ -52,9 +53,10 @@ class FrameStore:
     def _set_up(self, folder: Path, facts: StoreFacts, table: pd.DataFrame) -> None:
         self.folder, self.facts, self.index = folder, facts, ViewIndex(table)
         self._annotations = PackedStrings(table[ANNOTATIONS]) if ANNOTATIONS in table else None
-        self._frames, self._states, self._actions, self._outcomes, self._masks = (
+        self._frames = OpenArrays(folder, FRAMES, VERSION_STAMP, facts.shards, open_frames)
+        self._states, self._actions, self._outcomes, self._masks = (
             OpenArrays(folder, name, VERSION_STAMP, facts.shards)
-            for name in (FRAMES, "state", "action", "outcome", MASK)
+            for name in ("state", "action", "outcome", MASK)
         )
 
     def select(self, split: str | None = None, selection: SelectionConfig | None = None) -> Self:
@@ -199,9 +201,7 @@ class FrameStore:
             arrays.close()
 
 
-def read_selection(
-    array: ContiguousArray, start: int, frames: int, selection: FrameSelection
-) -> NDArray[Any]:
+def read_selection(array: StoredRows, start: int, frames: int, selection: FrameSelection) -> NDArray[Any]:
     """Reads rows of a view out of an array with one row per frame.
 
     Args:

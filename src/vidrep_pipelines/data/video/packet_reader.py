@@ -2,7 +2,8 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from vidrep_pipelines.data.video.stored_video import holding_file
 _KEPT_DECODERS = 32
 _TOLERATED_GAPS = 1 << 16
 """Bytes of other streams that are read along rather than reading packet by packet."""
+
+
+ReadBytes = Callable[[int, int], bytes | memoryview]
+"""Gives so many bytes from a place on: ``read(first, count)``; fewer where the video ends."""
 
 
 class PacketReader:
@@ -45,8 +50,6 @@ class PacketReader:
             UnreadableVideoError: A frame is damaged or missing.
             TooManyOpenFilesError: The process has no descriptor left; the video is not at fault.
         """
-        pictures: dict[int, NDArray[np.uint8]] = {}
-        decoder = self._decoder(index)
         try:
             descriptor = os.open(holding_file(path), os.O_RDONLY)
         except OSError as error:
@@ -54,16 +57,38 @@ class PacketReader:
                 raise TooManyOpenFilesError from error
             raise UnreadableVideoError(f"{path}: {error.strerror}.") from error
         try:
-            for run in plan_runs(index, ranks):
-                for number, frame in _decode(decoder, run, index, descriptor, path):
-                    _require_same(frame, index, number, path)
-                    pictures[number] = self._converter.upright_rgb(frame, index.rotation)
+            pictures = dict(self.pictures(partial(_bytes_of, descriptor), ranks, index, path))
         finally:
             os.close(descriptor)
-        wanted = {rank: int(index.presented[rank]) for rank in ranks}
-        if missing := [rank for rank, number in wanted.items() if number not in pictures]:
-            raise UnreadableVideoError(f"{path}: frame {missing[0]} did not come out of the decoder.")
-        return {rank: pictures[number] for rank, number in wanted.items()}
+        return {rank: pictures[rank] for rank in ranks}
+
+    def pictures(
+        self, read: ReadBytes, ranks: Sequence[int], index: PacketIndex, path: Path
+    ) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Like :meth:`read`, of a video that lies anywhere, one picture at a time.
+
+        Args:
+            read: Gives the bytes of the video.
+            ranks: As for :meth:`read`.
+            index: The video's packets; places are counted as ``read`` counts them.
+            path: What errors call the video.
+
+        Yields:
+            Rank and (H, W, 3), in the order of decoding.
+
+        Raises:
+            UnreadableVideoError: A frame is damaged or missing.
+        """
+        decoder = self._decoder(index)
+        missing = {int(index.presented[rank]): rank for rank in ranks}
+        for run in plan_runs(index, ranks):
+            for number, frame in _decode(decoder, run, index, read, path):
+                _require_same(frame, index, number, path)
+                yield missing.pop(number), self._converter.upright_rgb(frame, index.rotation)
+        if missing:
+            raise UnreadableVideoError(
+                f"{path}: frame {min(missing.values())} did not come out of the decoder."
+            )
 
     def _decoder(self, index: PacketIndex) -> Any:
         """One decoder per distinct set-up; resized clips of equal shape share one.
@@ -84,15 +109,19 @@ class PacketReader:
         return self._decoders[key]
 
 
+def _bytes_of(descriptor: int, first: int, count: int) -> bytes:
+    return os.pread(descriptor, count, first)
+
+
 def _decode(
-    decoder: Any, run: DecodingRun, index: PacketIndex, descriptor: int, path: Path
+    decoder: Any, run: DecodingRun, index: PacketIndex, read: ReadBytes, path: Path
 ) -> Iterator[tuple[int, Any]]:
     """Yields the wanted frames of a run with the numbers of their packets."""
     left = set(run.targets)
     start = int(index.times[run.packets[0]])
     try:
         decoder.flush_buffers()
-        for frame in _frames(decoder, _packets(run, index, descriptor)):
+        for frame in _frames(decoder, _packets(run, index, read)):
             number = frame.pts
             if number is None:
                 continue
@@ -124,16 +153,16 @@ def _frames(decoder: Any, packets: Iterable[Any]) -> Iterator[Any]:
     yield from decoder.decode(None)  # what the decoder held back to put frames into order
 
 
-def _packets(run: DecodingRun, index: PacketIndex, descriptor: int) -> Iterator[Any]:
+def _packets(run: DecodingRun, index: PacketIndex, read: ReadBytes) -> Iterator[Any]:
     """Reads the run's bytes, in one piece unless much else lies between the packets."""
     numbers = list(run.packets)
     offsets, sizes = index.offsets[numbers], index.sizes[numbers]
     start, end = int(offsets.min()), int((offsets + sizes).max())
     whole = None
     if end - start <= 2 * int(sizes.sum()) + _TOLERATED_GAPS:
-        whole = memoryview(os.pread(descriptor, end - start, start))
+        whole = memoryview(read(start, end - start))
     for number, offset, size in zip(numbers, offsets.tolist(), sizes.tolist(), strict=True):
-        data = os.pread(descriptor, size, offset) if whole is None else whole[offset - start :][:size]
+        data = read(offset, size) if whole is None else whole[offset - start :][:size]
         if len(data) != size:
             raise EOFError("the file is shorter than its index says")
         packet = av.Packet(data if index.transport is None else index.transport.unwrap(data))

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.codes import code_shard
-from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
+from vidrep_pipelines.data.frame_store.contiguous import OpenArrays, StoredRows
+from vidrep_pipelines.data.frame_store.film_frames import open_frames
 from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSION_STAMP
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.transforms import normalize
@@ -179,9 +180,9 @@ def extract_shard(request: CodeExtractionRequest, outputs: Mapping[str, Path]) -
     return {"frames": total, "codes_used": int(used.sum())}
 
 
-def _frames(request: CodeExtractionRequest) -> ContiguousArray:
+def _frames(request: CodeExtractionRequest) -> StoredRows:
     versions = {request.shard: request.frames_digest}
-    return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions)[request.shard]
+    return OpenArrays(request.store, FRAMES, VERSION_STAMP, versions, open_frames)[request.shard]
 
 
 class FrameLatents(nn.Module):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, NonNegativeInt, StringConstraints, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
-from vidrep_pipelines.data.frame_store.config import AspectRule, FramesConfig, ResizeRule
+from vidrep_pipelines.data.frame_store.config import AspectRule, FramesConfig, FrameStorage, ResizeRule
 
 LAYOUTS = ("instances", "xbot", "something_something", "bridge_raw", "rt1_raw", "calvin", "lerobot")
 
@@ -27,10 +27,12 @@ class RobotDataSet(FrozenConfig):
     """How its pixels are computed; none: as those of the others."""
     aspect: AspectRule | None = None
     """Whether its frames keep their shape; none: as those of the others."""
+    storage: FrameStorage | None = None
+    """Whether its frames are stored one by one or as films; none: as those of the others."""
 
     def frames(self, others: FramesConfig) -> FramesConfig:
         """How its frames are prepared, where the others are prepared like this."""
-        own = self.model_dump(include={"height", "width", "resize", "aspect"}, exclude_none=True)
+        own = self.model_dump(include={"height", "width", "resize", "aspect", "storage"}, exclude_none=True)
         return FramesConfig.model_validate({**others.model_dump(), **own})
 
 

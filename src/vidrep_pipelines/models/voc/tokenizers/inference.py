@@ -15,8 +15,9 @@ from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.codes import CodeStore, code_shard
-from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
-from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX
+from vidrep_pipelines.data.frame_store.contiguous import StoredRows
+from vidrep_pipelines.data.frame_store.film_frames import open_frames
+from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
 from vidrep_pipelines.fanout.devices import device_of_item
@@ -254,7 +255,7 @@ def extract_tokens(request: TokenExtractionRequest, outputs: Mapping[str, Path])
     """
     device = device_of_item(request.device, request.number)
     tokenizer = loaded_once(_load_described, request.tokenizer, request.tokenizer_digest, device)
-    frames, grid = ContiguousArray(request.path, FRAMES), (tokenizer.grid, tokenizer.grid)
+    frames, grid = open_frames(request.path), (tokenizer.grid, tokenizer.grid)
     counts = torch.zeros(tokenizer.vocabulary, dtype=torch.float64)
     try:
         rows = frames.shape[0]
@@ -271,7 +272,7 @@ def extract_tokens(request: TokenExtractionRequest, outputs: Mapping[str, Path])
     }
 
 
-def encoded_batches(tokenizer: Tokenizer, frames: ContiguousArray, batch: int) -> Iterator[NDArray[np.int64]]:
+def encoded_batches(tokenizer: Tokenizer, frames: StoredRows, batch: int) -> Iterator[NDArray[np.int64]]:
     """Yields codes (n, h, h) of frames (N, H, W, 3), ``batch`` frames at a time."""
     for start in range(0, frames.shape[0], batch):
         pictures = torch.from_numpy(frames.read(start, min(start + batch, frames.shape[0])))

@@ -18,8 +18,9 @@ from vidrep_pipelines.data.frame_store.arrays import (
     array_requests,
     array_shard,
 )
-from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray
-from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, read_views
+from vidrep_pipelines.data.frame_store.contiguous import StoredRows
+from vidrep_pipelines.data.frame_store.film_frames import open_frames
+from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX, read_views
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
@@ -145,7 +146,7 @@ def extract_latents(request: LatentsRequest, outputs: Mapping[str, Path]) -> dic
     """
     device = device_of_item(request.device, request.number)
     codec = loaded_once(load_codec, request.codec, request.codec_digest, device)
-    frames, read = ContiguousArray(request.arrays.frames, FRAMES), 0
+    frames, read = open_frames(request.arrays.frames), 0
     try:
         with array_shard(outputs[SHARD_SUFFIX], request.arrays) as writer:
             for stretch in _stretches(request, frames.shape[0]):
@@ -190,7 +191,7 @@ def _batches(start: int, stop: int, size: int) -> Iterator[_Stretch]:
 
 @torch.inference_mode()
 def _latents_of(
-    stretch: _Stretch, frames: ContiguousArray, codec: Codec, request: LatentsRequest, device: str
+    stretch: _Stretch, frames: StoredRows, codec: Codec, request: LatentsRequest, device: str
 ) -> NDArray[np.floating]:
     spec = request.arrays.specs[0]
     if stretch.file is not None:
