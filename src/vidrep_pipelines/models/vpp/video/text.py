@@ -187,11 +187,11 @@ class FrozenNetwork(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         """Takes the network over."""
         super().__init__()
-        self._frozen = (network.eval().requires_grad_(False),)  # in a tuple, torch does not see it
+        self._frozen: tuple[Any] = (network.eval().requires_grad_(False),)  # in a tuple, torch does not see it
 
     @property
-    def network(self) -> nn.Module:
-        """The network itself."""
+    def network(self) -> Any:
+        """The network itself, of whichever library."""
         return self._frozen[0]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
