@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from vidrep_pipelines.adapters.counterfactual_videos import pixels
-from vidrep_pipelines.adapters.video_prediction import TrainedVideo
+from vidrep_pipelines.adapters.video_prediction import TrainedVideo, require_words_alone
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
@@ -88,8 +88,10 @@ def prediction_job(
 
     Raises:
         InputError: There is no such episode, it is too short, or the model does not know a word.
-        ConfigurationError: There is no such split, data set, number or camera.
+        ConfigurationError: There is no such split, data set, number or camera, or the model looks at another
+            camera, too.
     """
+    require_words_alone(trained.task)
     chosen = chosen_episodes(store, config, trained.task.clips.frames)
     text_tokenizer(trained.task.model.text)([episode.text for episode in chosen])  # unknown words, at once
     folders = trained.checkpoint.directory.absolute(), trained.codec.directory.absolute()

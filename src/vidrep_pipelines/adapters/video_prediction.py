@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.video_prediction.clips import ClipRule, PredictedClips
 from vidrep_pipelines.evaluation.video_prediction.config import VideoEvaluationConfig
@@ -86,7 +87,11 @@ def measured_system(trained: TrainedVideo, predictor: VideoPredictor, noise_leve
         trained: Says how videos are sampled, and which loss is measured.
         predictor: The model.
         noise_levels: How many noise levels the loss is measured at.
+
+    Raises:
+        ConfigurationError: The model looks at another camera, too.
     """
+    require_words_alone(trained.task)
     objective = trained.task.objective
     levels = middle_noise_levels(objective, noise_levels)
     functions = _PredictorFunctions(predictor, objective, trained.sampling, levels)
@@ -99,6 +104,20 @@ def measured_system(trained: TrainedVideo, predictor: VideoPredictor, noise_leve
         noise_losses=functions.noise_losses,
         noise_levels=tuple(levels.tolist()),
     )
+
+
+def require_words_alone(task: VideoTask) -> None:
+    """Checks that a model needs nothing beside a first frame and an instruction.
+
+    Raises:
+        ConfigurationError: It looks at another camera's first frame.
+    """
+    if task.model.text.image is not None:
+        raise ConfigurationError(
+            "The video model looks at another camera's first frame as well (vpp_video.model.text.image), and "
+            "predictions and their evaluation give it one camera. Remedy: train with text.image: null and "
+            "text.duplicate: true, or call VideoPredictor.predict with pictures of the other camera."
+        )
 
 
 def middle_noise_levels(objective: VideoObjectiveConfig, count: int) -> Tensor:

@@ -7,7 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.models.vpp.video.config import TextConfig, UnetConfig, VideoModelConfig
+from vidrep_pipelines.models.vpp.video.config import (
+    ImageConditionConfig,
+    TextConfig,
+    UnetConfig,
+    VideoModelConfig,
+)
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 from vidrep_pipelines.models.vpp.video.objective import VideoRandomness, draw_video_randomness
 from vidrep_pipelines.models.vpp.video.text import text_tokenizer
@@ -83,3 +88,33 @@ def write_clip_folder(folder: Path, width: int = 16, seed: int = 0) -> TextConfi
     (folder / "vocab.json").write_text(json.dumps(numbers))
     (folder / "merges.txt").write_text("#version: 0.2\n")
     return TextConfig(kind="clip", folder=folder, width=width, tokens=40, duplicate=True)
+
+
+def write_clip_image_folder(folder: Path, width: int = 16, seed: int = 0) -> ImageConditionConfig:
+    """A random CLIP image model with its projection, of pictures of 16 x 16, in transformers' layout.
+
+    Returns:
+        The configuration that reads it.
+    """
+    from vidrep_pipelines.compat import transformers
+
+    sizes: dict[str, Any] = {
+        "hidden_size": 24,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 16,
+        "patch_size": 8,
+        "projection_dim": width,
+    }
+    torch.manual_seed(seed)
+    model = transformers.CLIPVisionModelWithProjection(transformers.CLIPVisionConfig(**sizes))
+    model.save_pretrained(str(folder))
+    return ImageConditionConfig(folder=folder, width=width)
+
+
+def with_other_camera(config: VideoModelConfig, image: ImageConditionConfig) -> VideoModelConfig:
+    """The same model, whose tokens leave room for what another camera saw."""
+    width = config.unet.cross_attention_dimension - image.width
+    text = config.text.model_copy(update={"width": width, "duplicate": False, "image": image})
+    return VideoModelConfig(unet=config.unet, text=text, condition_scale=config.condition_scale)

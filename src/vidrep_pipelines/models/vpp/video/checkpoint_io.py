@@ -123,10 +123,18 @@ def _shards(index: Path) -> tuple[Path, ...]:
     for name in sorted(set(names.values())):
         if Path(name).name != name:
             raise InputError(f"{index} names {name!r}, which does not lie beside it.")
-        if not (index.parent / name).is_file():
+        if not _is_file(index.parent / name):
             raise InputError(f"{index} names {name}, which is missing. Remedy: download all shards.")
         files.append(index.parent / name)
     return tuple(files)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; where a name is too long for any, there is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def unet_config_of(content: Mapping[str, Any], origin: str) -> UnetConfig:

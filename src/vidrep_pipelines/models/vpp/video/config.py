@@ -1,8 +1,8 @@
 """Sizes, loss and sampling of text-guided video diffusion. Defaults are published (arXiv 2412.14803)."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
@@ -63,6 +63,17 @@ class UnetConfig(FrozenConfig):
         return int(2 ** (len(self.channels) - 1))
 
 
+class ImageConditionConfig(FrozenConfig):
+    """What another camera sees at first, told beside the instruction (`use_img_cond`, arXiv 2412.14803)."""
+
+    folder: UserPath | None = None
+    """A folder in transformers' layout with CLIP's image model and its projection, frozen: config.json and
+    weights. None: ``text.folder``, which then holds a whole CLIP, as published."""
+
+    width: int = Field(512, gt=0)
+    """Width of its picture embedding (`projection_dim`)."""
+
+
 class TextConfig(FrozenConfig):
     """How an instruction becomes tokens that the UNet attends to."""
 
@@ -82,6 +93,10 @@ class TextConfig(FrozenConfig):
     """Give the UNet each token twice, side by side on the channels, as published: CLIP's 512 numbers fill the
     1024 that the UNet expects."""
 
+    image: ImageConditionConfig | None = None
+    """In place of the second copy: an embedding of the first frame of another camera beside each token. None,
+    as in every published configuration: no other camera is looked at."""
+
     width: int = Field(512, gt=0, multiple_of=2)
     """Width of the text model's output; of ``clip``, what the model in ``folder`` has."""
 
@@ -99,6 +114,13 @@ class TextConfig(FrozenConfig):
     """``own`` only: the words, in lower case; a word's number is its place here plus one, 0 is padding."""
 
     @model_validator(mode="after")
+    def _check_image(self) -> Self:
+        """There is one place beside the tokens."""
+        if self.image is not None and self.duplicate:
+            raise ValueError("image takes the place of the tokens' second copy: set duplicate to false")
+        return self
+
+    @model_validator(mode="after")
     def _check_own(self) -> Self:
         """The own text model has words and heads that share its channels evenly."""
         if self.kind == "clip":
@@ -113,10 +135,19 @@ class TextConfig(FrozenConfig):
             raise ValueError(f"width={self.width} is not a multiple of heads={self.heads}")
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """An image condition that is off is left out: digests of models without it stay as they were."""
+        described: dict[str, Any] = serialized(self)
+        if self.image is None:
+            described.pop("image", None)
+        return described
+
     @property
     def output_width(self) -> int:
         """D, the width of the tokens that the UNet attends to."""
-        return self.width * (2 if self.duplicate else 1)
+        beside = 0 if self.image is None else self.image.width
+        return self.width * (2 if self.duplicate else 1) + beside
 
 
 def words_of(text: str) -> list[str]:
@@ -149,10 +180,11 @@ class VideoModelConfig(FrozenConfig):
     def _check_widths(self) -> Self:
         """The text's tokens fit the UNet."""
         if self.text.output_width != self.unet.cross_attention_dimension:
+            beside = " twice" if self.text.duplicate else ""
+            beside = beside if self.text.image is None else " and text.image.width"
             raise ValueError(
-                f"the text model gives tokens of {self.text.output_width} numbers (text.width"
-                f"{' twice' if self.text.duplicate else ''}), but unet.cross_attention_dimension is "
-                f"{self.unet.cross_attention_dimension}"
+                f"the text model gives tokens of {self.text.output_width} numbers (text.width{beside}), but "
+                f"unet.cross_attention_dimension is {self.unet.cross_attention_dimension}"
             )
         return self
 

@@ -1,8 +1,8 @@
 """Which clips the video model trains on: frames or latents of a view, and what the robot was told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from vidrep_pipelines.models.vpp.video.mixture import (
     draw_clip,
     draw_published_clip,
 )
+from vidrep_pipelines.models.vpp.video.other_views import OtherViews
 
 Tokenize = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 """Texts to ids and mask, (B, L) int64 each."""
@@ -170,6 +171,7 @@ class MixedClips(Dataset[Sample]):
         mixture: Data sets, shares, rules, cameras.
         tokenize: What makes ids of an instruction.
         seed: Seed of the run.
+        others: The other cameras of every view, if items hold what one of them saw.
 
     Raises:
         ConfigurationError: A data set of the mixture is not in the store, or has no clip.
@@ -184,7 +186,9 @@ class MixedClips(Dataset[Sample]):
         mixture: MixtureConfig,
         tokenize: Tokenize,
         seed: int,
+        others: OtherViews | None = None,
     ) -> None:
+        self._others = others
         self._store, self._latents, self._length = store, latents, length
         self._tokenize, self._seed, self._published = tokenize, seed, mixture.published_indexing
         shares = np.array(list(mixture.shares.values()))
@@ -216,7 +220,8 @@ class MixedClips(Dataset[Sample]):
 
         Returns:
             ``latents`` (F, C, h, w) float32 or ``frames`` (F, 3, H, W) uint8; ``ids`` and ``mask`` (L,);
-            ``seed`` of its noise; ``index``, the number of the clip among those of all data sets.
+            ``seed`` of its noise; ``index``, the number of the clip among those of all data sets; with other
+            cameras ``other_camera`` (3, H, W) uint8, what one of them saw at the clip's first frame.
 
         Raises:
             IndexError: There is no such item.
@@ -228,7 +233,11 @@ class MixedClips(Dataset[Sample]):
         ids, mask = self._tokenize([place.text])
         seed = torch.tensor(seed_for(self._seed, epoch, index, "loss"), dtype=torch.int64)
         number = int(self._offsets[draw.dataset]) + draw.clip
-        return {**self._pictures(place), "ids": ids[0], "mask": mask[0], "seed": seed, "index": number}
+        item = {**self._pictures(place), "ids": ids[0], "mask": mask[0], "seed": seed, "index": number}
+        if self._others is not None:
+            random = generator_for(self._seed, epoch, index, "other camera")
+            item["other_camera"] = self._others.picture(place.view, int(place.frames[0]), random)
+        return item
 
     def _pictures(self, place: ClipPlace) -> dict[str, Tensor]:
         if self._latents is None:
@@ -247,6 +256,11 @@ class MixedClips(Dataset[Sample]):
         """Data set, episode and first frame of a clip by its number among all, for messages."""
         dataset = int(np.searchsorted(self._offsets, number, side="right")) - 1
         return self.datasets[dataset].describe(number - int(self._offsets[dataset]))
+
+
+def other_pictures(batch: Mapping[str, Any]) -> Tensor | None:
+    """What other cameras saw in a batch of :class:`MixedClips`, (B, 3, H, W) in 0..1; None without them."""
+    return batch["other_camera"].float() / 255 if "other_camera" in batch else None
 
 
 def _clips_of(name: str, store: FrameStore, table: pd.DataFrame, mixture: MixtureConfig) -> RobotClips:

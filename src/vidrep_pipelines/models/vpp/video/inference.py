@@ -21,7 +21,7 @@ from vidrep_pipelines.models.vpp.video.config import (
     VideoModelConfig,
     VideoSamplingConfig,
 )
-from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
+from vidrep_pipelines.models.vpp.video.model import VideoDiffusion, require_other_camera
 from vidrep_pipelines.models.vpp.video.sampling import draw_video_noise, sample_video
 from vidrep_pipelines.models.vpp.video.text import TextTokenizer, text_tokenizer
 
@@ -112,8 +112,18 @@ class VideoPredictor:
         device: torch.device = next(self.model.unet.parameters()).device
         return device
 
+    @property
+    def sees_other_camera(self) -> bool:
+        """Whether the model needs what another camera saw at first."""
+        return self.model.config.text.image is not None
+
     def predict(
-        self, first: Tensor, texts: Sequence[str], seeds: Sequence[int], config: VideoSamplingConfig
+        self,
+        first: Tensor,
+        texts: Sequence[str],
+        seeds: Sequence[int],
+        config: VideoSamplingConfig,
+        other_camera: Tensor | None = None,
     ) -> Tensor:
         """Videos that begin with given frames.
 
@@ -122,14 +132,17 @@ class VideoPredictor:
             texts: What the robot is told, one for each.
             seeds: One for each; a video depends on nothing but its frame, text and seed.
             config: Steps and guidance.
+            other_camera: (N, 3, H, W) in 0..1, what another camera saw at first; needed by models that were
+                trained with it (``sees_other_camera``), and only by them. H and W may differ from ``first``.
 
         Returns:
             (N, F, 3, H, W) in 0..1 on the CPU. The first frame is the predicted one too.
 
         Raises:
-            InputError: A text cannot be told to the model, or a prediction is not finite.
+            InputError: A text cannot be told to the model, a picture is missing, or a prediction is not
+                finite.
         """
-        latents = self.predict_latents(self.encode(first), texts, seeds, config)
+        latents = self.predict_latents(self.encode(first), texts, seeds, config, other_camera)
         return self.decode(latents)
 
     @torch.inference_mode()
@@ -140,19 +153,31 @@ class VideoPredictor:
 
     @torch.inference_mode()
     def predict_latents(
-        self, first: Tensor, texts: Sequence[str], seeds: Sequence[int], config: VideoSamplingConfig
+        self,
+        first: Tensor,
+        texts: Sequence[str],
+        seeds: Sequence[int],
+        config: VideoSamplingConfig,
+        other_camera: Tensor | None = None,
     ) -> Tensor:
         """Like :meth:`predict`, from stored latents (N, C, h, w) to latents (N, F, C, h, w)."""
+        require_other_camera(self.sees_other_camera, other_camera)
         if not len(first) == len(texts) == len(seeds):
             raise InputError(
                 f"There are {len(first)} first frames, {len(texts)} texts and {len(seeds)} seeds; every "
                 "video needs one of each."
             )
+        if other_camera is not None and len(other_camera) != len(first):
+            raise InputError(
+                f"There are {len(first)} first frames and {len(other_camera)} pictures of another camera; "
+                "every video needs one of each."
+            )
         ids, mask = self.tokenizer(texts)
         shape = (self.frames, *first.shape[1:])
         videos = []
         for rows in self._rows(len(first)):
-            text = self.model.encode_text(ids[rows].to(self.device), mask[rows].to(self.device))
+            seen = None if other_camera is None else other_camera[rows].to(self.device)
+            text = self.model.encode_text(ids[rows].to(self.device), mask[rows].to(self.device), seen)
             noise = draw_video_noise(seeds[rows], shape, self.device)
             videos.append(sample_video(self.model, first[rows].to(self.device), text, noise, config))
         return torch.cat(videos) if videos else first.new_zeros(0, *shape)

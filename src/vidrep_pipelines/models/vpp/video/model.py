@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.vpp.video.config import UnetConfig, VideoModelConfig
+from vidrep_pipelines.models.vpp.video.image_condition import build_image_encoder
 from vidrep_pipelines.models.vpp.video.text import build_text_encoder, sine_positions
 
 
@@ -45,32 +47,41 @@ class VideoDiffusion(nn.Module):
     positions: Tensor
 
     def __init__(self, config: VideoModelConfig) -> None:
-        """Builds both networks; the UNet's weights are random.
+        """Builds all networks; the UNet's weights are random.
 
         Raises:
             ConfigurationError: CLIP's folder is not named.
-            InputError: CLIP's folder holds no text model that fits.
+            InputError: CLIP's folder holds no text or image model that fits.
         """
         super().__init__()
         self.config = config
         self.unet = build_unet(config.unet)
         self.text_encoder = build_text_encoder(config.text)
+        self.image_encoder = build_image_encoder(config.text)
         positions = sine_positions(config.text.tokens, config.text.width)
         self.register_buffer("positions", positions, persistent=False)
 
-    def encode_text(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def encode_text(self, ids: Tensor, mask: Tensor, other_camera: Tensor | None = None) -> Tensor:
         """What the UNet attends to.
 
         Args:
             ids: (B, L) int64, numbers of the tokens.
             mask: (B, L), 1 where there is a token and 0 where there is padding.
+            other_camera: (B, 3, H, W) in 0..1, what another camera saw at first, for models that look at it.
 
         Returns:
             (B, L, D).
+
+        Raises:
+            InputError: The model looks at another camera, and there is no picture of it; or the reverse.
         """
+        require_other_camera(self.image_encoder is not None, other_camera)
         states: Tensor = self.text_encoder(ids, mask)
         if self.config.text.position_encoding:
             states = states + self.positions
+        if self.image_encoder is not None:
+            seen = self.image_encoder(other_camera).to(states.dtype)
+            return torch.cat([states, seen[:, None].expand(*states.shape[:2], -1)], dim=-1)
         return torch.cat([states, states], dim=-1) if self.config.text.duplicate else states
 
     def unet_inputs(self, noisy: Tensor, sigma: Tensor, first: Tensor) -> tuple[Tensor, Tensor]:
@@ -119,6 +130,24 @@ class VideoDiffusion(nn.Module):
         """The UNet's residual blocks and transformers: nearly all of the work, and the units of sharding."""
         kinds = {"SpatioTemporalResBlock", "TransformerSpatioTemporalModel"}
         return [module for module in self.unet.modules() if type(module).__name__ in kinds]
+
+
+def require_other_camera(needed: bool, pictures: Tensor | None) -> None:
+    """Checks that pictures of another camera are there if, and only if, the model looks at them.
+
+    Raises:
+        InputError: They are missing, or nobody looks at them.
+    """
+    if needed and pictures is None:
+        raise InputError(
+            "The video model was built to see the first frame of another camera as well (text.image), and "
+            "none is given. Remedy: give one for every video, or use a model that is told in words alone."
+        )
+    if not needed and pictures is not None:
+        raise InputError(
+            "The video model is told in words alone (text.image is not set), and pictures of another camera "
+            "are given. Remedy: leave them out."
+        )
 
 
 def time_ids_of(

@@ -146,6 +146,7 @@ def video_objective(
     randomness: VideoRandomness,
     config: VideoObjectiveConfig,
     first: FirstFrame | None = None,
+    other_camera: Tensor | None = None,
 ) -> VideoOutputs:
     """Computes the mean of (sigma^2 + 1) / sigma^2 (D(x + sigma noise; sigma) - x)^2.
 
@@ -157,13 +158,15 @@ def video_objective(
         randomness: The random inputs.
         config: The distribution of noise levels, and what the UNet is told.
         first: The condition. None: the clip's own first latent, without noise.
+        other_camera: (B, 3, H, W) in 0..1, for models that look at another camera's first frame; left out
+            together with the instruction.
     """
     latents = latents.float()
     if first is None:
         noise_on_first = latents.new_full((len(latents),), config.noise_augmentation)
         first = FirstFrame(latents[:, 0], noise_on_first)
     keep = randomness.text_uniform >= config.text_dropout
-    text = model.encode_text(ids, mask) * keep[:, None, None]
+    text = model.encode_text(ids, mask, other_camera) * keep[:, None, None]
     time_ids = time_ids_of(
         len(latents), config.frames_per_second, config.motion_bucket, first.noise, latents.device
     )

@@ -25,7 +25,8 @@ from vidrep_pipelines.models.vpp.video.config import (
     VideoSamplingConfig,
 )
 from vidrep_pipelines.models.vpp.video.cost import VideoStepCost, video_step_cost
-from vidrep_pipelines.models.vpp.video.dataset import MixedClips, clip_latents
+from vidrep_pipelines.models.vpp.video.dataset import MixedClips, clip_latents, other_pictures
+from vidrep_pipelines.models.vpp.video.image_condition import image_files
 from vidrep_pipelines.models.vpp.video.mixture import MixtureConfig
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 from vidrep_pipelines.models.vpp.video.objective import (
@@ -35,6 +36,7 @@ from vidrep_pipelines.models.vpp.video.objective import (
     video_objective,
     with_noise_on_picture,
 )
+from vidrep_pipelines.models.vpp.video.other_views import OtherViews
 from vidrep_pipelines.models.vpp.video.pictures import first_batch_sheet, prediction_strips
 from vidrep_pipelines.models.vpp.video.sampling import draw_video_noise, sample_video
 from vidrep_pipelines.models.vpp.video.text import text_files, text_tokenizer
@@ -78,7 +80,7 @@ class VideoTask(SystemTask[VideoDiffusion]):
     not_science: ClassVar[set[str] | dict[str, Any]] = {
         **dict.fromkeys(("frames", "latents", "latents_digest", "codec", "sampling"), True),
         "initialize_from": True,
-        "model": {"text": {"folder"}},
+        "model": {"text": {"folder": True, "image": {"folder"}}},
     }
 
     frames: Path
@@ -119,8 +121,9 @@ class VideoTask(SystemTask[VideoDiffusion]):
     """How the predictions in pictures are made."""
 
     def files_that_count(self) -> dict[str, Path | None]:
-        """What makes the latents, and what a frozen text model is read from."""
-        return {"codec": self.codec / WEIGHTS, **text_files(self.model.text)}
+        """What makes the latents, and what a frozen text and image model is read from."""
+        text = self.model.text
+        return {"codec": self.codec / WEIGHTS, **text_files(text), **image_files(text)}
 
     def digests_of_files(self) -> dict[str, str | None]:
         """Also that of the UNet to start from, which may lie in several files."""
@@ -157,7 +160,8 @@ class VideoTask(SystemTask[VideoDiffusion]):
         """Clips of the mixture with their instructions.
 
         Raises:
-            ConfigurationError: A data set is missing or has no clip, or latents do not fit the model.
+            ConfigurationError: A data set is missing, has no clip or lacks the other camera that the model
+                looks at, or latents do not fit the model.
             InputError: An episode has no instruction, or another codec made the latents.
         """
         require_codec(self.codec, self.model)
@@ -165,8 +169,11 @@ class VideoTask(SystemTask[VideoDiffusion]):
         if self.latents is not None:
             channels = self.model.unet.latent_channels
             latents = clip_latents(self.latents, store, channels, self.latents_digest)
-        tokenize = text_tokenizer(self.model.text)
-        return MixedClips(store, latents, self.clips.frames, self.mixture, tokenize, self.seed)
+        text = self.model.text
+        others = OtherViews(store, self.mixture.shares) if text.image is not None else None
+        return MixedClips(
+            store, latents, self.clips.frames, self.mixture, text_tokenizer(text), self.seed, others
+        )
 
     def item_names(self, indices: Sequence[int]) -> list[str]:
         """Episodes and first frames, for error messages."""
@@ -180,8 +187,9 @@ class VideoTask(SystemTask[VideoDiffusion]):
     def loss(self, model: VideoDiffusion, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of a batch of :class:`MixedClips`."""
         latents, randomness, first = self.training_inputs(batch)
+        told = batch["ids"], batch["mask"]
         outputs = video_objective(
-            model, latents, batch["ids"], batch["mask"], randomness, self.objective, first
+            model, latents, *told, randomness, self.objective, first, other_pictures(batch)
         )
         return outputs.loss, dict(outputs.metrics())
 
@@ -256,7 +264,7 @@ class VideoTask(SystemTask[VideoDiffusion]):
         """Videos (B, F, 3, H, W) in 0..1 on the batch's device."""
         latents = self.latents_of(batch)
         noise = draw_video_noise(batch["seed"].tolist(), latents.shape[1:], latents.device)
-        text = model.encode_text(batch["ids"], batch["mask"])
+        text = model.encode_text(batch["ids"], batch["mask"], other_pictures(batch))
         sampled = sample_video(model, latents[:, 0], text, noise, self.sampling)
         decoded = self.codec_on(latents.device).decode(sampled.flatten(0, 1), frames=latents.shape[1])
         return (decoded.reshape(*latents.shape[:2], *decoded.shape[1:]) / 2 + 0.5).clamp(0, 1)

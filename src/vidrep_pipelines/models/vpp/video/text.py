@@ -20,8 +20,8 @@ from vidrep_pipelines.models.vpp.video.config import TextConfig, words_of
 
 _log = logging.getLogger(__name__)
 
-TEXT_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""Names of a text model's weights in transformers' layout, the preferred first."""
+CLIP_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+"""Names of CLIP's weights in transformers' layout, the preferred first."""
 
 TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "merges.txt")
 """What CLIP's tokenizer is read from: the first, or the other two."""
@@ -152,26 +152,56 @@ def text_files(config: TextConfig) -> dict[str, Path | None]:
     if config.kind == "own":
         return {}
     folder = clip_folder(config)
-    names = [_weights_name(folder), "config.json", *TOKENIZER_FILES]
+    weights = transformers_weights(folder, "text model", "text.folder")
+    names = [weights.name, "config.json", *TOKENIZER_FILES]
     return {f"text.folder/{name}": folder / name for name in names if (folder / name).is_file()}
 
 
-def _weights_name(folder: Path) -> str:
-    for name in TEXT_WEIGHTS:
+def transformers_weights(folder: Path, network: str, parameter: str) -> Path:
+    """The file with a model's weights in a folder in transformers' layout.
+
+    Args:
+        folder: The folder.
+        network: What is looked for, for the message.
+        parameter: What names the folder, for the message.
+
+    Raises:
+        InputError: There is none.
+    """
+    for name in CLIP_WEIGHTS:
         if (folder / name).is_file():
-            return name
+            return folder / name
     raise InputError(
-        f"{folder} holds no text model: no {' or '.join(TEXT_WEIGHTS)}. Remedy: name a folder in "
-        "transformers' layout in text.folder."
+        f"{folder} holds no {network}: no {' or '.join(CLIP_WEIGHTS)}. Remedy: name a folder in "
+        f"transformers' layout in {parameter}."
     )
 
 
-class ClipTextEncoder(nn.Module):
-    """CLIP's text model, frozen and always in evaluation mode.
+class FrozenNetwork(nn.Module):
+    """A network that is used as it was read, always in evaluation mode.
 
     It has no parameters and no state of its own as far as training, averaging, sharding and checkpoints are
     concerned: what it is lies in the folder that it was read from. It moves along with the module.
     """
+
+    def __init__(self, network: nn.Module) -> None:
+        """Takes the network over."""
+        super().__init__()
+        self._frozen: tuple[Any] = (network.eval().requires_grad_(False),)  # in a tuple, torch does not see it
+
+    @property
+    def network(self) -> Any:
+        """The network itself, of whichever library."""
+        return self._frozen[0]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Moves the frozen network along."""
+        self.network._apply(fn)
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
+
+
+class ClipTextEncoder(FrozenNetwork):
+    """CLIP's text model, frozen."""
 
     def __init__(self, folder: Path, width: int) -> None:
         """Reads config.json and the weights, strictly.
@@ -183,24 +213,18 @@ class ClipTextEncoder(nn.Module):
         Raises:
             InputError: The folder holds no such text model.
         """
-        super().__init__()
         model = read_clip_text_model(folder)
         if (found := model.config.hidden_size) != width:
             raise InputError(
                 f"{folder} holds a text model of {found} numbers a token, and text.width is {width}. Remedy: "
                 "correct either."
             )
-        self._frozen = (model,)  # in a tuple, torch does not see it
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Moves the frozen model along."""
-        self._frozen[0]._apply(fn)
-        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
+        super().__init__(model)
 
     @torch.no_grad()
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Numbers and mask (B, L) to the last hidden states (B, L, W), after the final layer norm."""
-        states: Tensor = self._frozen[0](input_ids=ids, attention_mask=mask).last_hidden_state
+        states: Tensor = self.network(input_ids=ids, attention_mask=mask).last_hidden_state
         return states
 
 
@@ -212,7 +236,7 @@ def read_clip_text_model(folder: Path) -> Any:
     """
     from vidrep_pipelines.compat import transformers  # noqa: PLC0415 (takes seconds)
 
-    state = _text_half(read_weights(folder / _weights_name(folder)))
+    state = _text_half(read_weights(transformers_weights(folder, "text model", "text.folder")))
     try:
         content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = transformers.CLIPTextConfig.from_dict(content.get("text_config") or content)
@@ -223,7 +247,7 @@ def read_clip_text_model(folder: Path) -> Any:
     check_architecture(state, outline.state_dict(), str(folder))
     model = transformers.CLIPTextModel(config)
     model.load_state_dict(state)
-    return model.to(torch.get_default_dtype()).eval().requires_grad_(False)
+    return model.to(torch.get_default_dtype())
 
 
 def _text_half(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from vidrep_pipelines.models.vpp.video.config import VideoValidationConfig
+from vidrep_pipelines.models.vpp.video.dataset import other_pictures
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 from vidrep_pipelines.models.vpp.video.objective import draw_video_randomness, sigma_of, video_objective
 from vidrep_pipelines.models.vpp.video.pictures import motion_ratio
@@ -61,10 +62,11 @@ class VideoValidation(VideoValidationConfig):
         latents = self.task.latents_of(batch)
         drawn = draw_video_randomness(batch["seed"], tuple(latents.shape[1:]), latents.device)
         level = torch.full_like(drawn.sigma_normal, normal)
-        told = torch.ones_like(drawn.text_uniform)
-        randomness = replace(drawn, sigma_normal=level, text_uniform=told)
+        with_text = torch.ones_like(drawn.text_uniform)
+        randomness = replace(drawn, sigma_normal=level, text_uniform=with_text)
+        told, objective = (batch["ids"], batch["mask"]), self.task.objective
         outputs = video_objective(
-            model, latents, batch["ids"], batch["mask"], randomness, self.task.objective
+            model, latents, *told, randomness, objective, other_camera=other_pictures(batch)
         )
         return outputs.losses.cpu()
 
