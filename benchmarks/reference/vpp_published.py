@@ -37,13 +37,11 @@ def published_video(
         images, ids = torch.cat([images] * 2), torch.cat([ids] * 2)
         text = torch.cat([torch.zeros_like(text), text])
     weights = torch.linspace(1.0, guidance, frames)[None, :, None, None, None]
-    latents = noise * scheduler.init_noise_sigma
+    latents: Tensor = noise * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
         both = torch.cat([latents] * 2) if guided else latents
         sample = torch.cat([scheduler.scale_model_input(both, timestep), images], dim=2)
-        velocity = unet(sample, timestep, encoder_hidden_states=text, added_time_ids=ids, return_dict=False)[
-            0
-        ]
+        velocity = unet(sample, timestep, encoder_hidden_states=text, added_time_ids=ids).sample
         if guided:
             without, with_text = velocity.chunk(2)
             velocity = without + weights * (with_text - without)

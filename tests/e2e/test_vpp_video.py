@@ -38,7 +38,7 @@ def test_the_checkpoint_says_what_it_was_trained_on_and_predicts(data: Path) -> 
     checkpoint = load("vpp_video_checkpoint", data)
     assert checkpoint.config["mixture"]["datasets"] == "tabletop"
     assert checkpoint.config["initialize_from"] is None and checkpoint.meta["step"] == 3
-    codec = load("video_latents.codec", data)
+    codec = load("video_codec", data)
     predictor = VideoPredictor.load(checkpoint.directory, codec.directory)
     store = load("robot_frames", data)
     view = store.select("validation").ids[0]

@@ -13,6 +13,7 @@ from tests.models.rsp.tiny import CONFIG as RSP_CONFIG
 from tests.models.voc.tiny import make_config as voc_config
 from tests.models.voc.tiny import make_episodes
 from tests.models.voc.tokenizers.tiny import make_store, vae_config
+from tests.models.vpp.video.spoken import make_video_task
 from tests.models.vqvae.tiny import make_config as vqvae_config
 from vidrep_pipelines.data.clips.sampling import PairSampling
 from vidrep_pipelines.data.clips.table import snapshot
@@ -94,4 +95,5 @@ SYSTEMS: dict[str, Callable[[Path], Any]] = {
     "carl": make_carl,
     "voc": make_voc,
     "tokenizer": make_tokenizer,
+    "vpp_video": make_video_task,
 }

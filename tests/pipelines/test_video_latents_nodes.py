@@ -58,6 +58,6 @@ def test_an_autoencoder_that_is_not_named_is_asked_for(store: FrameStore, tmp_pa
 def test_what_goes_in_and_comes_out() -> None:
     pipeline = create_video_latents_pipeline()
     assert {name for name in pipeline.inputs() if not name.startswith("params:")} == {"robot_frames"}
-    names = {"video_latents", "video_latents.codec", "video_latents.report", "video_latents.decoded"}
+    names = {"video_latents", "video_codec", "video_latents.report", "video_latents.decoded"}
     assert pipeline.all_outputs() == names
     assert create_video_latents_export_pipeline().all_outputs() == {"video_latents.exported"}

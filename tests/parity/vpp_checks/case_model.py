@@ -10,12 +10,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tests.parity.discovery import at_precision
-from tests.parity.precision import tolerance
+from tests.parity.vpp_checks.rounding import permitted
 from vidrep_pipelines.models.shared.trained import load_strictly
 from vidrep_pipelines.models.vpp.video.config import TextConfig, UnetConfig, VideoModelConfig
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+VALUE_TOLERANCE = 1e-5  # as the fixtures' README states it
 
 
 def case_config(folder: Path) -> dict[str, Any]:
@@ -51,23 +52,16 @@ def case_model(folder: Path) -> VideoDiffusion:
     return model.eval()
 
 
-def network_share(folder: Path) -> float:
-    """What may lie between two computations of the case's UNet, as a share of the largest number.
+def near(found: Tensor, expected: Tensor, name: str, lost: float = 0.0) -> None:
+    """No number is further away than the README permits of the largest one, or of 1.
 
-    A third level of 4x4 latents has one position, and 32 channels in 32 groups: there, group norm is the bias
-    plus the rounding of ``x - x`` times 1000 (one over the root of its epsilon), which is another number with
-    every order of multiplying and adding. The recording has that of one processor. Variants of this norm
-    alone, in single precision, move the UNet's output by 1e-4 to 3e-4, and features that come out before the
-    last norm by 5e-4 of the largest; in double precision the rounding is gone and the recording's remains.
+    Args:
+        found: What is computed here.
+        expected: What was recorded.
+        name: What to call it.
+        lost: What single precision itself loses of it, see ``rounding.py``.
     """
-    config = case_config(folder)
-    single = config["lat"] >> (len(config["ch"]) - 1) == 1 and config["ch"][-1] == 32
-    return 1e-3 if single else tolerance(1e-5)
-
-
-def near(found: Tensor, expected: Tensor, name: str, share: float | None = None) -> None:
-    """No number is further away than a share of the largest one, or of 1; None: what the README permits."""
     assert found.shape == expected.shape, f"{name}: {tuple(found.shape)}, recorded {tuple(expected.shape)}"
-    permitted = (tolerance(1e-5) if share is None else share) * max(1.0, float(expected.abs().max()))
+    allowed = permitted(VALUE_TOLERANCE * max(1.0, float(expected.abs().max())), lost)
     difference = float((found.double() - expected.double()).abs().max())
-    assert difference <= permitted, f"{name} differs by {difference:.2e}, permitted are {permitted:.2e}"
+    assert difference <= allowed, f"{name} differs by {difference:.2e}, permitted are {allowed:.2e}"

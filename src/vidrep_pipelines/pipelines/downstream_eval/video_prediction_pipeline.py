@@ -9,7 +9,7 @@ _MODEL = ["checkpoint", "training_spec", "codec"]
 _MODEL_NAMES = {
     "checkpoint": "vpp_video_checkpoint",
     "training_spec": "vpp_video.training_spec",
-    "codec": "video_latents.codec",
+    "codec": "video_codec",
 }
 
 

@@ -39,7 +39,7 @@ def create_video_latents_pipeline() -> Pipeline:
         ],
         namespace="video_latents",
         inputs={"frames": "robot_frames"},
-        outputs={"latents": "video_latents"},
+        outputs={"codec": "video_codec", "latents": "video_latents"},
         parameters={
             "params:video_latents.codec",
             "params:video_latents.extraction",

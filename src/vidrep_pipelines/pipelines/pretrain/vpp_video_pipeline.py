@@ -47,7 +47,7 @@ def create_vpp_video_pipeline() -> Pipeline:
             ),
         ],
         namespace="vpp_video",
-        inputs={"frames": "robot_frames", "latents": "video_latents", "codec": "video_latents.codec"},
+        inputs={"frames": "robot_frames", "latents": "video_latents", "codec": "video_codec"},
         outputs={"checkpoint": "vpp_video_checkpoint"},
         parameters={
             "params:video_latents.extraction",

@@ -243,7 +243,7 @@ class MixedClips(Dataset[Sample]):
         if self._latents is None:
             pixels = self._store.frames_at(place.view, place.frames)
             return {"frames": torch.tensor(pixels).permute(0, 3, 1, 2)}
-        values = self._latents.array(LATENTS, self._store.ids[place.view], place.frames)
+        values = self._latents.array_at(LATENTS, place.view, place.frames)
         return {"latents": torch.tensor(values, dtype=torch.float32)}
 
     def frames(self, epoch: int, index: int) -> tuple[Tensor, str]:
