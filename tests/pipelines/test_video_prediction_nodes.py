@@ -142,7 +142,7 @@ def test_a_split_that_is_not_there_is_named(published: Published, tmp_path: Path
 
 
 def test_what_goes_in_and_comes_out() -> None:
-    catalog = {"vpp_video_checkpoint", "vpp_video.training_spec", "video_codec", "robot_frames"}
+    catalog = {"vpp_video_checkpoint", "vpp_video_training_spec", "video_codec", "robot_frames"}
     for pipeline in (create_predict_video_pipeline(), create_video_evaluation_pipeline()):
         assert {name for name in pipeline.inputs() if not name.startswith("params:")} == catalog
         assert all(name.startswith("video_prediction.") for name in pipeline.all_outputs())

@@ -8,7 +8,7 @@ _OWN = "params:video_prediction"
 _MODEL = ["checkpoint", "training_spec", "codec"]
 _MODEL_NAMES = {
     "checkpoint": "vpp_video_checkpoint",
-    "training_spec": "vpp_video.training_spec",
+    "training_spec": "vpp_video_training_spec",
     "codec": "video_codec",
 }
 

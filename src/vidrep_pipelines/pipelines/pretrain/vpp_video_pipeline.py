@@ -48,7 +48,7 @@ def create_vpp_video_pipeline() -> Pipeline:
         ],
         namespace="vpp_video",
         inputs={"frames": "robot_frames", "latents": "video_latents", "codec": "video_codec"},
-        outputs={"checkpoint": "vpp_video_checkpoint"},
+        outputs={"checkpoint": "vpp_video_checkpoint", "training_spec": "vpp_video_training_spec"},
         parameters={
             "params:video_latents.extraction",
             "params:vpp_video",
