@@ -92,6 +92,21 @@ def test_a_second_run_does_nothing_and_more_tables_keep_the_first(
     assert "episodes: 11 items, 10 done before, 1 done now" in caplog.text
 
 
+def test_frames_as_films_are_near_the_plain_ones_and_all_else_is_equal(data: Path, tmp_path: Path) -> None:
+    fine = {"storage": "mp4", "mp4": {"quality": 8}}
+    parameters = merged(TINY_ROBOT_EPISODES, {"robot_episodes": {"frames": fine}})
+    run_pipeline("ingest_robot_clips", tmp_path, parameters)
+    raw, films = FrameStore(data / STORE), FrameStore(tmp_path / STORE)
+    assert list(films.ids) == list(raw.ids) and films.content_digest != raw.content_digest
+    errors = []
+    for name in raw.ids:
+        assert films.episode(name) == raw.episode(name)
+        np.testing.assert_array_equal(films.masks(name), raw.masks(name))
+        np.testing.assert_array_equal(films.states(name), raw.states(name))
+        errors.append(np.mean((films.frames(name).astype(float) - raw.frames(name)) ** 2))
+    assert 10 * np.log10(255**2 / np.mean(errors)) > 30  # of 32 pixels, whose colors are kept in 16
+
+
 def test_published_layouts_lie_beside_the_tabletop_each_in_its_size(tmp_path: Path) -> None:
     raw = write_instance_sets(tmp_path / "raw", size=32, clips=2, latents=False)
     named = {
