@@ -70,6 +70,14 @@ def test_a_long_label_makes_its_row_taller() -> None:
     assert area(picture, BLUE)[1] - area(picture, RED)[1] > 12 * 13
 
 
+def test_the_first_line_of_a_label_stands_out_also_where_it_is_wrapped() -> None:
+    def soft(label: str) -> int:
+        pixels = np.asarray(image_grid([ImageRow([plain(RED)], label)]))
+        return int((pixels == (0x66, 0x70, 0x80)).all(axis=2).sum())
+
+    assert soft("place the cloth " * 8) == 0 < soft("place\nthe cloth " * 8)
+
+
 def test_a_heading_wider_than_the_images_is_not_cut() -> None:
     assert image_grid([ImageRow([plain(RED)])], heading="a long heading " * 5).width > 500
 

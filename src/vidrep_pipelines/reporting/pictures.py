@@ -24,7 +24,7 @@ class ImageRow:
 
     Attributes:
         images: RGB images, (H, W, 3) uint8 each; they need not be of one size.
-        label: Text at the left; its first line stands out.
+        label: Text at the left; its first line stands out, however often it is wrapped.
         captions: Texts under the images, in their order.
     """
 
@@ -74,9 +74,10 @@ def _draw_row(
     canvas: Image.Image, row: ImageRow, images: list[Image.Image], top: int, columns: list[tuple[int, int]]
 ) -> None:
     draw = ImageDraw.Draw(canvas)
-    first, *others = _label_lines(row.label)
-    _write(draw, (_MARGIN, top), [first], _LABEL_SIZE, _INK)
-    _write(draw, (_MARGIN, top + _line_height(_LABEL_SIZE)), others, _CAPTION_SIZE, _SOFT_INK)
+    first, others = _label_lines(row.label)
+    _write(draw, (_MARGIN, top), first, _LABEL_SIZE, _INK)
+    below = top + len(first) * _line_height(_LABEL_SIZE)
+    _write(draw, (_MARGIN, below), others, _CAPTION_SIZE, _SOFT_INK)
     for image, (left, _) in zip(images, columns, strict=False):
         canvas.paste(image, (left, top))
     for caption, (left, width) in zip(row.captions, columns, strict=False):
@@ -104,15 +105,17 @@ def _row_height(row: ImageRow, widths: list[int], cell_height: int) -> int:
         _wrapped(text, _CAPTION_SIZE, width) for text, width in zip(row.captions, widths, strict=False)
     ]
     below = max(map(len, captions), default=0) * _line_height(_CAPTION_SIZE)
-    label = _line_height(_LABEL_SIZE) + (len(_label_lines(row.label)) - 1) * _line_height(_CAPTION_SIZE)
+    first, others = _label_lines(row.label)
+    label = len(first) * _line_height(_LABEL_SIZE) + len(others) * _line_height(_CAPTION_SIZE)
     return max(cell_height + below, label) + 2 * _GAP
 
 
-def _label_lines(label: str) -> list[str]:
-    """The first line of the label, wrapped, then the others; at least one line."""
+def _label_lines(label: str) -> tuple[list[str], list[str]]:
+    """The first line of the label, wrapped, and the others."""
     first, *others = label.split("\n")
-    wrapped = _wrapped(first, _LABEL_SIZE, _LABEL_WIDTH - _GAP)
-    return wrapped + [line for text in others for line in _wrapped(text, _CAPTION_SIZE, _LABEL_WIDTH - _GAP)]
+    width = _LABEL_WIDTH - _GAP
+    wrapped = [line for text in others for line in _wrapped(text, _CAPTION_SIZE, width)]
+    return _wrapped(first, _LABEL_SIZE, width), wrapped
 
 
 def _wrapped(text: str, size: int, width: int) -> list[str]:
