@@ -22,5 +22,6 @@ def publish_video_model(folder: Path) -> tuple[VideoTask, Checkpoint, dict[str, 
     save_file(task.build_model().state_dict(), place / "model.safetensors")
     (place / "config.json").write_text(json.dumps(task.checkpoint_config()))
     (place / "meta.json").write_text(json.dumps({"digest": "0123", "step": 3}))
-    spec = {"task_config": task.model_dump(mode="json"), "train": TrainConfig().model_dump(mode="json")}
+    train = TrainConfig(steps=3, batch_size=2)
+    spec = {"task_config": task.model_dump(mode="json"), "train": train.model_dump(mode="json")}
     return task, Checkpoint.of(place), spec

@@ -187,7 +187,8 @@ class FrozenNetwork(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         """Takes the network over."""
         super().__init__()
-        self._frozen: tuple[Any] = (network.eval().requires_grad_(False),)  # in a tuple, torch does not see it
+        network.eval().requires_grad_(False)
+        self._frozen: tuple[Any] = (network,)  # in a tuple, torch does not see it
 
     @property
     def network(self) -> Any:
