@@ -187,8 +187,8 @@ class FrozenNetwork(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         """Takes the network over."""
         super().__init__()
-        network.eval().requires_grad_(False)
-        self._frozen: tuple[Any] = (network,)  # in a tuple, torch does not see it
+        # In a tuple, torch does not see it.
+        self._frozen: tuple[Any] = (network.eval().requires_grad_(False),)
 
     @property
     def network(self) -> Any:
