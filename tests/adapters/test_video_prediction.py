@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 
@@ -41,8 +42,6 @@ from vidrep_pipelines.training.config import LaunchConfig
 SAMPLING = VideoSamplingConfig(steps=2, guidance=2.0, sigma_max=10.0)
 TEXTS = ["push the red cup", "lift the blue ball"]
 SEEDS = [3, 4]
-FIRST = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-VIDEOS = torch.rand(2, 4, 3, 16, 16, generator=torch.Generator().manual_seed(2))
 CPU = torch.device("cpu")
 
 
@@ -51,6 +50,7 @@ class Measured(NamedTuple):
     predictor: VideoPredictor
     system: MeasuredSystem
     spec: dict[str, Any]
+    videos: torch.Tensor
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     task, checkpoint, spec = publish_video_model(tmp_path_factory.mktemp("video"))
     trained = TrainedVideo.of(checkpoint, spec, Checkpoint.of(task.codec), SAMPLING)
     predictor = trained.load(CPU)
-    return Measured(trained, predictor, measured_system(trained, predictor, 3), spec)
+    frames = [FrameStore(task.frames).frames_at(view, slice(view, view + 4)) for view in range(2)]
+    videos = torch.from_numpy(np.stack(frames)).movedim(-1, -3).float() / 255
+    return Measured(trained, predictor, measured_system(trained, predictor, 3), spec, videos)
 
 
 def test_noise_levels_are_the_medians_of_equally_probable_parts() -> None:
@@ -69,36 +71,39 @@ def test_noise_levels_are_the_medians_of_equally_probable_parts() -> None:
 
 
 def test_the_model_predicts_as_it_does_by_itself(measured: Measured) -> None:
-    videos = measured.system.predict(FIRST, TEXTS, SEEDS)
-    torch.testing.assert_close(videos, measured.predictor.predict(FIRST, TEXTS, SEEDS, SAMPLING))
+    first = measured.videos[:, 0]
+    videos = measured.system.predict(first, TEXTS, SEEDS)
+    torch.testing.assert_close(videos, measured.predictor.predict(first, TEXTS, SEEDS, SAMPLING))
     assert measured.system.frames == videos.shape[1] == 4
     assert measured.system.digest == measured.trained.digest
 
 
 def test_without_text_nothing_is_told_but_the_noise_is_the_same(measured: Measured) -> None:
+    first = measured.videos[:, 0]
     system, predictor = measured.system, measured.predictor
-    silent = system.predict_without_text(FIRST, TEXTS, SEEDS)
-    torch.testing.assert_close(silent, system.predict_without_text(FIRST, TEXTS[::-1], SEEDS))
-    assert not torch.allclose(silent, system.predict_without_text(FIRST, TEXTS, SEEDS[::-1]), atol=1e-3)
+    silent = system.predict_without_text(first, TEXTS, SEEDS)
+    torch.testing.assert_close(silent, system.predict_without_text(first, TEXTS[::-1], SEEDS))
+    assert not torch.allclose(silent, system.predict_without_text(first, TEXTS, SEEDS[::-1]), atol=1e-3)
     plain = SAMPLING.model_copy(update={"guidance": 1.0})
-    told = predictor.predict(FIRST, TEXTS, SEEDS, plain)
+    told = predictor.predict(first, TEXTS, SEEDS, plain)
     assert silent.shape == told.shape and not torch.allclose(silent, told, atol=1e-4)
 
 
 def test_the_round_trip_is_that_of_the_codec(measured: Measured) -> None:
+    first = measured.videos[:, 0]
     codec = measured.predictor.codec
-    expected = (codec.decode(codec.encode(FIRST * 2 - 1)) / 2 + 0.5).clamp(0, 1)
-    torch.testing.assert_close(measured.system.round_trip(FIRST), expected)
+    expected = (codec.decode(codec.encode(first * 2 - 1)) / 2 + 0.5).clamp(0, 1)
+    torch.testing.assert_close(measured.system.round_trip(first), expected)
 
 
 def test_losses_are_the_objective_at_each_level_with_and_without_text(measured: Measured) -> None:
-    losses = measured.system.noise_losses(VIDEOS, TEXTS, SEEDS)
+    losses = measured.system.noise_losses(measured.videos, TEXTS, SEEDS)
     assert losses.keys() == {MODEL, WITHOUT_TEXT} and losses[MODEL].shape == (2, 3)
     assert not torch.allclose(losses[MODEL], losses[WITHOUT_TEXT], rtol=1e-4)
-    alone = measured.system.noise_losses(VIDEOS[1:], TEXTS[1:], SEEDS[1:])
+    alone = measured.system.noise_losses(measured.videos[1:], TEXTS[1:], SEEDS[1:])
     torch.testing.assert_close(alone[MODEL][0], losses[MODEL][1], rtol=1e-3, atol=1e-4)
     predictor, objective = measured.predictor, measured.trained.task.objective
-    latents = predictor.encode(VIDEOS.flatten(0, 1)).reshape(2, 4, -1, 4, 4)
+    latents = predictor.encode(measured.videos.flatten(0, 1)).reshape(2, 4, -1, 4, 4)
     drawn = draw_video_randomness(torch.tensor(SEEDS), tuple(latents.shape[1:]), CPU)
     level = normal_of(torch.tensor(measured.system.noise_levels[1]), objective).expand(2)
     randomness = replace(drawn, text_uniform=torch.ones(2), sigma_normal=level)

@@ -91,7 +91,8 @@ def test_it_is_frozen_moves_along_and_is_no_part_of_the_state(image: ImageCondit
     assert not any("image_encoder" in name for name, _ in model.named_parameters())
     assert model.image_encoder is not None and not model.image_encoder.network.training
     assert not model.image_encoder(PICTURES).requires_grad
-    assert model.double().image_encoder(PICTURES.double()).dtype == torch.float64
+    model.double()
+    assert model.image_encoder(PICTURES.double()).dtype == torch.float64
 
 
 def test_it_stands_beside_every_token_in_place_of_the_second_copy(image: ImageConditionConfig) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from tests.models.vpp.video.spoken import make_video_task
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
@@ -19,8 +20,14 @@ def publish_video_model(folder: Path) -> tuple[VideoTask, Checkpoint, dict[str, 
     torch.manual_seed(0)
     place = folder / "checkpoint"
     place.mkdir()
-    save_file(task.build_model().state_dict(), place / "model.safetensors")
+    save_file(_listening(task.build_model().state_dict()), place / "model.safetensors")
     (place / "config.json").write_text(json.dumps(task.checkpoint_config()))
     (place / "meta.json").write_text(json.dumps({"digest": "0123", "step": 3}))
-    spec = {"task_config": task.model_dump(mode="json"), "train": TrainConfig().model_dump(mode="json")}
+    train = TrainConfig(steps=3, batch_size=2)
+    spec = {"task_config": task.model_dump(mode="json"), "train": train.model_dump(mode="json")}
     return task, Checkpoint.of(place), spec
+
+
+def _listening(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Words matter visibly, as they hardly do at random weights."""
+    return {name: value * 30 if ".attn2.to_v." in name else value for name, value in state.items()}
