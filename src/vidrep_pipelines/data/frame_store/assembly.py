@@ -62,7 +62,7 @@ def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -
     for member, views in members:
         frames = ContiguousArray(member.path, FRAMES)
         try:
-            stored = (int(frames.attributes["height"]), int(frames.attributes["width"]))
+            stored = _stored_size(frames)
             if stored != size:
                 raise InputError(
                     f"{member.path} holds frames of {stored}, the shard is for {size}. "
@@ -74,6 +74,13 @@ def _pictures(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -
                 yield frames.read(starts[row], starts[row + 1])
         finally:
             frames.close()
+
+
+def _stored_size(frames: ContiguousArray) -> tuple[int, int]:
+    """(H, W) of pictures (N, H, W, 3), or as written beside films."""
+    if len(frames.shape) == 4:
+        return frames.shape[1], frames.shape[2]
+    return int(frames.attributes["height"]), int(frames.attributes["width"])
 
 
 def _masks(members: list[tuple[Member, list[View]]], size: tuple[int, int]) -> Iterator[NDArray[np.uint8]]:
