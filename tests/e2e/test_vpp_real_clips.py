@@ -142,7 +142,7 @@ def test_every_frame_has_latents_published_ones_where_there_are_any(real: RealRu
     path = real.clips / "bridge/latent_videos_svd/val/14/0.pt"
     published = torch.load(path, weights_only=True).numpy()
     np.testing.assert_array_equal(latents.array("latents", "bridge/val/14_0"), published.astype(np.float16))
-    codec = load_codec(load("video_latents.codec", real.data).directory, torch.device("cpu"))
+    codec = load_codec(load("video_codec", real.data).directory, torch.device("cpu"))
     first = latents.store.frames("rt1/val/6_0", slice(0, 1))
     with torch.inference_mode():
         encoded = codec.encode(to_pictures(torch.from_numpy(first))).numpy()
