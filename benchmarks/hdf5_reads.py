@@ -1,15 +1,14 @@
 """Random reads of a data set of small clips: a frame store against one .npy file per video."""
 
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.random_reads import Read, compare_random_reads
 from benchmarks.reference.vqvae_data_published import published_clip, published_image
-from benchmarks.timing import Result, interleave
+from benchmarks.timing import Result
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.shard import View, pixel_sums, write_shard
 from vidrep_pipelines.data.frame_store.store import FrameStore
@@ -41,28 +40,15 @@ def run() -> dict[str, Result]:
     return {"hdf5_clip_read": clip, "hdf5_frame_read": frame}
 
 
-def _compare(ours: Callable[[int, int], object], reference: Callable[[int, int], object]) -> Result:
-    rng = np.random.default_rng(0)
-    draws = list(
-        zip(
-            rng.integers(0, CLIPS, READS).tolist(),
-            rng.integers(0, LENGTH - WINDOW + 1, READS).tolist(),
-            strict=True,
-        )
-    )
-
-    def all_draws(read: Callable[[int, int], object]) -> None:
-        for draw in draws:  # nothing is kept: a loader copies each sample into its batch
-            read(*draw)
-
-    medians = interleave(lambda: all_draws(ours), lambda: all_draws(reference), ROUNDS, time.process_time)
-    each = 1e6 / READS
-    return Result(
-        ratio=medians.ratio,
-        ours=medians.ours * each,
-        reference=medians.reference * each,
+def _compare(ours: Read, reference: Read) -> Result:
+    return compare_random_reads(
+        ours,
+        reference,
+        items=CLIPS,
+        starts=LENGTH - WINDOW + 1,
+        reads=READS,
+        rounds=ROUNDS,
         unit="microseconds per read",
-        how="",
     )
 
 

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmarks.random_reads import Read, compare_random_reads
 from benchmarks.reference.vpp_published import published_item
-from benchmarks.timing import Result, interleave
+from benchmarks.timing import Result
 from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
 from vidrep_pipelines.data.frame_store.arrays import ArraySpec, array_requests, array_shard
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
@@ -71,28 +71,15 @@ def _ours(latents: FrameArrayStore) -> Callable[[int, int], Tensor]:
     )
 
 
-def _compare(ours: Callable[[int, int], object], reference: Callable[[int, int], object]) -> Result:
-    rng = np.random.default_rng(0)
-    draws = list(
-        zip(
-            rng.integers(0, EPISODES, READS).tolist(),
-            rng.integers(0, LENGTH - WINDOW + 1, READS).tolist(),
-            strict=True,
-        )
-    )
-
-    def all_draws(read: Callable[[int, int], object]) -> None:
-        for draw in draws:
-            read(*draw)
-
-    medians = interleave(lambda: all_draws(ours), lambda: all_draws(reference), ROUNDS, time.process_time)
-    each = 1e6 / READS
-    return Result(
-        ratio=medians.ratio,
-        ours=medians.ours * each,
-        reference=medians.reference * each,
+def _compare(ours: Read, reference: Read) -> Result:
+    return compare_random_reads(
+        ours,
+        reference,
+        items=EPISODES,
+        starts=LENGTH - WINDOW + 1,
+        reads=READS,
+        rounds=ROUNDS,
         unit="microseconds per item",
-        how="",
     )
 
 
