@@ -31,7 +31,8 @@ def test_pictures_log_and_measurements(data: Path) -> None:
         assert high - low > 100, name
     rows = read_rows(data / "06_models/vpp_video/run/train_log.jsonl")
     assert [row["step"] for row in rows if "probe/loss" in row] == [2, 3]
-    assert rows[-1]["probe/motion_ratio"] > 0 and "probe/loss_sigma_2.01" in rows[-1]
+    assert rows[-1]["probe/motion_ratio"] > 0
+    assert sum(key.startswith("probe/loss_sigma_") for key in rows[-1]) == 5
 
 
 def test_the_checkpoint_says_what_it_was_trained_on_and_predicts(data: Path) -> None:
