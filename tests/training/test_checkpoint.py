@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     ours, theirs = fresh.optimizer.state_dict()["state"], original.optimizer.state_dict()["state"]
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key][name], theirs[key][name]) for key in ours for name in theirs[key])
+
+
+def test_weights_that_are_left_out_keep_what_building_gave_them(tmp_path: Path) -> None:
+    parts = replace(_parts(tmp_path), left_out=frozenset({"first.bias"}))
+    with torch.no_grad():
+        for parameter in parts.model.parameters():
+            parameter.add_(1)
+    state = CheckpointState(task="toy", digest="mine", step=1, finished=False)
+    path = save_checkpoint(tmp_path / "checkpoints", parts, state, keep=3)
+    assert "first.bias" not in load_file(path / "model.safetensors")
+    fresh = replace(build_parts(toy_spec(tmp_path), ToyTask(), _CPU), left_out=frozenset({"first.bias"}))
+    built = fresh.model.state_dict()["first.bias"].clone()
+    assert load_latest(tmp_path / "checkpoints", fresh, "mine") is not None
+    trained, restored = parts.model.state_dict(), fresh.model.state_dict()
+    assert torch.equal(restored["first.bias"], built) and not torch.equal(trained["first.bias"], built)
+    assert all(torch.equal(restored[name], trained[name]) for name in restored if name != "first.bias")
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:

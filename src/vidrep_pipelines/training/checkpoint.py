@@ -1,15 +1,16 @@
 """Checkpoints of a training run: written whole or not at all, readable without running code from them.
 
 A checkpoint is a folder ``step-00000200`` of ``model.safetensors`` (the system's own parameter names, never
-sharded), ``ema.safetensors`` (if there is an average), ``optimizer.pt`` and ``state.json``. Neither generator
-states nor a position in the data are stored: both follow from the seed and the step. ``state.json`` holds the
-digests of the other files, so that a damaged one is named and never trained on.
+sharded, without what the system leaves out), ``ema.safetensors`` (if there is an average), ``optimizer.pt``
+and ``state.json``. Neither generator states nor a position in the data are stored: both follow from the seed
+and the step. ``state.json`` holds the digests of the other files, so that a damaged one is named and never
+trained on.
 """
 
 import logging
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -104,7 +105,8 @@ def save_checkpoint(folder: Path, parts: TrainingParts, state: CheckpointState, 
 
 def _gather(parts: TrainingParts) -> _Contents:
     """Collects the state of all processes on the CPU."""
-    model = cast(dict[str, Tensor], get_model_state_dict(parts.model, options=_FULL))
+    whole = cast(dict[str, Tensor], get_model_state_dict(parts.model, options=_FULL))
+    model = {name: value for name, value in whole.items() if name not in parts.left_out}
     optimizer = {
         "optimizer": get_optimizer_state_dict(parts.model, parts.optimizer, options=_FULL),
         "scaler": parts.scaler.state_dict(),
@@ -272,13 +274,14 @@ def _read_optimizer(file: Path) -> dict[str, Any]:
 
 
 def _restore(path: Path, contents: _Contents, parts: TrainingParts) -> None:
-    own = {name: tuple(value.shape) for name, value in parts.model.state_dict().items()}
-    theirs = {name: tuple(value.shape) for name, value in contents.model.items()}
+    own = _shapes(parts.model.state_dict(), parts.left_out)
+    theirs = _shapes(contents.model, parts.left_out)
     different = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
     if different or (parts.average is not None and contents.average is None):
         what = f"{different[0]} and {len(different) - 1} more" if different else AVERAGE_FILE
         raise InputError(f"{path} is of another model: {what} does not fit. {_remedy(path)}")
-    set_model_state_dict(parts.model, dict(contents.model), options=_FULL)
+    options = _FULL if not parts.left_out else replace(_FULL, strict=False)
+    set_model_state_dict(parts.model, dict(contents.model), options=options)
     set_optimizer_state_dict(parts.model, parts.optimizer, contents.optimizer["optimizer"], options=_FULL)
     for group in parts.optimizer.param_groups:
         if "betas" in group:  # torch made a list of them: the bytes of the next file would be others
@@ -286,3 +289,7 @@ def _restore(path: Path, contents: _Contents, parts: TrainingParts) -> None:
     parts.scaler.load_state_dict(contents.optimizer["scaler"])
     if parts.average is not None and contents.average is not None:
         parts.average.load(contents.average)
+
+
+def _shapes(state: Mapping[str, Tensor], left_out: frozenset[str]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items() if name not in left_out}

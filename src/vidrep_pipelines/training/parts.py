@@ -14,7 +14,7 @@ from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.optimizer import build_optimizer
 from vidrep_pipelines.training.precision import gradient_scaler
 from vidrep_pipelines.training.strategy import distribute
-from vidrep_pipelines.training.task import Task, TrainingStep
+from vidrep_pipelines.training.task import LeavesWeightsOut, Task, TrainingStep
 
 
 class ExponentialMovingAverage:
@@ -71,6 +71,7 @@ class TrainingParts:
         scaler: Loss scaler; switched off unless training in float16.
         average: Moving average of the weights, if wanted.
         device: Where everything is.
+        left_out: Names of weights that checkpoints do without.
     """
 
     model: nn.Module
@@ -79,6 +80,7 @@ class TrainingParts:
     scaler: torch.amp.GradScaler
     average: ExponentialMovingAverage | None
     device: torch.device
+    left_out: frozenset[str] = frozenset()
 
 
 def build_parts(spec: TrainSpec, task: Task[Any], device: torch.device) -> TrainingParts:
@@ -95,4 +97,5 @@ def build_parts(spec: TrainSpec, task: Task[Any], device: torch.device) -> Train
         scaler=gradient_scaler(device, train.precision),
         average=None if train.ema_decay is None else ExponentialMovingAverage(model, train.ema_decay),
         device=device,
+        left_out=task.left_out(model) if isinstance(task, LeavesWeightsOut) else frozenset(),
     )

@@ -146,6 +146,14 @@ class LooksAhead(Protocol[_Model_contra]):
 
 
 @runtime_checkable
+class LeavesWeightsOut(Protocol[_Model_contra]):
+    """A task whose checkpoints do without weights that never change and are kept elsewhere."""
+
+    def left_out(self, model: _Model_contra) -> frozenset[str]:
+        """Names of weights that checkpoints do not hold, as ``build_model`` always gives the same ones."""
+
+
+@runtime_checkable
 class HasImageEncoder(Protocol[_Model_contra]):
     """A task of which a probe can measure a part."""
 

@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 from pathlib import Path
 
@@ -8,10 +9,12 @@ from safetensors.torch import load_file
 
 from tests.models.vpp.video.spoken import make_video_task
 from tests.models.vpp.video.tiny import SHAPE
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.datasets.checkpoint import CheckpointDataset, CheckpointSource
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.shared.weight_file import write_weights
 from vidrep_pipelines.models.vpp.video.checkpoint_io import write_diffusers_folder
+from vidrep_pipelines.models.vpp.video.config import AdaptationConfig
 from vidrep_pipelines.models.vpp.video.export import ADAPTER, ADAPTER_FACTS, export_video_model
 from vidrep_pipelines.models.vpp.video.inference import load_video_model
 from vidrep_pipelines.models.vpp.video.task import VideoTask
@@ -40,7 +43,9 @@ def checkpoint(task: VideoTask, tmp_path_factory: pytest.TempPathFactory) -> Che
         for name, parameter in model.named_parameters():
             if ".lora_B." in name:
                 parameter.normal_()
-    write_weights(model.state_dict(), folder / "model.safetensors")
+    left_out = task.left_out(model)
+    kept = {name: value for name, value in model.state_dict().items() if name not in left_out}
+    write_weights(kept, folder / "model.safetensors")
     dataset = CheckpointDataset(filepath=(folder / "published").as_posix())
     dataset.save(CheckpointSource(folder, task.checkpoint_config(), {"system": "vpp_video"}))
     return dataset.load()
@@ -67,7 +72,7 @@ def test_a_checkpoint_of_adapters_predicts_with_them(task: VideoTask, checkpoint
     loaded, frames = load_video_model(checkpoint)
     adapted = task.build_model().eval()
     start = copy.deepcopy(adapted.state_dict())
-    adapted.load_state_dict(checkpoint.state_dict())
+    adapted.load_state_dict(checkpoint.state_dict(), strict=False)
     shape = (1, frames, task.model.unet.latent_channels, *SHAPE[2:])
     noisy, sigma = torch.randn(shape, generator=torch.Generator().manual_seed(0)), torch.tensor([1.5])
     text, told = torch.ones(1, 8, 32), torch.zeros(1, 3)
@@ -90,3 +95,33 @@ def test_an_export_can_be_started_from_and_has_the_adapter_beside_it(
     merged = load_video_model(checkpoint)[0].state_dict()
     name = next(name for name in again.state_dict() if name.endswith("to_q.base_layer.weight"))
     torch.testing.assert_close(again.state_dict()[name], merged[name.replace(".base_layer", "")])
+
+
+def test_a_checkpoint_of_adapters_is_small_and_needs_its_base(
+    task: VideoTask, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    base = sum(value.numel() for value in task.build_model().unet.state_dict().values())
+    assert sum(value.numel() for value in checkpoint.state_dict().values()) < base / 4
+    moved = dataclasses.replace(
+        checkpoint, config={**checkpoint.config, "initialize_from": str(tmp_path / "elsewhere")}
+    )
+    with pytest.raises(InputError, match="holds adapters only"):
+        load_video_model(moved)
+    plain = VideoTask.model_validate({**task.model_dump(), "initialize_from": None})
+    other = plain.model_copy(update={"adaptation": AdaptationConfig()}).build_model()
+    write_diffusers_folder(tmp_path / "elsewhere", task.model.unet, other.state_dict(), 4)
+    with pytest.raises(InputError, match="is not the UNet"):
+        load_video_model(moved)
+    assert not plain.left_out(plain.build_model())
+
+
+def test_whole_weights_with_adapters_are_read_too(
+    task: VideoTask, checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    model = task.build_model()
+    model.load_state_dict(checkpoint.state_dict(), strict=False)
+    write_weights(model.state_dict(), tmp_path / "model.safetensors")
+    dataset = CheckpointDataset(filepath=(tmp_path / "published").as_posix())
+    dataset.save(CheckpointSource(tmp_path, task.checkpoint_config(), {"system": "vpp_video"}))
+    whole, small = (load_video_model(one)[0].state_dict() for one in (dataset.load(), checkpoint))
+    assert all(torch.equal(value, small[name]) for name, value in whole.items())

@@ -103,28 +103,31 @@ def adapter_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     A checkpoint of adapters is these and the digest of the weights they belong to.
     """
-    return {
-        name: value
-        for name, value in state.items()
-        if not name.startswith("unet.") or _DOWN in name or _UP in name
-    }
+    return {name: value for name, value in state.items() if not is_base(name)}
+
+
+def is_base(name: str) -> bool:
+    """Whether a weight of a video model with adapters is one that training does not change."""
+    return name.startswith("unet.") and _DOWN not in name and _UP not in name
 
 
 def merged_weights(state: Mapping[str, Tensor], config: LowRankConfig) -> dict[str, Tensor]:
     """The weights of a plain video model that computes what one with adapters does: W + alpha / rank B A.
 
     Args:
-        state: Weights of a model with adapters; those without are returned as they are.
+        state: Weights of a model with adapters, or those of a plain model and adapters for it; what has no
+            adapter is returned as it is.
         config: As it was trained.
     """
     merged = {}
     for name, value in state.items():
         if _DOWN in name or _UP in name:
             continue
-        if _BASE in name and name.endswith(".weight"):
-            stem = name.removesuffix(f"{_BASE}weight")
+        plain = name.replace(_BASE, ".")
+        stem = plain.removesuffix(".weight")
+        if plain.endswith(".weight") and f"{stem}{_DOWN}weight" in state:
             down, up = state[f"{stem}{_DOWN}weight"], state[f"{stem}{_UP}weight"]
             update = (up.flatten(1).double() @ down.flatten(1).double()).reshape(value.shape)
             value = (value.double() + config.alpha / config.rank * update).to(value.dtype)  # noqa: PLW2901
-        merged[name.replace(_BASE, ".")] = value
+        merged[plain] = value
     return merged

@@ -13,7 +13,8 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.shared.trained import trained_model
-from vidrep_pipelines.models.vpp.video.adaptation import merged_weights
+from vidrep_pipelines.models.vpp.video.adaptation import is_base, merged_weights
+from vidrep_pipelines.models.vpp.video.checkpoint_io import UNET, diffusers_part
 from vidrep_pipelines.models.vpp.video.codec import Codec, load_codec
 from vidrep_pipelines.models.vpp.video.config import (
     AdaptationConfig,
@@ -34,10 +35,11 @@ def load_video_model(checkpoint: Checkpoint) -> tuple[VideoDiffusion, int]:
     """The model of a checkpoint of the catalog in evaluation mode, and the frames F of its clips.
 
     The configuration has the parts ``model`` and ``clips``. Adapters become part of the weights that they
-    were trained on.
+    were trained on, which are read from where training started.
 
     Raises:
-        InputError: It is no checkpoint of a video model.
+        InputError: It is no checkpoint of a video model, or the weights that its adapters are for are gone or
+            changed.
     """
     try:
         config = VideoModelConfig.model_validate(checkpoint.config["model"])
@@ -48,8 +50,30 @@ def load_video_model(checkpoint: Checkpoint) -> tuple[VideoDiffusion, int]:
             f"{checkpoint.directory} holds no checkpoint of a video model ({error}). Remedy: run "
             "pretrain_vpp_video."
         ) from error
-    state = checkpoint.state_dict() if lora is None else merged_weights(checkpoint.state_dict(), lora)
+    state = checkpoint.state_dict()
+    if lora is not None:
+        if not any(is_base(name) for name in state):
+            state = {**_weights_adapted(checkpoint), **state}
+        state = merged_weights(state, lora)
     return trained_model(VideoDiffusion(config), state), frames
+
+
+def _weights_adapted(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The UNet that a checkpoint's adapters are for, which it does not hold."""
+    digest = (checkpoint.config.get("digests_of_files") or {}).get("initialize_from")
+    try:
+        part = diffusers_part(Path(checkpoint.config["initialize_from"]), UNET)
+    except (InputError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{checkpoint.directory} holds adapters only, and the UNet that they are for is missing: {error} "
+            "Remedy: put the folder back, or a link to where it is now."
+        ) from error
+    if part.digest != digest:
+        raise InputError(
+            f"{part.folder} is not the UNet that the adapters in {checkpoint.directory} were trained on. "
+            "Remedy: put that one back, or train again."
+        )
+    return {f"unet.{name}": value for name, value in part.state_dict().items()}
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.utils.data import default_collate
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import WEIGHTS, Checkpoint
-from vidrep_pipelines.models.vpp.video.adaptation import adapt
+from vidrep_pipelines.models.vpp.video.adaptation import adapt, is_base
 from vidrep_pipelines.models.vpp.video.checkpoint_io import UNET, diffusers_part, load_unet
 from vidrep_pipelines.models.vpp.video.codec import CODEC, VAE, Codec, load_codec, to_pictures
 from vidrep_pipelines.models.vpp.video.config import (
@@ -151,6 +151,12 @@ class VideoTask(SystemTask[VideoDiffusion]):
             load_unet(model, self.initialize_from)
         adapt(model, self.adaptation)
         return model
+
+    def left_out(self, model: VideoDiffusion) -> frozenset[str]:
+        """The UNet's own weights, if only adapters on those of ``initialize_from`` are trained."""
+        if self.adaptation.lora is None or self.initialize_from is None:
+            return frozenset()
+        return frozenset(name for name in model.state_dict() if is_base(name))
 
     def store(self) -> FrameStore:
         """The views that are trained on."""
