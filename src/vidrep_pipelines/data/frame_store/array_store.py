@@ -76,8 +76,11 @@ class FrameArrayStore(ArraysBesideFrames):
     ) -> None:
         super().__init__(folder, store)
         self._expected, self._wanted = {spec.name: spec for spec in expected}, model_digest
-        self._accepted: set[tuple[Any, ...]] = set()
+        self._accepted: dict[tuple[str, str, str], StoredRows] = {}
         self._ranks: torch.Tensor | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_accepted": {}}
 
     def requiring(self, expected: Sequence[ArraySpec], model_digest: str | None = None) -> Self:
         """The same arrays, read by somebody who counts on some of them and on a model.
@@ -170,11 +173,9 @@ class FrameArrayStore(ArraysBesideFrames):
         if name not in self.specs:
             raise InputError(f"{self.folder} has no array {name!r}, only {sorted(self.specs)}.")
         array = self._array(name, shard)
-        said = tuple(str(array.attributes.get(attribute)) for attribute in (MODEL_VERSION, SPECS))
-        key = (name, per, *said, array.dtype, array.shape[1:])
-        if key not in self._accepted:
+        if self._accepted.get((name, shard, per)) is not array:  # a file opened again may be another one
             self._require(array, self._expected.get(name, self.specs[name]), per)
-            self._accepted.add(key)
+            self._accepted[name, shard, per] = array
         return array
 
     def _require(self, array: StoredRows, wanted: ArraySpec, per: str) -> None:

@@ -97,8 +97,8 @@ class ViewIndex:
     def _rows(self, places: NDArray[np.int64], position: int) -> StoredRows:
         if not 0 <= position < self._length:
             raise IndexError(f"{position} is out of range for {self._length} views")
-        shard, start, rows = places[position].tolist()
-        return self._shards[shard], start, rows
+        number = places.item  # a third of the time that a row of the array takes to make
+        return self._shards[number(position, 0)], number(position, 1), number(position, 2)
 
     def __getstate__(self) -> dict[str, Any]:
         if not self._shared:

@@ -244,7 +244,7 @@ class MixedClips(Dataset[Sample]):
             pixels = self._store.frames_at(place.view, place.frames)
             return {"frames": torch.tensor(pixels).permute(0, 3, 1, 2)}
         values = self._latents.array_at(LATENTS, place.view, place.frames)
-        return {"latents": torch.tensor(values, dtype=torch.float32)}
+        return {"latents": torch.from_numpy(values).float()}
 
     def frames(self, epoch: int, index: int) -> tuple[Tensor, str]:
         """The frames (F, 3, H, W) uint8 and the instruction of an item, also where items hold latents."""
