@@ -12,6 +12,7 @@ from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.vpp.video.codec_config import VideoLatentsConfig
+from vidrep_pipelines.models.vpp.video.config import UnetConfig
 from vidrep_pipelines.models.vpp.video.latents import latents_digest
 from vidrep_pipelines.models.vpp.video.task import VideoTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
@@ -61,6 +62,15 @@ def test_spec_describes_task_and_measurement(task: VideoTask, tmp_path: Path) ->
     config = planned.checkpoint_config()
     assert config["codec"] == Checkpoint.of(task.codec).digest
     assert config["mixture"]["datasets"] == {"tabletop": 0.75, "xhand": 0.25}
+
+
+def test_a_preset_takes_the_place_of_what_is_given(task: VideoTask, tmp_path: Path) -> None:
+    text = {"kind": "clip", "folder": str(tmp_path / "clip")}
+    spec = plan(task, tmp_path, preset="svd", model={"text": text}, validation={"every_steps": None})
+    planned = VideoTask.model_validate(spec.task_config)
+    assert planned.clips.frames == 14 and planned.model.unet == UnetConfig()
+    assert planned.sampling.guidance == 3.0 and planned.model.text.folder == tmp_path / "clip"
+    assert planned.mixture == task.mixture
 
 
 def test_latents_of_another_codec_are_refused(task: VideoTask, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from vidrep_pipelines.models.vpp.video.config import (
     VideoValidationConfig,
 )
 from vidrep_pipelines.models.vpp.video.mixture import MixtureConfig
+from vidrep_pipelines.models.vpp.video.presets import VideoPreset, VideoPresetName
 from vidrep_pipelines.pipelines.config import FoldersConfig, SystemParameters
 from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
@@ -38,6 +39,10 @@ class VideoParameters(SystemParameters):
 
     from_pixels: bool = False
     """Encode frames while training, with noise on the first one, in place of reading stored latents."""
+
+    preset: VideoPresetName | None = None
+    """A published configuration, in place of ``clips``, ``model`` (but for the text model's folder),
+    ``objective``, ``adaptation`` and ``sampling``: svd, vpp or vpp_calvin. None: as given."""
 
     initialize_from: UserPath | None = None
     """Folder of a pipeline in diffusers' layout whose UNet is the start: stable-video-diffusion-img2vid, or
@@ -98,13 +103,16 @@ def plan_vpp_video(
 
     made_by = latents_digest(codec.digest, extraction)
     same = ("clips", "mixture", "model", "objective", "adaptation", "sampling", "initialize_from")
+    chosen = {name: getattr(parameters, name) for name in same}
+    if parameters.preset is not None:
+        chosen |= VideoPreset.named(parameters.preset, parameters.model.text.folder).task_parts()
     stored = {"latents": latents.folder.absolute(), "latents_digest": made_by}
     task = VideoTask(
         frames=frames.folder.absolute(),
         codec=codec.directory.absolute(),
         seed=parameters.train.seed,
         **({} if parameters.from_pixels else stored),
-        **{name: getattr(parameters, name) for name in same},
+        **chosen,
     )
     if parameters.clips_per_device is not None:
         launch = launch.model_copy(update={"device_batch_size": parameters.clips_per_device})

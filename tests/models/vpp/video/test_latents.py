@@ -135,6 +135,15 @@ def test_frames_that_do_not_divide_are_refused_before_any_work(linear: Path, tmp
         requests(linear, odd, VideoLatentsConfig())
 
 
+def test_latents_published_under_another_name_are_missed_aloud(
+    linear: Path, store: FrameStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "bridge_v2/latent_videos/train").mkdir(parents=True)
+    assert not any(any(one.files) for one in requests(linear, store, VideoLatentsConfig(published=tmp_path)))
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert str(tmp_path / "bridge/latent_videos") in warning and "robot_episodes" in warning
+
+
 def test_published_latents_are_read_where_there_are_any(
     store: FrameStore, linear: Path, tmp_path: Path
 ) -> None:

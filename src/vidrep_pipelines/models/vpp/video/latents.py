@@ -1,5 +1,6 @@
 """Latents of every frame of a store, shard by shard: encoded, or read where the authors published them."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from vidrep_pipelines.models.vpp.video.published_latents import (
     published_latent_file,
     read_latent_file,
 )
+
+_log = logging.getLogger(__name__)
 
 LATENTS = "latents"
 """Name of the array: (C, h, w) per frame, scaled to about unit variance."""
@@ -114,12 +117,33 @@ def latents_requests(
     digest = codec.digest
     spec = latents_spec(store, codec_sizes(codec), config)
     shards = array_requests(store, [spec], latents_digest(digest, config))
-    return [
+    requests = [
         LatentsRequest(
             shard, codec.directory.absolute(), digest, config, _published(shard, config), device, number
         )
         for number, shard in enumerate(sorted(shards, key=lambda shard: shard.id))
     ]
+    if config.published is not None:
+        _say_what_is_published(
+            store, [file for request in requests for file in request.files], config.published
+        )
+    return requests
+
+
+def _say_what_is_published(store: FrameStore, files: list[Path | None], folder: Path) -> None:
+    found = sum(file is not None for file in files)
+    _log.info("%s has latents of %d of the %d views; the others are encoded.", folder, found, len(files))
+    if not found and files:
+        view = store.table.iloc[0]
+        name = str(view["trajectory"]).split("/")[0]
+        _log.warning(
+            "%s has no latents of any view: those of %s would be in %s. Every view is encoded instead. "
+            "Remedy: call the data set in robot_episodes as its folder is called, or correct "
+            "video_latents.extraction.published.",
+            folder,
+            view["id"],
+            folder / name / "latent_videos",
+        )
 
 
 def _published(shard: ArrayShardRequest, config: VideoLatentsConfig) -> tuple[Path | None, ...]:

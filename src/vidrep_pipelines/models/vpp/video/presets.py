@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.models.vpp.video.config import (
     AdaptationConfig,
+    ClipConfig,
     TextConfig,
     UnetConfig,
     VideoModelConfig,
@@ -47,6 +48,16 @@ class VideoPreset(FrozenConfig):
 
     frames: int
     """F, frames of a clip."""
+
+    def task_parts(self) -> dict[str, Any]:
+        """Its parts under the names of a :class:`~vidrep_pipelines.models.vpp.video.task.VideoTask`."""
+        return {
+            "model": self.model,
+            "objective": self.objective,
+            "sampling": self.sampling,
+            "adaptation": self.adaptation,
+            "clips": ClipConfig(frames=self.frames),
+        }
 
     @classmethod
     def named(cls, name: VideoPresetName, text_folder: Path | None = None) -> Self:
