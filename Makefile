@@ -42,7 +42,7 @@ test: install ## Run the tests (slow ones are in test-slow)
 	$(BIN)/python -m pytest -q -m "not slow" --instafail $(call hangs_after,300) $(PARALLEL)
 
 test-slow: install ## Run the slow tests
-	$(BIN)/python -m pytest -m "slow" --instafail $(call hangs_after,1200)
+	$(BIN)/python -m pytest -q -m "slow" --instafail --durations=15 $(call hangs_after,1200) $(PARALLEL)
 
 fuzz: install ## Feed new random examples to the parsers and the property tests for ten minutes, or MINUTES=n
 	VIDREP_HYPOTHESIS=random $(BIN)/python -m pytest -m "hypothesis or fuzz" --fuzz-minutes $(MINUTES)
