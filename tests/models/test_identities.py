@@ -10,6 +10,7 @@ from tests.models.carl.tiny import make_config as carl_config
 from tests.models.rsp.tiny import CONFIG as RSP_CONFIG
 from tests.models.voc.tiny import make_config as voc_config
 from tests.models.voc.tokenizers.tiny import musik_config, vae_config, vqkd_config
+from tests.models.vpp.video.tiny import CONFIG as VPP_VIDEO_CONFIG
 from tests.models.vqvae.tiny import make_config as vqvae_config
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
 from vidrep_pipelines.models.carl.task import CarlTask
@@ -25,6 +26,7 @@ from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
+from vidrep_pipelines.models.vpp.video.task import VideoTask
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 from vidrep_pipelines.training.config import TrainConfig, TrainSpec
@@ -107,6 +109,20 @@ def make_joint(folder: Path, initialize_from: Path | None = None, **files: Path)
     )
 
 
+def make_vpp_video(folder: Path, initialize_from: Path | None = None) -> VideoTask:
+    (folder / "codec").mkdir(exist_ok=True)
+    (folder / "codec/model.safetensors").write_bytes(b"a codec")
+    start = None if initialize_from is None else folder / "svd"
+    if start is not None and initialize_from is not None:
+        (start / "unet").mkdir(parents=True)
+        (start / "unet/config.json").write_text("{}")
+        copy = start / "unet/diffusion_pytorch_model.safetensors"
+        copy.write_bytes(initialize_from.read_bytes())
+    return VideoTask(
+        frames=folder, codec=folder / "codec", model=VPP_VIDEO_CONFIG, initialize_from=start, seed=5
+    )
+
+
 LOSS_FILES = ("perceptual_trunk", "perceptual_heads")
 RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
     make_carl: (("labels", "backbone_weights", "initialize_from"), "ccc8fc822ff02671", "3507d949ba5b9511"),
@@ -116,6 +132,7 @@ RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
     make_vae: (("initialize_from", *LOSS_FILES), "4b56e86d5c9d0f51", "ecb4053e492ebe2b"),
     make_voc: (("initialize_from", "initialize_reward_from"), "1ad882fa79edc254", "52769d9b95bfa48f"),
     make_vqkd: (("initialize_from", "teacher"), "66bb3af2cd80a5e3", "8f97aae77c4cb3c9"),
+    make_vpp_video: (("initialize_from",), "3aee86864af2e962", "c1dbe5fdd639ce9f"),
     make_vqvae: (("initialize_from", *LOSS_FILES), "80da314db962557f", "bb655260bbcc764b"),
 }
 """The files that a system's runs may start from, and the digests of a run without and with them."""
