@@ -2,23 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
 from kedro.framework.context import CatalogCommandsMixin, KedroContext
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
-from kedro.io import AbstractDataset, CatalogConfigResolver, DataCatalog, Version
-from omegaconf import DictConfig, OmegaConf
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset, Version
+from kedro.io.core import is_parameter
 
 from vidrep_pipelines.common.former_names import (
     current_dataset,
     current_namespace,
-    current_parameters,
     current_pipeline,
-    current_references,
-    former_dataset,
     renamed_dataset,
 )
 
@@ -33,26 +28,6 @@ _SELECTIONS: dict[str, Callable[[str], str]] = {
 }
 """Options of a run that are names."""
 
-_RawConfigs = dict[Path, DictConfig]
-
-
-class ProjectConfigLoader(OmegaConfigLoader):
-    """Understands former names of parameters and of entries of the catalog, in anybody's files.
-
-    So are those of parameters on the command line.
-    """
-
-    def _read_raw_config(self, key: str) -> tuple[_RawConfigs, _RawConfigs, str, str, set[Path]]:
-        base, environment, base_path, path, files = super()._read_raw_config(key)
-        if key == "parameters":
-            self.runtime_params = current_parameters(self.runtime_params)
-            base, environment = _renamed(base, _current_blocks), _renamed(environment, _current_blocks)
-        if key == "catalog":  # an entry that places a dataset elsewhere
-            base, environment = _renamed(base, _current_entries), _renamed(environment, _current_entries)
-        for configs in (base, environment):  # Kedro has compared the names before they were renamed
-            self._check_duplicates(key, configs)
-        return base, environment, base_path, path, files
-
 
 class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
     """A catalog whose factories answer only the names that a registered pipeline uses.
@@ -60,6 +35,12 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
     A factory such as ``{model}_checkpoint`` would otherwise answer for a model that does not exist, too. One
     that no pipeline uses is a user's own and answers for all that it matches.
     """
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if is_parameter(key) and not isinstance(value, AbstractDataset):
+            # As Kedro does it, which for each of 2,000 values looks for the libraries of tables first.
+            value = MemoryDataset(value, copy_mode="deepcopy")  # type: ignore[abstract]
+        super().__setitem__(key, value)
 
     def __contains__(self, dataset_name: str) -> bool:
         return self._has(dataset_name) or self._has(renamed_dataset(dataset_name))
@@ -112,34 +93,3 @@ class ProjectSession(KedroSession):
             if names:
                 options[option] = [current(name) for name in names]
         return super().run(*arguments, **options)
-
-
-def _renamed(configs: _RawConfigs, rename: Callable[[dict[Any, Any]], dict[str, Any]]) -> _RawConfigs:
-    current: _RawConfigs = {}
-    for path, config in configs.items():
-        tree = OmegaConf.to_container(config, resolve=False)
-        current[path] = OmegaConf.create(rename(tree)) if isinstance(tree, dict) else config
-    return current
-
-
-def _current_blocks(blocks: dict[Any, Any]) -> dict[str, Any]:
-    return current_parameters(current_references(blocks))
-
-
-def _current_entries(entries: dict[Any, Any]) -> dict[str, Any]:
-    """Entries under their current names; one under the current name counts more than one under the former."""
-    renamed = {}
-    for name, entry in entries.items():
-        current = current_dataset(name) if _is_of_a_pipeline(name) else name
-        if current == name or current not in entries:
-            renamed[current] = entry
-    return renamed
-
-
-def _is_of_a_pipeline(name: str) -> bool:
-    """Whether an entry, perhaps a factory, gave a dataset of a pipeline under its former name."""
-    if renamed_dataset(name) == name:
-        return False
-    names = {former_dataset(dataset) for pipeline in pipelines.values() for dataset in pipeline.datasets()}
-    pattern = CatalogConfigResolver({name: {}})
-    return name in names or any(pattern.match_dataset_pattern(former) == name for former in names)

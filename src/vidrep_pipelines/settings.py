@@ -7,7 +7,8 @@ from omegaconf.resolvers import oc
 
 from vidrep_pipelines.common.config import at_home
 from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook, UnreadParameterHook
-from vidrep_pipelines.project import ProjectCatalog, ProjectConfigLoader, ProjectContext, ProjectSession
+from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
+from vidrep_pipelines.project_config import ProjectConfigLoader
 
 # Arithmetic threads that spin for long while they wait slow each other down several times as soon as
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
