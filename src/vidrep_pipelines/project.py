@@ -39,7 +39,7 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
     def __setitem__(self, key: str, value: Any) -> None:
         if is_parameter(key) and not isinstance(value, AbstractDataset):
             # As Kedro does it, which for each of 2,000 values looks for the libraries of tables first.
-            value = MemoryDataset(value, copy_mode="deepcopy")  # type: ignore[abstract]
+            value = MemoryDataset(value, copy_mode="deepcopy")
         super().__setitem__(key, value)
 
     def __contains__(self, dataset_name: str) -> bool:

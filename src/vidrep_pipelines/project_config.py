@@ -134,7 +134,7 @@ def _yaml_loader() -> Any:
     rules = get_yaml_loader()
     if not yaml.__with_libyaml__:
         return rules
-    from yaml.cyaml import CParser  # noqa: PLC0415 (not there without libyaml)
+    from yaml._yaml import CParser  # noqa: PLC0415 (not there without libyaml)
 
     class Loader(CParser, rules):  # type: ignore[misc, valid-type]
         def __init__(self, stream: str) -> None:

@@ -31,7 +31,7 @@ def _block(*, _parent_: Any) -> str:
     return str(_parent_._get_full_key(None)).partition(".")[0]
 
 
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "laptop",
     # Without the soft merge an environment that sets one key of a block would delete the rest of the block.
