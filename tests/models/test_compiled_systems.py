@@ -30,7 +30,9 @@ class CountingCompiler:
         return run
 
 
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    "system", [name if name == "rsp" else pytest.param(name, marks=pytest.mark.slow) for name in SYSTEMS]
+)
 def test_the_compiled_blocks_are_what_runs(
     system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -67,6 +67,7 @@ def test_two_processes_equal_one(
     assert launch(toy_spec(tmp_path, train=_EMA)).status == "up to date"
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_killed_process_recovers(alone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     task = ToyTask(kill_rank=1, kill_step=6, kill_marker=tmp_path / "killed")

@@ -58,7 +58,7 @@ def growth(clips, reader, opens, source):
 
 @pytest.mark.parametrize(
     ("reader", "source", "opens"),
-    [("index", "store", 2000), ("index", "on demand", 600), ("pyav", "none", 600), ("decord", "none", 600)],
+    [("index", "store", 2000), ("index", "on demand", 600), ("pyav", "none", 300), ("decord", "none", 300)],
 )
 def test_memory_does_not_grow(clips, reader, source, opens):
     assert growth(clips, reader, opens, source) < LIMIT

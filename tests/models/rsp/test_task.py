@@ -301,6 +301,7 @@ def test_training_alone_logs_all_updates_and_makes_pictures(alone: Path) -> None
     assert len(list((alone / "reports" / "predictions").iterdir())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_of_which_one_is_killed_equal_one(
     task: RspTask, alone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -144,6 +144,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(task: VocTask, alone: Path, t
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_equal_one(task: VocTask, tmp_path: Path) -> None:
     steady = changed(task, model=make_config(actions=True))

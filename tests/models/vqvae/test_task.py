@@ -183,6 +183,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(task: VqvaeTask, alone: Path,
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_equal_one(task: VqvaeTask, tmp_path: Path) -> None:
     # The adaptive weight is a ratio of gradients of parts of the batch, which differs from that of the whole.

@@ -127,6 +127,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 @pytest.mark.parametrize("kind", ["averaged", "dino"])
 def test_two_processes_equal_one(kind: str, folder: Path, tmp_path: Path) -> None:
