@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 
 ScheduleName = Literal["exponential", "karras", "linear", "vp", "ve", "iddpm", "cosine_beta"]
 """How noise levels fall from step to step, see ``noise_schedules.py``."""
@@ -121,6 +121,32 @@ class DenoiserConfig(FrozenConfig):
             raise ValueError(f"width={self.width} is not a multiple of heads={self.heads}")
         if self.freeze_proprioception and self.proprioception is None:
             raise ValueError("freeze_proprioception: there is no proprioception to freeze; give its size")
+        return self
+
+
+class GoalConfig(FrozenConfig):
+    """How an instruction becomes a goal, the one row of numbers that the policy is told."""
+
+    kind: Literal["clip", "words"] = "clip"
+    """``clip``: the projected output of CLIP's text model, frozen, as published. ``words``: which word of
+    ``vocabulary`` stands at which place, for small worlds without a text model."""
+
+    folder: UserPath | None = None
+    """``clip`` only: a folder in transformers' layout with the text model, its projection and tokenizer."""
+
+    tokens: int = Field(77, ge=2)
+    """Length that instructions are padded or cut to; of ``words``, the most words of an instruction."""
+
+    vocabulary: tuple[str, ...] = ()
+    """``words`` only: the words, in lower case."""
+
+    @model_validator(mode="after")
+    def _check_words(self) -> Self:
+        """There are words where words are needed, each once."""
+        if self.kind == "words" and not self.vocabulary:
+            raise ValueError("vocabulary: goals of kind words need the words that can be told")
+        if len(set(self.vocabulary)) < len(self.vocabulary):
+            raise ValueError("vocabulary: a word occurs twice")
         return self
 
 

@@ -24,12 +24,18 @@ XBOT_PARTS = (
 )
 """Positions and rotations count twice as much as fingers."""
 
-XHAND_PARTS = (
-    ActionPartConfig(name="xyz", ranges=((0, 3),), share=3 / XHAND_ACTIONS, weight=2.0),
-    ActionPartConfig(name="rotation", ranges=((3, 6),), share=3 / XHAND_ACTIONS, weight=2.0),
-    ActionPartConfig(name="hand", ranges=((6, 18),), share=12 / XHAND_ACTIONS),
-)
-"""The same for one arm."""
+
+def xhand_parts(actions: int = XHAND_ACTIONS) -> tuple[ActionPartConfig, ...]:
+    """The same for one arm, whose actions have 18 numbers, or 19 with a quaternion in place of angles.
+
+    The published shares are those of 18 numbers in both.
+    """
+    hand = actions - 12
+    return (
+        ActionPartConfig(name="xyz", ranges=((0, 3),), share=3 / XHAND_ACTIONS, weight=2.0),
+        ActionPartConfig(name="rotation", ranges=((3, hand),), share=3 / XHAND_ACTIONS, weight=2.0),
+        ActionPartConfig(name="hand", ranges=((hand, actions),), share=12 / XHAND_ACTIONS),
+    )
 
 
 class PolicyPreset(FrozenConfig):
@@ -69,7 +75,7 @@ class PolicyPreset(FrozenConfig):
             parts = XBOT_PARTS
         else:
             denoiser = DenoiserConfig(chunk=10, actions=XHAND_ACTIONS, proprioception=XHAND_ACTIONS + 1)
-            parts = XHAND_PARTS
+            parts = xhand_parts()
         return cls(
             model=PolicyModelConfig(former=VideoFormerConfig(features=1280), denoiser=denoiser),
             objective=PolicyObjectiveConfig(parts=parts),

@@ -14,6 +14,11 @@ from vidrep_pipelines.models.layers.transformer import SelfAttention, attend
 from vidrep_pipelines.models.vpp.policy.config import VideoFormerConfig
 
 
+def features_of_views(features: Tensor, views: int) -> Tensor:
+    """Features (V B, F, C, h, w) of V views, the first view's B observations first, to (B, F, V h w, C)."""
+    return rearrange(features, "(v b) f c h w -> b f (v h w) c", v=views)
+
+
 def build_video_former(config: VideoFormerConfig) -> "VideoFormer | ProjectedFeatures":
     """The network that a configuration asks for, with random weights."""
     return ProjectedFeatures(config) if config.kind == "linear" else VideoFormer(config)
