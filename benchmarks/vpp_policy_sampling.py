@@ -15,8 +15,8 @@ ROUNDS = 9
 HOW = (
     "CPU time of a chunk of 10 actions of 7 numbers, published sizes (width 384, 4 + 4 layers, 224 video "
     "tokens and a goal), DDIM in 10 steps, a batch of one, float32, one thread, in turns, medians of "
-    "{rounds} rounds; outputs identical; reference: the same networks, goal and video tokens encoded at every "
-    "step; the Video Former, which both run once, is left out of both"
+    "{rounds} rounds; outputs identical; reference: the same networks, goal and video tokens encoded at "
+    "every step; the Video Former, which both run once, is left out of both"
 )
 
 

@@ -98,7 +98,7 @@ def test_sizes_that_do_not_show_are_asked_for(without: str) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Video_Former.latents": None}, "video|Video_Former.latents is missing"),
+        ({"Video_Former.latents": None}, "Video_Former.latents is missing"),
         ({"Video_Former.other": torch.ones(1)}, "Video_Former.other is unknown"),
         ({"model.inner_model.action_emb.bias": torch.ones(3)}, "action_emb.bias is"),
         ({"model.inner_model.pos_emb": torch.ones(1, 3, 16)}, "pos_emb is"),

@@ -125,7 +125,7 @@ def test_missing_and_strange_inputs_are_refused() -> None:
         plain.encode(VIDEO, goal[..., :4])
     with pytest.raises(InputError, match=r"does not see the robot's state.*Remedy"):
         plain.encode(VIDEO, goal, state)
-    with pytest.raises(InputError, match=r"none is given.*Remedy.*6 numbers"):
+    with pytest.raises(InputError, match=r"none is given.*Remedy.*6\) numbers"):
         seeing.encode(VIDEO, goal)
     with pytest.raises(InputError, match=r"States are \(3, 1, 2\).*Remedy"):
         seeing.encode(VIDEO, goal, state[..., :2])

@@ -7,6 +7,7 @@ video and state (B, M, D); a chunk of actions (B, A, a); noise levels (B,).
 
 from dataclasses import dataclass
 from math import log
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -85,7 +86,7 @@ class ActionDenoiser(nn.Module):
         context = self.encoder_norm(context)
         # Tokens that no action may look at need no keys and values.
         seen = context[:, : self.config.chunk] if self.config.cross_causal else context
-        pairs = [block.cross_attention.keys_and_values(seen) for block in self.decoder]
+        pairs = [block.keys_and_values(seen) for block in self._action_blocks()]
         return PolicyContext(context, *zip(*pairs, strict=True))
 
     def forward(self, noisy: Tensor, sigma: Tensor, context: PolicyContext) -> Tensor:
@@ -96,6 +97,9 @@ class ActionDenoiser(nn.Module):
             tokens = block(tokens, level, keys, values)
         output: Tensor = self.action_head(self.decoder_norm(tokens))
         return output
+
+    def _action_blocks(self) -> "list[ActionBlock]":
+        return cast("list[ActionBlock]", list(self.decoder))
 
     def _require(self, goal: Tensor, state: Tensor | None) -> None:
         if goal.ndim != 3 or goal.shape[1:] != (1, self.config.goal):
@@ -202,6 +206,10 @@ class ActionBlock(nn.Module):
         self.cross_attention = PolicyAttention(config, causal=config.cross_causal)
         self.perceptron_norm = nn.LayerNorm(D, bias=False)
         self.perceptron = PolicyPerceptron(config)
+
+    def keys_and_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """What the context (B, M', D) shows and gives to actions, both (B, M', D)."""
+        return self.cross_attention.keys_and_values(context)
 
     def forward(self, tokens: Tensor, level: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Actions (B, A, D), noise level (B, 1, D), the context's keys and values (B, M', D), to actions."""

@@ -123,8 +123,8 @@ def policy_objective(
     squares = (output - target).square()
     errors = squares.flatten(1).mean(dim=1)
     parts = {part.name: part_loss(squares, part) for part in config.parts}
-    losses = sum((part.weight * parts[part.name] for part in config.parts), torch.zeros_like(errors))
-    losses = losses if config.parts else errors
+    weighted = [part.weight * parts[part.name] for part in config.parts]
+    losses = torch.stack(weighted).sum(dim=0) if weighted else errors
     return PolicyOutputs(
         loss=losses.mean(),
         losses=losses,

@@ -17,7 +17,7 @@ PolicyPresetName = Literal["calvin", "xbot", "xhand"]
 XBOT_ACTIONS, XHAND_ACTIONS = 38, 18
 """Numbers of an action: two arms of 19 (position 3, quaternion 4, hand 12); one of 18 (3, 3 angles, 12)."""
 
-XBOT_PARTS = (
+XBOT_PARTS: tuple[ActionPartConfig, ...] = (
     ActionPartConfig(name="xyz", ranges=((0, 3), (19, 22)), share=3 / XBOT_ACTIONS, weight=2.0),
     ActionPartConfig(name="rotation", ranges=((3, 7), (22, 26)), share=4 / XBOT_ACTIONS, weight=2.0),
     ActionPartConfig(name="hand", ranges=((7, 19), (26, 38)), share=12 / XBOT_ACTIONS),
