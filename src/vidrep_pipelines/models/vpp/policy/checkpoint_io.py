@@ -8,7 +8,7 @@ uses are known by name, kept apart, and written back.
 import logging
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,9 @@ FROZEN_PREFIXES = ("TVP_encoder.", "language_goal.")
 
 _FORMER, _DENOISER = "Video_Former.", "model.inner_model."
 
-_RENAMED = (
+_SHORT = {"query": "q", "key": "k", "value": "v", "output": "out"}
+
+_RENAMED: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^video_former\.projection\.", _FORMER),
     (r"^video_former\.embedding\.", f"{_FORMER}goal_emb."),
     (r"^video_former\.frame_positions$", f"{_FORMER}time_pos_emb"),
@@ -57,8 +59,6 @@ _RENAMED = (
     (r"\.attention\.", ".attn."),
 )
 """Parts of our names and what stands there in the original, applied in this order."""
-
-_SHORT = {"query": "q", "key": "k", "value": "v", "output": "out"}
 
 
 def published_policy_name(name: str, former: VideoFormerConfig) -> str:

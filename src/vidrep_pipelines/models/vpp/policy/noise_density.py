@@ -77,4 +77,5 @@ def _discrete(share: Tensor, config: NoiseDensityConfig) -> Tensor:
 
 def _normal(share: Tensor) -> Tensor:
     """The quantile of the standard normal distribution."""
-    return torch.special.ndtri(share.clamp(_LEAST, 1 - 2.0**-53))
+    normal: Tensor = torch.special.ndtri(share.clamp(_LEAST, 1 - 2.0**-53))
+    return normal

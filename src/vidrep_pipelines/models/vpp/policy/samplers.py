@@ -7,6 +7,7 @@ uses a variable that it never sets, is left out.
 
 from collections.abc import Callable
 from itertools import pairwise
+from math import sqrt
 
 from torch import Tensor
 
@@ -126,7 +127,7 @@ def _dpmpp_sde(denoise: Denoise, noisy: Tensor, sigma: float, lower: float, nois
     down, up = ancestral_levels(sigma, middle)
     halfway = exponential_step(noisy, first, sigma, down) + up * until
     down, up = ancestral_levels(sigma, lower)
-    whole = ((sigma - middle) ** 0.5 * until + (middle - lower) ** 0.5 * after) / (sigma - lower) ** 0.5
+    whole = (sqrt(sigma - middle) * until + sqrt(middle - lower) * after) / sqrt(sigma - lower)
     return exponential_step(noisy, denoise(halfway, middle), sigma, down) + up * whole
 
 

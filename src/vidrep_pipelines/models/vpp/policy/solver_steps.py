@@ -5,7 +5,7 @@ equation 3). Noise levels are plain numbers, so that their differences are exact
 """
 
 from collections.abc import Callable, Sequence
-from math import expm1, inf, log
+from math import expm1, inf, log, sqrt
 
 import torch
 from torch import Tensor
@@ -67,5 +67,5 @@ def level_between(sigma: float, lower: float, share: float = 0.5) -> float:
 
 def ancestral_levels(sigma: float, lower: float) -> tuple[float, float]:
     """How far to denoise, and how much noise to add, to arrive at a lower level (arXiv 2006.11239)."""
-    up = min(lower, (lower**2 * (sigma**2 - lower**2) / sigma**2) ** 0.5)
-    return (lower**2 - up**2) ** 0.5, up
+    up = min(lower, lower * sqrt(sigma**2 - lower**2) / sigma)
+    return sqrt(lower**2 - up**2), up
