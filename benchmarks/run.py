@@ -40,6 +40,7 @@ BENCHMARKS = {
     "benchmarks.voc_value_sampling": ("voc_value_sampling",),
     "benchmarks.voc_buffer_memory": ("voc_buffer_memory",),
     "benchmarks.vpp_sampling": ("vpp_sampling", "vpp_sampling_guided"),
+    "benchmarks.vpp_policy_sampling": ("vpp_policy_sampling",),
     "benchmarks.video_latents": ("video_latents_published", "video_latents_memory_map"),
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
     "benchmarks.vpp_optimizer": ("vpp_optimizer",),

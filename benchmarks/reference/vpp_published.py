@@ -1,11 +1,15 @@
-"""Sampling as in diffusers' image-to-video pipeline, and loading latents as in the published data set."""
+"""Sampling as in diffusers' image-to-video pipeline and in the published policy; the published data set."""
 
 import json
+import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from vidrep_pipelines.models.vpp.policy.model import PolicyModel
 
 SCHEDULER: dict[str, Any] = {
     "beta_start": 0.00085,
@@ -56,3 +60,22 @@ def published_item(folder: Path, annotation: Path, camera: int, start: int, fram
     latents: Tensor = torch.load(path, map_location="cpu", weights_only=True)
     ids = [min(start + step, label["video_length"] - 1) for step in range(frames)]
     return latents[ids].float()
+
+
+@torch.no_grad()
+def published_actions(
+    model: PolicyModel, video: Tensor, goal: Tensor, start: Tensor, levels: Tensor
+) -> Tensor:
+    """A chunk of actions (B, A, a) by DDIM; goal and video tokens are encoded anew at every step.
+
+    The published decoder also makes keys and values of context tokens that no action may see; this one does
+    not, so that only the encoding differs.
+    """
+    actions = start
+    falling: list[float] = levels.tolist()
+    for sigma, lower in pairwise(falling):
+        context = model.denoiser.encode(video, goal)
+        denoised = model.denoise(actions, torch.full((len(actions),), sigma), context)
+        gap = math.log(sigma) - math.log(lower) if lower else math.inf
+        actions = (lower / sigma) * actions - math.expm1(-gap) * denoised
+    return actions

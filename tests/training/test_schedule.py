@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig
+from vidrep_pipelines.training.config import OptimizerConfig, TrainConfig, TriStageConfig
 from vidrep_pipelines.training.schedule import learning_rate, plan_schedule, scaled_learning_rate
 
 
@@ -83,3 +83,40 @@ def test_warm_up_starts_where_configured_and_a_constant_rate_stays(changes: Any)
     rates = [schedule.learning_rate(step) for step in range(9)]
     assert rates[0] == pytest.approx(0.4) and rates[3:] == [1.0] * 6
     assert rates[1] == pytest.approx(0.6 if changes == "every_update" else 0.7)
+
+
+def _tri_stage(steps: int, **stages: Any) -> TrainConfig:
+    optimizer = OptimizerConfig(learning_rate=1.0, schedule="tri_stage", tri_stage=TriStageConfig(**stages))
+    return TrainConfig(steps=steps, batch_size=1, optimizer=optimizer)
+
+
+def test_three_stages_rise_stay_and_fall() -> None:
+    schedule = plan_schedule(_tri_stage(20, shares=(0.2, 0.3, 0.45)), items=1, samples_per_item=1)
+    rates = [schedule.learning_rate(step) for step in range(21)]
+    assert rates[:5] == pytest.approx([0.1, 0.325, 0.55, 0.775, 1.0])
+    assert rates[4:11] == [1.0] * 7
+    assert rates[10:20] == pytest.approx([0.5 * (1 + math.cos(math.pi * n / 9)) for n in range(10)], abs=1e-6)
+    assert rates[19:] == pytest.approx([1e-6, 1e-6])
+
+
+def test_a_stage_can_be_left_out() -> None:
+    schedule = plan_schedule(_tri_stage(10, shares=(0.0, 1.0, 0.0)), items=1, samples_per_item=1)
+    assert [schedule.learning_rate(step) for step in range(10)] == [1.0] * 10
+    assert schedule.learning_rate(10) == 1e-6
+    falling = plan_schedule(_tri_stage(10, shares=(0.0, 0.0, 1.0)), items=1, samples_per_item=1)
+    assert falling.learning_rate(0) == 1.0 and falling.learning_rate(10) == pytest.approx(1e-6)
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.6, 0.1), (-0.1, 0.5, 0.5), (0.0, 0.0, 0.0)])
+def test_stages_that_are_no_parts_of_a_run_are_refused(shares: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="parts of a run"):
+        TriStageConfig(shares=shares)
+    with pytest.raises(ValueError, match="every update"):
+        OptimizerConfig(schedule="tri_stage", rate_changes="every_epoch")
+
+
+def test_stages_that_are_not_used_are_in_no_digest() -> None:
+    assert "tri_stage" not in TrainConfig(steps=1).identity()["optimizer"]
+    described = _tri_stage(3).identity()["optimizer"]
+    assert described["tri_stage"]["shares"] == [0.02, 0.08, 0.9]
+    assert OptimizerConfig.model_validate(described).tri_stage == TriStageConfig()

@@ -3,11 +3,39 @@
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from vidrep_pipelines.common.config import FrozenConfig
 
 _NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "keep_former_runs", "log_every_steps", "resume"}
+
+
+class TriStageConfig(FrozenConfig):
+    """A rate that rises, stays and falls, each for a share of the run (Video Prediction Policy's)."""
+
+    shares: tuple[float, float, float] = (0.02, 0.08, 0.9)
+    """Shares of the updates for the linear warm-up, the peak, and half a cosine. What rounding leaves over
+    has the last rate."""
+
+    start_factor: float = Field(0.1, ge=0)
+    """Rate of the first update, as a factor of the peak."""
+
+    end_factor: float = Field(1e-6, ge=0)
+    """Rate at the end of the cosine, as a factor of the peak."""
+
+    @model_validator(mode="after")
+    def _check_shares(self) -> Self:
+        """The stages are no longer than the run."""
+        if min(self.shares) < 0 or not 0 < sum(self.shares) < 1 + 1e-9:
+            raise ValueError(f"shares={self.shares} are not parts of a run: none below 0, at most 1 together")
+        return self
 
 
 class OptimizerConfig(FrozenConfig):
@@ -27,8 +55,11 @@ class OptimizerConfig(FrozenConfig):
     minimum_learning_rate: float = Field(0.0, ge=0)
     """Where the cosine ends."""
 
-    schedule: Literal["cosine", "constant"] = "cosine"
-    """What follows the warm-up."""
+    schedule: Literal["cosine", "constant", "tri_stage"] = "cosine"
+    """What follows the warm-up. ``tri_stage`` has its own warm-up and end, see there."""
+
+    tri_stage: TriStageConfig = TriStageConfig()
+    """Stages of the schedule ``tri_stage``, which takes none of the other warm-ups and ends."""
 
     rate_changes: Literal["every_update", "every_epoch"] = "every_update"
     """``every_epoch``: the rate stays the same during a pass over the data; the cosine is then sampled at
@@ -54,6 +85,21 @@ class OptimizerConfig(FrozenConfig):
 
     fused: bool = True
     """One kernel for all parameters, where the installed torch has it for the device."""
+
+    @model_validator(mode="after")
+    def _check_schedule(self) -> Self:
+        """The stages are counted in updates."""
+        if self.schedule == "tri_stage" and self.rate_changes == "every_epoch":
+            raise ValueError("rate_changes: the schedule tri_stage changes the rate at every update")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Stages that are not used are left out: digests of runs with other schedules stay as they were."""
+        described: dict[str, Any] = serialized(self)
+        if self.schedule != "tri_stage":
+            described.pop("tri_stage", None)
+        return described
 
 
 class TrainConfig(FrozenConfig):

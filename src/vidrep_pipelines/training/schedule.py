@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.training.config import TrainConfig
+from vidrep_pipelines.training.config import TrainConfig, TriStageConfig
 
 _REFERENCE_BATCH_SIZE = 256
 
@@ -55,6 +55,30 @@ def learning_rate_of_epoch(
     return minimum + (base - minimum) * 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
+def tri_stage_learning_rate(step: int, *, base: float, steps: int, stages: TriStageConfig) -> float:
+    """Linear warm-up, the peak for a while, half a cosine, and what is left at the end of it.
+
+    As Video Prediction Policy (arXiv 2412.14803) computes it. Its training attaches it to an optimizer that
+    is not used and keeps the peak throughout; its comments call the cosine exponential.
+
+    Args:
+        step: Updates done.
+        base: The peak.
+        steps: Updates of the whole run.
+        stages: Their shares, and the rates at both ends.
+    """
+    warmup, hold, decay = (int(steps * share) for share in stages.shares)
+    first, last = stages.start_factor * base, stages.end_factor * base
+    if step < warmup:
+        return first + (base - first) * step / warmup
+    if step < warmup + hold:
+        return base
+    done = step - warmup - hold
+    if done > decay or decay == 0:
+        return last
+    return last + (base - last) * 0.5 * (1.0 + math.cos(math.pi * done / decay))
+
+
 @dataclass(frozen=True)
 class Schedule:
     """A run's length and learning rate by update."""
@@ -66,6 +90,7 @@ class Schedule:
     minimum: float
     warmup_start: float = 0.0
     by_epoch: bool = False
+    stages: TriStageConfig | None = None
 
     def epoch(self, step: int) -> float:
         """Passes over the data done after ``step`` updates."""
@@ -73,6 +98,8 @@ class Schedule:
 
     def learning_rate(self, step: int) -> float:
         """Learning rate of the update that follows ``step`` earlier ones."""
+        if self.stages is not None:
+            return tri_stage_learning_rate(step, base=self.base, steps=self.steps, stages=self.stages)
         if self.by_epoch:
             return learning_rate_of_epoch(
                 step // self.steps_per_epoch,
@@ -106,7 +133,10 @@ def plan_schedule(train: TrainConfig, items: int, samples_per_item: int) -> Sche
     steps_per_epoch = items // train.batch_size
     steps = train.steps or _passes(train, samples_per_item) * steps_per_epoch
     optimizer = train.optimizer
-    if optimizer.warmup_steps is None:
+    stages = optimizer.tri_stage if optimizer.schedule == "tri_stage" else None
+    if stages is not None:
+        warmup_epochs = 0.0
+    elif optimizer.warmup_steps is None:
         warmup_epochs = float(optimizer.warmup_epochs // samples_per_item)
     else:
         warmup_epochs = optimizer.warmup_steps / steps_per_epoch
@@ -124,6 +154,7 @@ def plan_schedule(train: TrainConfig, items: int, samples_per_item: int) -> Sche
         minimum=peak if optimizer.schedule == "constant" else optimizer.minimum_learning_rate,
         warmup_start=optimizer.warmup_learning_rate,
         by_epoch=optimizer.rate_changes == "every_epoch",
+        stages=stages,
     )
 
 

@@ -25,6 +25,28 @@ def test_one_query_serves_every_sample() -> None:
     torch.testing.assert_close(attend(query, key, value, 2), repeated)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_causal_attention_sees_as_many_keys_as_queries_so_far(dtype: torch.dtype) -> None:
+    query, key, value = (torch.randn(2, tokens, 12).to(dtype) for tokens in (3, 7, 7))
+    causal = attend(query, key, value, 3, causal=True)
+    for index in range(3):
+        seen = slice(index + 1)
+        alone = attend(query[:, index : index + 1], key[:, seen], value[:, seen], 3)
+        torch.testing.assert_close(causal[:, index : index + 1], alone, rtol=0.03, atol=0.03)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropped_weights_are_left_out_and_made_up_for(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    query, key = torch.randn(1, 400, 4).to(dtype), torch.zeros(1, 8, 4).to(dtype)
+    value = torch.ones(1, 8, 4).to(dtype)
+    outputs = attend(query, key, value, 1, dropout=0.25)[0, :, 0].float()
+    # Of eight equal weights some are left; each counts 1 / (8 * 0.75).
+    kept = outputs * 6
+    torch.testing.assert_close(kept, kept.round(), atol=0.05, rtol=0)
+    assert outputs.unique().numel() > 2 and outputs.mean().item() == pytest.approx(1.0, abs=0.05)
+
+
 def test_self_attention_does_not_depend_on_the_order_of_tokens() -> None:
     layer, tokens, order = SelfAttention(8, 2), torch.randn(2, 6, 8), torch.randperm(6)
     torch.testing.assert_close(layer(tokens[:, order]), layer(tokens)[:, order])

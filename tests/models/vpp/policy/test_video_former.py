@@ -1,0 +1,75 @@
+import pytest
+import torch
+from torch import nn
+
+from tests.models.vpp.policy.tiny import FORMER, make_policy_batch
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.models.vpp.policy.config import VideoFormerConfig
+from vidrep_pipelines.models.vpp.policy.video_former import (
+    ProjectedFeatures,
+    VideoFormer,
+    build_video_former,
+    features_of_views,
+)
+
+
+def _former(kind: str) -> VideoFormer | ProjectedFeatures:
+    torch.manual_seed(0)
+    return build_video_former(VideoFormerConfig.model_validate({**FORMER.model_dump(), "kind": kind}))
+
+
+def _frames_seen(kind: str) -> list[bool]:
+    """For each frame, whether the tokens of the first one depend on it."""
+    features = make_policy_batch().features.requires_grad_()
+    tokens = _former(kind)(features)
+    per_frame = tokens.shape[1] // FORMER.frames
+    tokens[:, :per_frame].square().sum().backward()
+    assert features.grad is not None
+    return [bool(frame.abs().max() > 1e-8) for frame in features.grad.unbind(1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokens", "seen"),
+    [("3d", 6, [True, True]), ("2d", 6, [True, False]), ("linear", 14, [True, False])],
+)
+def test_kinds_differ_in_tokens_and_in_the_frames_that_these_see(
+    kind: str, tokens: int, seen: list[bool]
+) -> None:
+    assert _former(kind)(make_policy_batch().features).shape == (3, tokens, 16)
+    assert _frames_seen(kind) == seen
+
+
+def test_the_order_of_places_does_not_matter_but_that_of_frames_does() -> None:
+    former, features = _former("3d"), make_policy_batch().features
+    tokens = former(features)
+    torch.testing.assert_close(former(features.flip(2)), tokens)
+    assert not torch.allclose(former(features.flip(1)), tokens, atol=1e-2)
+
+
+def test_every_weight_gets_a_gradient() -> None:
+    former = _former("3d")
+    former(make_policy_batch().features).square().mean().backward()
+    assert [name for name, value in former.named_parameters() if value.grad is None] == []
+    assert len(former.blocks()) == FORMER.depth and _former("linear").blocks() == []
+
+
+def test_without_compression_each_feature_is_projected() -> None:
+    former, features = _former("linear"), make_policy_batch().features
+    assert isinstance(former, ProjectedFeatures) and isinstance(former.projection, nn.Linear)
+    torch.testing.assert_close(former(features)[:, 7], former.projection(features[:, 1, 0]))
+
+
+@pytest.mark.parametrize("kind", ["3d", "linear"])
+def test_features_of_other_sizes_are_refused(kind: str) -> None:
+    former, features = _former(kind), make_policy_batch().features
+    for wrong in (features[:, :1], features[..., :5], features[0]):
+        with pytest.raises(InputError, match=r"takes \(B, 2, N, 12\).*Remedy"):
+            former(wrong)
+
+
+def test_views_lie_side_by_side_in_the_row_of_places() -> None:
+    features = torch.arange(2 * 3 * 2 * 5 * 2 * 2).reshape(6, 2, 5, 2, 2)  # two views of three observations
+    joined = features_of_views(features, views=2)
+    assert joined.shape == (3, 2, 8, 5)
+    assert torch.equal(joined[1, 0, :4], features[1, 0].flatten(1).T)
+    assert torch.equal(joined[1, 1, 4:], features[4, 1].flatten(1).T)
