@@ -21,7 +21,7 @@ from vidrep_pipelines.evaluation.rollouts.protocol import PlanRequest
 _METERS, _RADIANS = 0.02, 0.05
 _SAFE_HEIGHT = 0.65
 _STILL = 2
-_CABINET = (np.array([-0.240851662, 0.0924044687]), np.array([0.070341633, 0.0924044687]))
+_CABINET = tuple(np.array([x, 0.0924044687]) for x in (-0.240851662, 0.070341633, -0.085))
 _TURN = np.deg2rad(70)
 _Arguments = Sequence[float | str]
 
