@@ -8,9 +8,9 @@ from vidrep_pipelines.evaluation.calvin.sequences import task_sequences
 
 SEQUENCES, ROUNDS = 8, 2
 HOW = (
-    f"CPU time of {SEQUENCES} sequences, about 7000 draws each, one process, interleaved, medians of {ROUNDS} "
-    "rounds; the sequences are the same; reference: choices without repetition, deep copies of states, tasks "
-    "tried before categories"
+    f"CPU time of {SEQUENCES} sequences, about 7000 draws each, one process, interleaved, medians of {ROUNDS}"
+    " rounds; the sequences are the same; reference: choices without repetition, deep copies of states, "
+    "tasks tried before categories"
 )
 
 

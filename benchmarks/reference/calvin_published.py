@@ -1,4 +1,4 @@
-"""CALVIN's sequences as published: names drawn without repetition, states copied deeply, tasks tried first."""
+"""CALVIN's sequences as published: drawn without repetition, states copied deeply, tasks tried first."""
 
 import copy
 from typing import Any

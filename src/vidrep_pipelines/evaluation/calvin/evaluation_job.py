@@ -108,7 +108,7 @@ def evaluate_block(block: CalvinBlock, outputs: Mapping[str, Path]) -> dict[str,
     """Attempts the sequences of a block and writes one row per attempt.
 
     Returns:
-        How many sequences and attempts there were, and how many attempts succeeded.
+        How many sequences there were, how many of their tasks were tried, and how many done.
     """
     rules = RolloutRules(block.config.rollout, block.settings)
     policy = block.policy.make()
@@ -121,8 +121,8 @@ def evaluate_block(block: CalvinBlock, outputs: Mapping[str, Path]) -> dict[str,
     _rows_of(block, records).to_parquet(outputs[ROWS_SUFFIX], index=False)
     return {
         "sequences": len(block.sequences),
-        "attempts": len(records),
-        "successes": sum(record.success for record in records),
+        "tasks_tried": len(records),
+        "tasks_done": sum(record.success for record in records),
         "renderer": records[0].renderer,
     }
 

@@ -20,6 +20,8 @@ _Rectangle = tuple[float, float, float, float, _Color]
 """Middle x and y, half width, half depth in meters, and the color."""
 
 _TABLE_MIDDLE, _TABLE_HALF, _NEAR_HALF = (0.0, -0.1), 0.4, 0.1
+_THIN = 0.014
+"""Meters: half of what a pixel of the usual picture shows, so that nothing falls between two."""
 _WOOD: _Color = (176, 144, 104)
 _BLOCK_COLORS: tuple[_Color, ...] = ((208, 40, 40), (40, 72, 208), (232, 128, 184))
 
@@ -59,10 +61,16 @@ def _rectangles(robot_obs: FloatArray, scene_obs: FloatArray) -> Iterator[_Recta
     blocks = zip(BLOCK_STARTS.values(), _BLOCK_COLORS, strict=True)
     for start, color in sorted(blocks, key=lambda block: float(scene_obs[block[0] + 2])):
         yield scene_obs[start], scene_obs[start + 1], HALF_BLOCK, HALF_BLOCK, color
-    yield handle_position("slider", slider)[0], 0.05, 0.14, 0.01, (200, 200, 208)
-    yield handle_position("drawer", drawer)[0], handle_position("drawer", drawer)[1], 0.04, 0.01, (88, 88, 96)
-    yield HANDLES["switch"].position[0], 0.03 + switch / 2, 0.01, 0.01 + switch / 2, (152, 152, 160)
+    yield handle_position("slider", slider)[0], 0.05, 0.14, _THIN, (200, 200, 208)
+    yield (
+        handle_position("drawer", drawer)[0],
+        handle_position("drawer", drawer)[1],
+        0.04,
+        _THIN,
+        (88, 88, 96),
+    )
+    yield HANDLES["switch"].position[0], 0.03 + switch / 2, _THIN, _THIN + switch / 2, (152, 152, 160)
     height = 120 + 160 * float(np.clip(robot_obs[2] - 0.3, 0, 0.5))
     arm: _Color = (int(height), int(height), int(height)) if robot_obs[14] > 0 else (16, 16, 24)
-    yield robot_obs[0], robot_obs[1], 0.012, 0.03, arm
-    yield robot_obs[0], robot_obs[1], 0.03, 0.012, arm
+    yield robot_obs[0], robot_obs[1], _THIN, 0.03, arm
+    yield robot_obs[0], robot_obs[1], 0.03, _THIN, arm
