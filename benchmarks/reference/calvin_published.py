@@ -20,7 +20,7 @@ def published_sequences(count: int) -> list[Sequence]:
         for number, (state, own) in enumerate(zip(states, counts, strict=True))
         for sequence in _from_state(state, own, number)
     ]
-    np.random.RandomState(0).shuffle(found)  # type: ignore[arg-type]
+    np.random.RandomState(0).shuffle(found)
     return found
 
 

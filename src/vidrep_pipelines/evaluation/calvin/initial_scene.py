@@ -52,7 +52,7 @@ def initial_observations(state: SymbolicState) -> tuple[FloatArray, FloatArray]:
     """
     draws = np.random.RandomState(scene_seed(state))
     table = list(_TABLE)
-    draws.shuffle(table)  # type: ignore[arg-type]
+    draws.shuffle(table)
     scene = np.zeros(SCENE_NUMBERS)
     scene[0] = _SLIDER_LEFT if state["slider"] == "left" else 0
     scene[1] = _DRAWER_OPEN if state["drawer"] == "open" else 0

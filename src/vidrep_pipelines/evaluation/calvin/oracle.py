@@ -143,7 +143,7 @@ def is_done(task: CalvinTask, start: SceneSnapshot, now: SceneSnapshot) -> bool:
             return is_unstacked(start, now)
         case "toggle_light":
             light, before, after = arguments
-            return start.lights[light] == before and now.lights[light] == after
+            return (start.lights[light], now.lights[light]) == (before, after)
         case "push_object_into":
             names, *ends = arguments
             source, target = (ends[0], ends[1]), (ends[2], ends[3])

@@ -29,13 +29,13 @@ def sequence_table(rows: pd.DataFrame) -> pd.DataFrame:
         and plans over all attempts, renderer, settings.
     """
     groups = rows.sort_values(["sequence", "place"]).groupby("sequence", sort=True)
-    return pd.DataFrame([_sequence_row(int(number), own) for number, own in groups])
+    return pd.DataFrame([_sequence_row(own) for _, own in groups])
 
 
-def _sequence_row(number: int, attempts: pd.DataFrame) -> dict[str, Any]:
+def _sequence_row(attempts: pd.DataFrame) -> dict[str, Any]:
     last, successes = attempts.iloc[-1], int(attempts["success"].sum())
     return {
-        "sequence": number,
+        "sequence": int(last["sequence"]),
         "tasks": last["tasks"],
         "completed": successes,
         "failed_task": "" if last["success"] else last["task"],

@@ -106,9 +106,9 @@ def _draws_of_different_categories(draws: np.random.RandomState) -> list[list[in
 
 def can_follow(state: SymbolicState, tasks: list[CalvinTask]) -> bool:
     """Whether each task can be done, in exactly one way, in the state that those before it leave."""
-    now: SymbolicState | None = state
     for task in tasks:
-        now = task.applied(now)
-        if now is None:
+        after = task.applied(state)
+        if after is None:
             return False
+        state = after
     return True
