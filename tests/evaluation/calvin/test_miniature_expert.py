@@ -8,8 +8,12 @@ from vidrep_pipelines.evaluation.calvin.sequences import initial_states
 from vidrep_pipelines.evaluation.calvin.tasks import calvin_task
 from vidrep_pipelines.evaluation.calvin.world import CalvinEnvironment, tasks_from_initial_states
 from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
-from vidrep_pipelines.evaluation.rollouts.engine import RolloutRules, attempt_task, roll_out_episodes
-from vidrep_pipelines.evaluation.rollouts.engine import roll_out as roll_out_courses
+from vidrep_pipelines.evaluation.rollouts.engine import (
+    RolloutRules,
+    attempt_task,
+    roll_out_episodes,
+    run_courses,
+)
 from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart
 from vidrep_pipelines.evaluation.rollouts.session import PolicySession
 
@@ -52,7 +56,7 @@ def test_tasks_follow_one_another_without_a_reset(tasks: tuple[str, ...]) -> Non
             records.append((yield from attempt_task(begun, start, session, RULES)))
         return records
 
-    records = roll_out_courses([course()], MiniatureExpert(), RULES.config)
+    records = run_courses([course()], MiniatureExpert(), RULES.config)
     assert [record.success for record in records] == [True] * len(tasks)
 
 

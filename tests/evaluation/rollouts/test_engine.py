@@ -5,8 +5,12 @@ from hypothesis import strategies as st
 
 from tests.helpers.rollouts import LineWorld, Noisy, Steady, reach, rules
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.evaluation.rollouts.engine import RolloutRules, roll_out_episodes, run_episodes
-from vidrep_pipelines.evaluation.rollouts.engine import roll_out as roll_out_courses
+from vidrep_pipelines.evaluation.rollouts.engine import (
+    RolloutRules,
+    roll_out_episodes,
+    run_courses,
+    run_episodes,
+)
 from vidrep_pipelines.evaluation.rollouts.protocol import Observation
 
 
@@ -93,4 +97,4 @@ def test_plans_of_another_shape_are_refused() -> None:
 
     course = run_episodes(LineWorld(), [reach(3)], rules())
     with pytest.raises(InputError, match=r"planned an array \(1, 1\) for 1"):
-        roll_out_courses([course], Wrong(), rules().config)
+        run_courses([course], Wrong(), rules().config)

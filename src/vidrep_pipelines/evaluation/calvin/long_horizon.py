@@ -16,7 +16,7 @@ from vidrep_pipelines.evaluation.rollouts.engine import (
     EpisodeRecord,
     RolloutRules,
     attempt_task,
-    roll_out,
+    run_courses,
 )
 from vidrep_pipelines.evaluation.rollouts.protocol import ChunkPolicy, EpisodeStart
 from vidrep_pipelines.evaluation.rollouts.session import PolicySession
@@ -39,7 +39,7 @@ def place_of_attempt(name: str) -> tuple[int, int]:
 def run_sequences(
     environment: CalvinEnvironment, sequences: Iterable[NumberedSequence], rules: RolloutRules
 ) -> Course:
-    """Sequences one after the other in one environment; see :func:`roll_out` for several at once.
+    """Sequences one after the other in one environment; see :func:`evaluate_sequences` for several.
 
     Args:
         environment: It is reset for every sequence, and not between tasks.
@@ -87,5 +87,5 @@ def evaluate_sequences(
         run_sequences(environment, sequences[lane::lanes], rules)
         for lane, environment in enumerate(environments)
     ]
-    records = roll_out(courses, policy, rules.config)
+    records = run_courses(courses, policy, rules.config)
     return sorted(records, key=lambda record: place_of_attempt(record.episode))

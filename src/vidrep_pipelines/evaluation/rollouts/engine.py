@@ -122,7 +122,7 @@ def run_episodes(environment: Environment, starts: Iterable[EpisodeStart], rules
     return records
 
 
-def roll_out(courses: Iterable[Course], policy: ChunkPolicy, config: RolloutConfig) -> list[EpisodeRecord]:
+def run_courses(courses: Iterable[Course], policy: ChunkPolicy, config: RolloutConfig) -> list[EpisodeRecord]:
     """Runs courses in lock step until each has ended.
 
     Args:
@@ -207,7 +207,7 @@ def roll_out_episodes(
             run_episodes(environment, starts[lane::lanes], rules)
             for lane, environment in enumerate(environments)
         ]
-        records = {record.episode: record for record in roll_out(courses, policy, rules.config)}
+        records = {record.episode: record for record in run_courses(courses, policy, rules.config)}
     finally:
         for environment in environments:
             environment.close()

@@ -15,7 +15,7 @@ from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
 from vidrep_pipelines.evaluation.rollouts.engine import (
     EpisodeRecord,
     RolloutRules,
-    roll_out,
+    run_courses,
     run_episodes,
 )
 from vidrep_pipelines.evaluation.rollouts.protocol import Environment, EpisodeStart, PlanRequest
@@ -66,7 +66,7 @@ def replay_episode(environment: Environment, recorded: RecordedEpisode) -> Episo
     config = RolloutConfig(execute_steps=1, most_steps=len(recorded.actions))
     rules = RolloutRules(config, settings="replay")
     course = run_episodes(environment, [recorded.start], rules)
-    [record] = roll_out([course], RecordedActions(np.asarray(recorded.actions)), config)
+    [record] = run_courses([course], RecordedActions(np.asarray(recorded.actions)), config)
     return record
 
 
