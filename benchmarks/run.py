@@ -44,6 +44,7 @@ BENCHMARKS = {
     "benchmarks.video_latents": ("video_latents_published", "video_latents_memory_map"),
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
     "benchmarks.vpp_optimizer": ("vpp_optimizer",),
+    "benchmarks.calvin_sequences": ("calvin_sequences",),
 }
 
 

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.evaluation.bootstrap import confidence_interval, mean_over_members
+from vidrep_pipelines.evaluation.bootstrap import confidence_interval, mean_over_members, wilson_interval
 from vidrep_pipelines.evaluation.label_propagation.part_segmentation import segmentation_score
 
 
@@ -53,3 +55,14 @@ def test_one_group_says_nothing_about_others_and_none_is_an_error():
     assert alone.low == alone.value == alone.high
     with pytest.raises(InputError, match="at least one"):
         confidence_interval(mean_over_members([]), 0)
+
+
+@given(st.integers(1, 500), st.floats(0, 1))
+def test_wilson_holds_the_share(count: int, share: float) -> None:
+    low, high = wilson_interval(share, count, 0.95)
+    assert 0 <= low <= share + 1e-12 and share - 1e-12 <= high <= 1
+
+
+def test_wilson_of_ten_out_of_ten() -> None:
+    low, high = wilson_interval(1.0, 10, 0.95)
+    assert low == pytest.approx(0.7225, abs=1e-4) and high == 1

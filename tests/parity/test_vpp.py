@@ -5,13 +5,23 @@ asked of it; a folder or a record that nobody knows is an error.
 """
 
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 
 import pytest
 
 from tests.parity.discovery import find_cases, parity_folder
 from tests.parity.precision import Precision, computing_in, in_both_precisions
-from tests.parity.vpp_checks import clips, features, learning_rate, noise, policy_sample, sampling, vae
+from tests.parity.vpp_checks import (
+    calvin_sequences,
+    clips,
+    features,
+    learning_rate,
+    noise,
+    policy_sample,
+    sampling,
+    vae,
+)
 from tests.parity.vpp_checks.policy_loss import POLICY_LOSS_CHECKS
 from tests.parity.vpp_checks.stage1_loss import STAGE1_LOSS_CHECKS
 
@@ -37,13 +47,20 @@ DATA_CHECKS: dict[str, tuple[RecordCheck, ...]] = {
 }
 """Records of samples and schedules, by the folder's and the file's name: as they are."""
 
+SEQUENCE_CHECKS: dict[str, RecordCheck] = {
+    "initial_states_*.npz": calvin_sequences.check_initial_scenes,
+    "sequences_*.json": calvin_sequences.check_sequences,
+}
+"""Records of folders of sequences, by patterns, as their names tell how many there are; a check gets the
+record itself."""
+
 NOT_YET: dict[str, set[str]] = {
     "case": set(),
     "dataset": {"actions.npz"},
     "calvin_dataset": {"calvin_items.npz"},
     "lr": set(),
     "schedules": set(),
-    "sequences": {"initial_states_first40.npz", "sequences_1000_first40.json", "sequences_20.json"},
+    "sequences": set(),
 }
 """Kinds of folders, and those of their records that are known and have no check, most because they are of
 the policy."""
@@ -67,11 +84,32 @@ def checks_of(folder: Path) -> Iterator[tuple[str, Path, RecordCheck, bool]]:
     for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in AIDS):
         networks = NETWORK_CHECKS.get(path.name, ()) if kind == "case" else ()
         others = DATA_CHECKS.get(f"{kind}/{path.name}", ())
+        if kind == "sequences":
+            others = tuple(
+                _of_record(check, path) for name, check in SEQUENCE_CHECKS.items() if path.match(name)
+            )
         if not networks and not others and path.name not in NOT_YET[kind]:
             others = (_unknown_record(path),)
         for check in (*networks, *others):
             label = f"{folder.name}-{path.stem}-{check.__name__.removeprefix('check_')}"
             yield label, folder, check, check in networks
+
+
+def _of_record(check: RecordCheck, path: Path) -> RecordCheck:
+    """A check of a record as one of its folder."""
+
+    @wraps(check)
+    def checked(folder: Path) -> None:
+        check(folder / path.name)
+
+    return checked
+
+
+def is_slow(label: str, folder: Path) -> bool:
+    """Whether a check takes more than about twenty seconds."""
+    return any(
+        calvin_sequences.is_long(path) for path in folder.glob("sequences_*.json") if path.stem in label
+    )
 
 
 def _unknown_kind(folder: Path) -> None:
@@ -104,7 +142,11 @@ def test_networks(folder: Path, check: RecordCheck, precision: Precision) -> Non
 @needs_records
 @pytest.mark.parametrize(
     ("folder", "check"),
-    [pytest.param(folder, check, id=label) for label, folder, check, network in FOUND if not network],
+    [
+        pytest.param(folder, check, id=label, marks=[pytest.mark.slow] if is_slow(label, folder) else [])
+        for label, folder, check, network in FOUND
+        if not network
+    ],
 )
 def test_data(folder: Path, check: RecordCheck) -> None:
     check(folder)

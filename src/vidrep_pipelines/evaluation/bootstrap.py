@@ -1,7 +1,8 @@
-"""Confidence intervals by resampling groups, such as the sequences of a data set."""
+"""Confidence intervals: by resampling groups, such as the sequences of a data set, and of shares."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,3 +65,17 @@ def mean_over_members(groups: Sequence[NDArray[np.float64]]) -> Statistic:
         return means
 
     return statistic
+
+
+def wilson_interval(share: float, count: int, confidence: float) -> tuple[float, float]:
+    """Wilson's score interval of a share of ``count`` independent answers.
+
+    Args:
+        share: Of the answers that are right, in 0..1.
+        count: Number of answers; at least one.
+        confidence: Share of such intervals that hold the true one.
+    """
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    spread = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
+    center, scale = share + z**2 / (2 * count), 1 + z**2 / count
+    return max(0.0, float((center - spread) / scale)), min(1.0, float((center + spread) / scale))

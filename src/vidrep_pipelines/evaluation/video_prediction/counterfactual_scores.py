@@ -1,7 +1,6 @@
 """The counterfactual test carried out on many tables, and its shares with intervals beside chance."""
 
 from collections.abc import Iterator, Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import seed_for
-from vidrep_pipelines.evaluation.bootstrap import mean_over_members
+from vidrep_pipelines.evaluation.bootstrap import mean_over_members, wilson_interval
 from vidrep_pipelines.evaluation.reconstruction.config import ReconstructionEvaluationConfig
 from vidrep_pipelines.evaluation.video_prediction.counterfactual import MEASURES, ObjectChange, judge_table
 from vidrep_pipelines.evaluation.video_prediction.summary import bootstrapped
@@ -155,11 +154,3 @@ def _share(rows: pd.DataFrame, measure: str, config: ReconstructionEvaluationCon
 
 def _by_table(rows: pd.DataFrame, column: "pd.Series[float]") -> list[Any]:
     return [values.to_numpy(np.float64) for _, values in column.groupby(rows["table"], sort=False)]
-
-
-def wilson_interval(share: float, count: int, confidence: float) -> tuple[float, float]:
-    """Wilson's score interval of a share of ``count`` independent answers."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    spread = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    center, scale = share + z**2 / (2 * count), 1 + z**2 / count
-    return max(0.0, float((center - spread) / scale)), min(1.0, float((center + spread) / scale))

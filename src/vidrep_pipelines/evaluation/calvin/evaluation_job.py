@@ -1,0 +1,158 @@
+"""The evaluation as work per block of sequences: sharded, resumable, each block in fresh environments."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+
+from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.evaluation.calvin.config import CalvinEvaluationConfig
+from vidrep_pipelines.evaluation.calvin.long_horizon import (
+    NumberedSequence,
+    evaluate_sequences,
+    place_of_attempt,
+)
+from vidrep_pipelines.evaluation.calvin.sequences import task_sequences
+from vidrep_pipelines.evaluation.calvin.world import CalvinEnvironment, CalvinWorldMaker
+from vidrep_pipelines.evaluation.rollouts.engine import EpisodeRecord, RolloutRules
+from vidrep_pipelines.evaluation.rollouts.protocol import ChunkPolicy
+from vidrep_pipelines.evaluation.rollouts.tables import record_table
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Item, Job, Scalar
+from vidrep_pipelines.fanout.parts import Parts
+
+ROWS_SUFFIX = ".parquet"
+
+_EVALUATION = 1
+"""Version of what equal settings lead to: raised when the code that evaluates changes its results."""
+
+
+class PolicyMaker(Protocol):
+    """Makes the policy in worker processes: a small picklable object.
+
+    A process makes the policy once for each block; a maker whose policy is large keeps it.
+    """
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that its actions depend on, as plain data: digests of weights, sampler, noise policy."""
+
+    def make(self) -> ChunkPolicy:
+        """The policy, ready to plan."""
+
+
+@dataclass(frozen=True)
+class CalvinBlock:
+    """Some of the sequences, with all that is needed to attempt them.
+
+    Attributes:
+        sequences: With their numbers.
+        world: Makes environments.
+        policy: Makes the policy.
+        config: How it is evaluated.
+        settings: Digest of all that determines the result.
+    """
+
+    sequences: tuple[NumberedSequence, ...]
+    world: CalvinWorldMaker
+    policy: PolicyMaker
+    config: CalvinEvaluationConfig
+    settings: str
+
+
+def evaluation_settings(
+    world: CalvinWorldMaker, policy: PolicyMaker, config: CalvinEvaluationConfig
+) -> dict[str, Any]:
+    """All that determines a result, as plain data: to be kept beside it, and digested."""
+    return {
+        "version": _EVALUATION,
+        "renderer": world.renderer,
+        "world": dict(world.identity),
+        "policy": dict(policy.identity),
+        "evaluation": config.model_dump(mode="json", exclude={"confidence", "resamples"}),
+    }
+
+
+def calvin_job(
+    world: CalvinWorldMaker, policy: PolicyMaker, config: CalvinEvaluationConfig, fanout: FanOutConfig
+) -> Job:
+    """One item per block of sequences.
+
+    Args:
+        world: Makes environments.
+        policy: Makes the policy.
+        config: Which sequences, and how they are attempted.
+        fanout: How items are executed; ``deadline_seconds`` is that of a block.
+    """
+    settings = digest_of(evaluation_settings(world, policy, config))
+    numbered = list(enumerate(task_sequences(config.sequences)))
+    blocks = [
+        tuple(numbered[start : start + config.block]) for start in range(0, len(numbered), config.block)
+    ]
+    items = [
+        Item(_block_name(block), CalvinBlock(block, world, policy, config, settings), settings)
+        for block in blocks
+    ]
+    return Job("calvin sequences", evaluate_block, items, (ROWS_SUFFIX,), fanout)
+
+
+def _block_name(block: Sequence[NumberedSequence]) -> str:
+    return f"sequences/{block[0][0]:04d}-{block[-1][0]:04d}"
+
+
+def evaluate_block(block: CalvinBlock, outputs: Mapping[str, Path]) -> dict[str, Scalar]:
+    """Attempts the sequences of a block and writes one row per attempt.
+
+    Returns:
+        How many sequences there were, how many of their tasks were tried, and how many done.
+    """
+    rules = RolloutRules(block.config.rollout, block.settings)
+    policy = block.policy.make()
+    with ExitStack() as opened:
+        environments = []
+        for _ in range(min(block.config.environments, len(block.sequences))):
+            environments.append(CalvinEnvironment(block.world.make()))
+            opened.callback(environments[-1].close)
+        records = evaluate_sequences(environments, block.sequences, policy, rules)
+    _rows_of(block, records).to_parquet(outputs[ROWS_SUFFIX], index=False)
+    return {
+        "sequences": len(block.sequences),
+        "tasks_tried": len(records),
+        "tasks_done": sum(record.success for record in records),
+        "renderer": records[0].renderer,
+    }
+
+
+def _rows_of(block: CalvinBlock, records: Sequence[EpisodeRecord]) -> pd.DataFrame:
+    """The records with number and tasks of their sequence, place in it, and who shared their environments."""
+    places = [place_of_attempt(record.episode) for record in records]
+    tasks = {number: ",".join(sequence.tasks) for number, sequence in block.sequences}
+    return record_table(records).assign(
+        sequence=[number for number, _ in places],
+        place=[place for _, place in places],
+        tasks=[tasks[number] for number, _ in places],
+        block=_block_name(block.sequences),
+    )
+
+
+def rows_of_evaluation(parts: Parts) -> pd.DataFrame:
+    """One row per attempt, sequence after sequence.
+
+    Raises:
+        InputError: Blocks failed, or a file is gone or damaged.
+    """
+    if len(parts.failed):
+        first = parts.failed.iloc[0]
+        raise InputError(
+            f"{len(parts.failed)} blocks of sequences were not evaluated; {first['id']}: {first['error']}. "
+            "Remedy: mend it and run again with fanout.retry_failed; what is done is kept."
+        )
+    try:
+        tables = [pd.read_parquet(parts.path(name)) for name in parts.ids]
+    except (OSError, ValueError) as error:
+        raise InputError(f"{parts.folder} is damaged ({error}). Remedy: run again.") from error
+    return pd.concat(tables, ignore_index=True).sort_values(["sequence", "place"], ignore_index=True)

@@ -1,0 +1,9 @@
+"""Closed-loop evaluation: a policy acts in an environment, and every episode is a row.
+
+- ``protocol``: what an environment and a policy must offer.
+- ``config``: how many steps of a chunk are executed, when pictures are rendered, which seed.
+- ``session``: holds a chunk of actions and asks for the next one.
+- ``engine``: many episodes in lock step; all chunks that are wanted at one time are planned in one call.
+- ``replay``: recorded actions must succeed before a policy is scored.
+- ``tables``: success with intervals, sweeps, and two runs compared episode by episode.
+"""

@@ -1,0 +1,99 @@
+"""What an environment and a policy must offer, whoever made them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vidrep_pipelines.common.arrays import FloatArray, Pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What there is to see at one control step.
+
+    Attributes:
+        pictures: By camera (H, W, 3) uint8; empty where nothing was rendered.
+        state: (S,) numbers of the robot, and of the scene where the environment tells them.
+    """
+
+    pictures: Mapping[str, Pixels]
+    state: FloatArray
+
+
+@dataclass(frozen=True)
+class EpisodeStart:
+    """What an episode begins with.
+
+    Attributes:
+        name: Its own in a run; runs are compared by it.
+        task: Which task, by the environment's name for it.
+        instruction: What the policy is told.
+        seed: Of the environment's layout.
+    """
+
+    name: str
+    task: str
+    instruction: str
+    seed: int = 0
+
+
+class Environment(Protocol):
+    """A world in which one robot acts."""
+
+    @property
+    def renderer(self) -> str:
+        """What makes its pictures, such as ``calvin_env/tiny``: numbers of other renderers differ."""
+
+    def reset(self, start: EpisodeStart) -> None:
+        """Begins an episode.
+
+        Raises:
+            ConfigurationError: There is no such task.
+        """
+
+    def observe(self, *, pictures: bool) -> Observation:
+        """What there is to see now; with ``pictures`` of all cameras."""
+
+    def step(self, action: FloatArray) -> float:
+        """Executes an action (A,) for one control step; returns its reward, 0 where there are none."""
+
+    def succeeded(self) -> bool:
+        """Whether the task of the episode is done."""
+
+    def close(self) -> None:
+        """Frees what the environment holds. It is not used again."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlanRequest:
+    """A policy's question: what next?
+
+    Attributes:
+        observation: With pictures.
+        instruction: What is to be done.
+        episode: Name of the attempt.
+        step: Control steps of the attempt so far.
+        seed: Of the noise of this plan; follows from the run's seed, the attempt and the step, so that what
+            is planned does not depend on what else is planned in the same call.
+    """
+
+    observation: Observation
+    instruction: str
+    episode: str
+    step: int
+    seed: int
+
+
+class ChunkPolicy(Protocol):
+    """Plans several actions at once."""
+
+    @property
+    def chunk_length(self) -> int:
+        """Actions T of a plan."""
+
+    def plan(self, requests: Sequence[PlanRequest]) -> FloatArray:
+        """Plans for B observations.
+
+        Returns:
+            (B, T, A) actions.
+        """
