@@ -42,6 +42,7 @@ BENCHMARKS = {
     "benchmarks.vpp_sampling": ("vpp_sampling", "vpp_sampling_guided"),
     "benchmarks.vpp_policy_sampling": ("vpp_policy_sampling",),
     "benchmarks.video_latents": ("video_latents_published", "video_latents_memory_map"),
+    "benchmarks.calvin_items": ("calvin_items_published", "calvin_items_memory_map"),
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
     "benchmarks.vpp_optimizer": ("vpp_optimizer",),
     "benchmarks.calvin_sequences": ("calvin_sequences",),

@@ -103,6 +103,7 @@ def test_public_names() -> None:
         "ingest_robot_clips",
         "latent_extraction_svd",
         "export_svd_latents",
+        *("prepare_policy_items", "export_policy_items", "latent_extraction_vpp_features"),
         *("pretrain_vpp_video", "export_vpp_video"),
         *("predict_video", "eval_video_prediction"),
         "__default__",
@@ -211,6 +212,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:robot_episodes", "params:vpp_video", "params:vpp_video_export"),
         *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
         "params:video_prediction",
+        *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None

@@ -149,16 +149,20 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
 
 
 def _vpp_pipelines() -> dict[str, Pipeline]:
-    """Video Prediction Policy: clips of robots, their latents, the video model, what it predicts."""
+    """Video Prediction Policy: clips of robots, their latents, the video model and what is made of it."""
     clips = ingest.create_robot_episodes_pipeline()
     latents = clips + latent_extraction.create_video_latents_pipeline()
     video = latents + pretrain.create_vpp_video_pipeline()
+    items = clips + ingest.create_policy_items_pipeline()
     return {
         "ingest_robot_clips": clips,
+        "prepare_policy_items": items,
+        "export_policy_items": items + ingest.create_policy_items_export_pipeline(),
         "latent_extraction_svd": latents,
         "export_svd_latents": latents + latent_extraction.create_video_latents_export_pipeline(),
         "pretrain_vpp_video": video,
         "export_vpp_video": video + pretrain.create_vpp_video_export_pipeline(),
+        "latent_extraction_vpp_features": video + latent_extraction.create_vpp_features_pipeline(),
         "predict_video": video + downstream_eval.create_predict_video_pipeline(),
         "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),
     }

@@ -17,6 +17,9 @@ MOST_FILES = {"carl": 17, "vqvae": 11, "voc": 40, "layers": 18}
 MANY_PARAMETERS: dict[str, str] = {
     "models/carl/losses.py: cycle_consistency": "each is a number or a choice that the paper names",
     "data/token_episodes/file.py: published_rows": "the five columns of the published layout come separately",
+    "pipelines/latent_extraction/vpp_features_nodes.py: extract_vpp_features": (
+        "one dataset or block of parameters each"
+    ),
     "pipelines/pretrain/carl_nodes.py: plan_carl": "one dataset or block of parameters each",
     "pipelines/pretrain/carl_nodes.py: plan_carl_on_clips": "one dataset or block of parameters each",
     "pipelines/pretrain/voc_joint_nodes.py: plan_joint": "one dataset or block of parameters each",

@@ -13,11 +13,13 @@ import pytest
 from tests.parity.discovery import find_cases, parity_folder
 from tests.parity.precision import Precision, computing_in, in_both_precisions
 from tests.parity.vpp_checks import (
+    calvin_items,
     calvin_sequences,
     clips,
     features,
     learning_rate,
     noise,
+    policy_actions,
     policy_sample,
     sampling,
     vae,
@@ -39,6 +41,8 @@ NETWORK_CHECKS: dict[str, tuple[RecordCheck, ...]] = {
 """Records of what a network computes, by their file's name: in both precisions."""
 
 DATA_CHECKS: dict[str, tuple[RecordCheck, ...]] = {
+    "calvin_dataset/calvin_items.npz": (calvin_items.check,),
+    "dataset/actions.npz": (policy_actions.check_codings, policy_actions.check_percentiles),
     "dataset/prediction_frames.json": (clips.check_prediction_frames,),
     "dataset/stage1_clips.json": (clips.check_clips,),
     "dataset/stage1_latents.npz": (clips.check_latents,),
@@ -54,16 +58,8 @@ SEQUENCE_CHECKS: dict[str, RecordCheck] = {
 """Records of folders of sequences, by patterns, as their names tell how many there are; a check gets the
 record itself."""
 
-NOT_YET: dict[str, set[str]] = {
-    "case": set(),
-    "dataset": {"actions.npz"},
-    "calvin_dataset": {"calvin_items.npz"},
-    "lr": set(),
-    "schedules": set(),
-    "sequences": set(),
-}
-"""Kinds of folders, and those of their records that are known and have no check, most because they are of
-the policy."""
+KINDS = ("case", "dataset", "calvin_dataset", "lr", "schedules", "sequences")
+"""Kinds of folders."""
 
 AIDS = {"config.json", "policy.safetensors", "lr_configs.json", "xhand_norm_config.json"}
 """What belongs to a record in the same folder."""
@@ -71,7 +67,7 @@ AIDS = {"config.json", "policy.safetensors", "lr_configs.json", "xhand_norm_conf
 
 def kind_of(folder: Path) -> str | None:
     """The kind of a folder called ``<kind>`` or ``<kind>_<anything>``: the longest that fits."""
-    fitting = [kind for kind in NOT_YET if f"{folder.name}_".startswith(f"{kind}_")]
+    fitting = [kind for kind in KINDS if f"{folder.name}_".startswith(f"{kind}_")]
     return max(fitting, key=len, default=None)
 
 
@@ -88,7 +84,7 @@ def checks_of(folder: Path) -> Iterator[tuple[str, Path, RecordCheck, bool]]:
             others = tuple(
                 _of_record(check, path) for name, check in SEQUENCE_CHECKS.items() if path.match(name)
             )
-        if not networks and not others and path.name not in NOT_YET[kind]:
+        if not networks and not others:
             others = (_unknown_record(path),)
         for check in (*networks, *others):
             label = f"{folder.name}-{path.stem}-{check.__name__.removeprefix('check_')}"
@@ -113,7 +109,7 @@ def is_slow(label: str, folder: Path) -> bool:
 
 
 def _unknown_kind(folder: Path) -> None:
-    pytest.fail(f"{folder} is of an unknown kind; known are {', '.join(NOT_YET)}")
+    pytest.fail(f"{folder} is of an unknown kind; known are {', '.join(KINDS)}")
 
 
 def _unknown_record(path: Path) -> RecordCheck:
@@ -157,18 +153,14 @@ def test_data(folder: Path, check: RecordCheck) -> None:
     [
         ("nonsense/x.npz", "unknown kind"),
         ("case_z/nonsense.npz", "unknown record"),
-        ("calvin_dataset/calvin_items.npz", ""),
+        ("sequences/nonsense.json", "unknown record"),
     ],
 )
 def test_only_known_records_pass(tmp_path: Path, place: str, says: str) -> None:
     path = tmp_path / place
     path.parent.mkdir()
     path.touch()
-    found = list(checks_of(path.parent))
-    if not says:
-        assert found == []
-        return
-    [(_, folder, check, network)] = found
+    [(_, folder, check, network)] = checks_of(path.parent)
     assert not network
     with pytest.raises(pytest.fail.Exception, match=says):
         check(folder)

@@ -3,6 +3,7 @@
 import pickle
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,33 @@ def test_every_array_comes_back(
             assert found.dtype == np.dtype(spec.dtype)
             np.testing.assert_array_equal(found, written[spec.name, view])
     arrays.close()
+
+
+def test_arrays_with_as_many_entries_as_are_needed(store: FrameStore, tmp_path: Path) -> None:
+    """Two entries for every frame of the first view of a shard, none for the others."""
+    rows, values = ArraySpec("rows", "int64", (2,)), ArraySpec("values", "float32", (3,), "entry")
+    for plain in array_requests(store, [rows, values], "model"):
+        view = min(read_views(plain.frames), key=lambda view: view.id)
+        request = replace(plain, entries=2 * view.frames)
+        assert request.digest != plain.digest
+        path = tmp_path / f"{plain.id}.h5"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with array_shard(path, request) as writer:
+            writer.append("rows", np.zeros((writer.length("rows"), 2), np.int64))
+            writer.append("values", np.arange(6 * view.frames, dtype=np.float32).reshape(-1, 3))
+    arrays = FrameArrayStore(tmp_path, store)
+    assert str(arrays.specs["values"]) == "float32 (3,) per entry"
+    assert arrays.entries_at("values", 0, 1, 3).tolist() == [[3, 4, 5], [6, 7, 8]]
+    with pytest.raises(InputError, match="entries of values"):
+        arrays.entries_at("values", 0, 0, 10**6)
+    with pytest.raises(InputError, match="an entry per entry, not per frame"):
+        arrays.array_at("values", 0)
+
+
+def test_a_shard_may_have_no_entry(store: FrameStore, tmp_path: Path) -> None:
+    request = array_requests(store, [ArraySpec("values", "float32", (3,), "entry")], "model")[0]
+    path = tmp_path / f"{request.id}.h5"
+    path.parent.mkdir(parents=True)
+    with array_shard(path, request):
+        pass
+    assert ContiguousArray(path, "values").shape == (0, 3)

@@ -167,3 +167,20 @@ def test_members_of_another_size_or_gone(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(InputError, match=path.name):
         assemble_shard(request, {".h5": tmp_path / "out.h5"})
+
+
+def test_single_frames_and_rows_by_position(store: FrameStore) -> None:
+    for position, view in enumerate(store.ids):
+        last = store.length(view) - 1
+        picture = np.zeros((8, 8, 3), np.uint8)
+        store.picture_into(picture, position, last)
+        np.testing.assert_array_equal(picture, store.frames(view)[last])
+        np.testing.assert_array_equal(store.states_at(position, [last, 0]), store.states(view)[[last, 0]])
+        np.testing.assert_array_equal(store.actions_at(position, slice(1, 3)), store.actions(view)[1:3])
+        for frame in (-1, last + 1):
+            with pytest.raises(IndexError, match="frame numbers must be in"):
+                store.picture_into(picture, position, frame)
+        with pytest.raises(IndexError):
+            store.actions_at(position, [last])
+    with pytest.raises(InputError, match=r"has frames \(8, 8, 3\), expected are \(4, 4, 3\)"):
+        store.picture_into(np.zeros((4, 4, 3), np.uint8), 0, 0)

@@ -9,12 +9,15 @@ from torch import Tensor
 from tests.parity.vpp_checks.case_model import case_arrays, case_config, case_model, near
 from tests.parity.vpp_checks.rounding import Computed, losses_to_rounding
 from tests.parity.vpp_checks.vae import case_codec
+from vidrep_pipelines.models.vpp.policy.features_config import (
+    PolicyFeaturesConfig,
+    ReductionConfig,
+    features_shape,
+)
 from vidrep_pipelines.models.vpp.video.codec_config import FeaturesConfig
 from vidrep_pipelines.models.vpp.video.features import SvdFeatures
 from vidrep_pipelines.models.vpp.video.model import preconditioning
 from vidrep_pipelines.models.vpp.video.sampling import noise_levels
-
-_SHOWN = [0, 5, 15]
 
 
 def first_latents(folder: Path) -> Tensor:
@@ -58,6 +61,18 @@ def check(folder: Path) -> None:
         told = [config.frames_per_second, config.motion_bucket, config.noise_augmentation]
         assert arrays["added_time_ids"].tolist() == [told] * len(first)
     for name, found in features(folder).items():
-        whole = f"feat_{name}" in arrays
-        expected = arrays[f"feat_{name}" if whole else f"feat_{name}_frames_0_5_15"]
-        near(found if whole else found[:, _SHOWN], expected, name, _lost(folder)[name])
+        expected, shown = _recorded(arrays, f"feat_{name}", found.shape[1])
+        near(found[:, shown], expected, name, _lost(folder)[name])
+        frames, size = found.shape[1], (int(first.shape[-2]), int(first.shape[-1]))
+        config = PolicyFeaturesConfig(
+            read=feature_modes(folder)[name], reduction=ReductionConfig(kind="full")
+        )
+        assert features_shape(model.config.unet, config, frames, size) == tuple(found.shape[1:])
+
+
+def _recorded(arrays: dict[str, Tensor], name: str, frames: int) -> tuple[Tensor, list[int]]:
+    """What was recorded of a mode, and which frames: all, or those that the record's name says."""
+    if name in arrays:
+        return arrays[name], list(range(frames))
+    [some] = [other for other in arrays if other.startswith(f"{name}_frames_")]
+    return arrays[some], [int(number) for number in some.removeprefix(f"{name}_frames_").split("_")]

@@ -142,6 +142,27 @@ class FrameArrayStore(ArraysBesideFrames):
             _require_rows(array, name, self.store.ids[position], start + frames)
         return read_selection(array, start, frames, selection)
 
+    def entries_at(self, name: str, position: int, start: int, stop: int) -> NDArray[Any]:
+        """Reads an array that has an entry per ``entry``, from the shard of the view at a position.
+
+        Args:
+            name: One of ``specs``.
+            position: Of the view, in 0..len-1.
+            start: First entry, counted in the shard.
+            stop: The entry after the last one.
+
+        Returns:
+            (stop - start, *shape) of the array's type.
+
+        Raises:
+            InputError: As for :meth:`array`.
+        """
+        shard, _, _ = self.store.index.frames(position)
+        array = self._checked(name, shard, "entry")
+        if array.shape[0] < stop:
+            _require_rows(array, name, self.store.ids[position], stop)
+        return array.read(start, stop)
+
     def value(self, name: str, view: str) -> NDArray[Any]:
         """Reads an array (*shape) that has an entry per episode; errors as for :meth:`array`."""
         position = self.store.index.position(view)

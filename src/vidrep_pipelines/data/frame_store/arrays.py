@@ -1,5 +1,8 @@
 """Named arrays of the frames or episodes of a store: latents, features, proprioception, and what made them.
 
+Where not every frame has one, a shard has as many entries as it needs (``entry``), and another array says
+which frame they belong to.
+
 One file per shard of frames, under the same name, whose arrays are plain blocks of bytes. The file says which
 arrays it has, which model made them, and of which version of the frames.
 """
@@ -43,7 +46,8 @@ class ArraySpec:
         name: Its name, such as ``latents``.
         dtype: NumPy's name of its type, such as ``float16``: numbers or truth values.
         shape: Shape of what belongs to one frame, or to one episode; () for a single number.
-        per: What has one entry: every ``frame``, or every view of an episode (``episode``).
+        per: What has one entry: every ``frame``, every view of an episode (``episode``), or nothing of the
+            store: a shard has as many as its request says (``entry``).
 
     Raises:
         InputError: The name cannot be one of an array, or there is no such type or shape.
@@ -52,7 +56,7 @@ class ArraySpec:
     name: str
     dtype: str
     shape: tuple[int, ...] = ()
-    per: Literal["frame", "episode"] = "frame"
+    per: Literal["frame", "episode", "entry"] = "frame"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", tuple(map(index, self.shape)))  # JSON gives a list
@@ -64,7 +68,7 @@ class ArraySpec:
             raise InputError(f"{self.name}: there is no type {self.dtype!r}.") from error
         if kind.kind not in "fiub" or kind.name != self.dtype:
             raise InputError(f"{self.name}: {self.dtype!r} is no plain type of numbers, such as 'float16'.")
-        if any(side < 1 for side in self.shape) or self.per not in ("frame", "episode"):
+        if any(side < 1 for side in self.shape) or self.per not in ("frame", "episode", "entry"):
             raise InputError(f"{self.name}: no array has {self.shape} per {self.per}.")
 
     def __str__(self) -> str:
@@ -81,6 +85,7 @@ class ArrayShardRequest:
         frames_digest: Its version.
         specs: The arrays.
         model_digest: Changes with the model that makes them and with all that it is told.
+        entries: Entries of the arrays that have them per ``entry``.
     """
 
     id: str
@@ -88,11 +93,13 @@ class ArrayShardRequest:
     frames_digest: str
     specs: tuple[ArraySpec, ...]
     model_digest: str
+    entries: int = 0
 
     @property
     def digest(self) -> str:
         """Changes with the frames, the model and the arrays."""
-        return digest_of(_LAYOUT, self.frames_digest, self.specs, self.model_digest)
+        entries = (self.entries,) if self.entries else ()
+        return digest_of(_LAYOUT, self.frames_digest, self.specs, self.model_digest, *entries)
 
 
 def array_requests(
@@ -143,6 +150,10 @@ class ArrayShardWriter:
         """Entries of an array so far."""
         return self._written[name]
 
+    def length(self, name: str) -> int:
+        """Entries that an array is to have."""
+        return len(self._arrays[name])
+
     def fill(self, name: str, rows: NDArray[Any]) -> None:
         """Like :meth:`append`, for entries that HDF5 is to convert to the array's type."""
         stop = self._written[name] + len(rows)
@@ -187,7 +198,7 @@ def array_shard(path: Path, request: ArrayShardRequest) -> Iterator[ArrayShardWr
 
 
 def _rows_of(request: ArrayShardRequest) -> dict[str, int]:
-    """How many frames and views the shard of frames has."""
+    """How many frames and views the shard of frames has, and how many entries are asked for."""
     try:
         with open_hdf5(request.frames) as file:
             version, ends = file.attrs.get(VERSION_STAMP), file["video/offset"][:]
@@ -195,7 +206,7 @@ def _rows_of(request: ArrayShardRequest) -> dict[str, int]:
         raise InputError(f"{request.frames} is no whole shard of frames ({error}).") from error
     if version != request.frames_digest:
         raise InputError(f"{request.frames} was made anew. Remedy: load the store again.")
-    return {"frame": int(ends[-1]), "episode": len(ends) - 1}
+    return {"frame": int(ends[-1]), "episode": len(ends) - 1, "entry": request.entries}
 
 
 def read_specs(path: Path, text: str) -> dict[str, ArraySpec]:

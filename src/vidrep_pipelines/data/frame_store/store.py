@@ -12,7 +12,7 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.clips.dataset import PackedStrings
 from vidrep_pipelines.data.frame_store.config import SelectionConfig
-from vidrep_pipelines.data.frame_store.contiguous import OpenArrays, StoredRows
+from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays, StoredRows
 from vidrep_pipelines.data.frame_store.episode import NO_ANNOTATIONS, EpisodeAnnotations
 from vidrep_pipelines.data.frame_store.film_frames import open_frames
 from vidrep_pipelines.data.frame_store.manifest import (
@@ -132,15 +132,44 @@ class FrameStore:
         shard, start, frames = self.index.frames(position)
         return read_selection(self._frames[shard], start, frames, selection)
 
+    def picture_into(self, out: NDArray[np.uint8], position: int, frame: int) -> None:
+        """Reads one frame of the view at a position into (H, W, 3) uint8, contiguous: no copy in between.
+
+        Raises:
+            InputError: The view's file is damaged, or its frames are of another size.
+            IndexError: There is no such view or frame.
+        """
+        shard, start, frames = self.index.frames(position)
+        if not 0 <= frame < frames:
+            raise IndexError(f"frame numbers must be in 0..{frames - 1}, not {frame}")
+        stored = self._frames[shard]
+        if stored.shape[1:] != out.shape:
+            raise InputError(
+                f"{self.folder}: {self.ids[position]!r} has frames {stored.shape[1:]}, expected are "
+                f"{out.shape}. Remedy: store all views in one size, or use those of one size alone."
+            )
+        if isinstance(stored, ContiguousArray):
+            stored.read_into(out[None], start + frame)
+        else:
+            out[:] = stored.read(start + frame, start + frame + 1)[0]
+
     def states(self, view: str) -> NDArray[np.float32]:
         """(T, S) float32 states of a view; T = 0 if none are known."""
-        shard, start, rows = self.index.states(self.index.position(view))
-        return self._states[shard].read(start, start + rows)
+        return self.states_at(self.index.position(view))
+
+    def states_at(self, position: int, selection: FrameSelection = slice(None)) -> NDArray[np.float32]:
+        """States of some frames of the view at a position in 0..len-1."""
+        shard, start, rows = self.index.states(position)
+        return read_selection(self._states[shard], start, rows, selection)
 
     def actions(self, view: str) -> NDArray[np.float32]:
         """(T - 1, A) float32 actions between the frames of a view; no rows if none are known."""
-        shard, start, rows = self.index.actions(self.index.position(view))
-        return self._actions[shard].read(start, start + rows)
+        return self.actions_at(self.index.position(view))
+
+    def actions_at(self, position: int, selection: FrameSelection = slice(None)) -> NDArray[np.float32]:
+        """Actions after some frames of the view at a position in 0..len-1."""
+        shard, start, rows = self.index.actions(position)
+        return read_selection(self._actions[shard], start, rows, selection)
 
     def outcomes(self, view: str) -> NDArray[np.float32]:
         """(T - 1, 2) float32 reward of each action and the discount with it; no rows if none are known."""
