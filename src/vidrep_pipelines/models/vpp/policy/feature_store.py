@@ -166,7 +166,8 @@ class StoredFeatures:
         rows: NDArray[np.int64] = self.arrays.array_at(FEATURE_ROWS, view, slice(frame, frame + 1))
         if not len(rows):
             raise InputError(f"{self.arrays.store.ids[view]!r} has no frame {frame}.")
-        return rows[0]
+        first: NDArray[np.int64] = rows[0]
+        return first
 
 
 def features_report(arrays: FrameArrayStore, sampled: int = 256) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class FeatureReader:
         noise = feature_noise(self.config.noise, own, (self.frames, *first.shape[2:]), self.device)
         text = self.encode_texts(texts).repeat_interleave(views, dim=0)
         found = self(first.flatten(0, 1).to(self.device), text, noise)
-        return found.unflatten(0, (batch, views))
+        return found.reshape(batch, views, *found.shape[1:])
 
 
 def reduced_features(features: Tensor, config: ReductionConfig) -> Tensor:
@@ -118,7 +118,7 @@ def reduced_features(features: Tensor, config: ReductionConfig) -> Tensor:
     if config.kind != "pooled":
         return features
     pooled = F.adaptive_avg_pool2d(features.flatten(0, 1), config.grid)
-    return pooled.unflatten(0, features.shape[:2])
+    return pooled.reshape(*features.shape[:2], *pooled.shape[1:])
 
 
 def feature_noise(
