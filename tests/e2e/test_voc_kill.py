@@ -11,7 +11,7 @@ from vidrep_pipelines.data.token_episodes.file import read_token_episodes
 
 PIPELINE = "latent_extraction_voc_vae"
 PARAMETERS = merged(
-    {name: TINY_VOC[name] for name in ("dmc", "launch", "tracking")},
+    {name: TINY_VOC[name] for name in ("dmc", "sample_agent", "launch", "tracking")},
     {
         "fanout": {"engine": "local", "workers": 2},
         "voc_tokenizer_vae": {  # lists cannot be written on the command line
