@@ -154,6 +154,8 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
     latents = clips + latent_extraction.create_video_latents_pipeline()
     video = latents + pretrain.create_vpp_video_pipeline()
     items = clips + ingest.create_policy_items_pipeline()
+    features = video + latent_extraction.create_vpp_features_pipeline()
+    policy = features + items + pretrain.create_vpp_policy_pipeline()
     return {
         "ingest_robot_clips": clips,
         "prepare_policy_items": items,
@@ -162,7 +164,10 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
         "export_svd_latents": latents + latent_extraction.create_video_latents_export_pipeline(),
         "pretrain_vpp_video": video,
         "export_vpp_video": video + pretrain.create_vpp_video_export_pipeline(),
-        "latent_extraction_vpp_features": video + latent_extraction.create_vpp_features_pipeline(),
+        "latent_extraction_vpp_features": features,
+        "pretrain_vpp_policy": policy,
+        "export_vpp_policy": policy + pretrain.create_vpp_policy_export_pipeline(),
+        "eval_rollout": policy + downstream_eval.create_rollout_pipeline(),
         "predict_video": video + downstream_eval.create_predict_video_pipeline(),
         "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),
     }

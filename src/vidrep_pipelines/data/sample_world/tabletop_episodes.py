@@ -21,6 +21,7 @@ from vidrep_pipelines.data.sample_world.tabletop import (
     TabletopSeeds,
     draw_layout,
 )
+from vidrep_pipelines.data.sample_world.tabletop_control import TabletopControl
 from vidrep_pipelines.data.sample_world.tabletop_expert import TabletopTask
 from vidrep_pipelines.data.sample_world.tabletop_stage import ARM_COLOR, tabletop_renderers
 
@@ -118,6 +119,15 @@ class Tabletop:
         return run_episode(
             scene, policy or expert, config.frames, config.frames_per_second, self.seeds.policy
         )
+
+    def control(self, instruction: Instruction) -> TabletopControl:
+        """The table under the caller's actions, which are to do what the instruction says.
+
+        Raises:
+            InputError: An object that it names is not on the table.
+        """
+        task = self.task(instruction)
+        return TabletopControl(task, self._scene(task), self._renderers, self.config.frames_per_second)
 
     def record(self, instruction: Instruction, policy: Policy | None = None) -> TabletopEpisode:
         """Lets the expert, or another policy, act on an instruction and films it.

@@ -159,7 +159,22 @@ def tabletop_of(trajectory: str, config: TabletopEpisodesConfig) -> Tabletop:
     Raises:
         InputError: It is no episode of the tabletop.
     """
+    source = tabletop_source(trajectory, config)
+    return Tabletop(config.table, table_seed(source.seed, source.part, source.number))
+
+
+def tabletop_source(trajectory: str, config: TabletopEpisodesConfig) -> TabletopSource:
+    """The episode of that name.
+
+    Args:
+        trajectory: Name of the episode, such as ``tabletop/test/00012``.
+        config: What the data set was made with.
+
+    Raises:
+        InputError: It is no episode of the tabletop.
+    """
     found = _TRAJECTORY.fullmatch(trajectory)
     if found is None:
         raise InputError(f"{trajectory!r} is no episode of the tabletop, such as 'tabletop/test/00012'.")
-    return Tabletop(config.table, table_seed(config.seed, found["part"], int(found["number"])))
+    part: PartName = found["part"]  # type: ignore[assignment]
+    return TabletopSource(config.table, config.seed, part, int(found["number"]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +19,7 @@ from vidrep_pipelines.evaluation.calvin.long_horizon import (
 from vidrep_pipelines.evaluation.calvin.sequences import task_sequences
 from vidrep_pipelines.evaluation.calvin.world import CalvinEnvironment, CalvinWorldMaker
 from vidrep_pipelines.evaluation.rollouts.engine import EpisodeRecord, RolloutRules
-from vidrep_pipelines.evaluation.rollouts.protocol import ChunkPolicy
+from vidrep_pipelines.evaluation.rollouts.protocol import PolicyMaker
 from vidrep_pipelines.evaluation.rollouts.tables import record_table
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
@@ -29,20 +29,6 @@ ROWS_SUFFIX = ".parquet"
 
 _EVALUATION = 1
 """Version of what equal settings lead to: raised when the code that evaluates changes its results."""
-
-
-class PolicyMaker(Protocol):
-    """Makes the policy in worker processes: a small picklable object.
-
-    A process makes the policy once for each block; a maker whose policy is large keeps it.
-    """
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """All that its actions depend on, as plain data: digests of weights, sampler, noise policy."""
-
-    def make(self) -> ChunkPolicy:
-        """The policy, ready to plan."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from vidrep_pipelines.common.arrays import FloatArray, Pixels
 
@@ -96,4 +96,37 @@ class ChunkPolicy(Protocol):
 
         Returns:
             (B, T, A) actions.
+        """
+
+
+class PolicyMaker(Protocol):
+    """Makes the policy in worker processes: a small picklable object.
+
+    A process makes the policy once for each block of episodes; a maker whose policy is large keeps it.
+    """
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that its actions depend on, as plain data: digests of weights, sampler, noise policy."""
+
+    def make(self) -> ChunkPolicy:
+        """The policy, ready to plan."""
+
+
+class EnvironmentMaker(Protocol):
+    """Makes environments in worker processes: a small picklable object."""
+
+    @property
+    def renderer(self) -> str:
+        """What makes the pictures, known before anything is built."""
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """All that its environments' behavior depends on, as plain data, for digests."""
+
+    def make(self) -> Environment:
+        """A fresh environment.
+
+        Raises:
+            ConfigurationError: It cannot be had here.
         """

@@ -18,6 +18,7 @@ from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
     create_vqvae_reconstruction_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.rollout_pipeline import create_rollout_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.video_prediction_pipeline import (
     create_predict_video_pipeline,
     create_video_evaluation_pipeline,
@@ -33,6 +34,7 @@ __all__ = [
     "create_occupancy_pipeline",
     "create_phases_pipeline",
     "create_predict_video_pipeline",
+    "create_rollout_pipeline",
     "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",
     "create_vqvae_reconstruction_pipeline",

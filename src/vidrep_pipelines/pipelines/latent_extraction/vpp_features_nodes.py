@@ -29,7 +29,10 @@ def extract_vpp_features(
     launch: LaunchConfig,
     fanout: FanOutConfig,
 ) -> Job:
-    """One item per shard of frames; how much it is, is said before, and refused if it is too much."""
+    """One item per shard of frames; how much it is, is said before, and refused if it is too much.
+
+    None where training is to compute features by itself.
+    """
     from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.models.vpp.policy.feature_plan import FeatureSources, feature_requests
@@ -43,14 +46,16 @@ def extract_vpp_features(
             "latent_extraction_svd again, or set vpp_features.from_frames."
         )
     device = choose_device(launch).type
+    if not features.store:
+        return Job("features", extract_features, [], (SHARD_SUFFIX,), workers_for_device(fanout, device))
     sources = FeatureSources(checkpoint, codec, frames, latents)
     requests, _ = feature_requests(sources, items, features, device)
     jobs = [Item(request.id, request, request.digest) for request in requests]
     return Job("features", extract_features, jobs, (SHARD_SUFFIX,), workers_for_device(fanout, device))
 
 
-def report_vpp_features(features: FrameArrayStore) -> dict[str, Any]:
+def report_vpp_features(features: FrameArrayStore, config: FeatureStoreConfig) -> dict[str, Any]:
     """How much is stored, in which range it lies, and how much of it the noise decides."""
     from vidrep_pipelines.models.vpp.policy.feature_store import features_report
 
-    return features_report(features)
+    return features_report(features) if config.store else {"stored": False}

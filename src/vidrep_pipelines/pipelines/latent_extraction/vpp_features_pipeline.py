@@ -28,7 +28,7 @@ def create_vpp_features_pipeline() -> Pipeline:
             ),
             Node(
                 vpp_features_nodes.report_vpp_features,
-                inputs=["features"],
+                inputs=["features", "params:vpp_features"],
                 outputs="report",
                 name="report_features",
                 tags=["vpp", "cpu"],

@@ -15,6 +15,10 @@ from vidrep_pipelines.pipelines.pretrain.voc_tokenizer_pipeline import (
     create_voc_tokenizer_export_pipeline,
     create_voc_tokenizer_pipeline,
 )
+from vidrep_pipelines.pipelines.pretrain.vpp_policy_pipeline import (
+    create_vpp_policy_export_pipeline,
+    create_vpp_policy_pipeline,
+)
 from vidrep_pipelines.pipelines.pretrain.vpp_video_pipeline import (
     create_vpp_video_export_pipeline,
     create_vpp_video_pipeline,
@@ -35,6 +39,8 @@ __all__ = [
     "create_voc_pipeline",
     "create_voc_tokenizer_export_pipeline",
     "create_voc_tokenizer_pipeline",
+    "create_vpp_policy_export_pipeline",
+    "create_vpp_policy_pipeline",
     "create_vpp_video_export_pipeline",
     "create_vpp_video_pipeline",
     "create_vqvae_export_pipeline",

@@ -269,3 +269,16 @@ class ActionSamplingConfig(FrozenConfig):
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min={self.sigma_min} is not below sigma_max={self.sigma_max}")
         return self
+
+
+class PolicyValidationConfig(FrozenConfig):
+    """What is measured while training, and how often."""
+
+    every_steps: int | None = Field(1000, ge=1)
+    """Updates between two measurements; the end is always measured. None: never."""
+
+    items: int = Field(256, ge=1)
+    """Held-out items, spread over all of them."""
+
+    batch_size: int = Field(64, ge=1)
+    """Items measured at once."""

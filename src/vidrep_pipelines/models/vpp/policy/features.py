@@ -103,11 +103,16 @@ class FeatureReader:
         Returns:
             (B, V, F', C', h', w') float32.
         """
+        return self.observe_told(first, self.encode_texts(texts), seeds)
+
+    @torch.no_grad()
+    def observe_told(self, first: Tensor, text: Tensor, seeds: Sequence[int]) -> Tensor:
+        """The same for instructions (B, L, D) that are encoded already."""
         batch, views = first.shape[:2]
         own = [seed_for(seed, "view", view) for seed in seeds for view in range(views)]
         noise = feature_noise(self.config.noise, own, (self.frames, *first.shape[2:]), self.device)
-        text = self.encode_texts(texts).repeat_interleave(views, dim=0)
-        found = self(first.flatten(0, 1).to(self.device), text, noise)
+        told = text.repeat_interleave(views, dim=0)
+        found = self(first.flatten(0, 1).to(self.device), told, noise)
         return found.reshape(batch, views, *found.shape[1:])
 
 

@@ -82,6 +82,9 @@ class PolicyFeaturesConfig(FrozenConfig):
 class FeatureStoreConfig(PolicyFeaturesConfig):
     """How features are stored (``params:vpp_features``)."""
 
+    store: bool = True
+    """False: nothing is stored, and the policy's training computes features from latents, each time."""
+
     dtype: Literal["float16", "float32"] = "float16"
     """How they are stored."""
 
@@ -101,7 +104,7 @@ class FeatureStoreConfig(PolicyFeaturesConfig):
     @property
     def in_digests(self) -> dict[str, object]:
         """What decides the features of a picture."""
-        machine = {"batch_size", "limit_gibibytes", "splits", "from_frames"}
+        machine = {"store", "batch_size", "limit_gibibytes", "splits", "from_frames"}
         return self.model_dump(mode="json", exclude=machine)
 
 

@@ -12,6 +12,7 @@ from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.vpp.policy.config import GoalConfig
 from vidrep_pipelines.models.vpp.video.text import (
+    TOKENIZER_FILES,
     ClipTokenizer,
     FrozenNetwork,
     WordTokenizer,
@@ -52,6 +53,21 @@ def goal_encoder(config: GoalConfig, device: torch.device | str = "cpu") -> Goal
             "with CLIP's text model and its projection (clip-vit-base-patch32), or kind: words."
         )
     return ClipGoals(config.folder, config.tokens, device)
+
+
+def goal_files(config: GoalConfig) -> dict[str, Path | None]:
+    """The files on which goals depend, by what they are called in messages.
+
+    A checkpoint holds no copy of CLIP but the digests of these files.
+
+    Raises:
+        InputError: CLIP's folder holds no weights.
+    """
+    if config.kind == "words" or config.folder is None:
+        return {}
+    weights = transformers_weights(config.folder, "text model", "goal.folder")
+    names = [weights.name, "config.json", *TOKENIZER_FILES]
+    return {f"goal.folder/{name}": config.folder / name for name in names if (config.folder / name).is_file()}
 
 
 class ProjectedText(FrozenNetwork):

@@ -28,14 +28,22 @@ def load_policy_model(checkpoint: Checkpoint) -> PolicyModel:
     Raises:
         InputError: It is no checkpoint of a policy.
     """
+    return trained_model(PolicyModel(policy_config(checkpoint)), checkpoint.state_dict())
+
+
+def policy_config(checkpoint: Checkpoint) -> PolicyModelConfig:
+    """The architecture of a checkpoint of the catalog.
+
+    Raises:
+        InputError: It is no checkpoint of a policy.
+    """
     try:
-        config = PolicyModelConfig.model_validate(checkpoint.config["model"])
+        return PolicyModelConfig.model_validate(checkpoint.config["model"])
     except (KeyError, TypeError, ValidationError) as error:
         raise InputError(
             f"{checkpoint.directory} holds no checkpoint of a policy ({error}). Remedy: run "
             "pretrain_vpp_policy."
         ) from error
-    return trained_model(PolicyModel(config), checkpoint.state_dict())
 
 
 def sample_chunk(

@@ -76,6 +76,11 @@ class PolicyItemTable:
         """V, views of an item."""
         return int(self._views.shape[1])
 
+    @property
+    def texts(self) -> list[str]:
+        """All instructions, each once, sorted."""
+        return sorted({self._texts[number] for number in range(len(self._ends))})
+
     def place(self, item: int) -> ItemPlace:
         """Where an item is.
 

@@ -1,0 +1,74 @@
+"""Nodes that let a trained policy act, and say how often it did what it was told."""
+
+import logging
+from typing import Any
+
+import pandas as pd
+from PIL.Image import Image
+
+from vidrep_pipelines.adapters.rollouts import TabletopRolloutConfig
+from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.job import Job
+from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
+from vidrep_pipelines.training.config import LaunchConfig
+
+_log = logging.getLogger(__name__)
+
+
+def roll_out_policy(
+    policy: Checkpoint,
+    video_model: Checkpoint,
+    codec: Checkpoint,
+    config: TabletopRolloutConfig,
+    episodes: RobotEpisodesConfig,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> tuple[Job, dict[str, Any]]:
+    """Episodes of the policy and of its floors, and all that determines their result.
+
+    Recorded actions are replayed before; unless they succeed again, nothing is evaluated.
+    """
+    from vidrep_pipelines.adapters.rollouts import tabletop_conditions
+    from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
+    from vidrep_pipelines.evaluation.rollouts.rollout_job import rollout_job
+    from vidrep_pipelines.fanout.devices import workers_for_device
+    from vidrep_pipelines.training.distributed import choose_device
+
+    world, device = episodes.tabletop, choose_device(launch).type
+    trained = VppPolicyMaker(
+        policy=policy.directory.absolute(),
+        video_model=video_model.directory.absolute(),
+        codec=codec.directory.absolute(),
+        cameras=world.table.cameras,
+        device=device,
+    )
+    conditions = tabletop_conditions(config, world, trained)
+    workers = workers_for_device(fanout, device)
+    settings = {condition.name: condition.settings for condition in conditions}
+    return rollout_job(conditions, config.block, config.environments, workers), settings
+
+
+def tabulate_rollouts(parts: Parts) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:
+    """Rows of all episodes, shares of success by condition and task, comparisons in pairs, and the log's."""
+    from vidrep_pipelines.adapters.rollouts import comparisons_with_trained, metrics_of_rollouts
+    from vidrep_pipelines.evaluation.rollouts.rollout_job import rows_of_rollouts
+    from vidrep_pipelines.evaluation.rollouts.tables import success_table
+    from vidrep_pipelines.reporting.rollouts import success_text
+
+    rows = rows_of_rollouts(parts)
+    together = success_table(rows.assign(task="all"), by=("condition", "task"))
+    by_task = success_table(rows, by=("condition", "task"))
+    comparisons = comparisons_with_trained(rows)
+    _log.info("success:\n%s", success_text(together))
+    successes = pd.concat([together, by_task], ignore_index=True)
+    return rows, successes, comparisons, metrics_of_rollouts(together, comparisons)
+
+
+def paint_successes(successes: pd.DataFrame) -> Image:
+    """Shares of success with intervals, for all tasks together and for each."""
+    from vidrep_pipelines.reporting.rollouts import success_bars
+
+    together = successes["task"] == "all"
+    return success_bars(successes[together], successes[~together], "A policy in closed loop, and its floors")
