@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import pandas as pd
-from pydantic import Field
 
+from vidrep_pipelines.adapters.rollouts_config import ConditionName, TabletopRolloutConfig
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
-from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
 from vidrep_pipelines.data.sample_world.world import ACTION_NAMES
-from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
 from vidrep_pipelines.evaluation.rollouts.floors import StillMaker, UniformMaker
 from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart, PolicyMaker
 from vidrep_pipelines.evaluation.rollouts.replay import require_replay
@@ -19,55 +16,17 @@ from vidrep_pipelines.evaluation.rollouts.rollout_job import RolloutCondition
 from vidrep_pipelines.evaluation.rollouts.tables import ALL_TASKS, compare_runs
 from vidrep_pipelines.evaluation.rollouts.tabletop import (
     JudgeName,
-    PartName,
     ScriptedArmMaker,
     TabletopMaker,
     scripted_episodes,
     swapped_starts,
     tabletop_starts,
 )
-from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
-from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
-
-ConditionName = Literal["trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"]
 
 TRAINED: ConditionName = "trained"
 """The condition that all others are compared with."""
 
 _REPLAYED = 5
-
-
-class TabletopRolloutConfig(FrozenConfig):
-    """How a policy is evaluated on the tabletop (``params:rollout``)."""
-
-    part: PartName = "test"
-    """Which tables: those to choose settings by, or those that are looked at once."""
-
-    episodes: int = Field(50, ge=1)
-    """Tables, the first ones of the part, each with the instruction that it was recorded under."""
-
-    conditions: tuple[ConditionName, ...] = (
-        *("trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"),
-    )
-    """What is compared. ``trained``: the policy. ``swapped``: the policy, told something about another
-    object, while success is still that of the recorded instruction; ``swapped_told``: the same, and success
-    is that of what it is told. ``untrained``: the same network with random weights. ``uniform`` and
-    ``still``: actions by chance, and none. ``scripted``: the arm that made the demonstrations."""
-
-    rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=40)
-    """Execution horizon, length of an episode, when pictures are drawn, seed."""
-
-    sampling: ActionSamplingConfig = ActionSamplingConfig()
-    """How actions are sampled."""
-
-    noise: FeatureNoiseConfig | None = None
-    """Behind which noise features are read. None: as in training."""
-
-    block: int = Field(25, ge=1)
-    """Episodes of one item of work."""
-
-    environments: int = Field(25, ge=1)
-    """Environments of an item, which run in lock step, so that the policy plans for all at once."""
 
 
 def tabletop_conditions(
@@ -141,11 +100,9 @@ def metrics_of_rollouts(successes: pd.DataFrame, comparisons: pd.DataFrame) -> d
     shares = {
         f"success/{name}": float(share) for name, share in successes[["condition", "success"]].to_numpy()
     }
-    together = comparisons[comparisons["task"] == ALL_TASKS].set_index("than")
-    leads = {f"lead_over_{than}": float(together.at[than, "difference"]) for than in together.index}
-    bounds = {
-        f"lead_over_{than}/{side}": float(together.at[than, side])
-        for than in together.index
-        for side in ("low", "high")
-    }
-    return shares | leads | bounds
+    together = comparisons[comparisons["task"] == ALL_TASKS]
+    named = together[["than", "difference", "low", "high"]].to_numpy()
+    leads = {f"lead_over_{than}": float(difference) for than, difference, _, _ in named}
+    lowest = {f"lead_over_{than}/low": float(low) for than, _, low, _ in named}
+    highest = {f"lead_over_{than}/high": float(high) for than, _, _, high in named}
+    return shares | leads | lowest | highest

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.adapters.rollouts import TabletopRolloutConfig
+from vidrep_pipelines.adapters.rollouts_config import TabletopRolloutConfig
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job

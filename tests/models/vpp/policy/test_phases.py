@@ -27,6 +27,8 @@ def test_phases_must_stay_together() -> None:
     views = pd.DataFrame({"trajectory": names, "split": ["train", "train", "validation"]})
     require_recordings_apart(views, 5)
     require_recordings_apart(views.assign(split=["train", "validation", "validation"]), 1)
+    own = views.assign(trajectory=["tabletop/train/1", "tabletop/train/2", "tabletop/test/1"])
+    require_recordings_apart(own, 1)
     torn = views.assign(trajectory=["xhand/train/10", "xhand/train/11", "xhand/val/12"])
     with pytest.raises(InputError, match=r"1 recordings, such as 'xhand/2'"):
         require_recordings_apart(torn, 5)

@@ -47,7 +47,8 @@ class FeatureReader:
                 "The video model looks at the first frame of another camera as well (text.image), and a "
                 "policy reads models that are told in words alone. Remedy: train one of those."
             )
-        model.unet.to(getattr(torch, config.weights))
+        if config.weights != "float32":  # diffusers warns of every cast, of one that changes nothing too
+            model.unet.to(getattr(torch, config.weights))
         self.model, self.tokenizer, self.frames, self.config = model, tokenizer, frames, config
         self._read: PredictiveFeatures = SvdFeatures(model, config.read)
 

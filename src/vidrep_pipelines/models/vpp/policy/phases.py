@@ -38,8 +38,9 @@ def require_recordings_apart(views: pd.DataFrame, phases: int) -> None:
     Raises:
         InputError: Phases of one recording are in several splits.
     """
-    recordings = [_without_split(recording_of(name, phases)[0]) for name in views["trajectory"]]
-    splits = views["split"].groupby(recordings).nunique()
+    recording = {name: recording_of(name, phases)[0] for name in views["trajectory"]}
+    cut = views[[recording[name] != name for name in views["trajectory"]]]  # others are no phases
+    splits = cut["split"].groupby([_without_split(recording[name]) for name in cut["trajectory"]]).nunique()
     if (splits > 1).any():
         name = splits.index[splits > 1][0]
         raise InputError(

@@ -72,9 +72,10 @@ class PublishedPolicyConfig(FrozenConfig):
         try:
             return cls.model_validate(known)
         except ValidationError as error:
+            wrong = ", ".join(str(one["loc"][0]) for one in error.errors())
             raise InputError(
-                f"{checkpoint.directory} holds no policy that a robot could use ({error}). Remedy: run "
-                "pretrain_vpp_policy."
+                f"{checkpoint.directory} holds no policy that a robot could use: its configuration lacks "
+                f"{wrong}. Remedy: run pretrain_vpp_policy."
             ) from error
 
 

@@ -1,0 +1,45 @@
+"""How a policy is evaluated in closed loop on the tabletop; apart from what imports torch."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
+from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
+from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
+
+ConditionName = Literal["trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"]
+
+
+class TabletopRolloutConfig(FrozenConfig):
+    """How a policy is evaluated on the tabletop (``params:rollout``)."""
+
+    part: Literal["validation", "test", "held_out"] = "test"
+    """Which tables: those to choose settings by, or those that are looked at once."""
+
+    episodes: int = Field(50, ge=1)
+    """Tables, the first ones of the part, each with the instruction that it was recorded under."""
+
+    conditions: tuple[ConditionName, ...] = (
+        *("trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"),
+    )
+    """What is compared. ``trained``: the policy. ``swapped``: the policy, told something about another
+    object, while success is still that of the recorded instruction; ``swapped_told``: the same, and success
+    is that of what it is told. ``untrained``: the same network with random weights. ``uniform`` and
+    ``still``: actions by chance, and none. ``scripted``: the arm that made the demonstrations."""
+
+    rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=40)
+    """Execution horizon, length of an episode, when pictures are drawn, seed."""
+
+    sampling: ActionSamplingConfig = ActionSamplingConfig()
+    """How actions are sampled."""
+
+    noise: FeatureNoiseConfig | None = None
+    """Behind which noise features are read. None: as in training."""
+
+    block: int = Field(25, ge=1)
+    """Episodes of one item of work."""
+
+    environments: int = Field(25, ge=1)
+    """Environments of an item, which run in lock step, so that the policy plans for all at once."""
