@@ -10,8 +10,10 @@ from tests.models.carl.tiny import make_config as carl_config
 from tests.models.rsp.tiny import CONFIG as RSP_CONFIG
 from tests.models.voc.tiny import make_config as voc_config
 from tests.models.voc.tokenizers.tiny import musik_config, vae_config, vqkd_config
+from tests.models.vpp.policy.tiny import CONFIG as VPP_POLICY_CONFIG
 from tests.models.vpp.video.tiny import CONFIG as VPP_VIDEO_CONFIG
 from tests.models.vqvae.tiny import make_config as vqvae_config
+from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlObjectiveConfig
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspObjectiveConfig
@@ -26,6 +28,11 @@ from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
+from vidrep_pipelines.models.vpp.policy.config import GoalConfig
+from vidrep_pipelines.models.vpp.policy.items_config import PolicyItemsConfig
+from vidrep_pipelines.models.vpp.policy.seen import SeenFeatures
+from vidrep_pipelines.models.vpp.policy.statistics import PolicyStatistics
+from vidrep_pipelines.models.vpp.policy.task import PolicyTask
 from vidrep_pipelines.models.vpp.video.task import VideoTask
 from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
@@ -123,6 +130,23 @@ def make_vpp_video(folder: Path, initialize_from: Path | None = None) -> VideoTa
     )
 
 
+def make_vpp_policy(folder: Path, initialize_from: Path | None = None) -> PolicyTask:
+    statistics = PolicyStatistics(
+        state_01=(0.0,) * 6, state_99=(1.0,) * 6, action_01=(-1.0,) * 3, action_99=(1.0,) * 3, items=9
+    )
+    return PolicyTask(
+        frames=folder,
+        pictures_resized=FramesConfig(),
+        seen=SeenFeatures(digest="of the features", shape=(2, 12, 1, 7), content="theirs", stored=folder),
+        items=PolicyItemsConfig(),
+        statistics=statistics,
+        goal=GoalConfig(kind="words", vocabulary=("lift", "push")),
+        model=VPP_POLICY_CONFIG,
+        initialize_from=initialize_from,
+        seed=5,
+    )
+
+
 LOSS_FILES = ("perceptual_trunk", "perceptual_heads")
 RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
     make_carl: (("labels", "backbone_weights", "initialize_from"), "ccc8fc822ff02671", "3507d949ba5b9511"),
@@ -132,6 +156,7 @@ RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
     make_vae: (("initialize_from", *LOSS_FILES), "4b56e86d5c9d0f51", "ecb4053e492ebe2b"),
     make_voc: (("initialize_from", "initialize_reward_from"), "1ad882fa79edc254", "52769d9b95bfa48f"),
     make_vqkd: (("initialize_from", "teacher"), "66bb3af2cd80a5e3", "8f97aae77c4cb3c9"),
+    make_vpp_policy: (("initialize_from",), "798dd7563fd84131", "f6c0550b83f2da30"),
     make_vpp_video: (("initialize_from",), "3aee86864af2e962", "c1dbe5fdd639ce9f"),
     make_vqvae: (("initialize_from", *LOSS_FILES), "80da314db962557f", "bb655260bbcc764b"),
 }

@@ -1,0 +1,71 @@
+"""The pipelines of the policy: what they write, what a second run does, and features that are not stored."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.vpp_policy import TINY_VPP_POLICY
+from vidrep_pipelines.models.vpp.policy.checkpoint_io import read_policy
+from vidrep_pipelines.models.vpp.policy.inference import load_policy_model
+from vidrep_pipelines.training.sinks import read_rows
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vpp_policy")
+    run_pipeline("eval_rollout", folder, TINY_VPP_POLICY)
+    return folder
+
+
+def test_pictures_log_and_measurements(data: Path) -> None:
+    for name in ("vpp_policy/loss_curves.png", "vpp_policy/predictions.png", "rollout/successes.png"):
+        with Image.open(data / "08_reporting" / name) as image:
+            low, high = image.convert("L").getextrema()
+        assert high - low > 100, name
+    rows = read_rows(data / "06_models/vpp_policy/run/train_log.jsonl")
+    assert [row["step"] for row in rows if "probe/action_error" in row] == [2, 3]
+    assert rows[-1]["probe/mean_action_error"] > 0
+
+
+def test_every_episode_is_a_row_beside_its_floors(data: Path) -> None:
+    rows, successes = load("rollout.rows", data), load("rollout.successes", data)
+    assert list(rows["condition"].unique()) == ["trained", "swapped", "still", "scripted"] and len(rows) == 8
+    shares = successes[successes["task"] == "all"].set_index("condition")["success"]
+    assert shares["scripted"] == 1.0 and shares["still"] == 0.0
+    metrics = load("rollout.eval_metrics", data)
+    assert metrics["lead_over_scripted"] == shares["trained"] - 1.0
+    settings = load("rollout.settings", data)
+    assert settings["trained"]["renderer"] == "sample_world/plain_32x32"
+    assert settings["trained"]["policy"]["policy"] == load("vpp_policy_checkpoint", data).digest
+
+
+def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        run_pipeline("eval_rollout", data, TINY_VPP_POLICY)
+    for line in ("features: ", "training is ", "rollouts: "):
+        assert f"{line}up to date" in caplog.text
+
+
+def test_export_has_the_originals_names(data: Path) -> None:
+    run_pipeline("export_vpp_policy", data, TINY_VPP_POLICY)
+    model = load_policy_model(load("vpp_policy_checkpoint", data))
+    path = data / "07_model_output/vpp_policy/original_checkpoint.pth"
+    assert "Video_Former.latents" in torch.load(path, weights_only=True)["model"]
+    again = read_policy(path, model.config).build()
+    for name, value in again.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
+
+
+def test_features_are_computed_while_training(data: Path) -> None:
+    computed = {"vpp_features": {"store": False, "noise": {"kind": "fresh"}}}
+    run_pipeline("pretrain_vpp_policy", data, merged(TINY_VPP_POLICY, computed))
+    seen = load("vpp_policy.seen", data)
+    assert seen["stored"] is None and seen["video_model"]["read"]["noise"]["kind"] == "fresh"
+    assert load("vpp_features.report", data) == {"stored": False}
+    assert load("vpp_policy_checkpoint", data).config["seen"]["digest"] == seen["digest"]
