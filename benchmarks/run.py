@@ -41,6 +41,7 @@ BENCHMARKS = {
     "benchmarks.voc_buffer_memory": ("voc_buffer_memory",),
     "benchmarks.vpp_sampling": ("vpp_sampling", "vpp_sampling_guided"),
     "benchmarks.vpp_policy_sampling": ("vpp_policy_sampling",),
+    "benchmarks.vpp_policy_training": ("vpp_policy_training", "vpp_policy_training_flops"),
     "benchmarks.video_latents": ("video_latents_published", "video_latents_memory_map"),
     "benchmarks.calvin_items": ("calvin_items_published", "calvin_items_memory_map"),
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
