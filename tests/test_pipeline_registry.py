@@ -20,11 +20,13 @@ from vidrep_pipelines.models.voc.config import TokenizerName, VocPreset
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
+from vidrep_pipelines.models.vpp.policy.presets import PolicyPreset
 from vidrep_pipelines.models.vpp.video.config import UnetConfig, VideoObjectiveConfig, VideoSamplingConfig
 from vidrep_pipelines.models.vpp.video.presets import CALVIN_MIXTURE
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 from vidrep_pipelines.pipeline_registry import register_pipelines
 from vidrep_pipelines.pipelines.pretrain.rsp_nodes import RspParameters
+from vidrep_pipelines.pipelines.pretrain.vpp_policy_nodes import PolicyParameters
 from vidrep_pipelines.pipelines.pretrain.vpp_video_nodes import VideoParameters
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
@@ -105,6 +107,7 @@ def test_public_names() -> None:
         "export_svd_latents",
         *("prepare_policy_items", "export_policy_items", "latent_extraction_vpp_features"),
         *("pretrain_vpp_video", "export_vpp_video"),
+        *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout"),
         *("predict_video", "eval_video_prediction"),
         "__default__",
     }
@@ -213,6 +216,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
         "params:video_prediction",
         *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
+        *("params:vpp_policy", "params:rollout"),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None
@@ -262,6 +266,12 @@ def test_environments(catalogs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert video.objective == VideoObjectiveConfig() and video.sampling == VideoSamplingConfig()
     small: VideoParameters = catalogs().load("params:vpp_video")
     assert small.model.text.vocabulary == tuple(vocabulary())
+    policy: PolicyParameters = cluster.load("params:vpp_policy")
+    published = PolicyPreset.named("calvin")
+    assert (policy.model, policy.objective) == (published.model, published.objective)
+    assert (policy.train.batch_size, policy.items_per_device, policy.train.ema_decay) == (128, 32, 0.9999)
+    assert policy.train.optimizer.schedule == "constant" and policy.decayed == "all"
+    assert catalogs().load("params:vpp_policy").goal.vocabulary == tuple(vocabulary())
     launch: LaunchConfig = cluster.load("params:launch")
     assert (launch.processes, launch.device, launch.device_batch_size) == (4, "cuda", 64)
 

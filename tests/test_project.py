@@ -100,6 +100,7 @@ def test_a_dataset_is_found_by_its_name(catalog: ProjectCatalog, name: str) -> N
         ("voc_dino_tokenizer.train_log", "08_reporting/voc_dino_tokenizer/train_log.parquet"),
         ("pouring.labelled_videos", "05_model_input/pouring_labels"),
         ("dmc.frames", "05_model_input/dmc_frames"),
+        ("policy_items.statistics", "05_model_input/policy_statistics.json"),
     ],
 )
 def test_a_former_dataset_is_loaded_from_where_it_lies(

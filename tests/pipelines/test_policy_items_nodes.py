@@ -31,5 +31,5 @@ def test_episodes_to_ranges_to_published_lists(tmp_path: Path) -> None:
 def test_what_goes_in_and_comes_out() -> None:
     pipeline, export = create_policy_items_pipeline(), create_policy_items_export_pipeline()
     assert {name for name in pipeline.inputs() if not name.startswith("params:")} == {"robot_frames"}
-    assert pipeline.all_outputs() == {"policy_items.statistics"}
+    assert pipeline.all_outputs() == {"policy_items_statistics"}
     assert export.all_outputs() == {"policy_items.exported"}

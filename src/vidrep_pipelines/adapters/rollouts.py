@@ -32,7 +32,7 @@ _REPLAYED = 5
 def tabletop_conditions(
     config: TabletopRolloutConfig, world: TabletopEpisodesConfig, trained: VppPolicyMaker
 ) -> list[RolloutCondition]:
-    """What is compared, after recorded actions were replayed.
+    """What is compared.
 
     Args:
         config: Which episodes and conditions.
@@ -40,12 +40,21 @@ def tabletop_conditions(
         trained: The policy.
 
     Raises:
-        ConfigurationError: There are too few tables, or what the scripted arm did does not succeed again.
+        ConfigurationError: There are too few tables.
     """
     starts = tabletop_starts(world, config.part, config.episodes)
-    require_replay(TabletopMaker(world).make, scripted_episodes(starts[:_REPLAYED], world))
     trained = replace(trained, sampling=config.sampling, noise=config.noise)
     return [_condition(name, config, world, starts, trained) for name in config.conditions]
+
+
+def require_scripted_success(config: TabletopRolloutConfig, world: TabletopEpisodesConfig) -> None:
+    """Replays what the scripted arm does on a few of the tables.
+
+    Raises:
+        ConfigurationError: It does not succeed again.
+    """
+    starts = tabletop_starts(world, config.part, config.episodes)[:_REPLAYED]
+    require_replay(TabletopMaker(world).make, scripted_episodes(starts, world))
 
 
 def _condition(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -80,6 +80,24 @@ class VppPolicyMaker:
     device: str = "cpu"
     noise: FeatureNoiseConfig | None = None
     untrained: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        policy: Checkpoint,
+        video_model: Checkpoint,
+        codec: Checkpoint,
+        cameras: Sequence[str],
+        device: str = "cpu",
+    ) -> Self:
+        """The same of what the catalog has."""
+        return cls(
+            policy=policy.directory.absolute(),
+            video_model=video_model.directory.absolute(),
+            codec=codec.directory.absolute(),
+            cameras=tuple(cameras),
+            device=device,
+        )
 
     @property
     def identity(self) -> Mapping[str, Any]:

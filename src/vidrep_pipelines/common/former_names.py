@@ -29,10 +29,14 @@ CLASSES = {
 }
 """Classes that training specifications name, which stay in data folders."""
 
-_DATASET = re.compile(r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(frames)")
+_DATASET = re.compile(
+    r"(.+)\.(checkpoint|video_frames|labelled_videos)|(dmc)\.(frames)|(policy_items)\.(statistics)"
+)
 """Datasets that had a dot although others read them: it is an underscore now."""
 
-_UNDERSCORED = re.compile(r"(.+)_(checkpoint|video_frames|labelled_videos)|(dmc)_(frames)")
+_UNDERSCORED = re.compile(
+    r"(.+)_(checkpoint|video_frames|labelled_videos)|(dmc)_(frames)|(policy_items)_(statistics)"
+)
 _FORMER_NAMESPACES = {current: former for former, current in NAMESPACES.items()}
 _PARAMETER = "params:"
 _FORMER_PARAMETERS = "|".join(map(re.escape, [*NAMESPACES, *PARAMETERS]))

@@ -25,29 +25,35 @@ def roll_out_policy(
     episodes: RobotEpisodesConfig,
     launch: LaunchConfig,
     fanout: FanOutConfig,
-) -> tuple[Job, dict[str, Any]]:
-    """Episodes of the policy and of its floors, and all that determines their result.
-
-    Recorded actions are replayed before; unless they succeed again, nothing is evaluated.
-    """
-    from vidrep_pipelines.adapters.rollouts import tabletop_conditions
+) -> Job:
+    """Episodes of the policy and of its floors, after recorded actions have succeeded again."""
+    from vidrep_pipelines.adapters.rollouts import require_scripted_success, tabletop_conditions
     from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
     from vidrep_pipelines.evaluation.rollouts.rollout_job import rollout_job
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.training.distributed import choose_device
 
     world, device = episodes.tabletop, choose_device(launch).type
-    trained = VppPolicyMaker(
-        policy=policy.directory.absolute(),
-        video_model=video_model.directory.absolute(),
-        codec=codec.directory.absolute(),
-        cameras=world.table.cameras,
-        device=device,
-    )
+    require_scripted_success(config, world)
+    trained = VppPolicyMaker.of(policy, video_model, codec, world.table.cameras, device)
     conditions = tabletop_conditions(config, world, trained)
-    workers = workers_for_device(fanout, device)
-    settings = {condition.name: condition.settings for condition in conditions}
-    return rollout_job(conditions, config.block, config.environments, workers), settings
+    return rollout_job(conditions, config.block, config.environments, workers_for_device(fanout, device))
+
+
+def describe_rollouts(
+    policy: Checkpoint,
+    video_model: Checkpoint,
+    codec: Checkpoint,
+    config: TabletopRolloutConfig,
+    episodes: RobotEpisodesConfig,
+) -> dict[str, Any]:
+    """All that determines the result of each condition."""
+    from vidrep_pipelines.adapters.rollouts import tabletop_conditions
+    from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
+
+    world = episodes.tabletop
+    trained = VppPolicyMaker.of(policy, video_model, codec, world.table.cameras)
+    return {one.name: one.settings for one in tabletop_conditions(config, world, trained)}
 
 
 def tabulate_rollouts(parts: Parts) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:

@@ -20,9 +20,16 @@ def create_rollout_pipeline() -> Pipeline:
                     "params:launch",
                     "params:fanout",
                 ],
-                outputs=["episodes", "settings"],
+                outputs="episodes",
                 name="roll_out",
                 tags=["vpp", "gpu", "fanout"],
+            ),
+            Node(
+                rollout_nodes.describe_rollouts,
+                inputs=["policy", "video_model", "codec", "params:rollout", "params:robot_episodes"],
+                outputs="settings",
+                name="describe",
+                tags=["vpp", "cpu"],
             ),
             Node(
                 rollout_nodes.tabulate_rollouts,

@@ -19,6 +19,7 @@ def create_policy_items_pipeline() -> Pipeline:
         ],
         namespace="policy_items",
         inputs={"frames": "robot_frames"},
+        outputs={"statistics": "policy_items_statistics"},
         parameters={"params:policy_items.items"},
     )
 
@@ -36,6 +37,6 @@ def create_policy_items_export_pipeline() -> Pipeline:
             )
         ],
         namespace="policy_items",
-        inputs={"frames": "robot_frames", "statistics": "policy_items.statistics"},
+        inputs={"frames": "robot_frames", "statistics": "policy_items_statistics"},
         parameters={"params:policy_items.items", "params:policy_items.export"},
     )

@@ -61,7 +61,7 @@ def create_vpp_policy_pipeline() -> Pipeline:
             "codec": "video_codec",
             "video_model": "vpp_video_checkpoint",
             "features": "vpp_features",
-            "statistics": "policy_items.statistics",
+            "statistics": "policy_items_statistics",
         },
         outputs={"checkpoint": "vpp_policy_checkpoint"},
         parameters={

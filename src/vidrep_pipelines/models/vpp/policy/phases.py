@@ -38,9 +38,10 @@ def require_recordings_apart(views: pd.DataFrame, phases: int) -> None:
     Raises:
         InputError: Phases of one recording are in several splits.
     """
-    recording = {name: recording_of(name, phases)[0] for name in views["trajectory"]}
-    cut = views[[recording[name] != name for name in views["trajectory"]]]  # others are no phases
-    splits = cut["split"].groupby([_without_split(recording[name]) for name in cut["trajectory"]]).nunique()
+    names = views["trajectory"].to_numpy()
+    recordings = pd.Series([recording_of(name, phases)[0] for name in names], views.index, dtype="str")
+    cut = recordings != names  # others are no phases
+    splits = views["split"][cut].groupby(recordings[cut].map(_without_split)).nunique()
     if (splits > 1).any():
         name = splits.index[splits > 1][0]
         raise InputError(
