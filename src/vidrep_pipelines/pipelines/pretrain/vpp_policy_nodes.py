@@ -46,6 +46,9 @@ class PolicyParameters(SystemParameters):
     sees_state: bool = False
     """Whether the policy sees the robot's state. Published: not on CALVIN, but on xbot and xhand."""
 
+    knows_places: bool = False
+    """Whether it has a learned encoding of every place of the features. Published: not."""
+
     goal: GoalConfig
     """How instructions become goals."""
 
@@ -105,6 +108,7 @@ def plan_vpp_policy(
 ) -> dict[str, Any]:
     """The complete description of a training run on items of a store."""
     from vidrep_pipelines.common.digest import digest_of
+    from vidrep_pipelines.models.vpp.policy.items import PolicyItemTable
     from vidrep_pipelines.models.vpp.policy.seen import SeenFeatures
     from vidrep_pipelines.models.vpp.policy.sizes import PolicyDataSizes, fitted_policy_model
     from vidrep_pipelines.models.vpp.policy.statistics import PolicyStatistics
@@ -115,8 +119,12 @@ def plan_vpp_policy(
         SeenFeatures.model_validate(seen),
         PolicyStatistics.model_validate(statistics["train"]),
     )
-    sizes = PolicyDataSizes.of(features, learned, items, parameters.goal)
+    views = PolicyItemTable(frames.select("train"), items).cameras
+    sizes = PolicyDataSizes.of(features, views, learned, items, parameters.goal)
     model, objective, sampling = parameters.chosen()
+    fitted = fitted_policy_model(
+        model, sizes, sees_state=parameters.sees_state, knows_places=parameters.knows_places
+    )
     task = PolicyTask(
         frames=frames.folder.absolute(),
         pictures_resized=episodes.frames,
@@ -125,7 +133,7 @@ def plan_vpp_policy(
         statistics=learned,
         goal=parameters.goal,
         initialize_from=parameters.initialize_from,
-        model=fitted_policy_model(model, sizes, sees_state=parameters.sees_state),
+        model=fitted,
         objective=objective,
         decayed=parameters.decayed,
         sampling=sampling,

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.models.vpp.policy.tiny import CONFIG, SEEING_STATE, make_policy, make_policy_batch
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.vpp.policy.checkpoint_io import (
     original_policy_checkpoint,
     policy_config_of,
@@ -117,3 +117,9 @@ def test_weights_of_another_model_are_not_exported() -> None:
     strange = {"model.inner_model.pos_emb": torch.ones(2)}
     with pytest.raises(InputError, match="pos_emb"):
         original_policy_checkpoint(CONFIG, make_policy().state_dict(), strange)
+
+
+def test_encodings_of_places_are_unknown_to_the_original() -> None:
+    placed = CONFIG.model_copy(update={"former": CONFIG.former.model_copy(update={"places": 7})})
+    with pytest.raises(ConfigurationError, match=r"no encoding of places.*knows_places: false"):
+        original_policy_checkpoint(placed, make_policy(placed).state_dict())

@@ -6,7 +6,7 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.vpp.policy.config import PolicyModelConfig
 from vidrep_pipelines.models.vpp.policy.sizes import PolicyDataSizes, fitted_policy_model
 
-SIZES = PolicyDataSizes(frames=4, features=96, chunk=10, actions=4, goal=228, state=5)
+SIZES = PolicyDataSizes(frames=4, features=96, chunk=10, actions=4, goal=228, state=5, places=32)
 
 
 def test_sizes_are_those_of_the_data_and_the_rest_stays(caplog: pytest.LogCaptureFixture) -> None:
@@ -21,6 +21,12 @@ def test_sizes_are_those_of_the_data_and_the_rest_stays(caplog: pytest.LogCaptur
     assert denoiser.width == given.denoiser.width
     assert caplog.messages == ["vpp_policy: chunk is 10, as in the data, not 8."]
     assert fitted_policy_model(given, SIZES, sees_state=False).denoiser.proprioception is None
+
+
+def test_places_are_known_if_that_is_asked_for() -> None:
+    plain = fitted_policy_model(PolicyModelConfig(), SIZES, sees_state=False)
+    placed = fitted_policy_model(PolicyModelConfig(), SIZES, sees_state=False, knows_places=True)
+    assert (plain.former.places, placed.former.places) == (None, 32)
 
 
 def test_a_state_that_nobody_knows_cannot_be_seen() -> None:

@@ -46,6 +46,21 @@ def test_the_order_of_places_does_not_matter_but_that_of_frames_does() -> None:
     assert not torch.allclose(former(features.flip(1)), tokens, atol=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["3d", "linear"])
+def test_with_encodings_of_places_their_order_matters(kind: str) -> None:
+    places = make_policy_batch().features.shape[2]
+    config = VideoFormerConfig.model_validate({**FORMER.model_dump(), "kind": kind, "places": places})
+    torch.manual_seed(0)
+    former, features = build_video_former(config), make_policy_batch().features
+    order = torch.arange(places).flip(0)
+    flipped = former(features[:, :, order])
+    if kind == "linear":  # its tokens have the order of the features
+        flipped = flipped.unflatten(1, (FORMER.frames, places))[:, :, order].flatten(1, 2)
+    assert not torch.allclose(flipped, former(features), atol=1e-2)
+    with pytest.raises(InputError, match=f"have {places - 1} places, the policy knows {places}"):
+        former(features[:, :, 1:])
+
+
 def test_every_weight_gets_a_gradient() -> None:
     former = _former("3d")
     former(make_policy_batch().features).square().mean().backward()

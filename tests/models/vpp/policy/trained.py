@@ -68,7 +68,7 @@ def make_policy_task(
     sees_state = fields.pop("sees_state", False)
     seen = seen_through_video_model(sources, stored_features_of(sources, folder, config), config)
     learned = split_statistics(sources.store, ITEMS)["train"]
-    sizes = PolicyDataSizes.of(seen, learned, ITEMS, GOAL)
+    sizes = PolicyDataSizes.of(seen, len(ITEMS.cameras) or 2, learned, ITEMS, GOAL)
     facts = sources.store.facts
     settings: dict[str, Any] = {
         "frames": sources.store.folder,

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.shared.trained import check_architecture
 from vidrep_pipelines.models.shared.weight_file import read_weights, some_of
 from vidrep_pipelines.models.vpp.policy.config import DenoiserConfig, PolicyModelConfig, VideoFormerConfig
@@ -237,7 +237,13 @@ def original_policy_checkpoint(
 
     Raises:
         InputError: Weights are of another architecture.
+        ConfigurationError: The original cannot compute it.
     """
+    if config.former.places is not None:
+        raise ConfigurationError(
+            "The original knows no encoding of places, which this policy was trained with. Remedy: train one "
+            "with vpp_policy.knows_places: false to export it."
+        )
     check_architecture(state, _outline(config), "The model")
     kept, tolerated = dict(unused or {}), unused_tensors(config)
     _require_shapes(kept, tolerated, "What is kept of a published file")

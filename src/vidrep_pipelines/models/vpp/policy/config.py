@@ -60,6 +60,10 @@ class VideoFormerConfig(FrozenConfig):
     head_width: int = Field(64, ge=1)
     """Channels of a head where tokens attend to features; over frames it is ``width / heads``."""
 
+    places: int | None = Field(None, ge=1)
+    """N, places of all views, each with a learned encoding. None, as published: nothing says where in a
+    picture a feature is but the feature itself. Those of a small network hardly know."""
+
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
         """Frames share the tokens evenly, and heads the channels."""

@@ -27,6 +27,7 @@ class PolicyDataSizes:
         actions: a, numbers of an action as it is learned.
         goal: G, numbers of a goal.
         state: S, numbers of the robot's state as it is seen; 0 where none is known.
+        places: N, places of the features of all views.
     """
 
     frames: int
@@ -35,30 +36,38 @@ class PolicyDataSizes:
     actions: int
     goal: int
     state: int
+    places: int = 1
 
     @classmethod
     def of(
-        cls, seen: SeenFeatures, statistics: PolicyStatistics, items: PolicyItemsConfig, goal: GoalConfig
+        cls,
+        seen: SeenFeatures,
+        views: int,
+        statistics: PolicyStatistics,
+        items: PolicyItemsConfig,
+        goal: GoalConfig,
     ) -> Self:
-        """Those of features, items and goals.
+        """Those of features of so many views, of items and goals.
 
         Raises:
             ConfigurationError: The text model that makes the goals is not named.
             InputError: It cannot be read.
         """
         columns = items.actions.state_columns
+        F, C, h, w = seen.shape
         return cls(
-            frames=seen.shape[0],
-            features=seen.shape[1],
+            frames=F,
+            features=C,
             chunk=items.rule.chunk,
             actions=len(statistics.action_01),
             goal=goal_encoder(goal).width,
             state=len(columns) or len(statistics.state_01),
+            places=views * h * w,
         )
 
 
 def fitted_policy_model(
-    config: PolicyModelConfig, sizes: PolicyDataSizes, *, sees_state: bool
+    config: PolicyModelConfig, sizes: PolicyDataSizes, *, sees_state: bool, knows_places: bool = False
 ) -> PolicyModelConfig:
     """The architecture with the sizes of data; what was set otherwise is said in the log.
 
@@ -66,6 +75,7 @@ def fitted_policy_model(
         config: Widths, depths and rules.
         sizes: Of the data.
         sees_state: Whether the policy sees the robot's state.
+        knows_places: Whether it has an encoding of every place of the features.
 
     Raises:
         ConfigurationError: The state is to be seen, and none is known; or the tokens of the Video Former
@@ -75,7 +85,8 @@ def fitted_policy_model(
         raise ConfigurationError(
             "vpp_policy.sees_state is true, and the data set has no states. Remedy: set it to false."
         )
-    former = {"frames": sizes.frames, "features": sizes.features}
+    places = sizes.places if knows_places else None
+    former = {"frames": sizes.frames, "features": sizes.features, "places": places}
     denoiser = {
         **{"chunk": sizes.chunk, "actions": sizes.actions, "goal": sizes.goal},
         **{"proprioception": sizes.state if sees_state else None},

@@ -33,6 +33,7 @@ class VideoFormer(nn.Module):
         per_frame, d = config.tokens // config.frames, config.width
         self.latents = nn.Parameter(torch.randn(config.frames, per_frame, d))
         self.frame_positions = nn.Parameter(torch.randn(config.frames, 1, d))
+        self.place_positions = _place_positions(config)
         self.embedding = nn.Sequential(nn.Linear(config.features, 2 * d), nn.GELU(), nn.Linear(2 * d, d))
         self.layers = nn.ModuleList(FormerLayer(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(d)
@@ -45,7 +46,8 @@ class VideoFormer(nn.Module):
         """
         _require_features(features, self.config)
         B = len(features)
-        seen = rearrange(self.embedding(features) + self.frame_positions, "b f n d -> (b f) n d")
+        embedded = _with_places(self.embedding(features) + self.frame_positions, self.place_positions)
+        seen = rearrange(embedded, "b f n d -> (b f) n d")
         tokens = repeat(self.latents, "f q d -> (b f) q d", b=B)
         for layer in self.layers:
             tokens = layer(tokens, seen)
@@ -64,6 +66,7 @@ class ProjectedFeatures(nn.Module):
         super().__init__()
         self.config = config
         self.projection = nn.Linear(config.features, config.width)
+        self.place_positions = _place_positions(config)
 
     def forward(self, features: Tensor) -> Tensor:
         """Features (B, F, N, C) to tokens (B, F N, d), frame by frame.
@@ -72,8 +75,7 @@ class ProjectedFeatures(nn.Module):
             InputError: They are of another number of frames or channels.
         """
         _require_features(features, self.config)
-        output: Tensor = self.projection(features).flatten(1, 2)
-        return output
+        return _with_places(self.projection(features), self.place_positions).flatten(1, 2)
 
     def blocks(self) -> list[nn.Module]:
         """None: it is a single layer."""
@@ -138,6 +140,26 @@ class FormerPerceptron(nn.Module):
         """Tokens (..., d) to what is added to them."""
         output: Tensor = self.fc2(F.gelu(self.fc1(self.norm(tokens))))
         return output
+
+
+def _place_positions(config: VideoFormerConfig) -> nn.Parameter | None:
+    return None if config.places is None else nn.Parameter(torch.randn(config.places, config.width))
+
+
+def _with_places(embedded: Tensor, positions: Tensor | None) -> Tensor:
+    """Embedded features (B, F, N, d) that know their places.
+
+    Raises:
+        InputError: There are other places than the policy has encodings of.
+    """
+    if positions is None:
+        return embedded
+    if embedded.shape[2] != len(positions):
+        raise InputError(
+            f"Features have {embedded.shape[2]} places, the policy knows {len(positions)}. Remedy: give it "
+            "the views and the grid that it was trained on."
+        )
+    return embedded + positions
 
 
 def _require_features(features: Tensor, config: VideoFormerConfig) -> None:
