@@ -63,6 +63,7 @@ def parameters(**changes: Any) -> nodes.CalvinParameters:
         "world": {"kind": "miniature"},
         "evaluation": {"sequences": 4, "block": 2, "resamples": 20, "rollout": {"most_steps": 90}},
         "policy": {"floors": ["still"], "floor_sequences": 2},
+        "recording": {"sequences": 1, "panel": 32},
     }
     return nodes.CalvinParameters.model_validate({**own, **changes})
 
@@ -107,6 +108,15 @@ def test_a_policy_that_is_not_trained_loads_no_adapter(monkeypatch: pytest.Monke
     asked = parameters(policy={"kind": "expert", "floors": []})
     job = nodes.evaluate_policy(nothing, nothing, nothing, asked, LAUNCH, SERIAL)
     assert [item.id for item in job.items] == ["expert/0000-0001", "expert/0002-0003"]
+
+
+def test_attempts_of_the_policy_are_filmed_and_not_those_of_floors(
+    checkpoints: tuple[Checkpoint, Checkpoint, Checkpoint], tmp_path: Path
+) -> None:
+    job = nodes.film_policy(*checkpoints, parameters(), LAUNCH, SERIAL)
+    assert [item.id for item in job.items] == ["trained/0000"]
+    films = run_job(nodes.film_baselines(parameters(), SERIAL), tmp_path / "films")
+    assert films.ids == ["expert/0000"] and films.path("expert/0000", ".mp4").stat().st_size > 1000
 
 
 def test_the_miniature_is_what_it_should_be() -> None:

@@ -8,7 +8,11 @@ from PIL.Image import Image
 
 from vidrep_pipelines.data.sources.calvin.episodes import CalvinCamera
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
-from vidrep_pipelines.evaluation.calvin.config import CalvinEvaluationConfig, CalvinPolicyConfig
+from vidrep_pipelines.evaluation.calvin.config import (
+    CalvinEvaluationConfig,
+    CalvinPolicyConfig,
+    CalvinRecordingConfig,
+)
 from vidrep_pipelines.evaluation.calvin.contenders import Contender, baseline_contenders, chosen_contenders
 from vidrep_pipelines.evaluation.calvin.worlds import CalvinWorldConfig, replayed_recordings, world_maker
 from vidrep_pipelines.evaluation.rollouts.protocol import PolicyMaker
@@ -39,6 +43,9 @@ class CalvinParameters(SystemParameters):
 
     sampling: ActionSamplingConfig = ActionSamplingConfig()
     """How the trained policy's actions are sampled."""
+
+    recording: CalvinRecordingConfig = CalvinRecordingConfig()
+    """Which attempts are filmed, and how."""
 
 
 def evaluate_policy(
@@ -85,6 +92,27 @@ def state_baseline_settings(parameters: CalvinParameters) -> dict[str, Any]:
     from vidrep_pipelines.evaluation.calvin.evaluation_job import settings_of_run
 
     return settings_of_run(world_maker(parameters.world), _baselines(parameters))
+
+
+def film_policy(
+    policy: Checkpoint,
+    video_model: Checkpoint,
+    codec: Checkpoint,
+    parameters: CalvinParameters,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per filmed sequence of the policy that is asked for."""
+    from vidrep_pipelines.fanout.devices import workers_for_device
+    from vidrep_pipelines.training.distributed import choose_device
+
+    contenders = _policy_and_floors((policy, video_model, codec), parameters, launch)
+    return _films(contenders[0], parameters, workers_for_device(fanout, choose_device(launch).type))
+
+
+def film_baselines(parameters: CalvinParameters, fanout: FanOutConfig) -> Job:
+    """One item per filmed sequence of the expert, or of a floor where there is none."""
+    return _films(_baselines(parameters)[0], parameters, fanout)
 
 
 def report_sequences(
@@ -158,3 +186,10 @@ def _trained_makers(
 
 def _baselines(parameters: CalvinParameters) -> list[Contender]:
     return baseline_contenders(parameters.policy, parameters.evaluation, world_maker(parameters.world))
+
+
+def _films(contender: Contender, parameters: CalvinParameters, fanout: FanOutConfig) -> Job:
+    from vidrep_pipelines.evaluation.calvin.recording_job import recording_job
+
+    world = world_maker(parameters.world)
+    return recording_job(world, contender, parameters.recording, fanout.trying_again(), keep=False)

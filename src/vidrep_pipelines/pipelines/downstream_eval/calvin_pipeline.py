@@ -29,8 +29,15 @@ def create_calvin_pipeline() -> Pipeline:
         name="state_settings",
         tags=["vpp", "cpu"],
     )
+    films = Node(
+        nodes.film_policy,
+        inputs=[*_TRAINED, _OWN, "params:launch", "params:fanout"],
+        outputs="calvin_films",
+        name="film_sequences",
+        tags=["vpp", "gpu", "fanout"],
+    )
     return Pipeline(
-        [evaluate, settings, *_reporting()],
+        [evaluate, settings, films, *_reporting()],
         namespace="calvin",
         inputs=_TRAINED_NAMES,
         parameters={_OWN, "params:launch", "params:fanout", "params:tracking"},
@@ -53,8 +60,15 @@ def create_calvin_baselines_pipeline() -> Pipeline:
         name="state_settings",
         tags=["vpp", "cpu"],
     )
+    films = Node(
+        nodes.film_baselines,
+        inputs=[_OWN, "params:fanout"],
+        outputs="calvin_films",
+        name="film_sequences",
+        tags=["vpp", "cpu", "fanout"],
+    )
     return Pipeline(
-        [evaluate, settings, *_reporting()],
+        [evaluate, settings, films, *_reporting()],
         namespace="calvin_baselines",
         parameters={_OWN, "params:fanout", "params:tracking"},
     )
