@@ -7,12 +7,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tests.helpers.calvin_world import Unwilling
 from tests.helpers.stores import SERIAL
 from vidrep_pipelines.common.errors import MissingExtraError
+from vidrep_pipelines.data.sources.lerobot.episodes import list_lerobot_episodes
 from vidrep_pipelines.evaluation.rollouts.protocol import ChunkPolicy
+from vidrep_pipelines.evaluation.rollouts.recording import load_attempts
+from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
@@ -117,6 +122,24 @@ def test_attempts_of_the_policy_are_filmed_and_not_those_of_floors(
     assert [item.id for item in job.items] == ["trained/0000"]
     films = run_job(nodes.film_baselines(parameters(), SERIAL), tmp_path / "films")
     assert films.ids == ["expert/0000"] and films.path("expert/0000", ".mp4").stat().st_size > 1000
+
+
+def test_filmed_attempts_are_exported_where_that_is_asked_for(tmp_path: Path) -> None:
+    assert nodes.export_attempts_of_films(Parts(tmp_path, pd.DataFrame(), ()), parameters()) == {
+        "lerobot": None
+    }
+    asked = parameters(export={"lerobot": tmp_path / "lerobot"})
+    films = run_job(nodes.film_baselines(asked, SERIAL), tmp_path / "films")
+    said = nodes.export_attempts_of_films(films, asked)
+    sources = list_lerobot_episodes(tmp_path / "lerobot")
+    attempts = load_attempts(films.path("expert/0000", ".npz"))
+    assert said["lerobot"] == (tmp_path / "lerobot").as_posix()
+    assert said["episodes"] == len(sources) == len(attempts) == 5
+    for source, attempt in zip(sources, attempts, strict=True):
+        with source.open() as episode:
+            np.testing.assert_allclose(episode.actions, attempt.actions, atol=1e-6)
+            np.testing.assert_allclose(episode.states, attempt.states[:-1, :15], atol=1e-6)
+            assert episode.annotations.segments[0].text == attempt.record.instruction
 
 
 def test_the_miniature_is_what_it_should_be() -> None:

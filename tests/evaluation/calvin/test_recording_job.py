@@ -6,12 +6,13 @@ import pytest
 
 from tests.helpers.calvin_world import UnwillingMaker
 from tests.helpers.stores import SERIAL
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.video.decode import count_frames
 from vidrep_pipelines.evaluation.calvin.config import CalvinEvaluationConfig, CalvinRecordingConfig
 from vidrep_pipelines.evaluation.calvin.contenders import Contender
 from vidrep_pipelines.evaluation.calvin.evaluation_job import calvin_job, rows_of_evaluation
 from vidrep_pipelines.evaluation.calvin.miniature import MiniatureMaker
-from vidrep_pipelines.evaluation.calvin.recording_job import recording_job
+from vidrep_pipelines.evaluation.calvin.recording_job import export_recordings, recording_job
 from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
 from vidrep_pipelines.evaluation.rollouts.recording import load_attempts
 from vidrep_pipelines.fanout.job import Job
@@ -70,3 +71,5 @@ def test_environments_are_closed_when_a_policy_fails(tmp_path: Path, monkeypatch
     parts = run_job(recording_job(MiniatureMaker(), failing, RECORDING, SERIAL, keep=False), tmp_path)
     assert len(parts.failed) == 2 and "execute_steps" in parts.failed.iloc[0]["error"]
     assert closed == [True, True]
+    with pytest.raises(InputError, match=r"2 sequences were not recorded; short/0000: execute_steps"):
+        export_recordings(parts, tmp_path / "out", 30)

@@ -72,6 +72,19 @@ def test_attempts_are_the_same_after_they_were_written(tmp_path: Path) -> None:
         }
 
 
+def test_success_that_numpy_tells_can_be_written(tmp_path: Path) -> None:
+    class Told(LineWorld):
+        def succeeded(self) -> bool:
+            return np.bool_(super().succeeded())  # type: ignore[return-value]
+
+    recorder = AttemptRecorder(Steady())
+    watched = RolloutRules(rules(render="always").config, "settings", recorder.observe)
+    [record] = roll_out_episodes([reach(4)], Told, recorder, watched, batch=1)
+    assert record.success is True
+    save_attempts(tmp_path / "a.npz", [recorder.taken(record)])
+    assert load_attempts(tmp_path / "a.npz")[0].record == record
+
+
 def test_an_attempt_that_was_not_rendered_at_every_step_cannot_be_kept() -> None:
     with pytest.raises(ConfigurationError, match=r"4: 3 of 5 steps .*render: always"):
         recorded(Steady(), render="when_planning")

@@ -4,7 +4,7 @@ from typing import Literal, get_args
 
 from pydantic import Field, NonNegativeInt
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
 
 FloorName = Literal["random", "still"]
@@ -38,6 +38,14 @@ class CalvinRecordingConfig(FrozenConfig):
 
     panel: int = Field(224, ge=32, multiple_of=2)
     """Height in pixels of what a camera sees in a film."""
+
+
+class CalvinExportConfig(FrozenConfig):
+    """Where recorded attempts are written for others."""
+
+    lerobot: UserPath | None = None
+    """Folder that receives the recorded attempts as a LeRobotDataset of version 3.0; one that is there is
+    replaced. ``recording.sequences`` says how many sequences that are. None: nothing is exported."""
 
 
 class CalvinEvaluationConfig(FrozenConfig):

@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.video.film import write_film
 from vidrep_pipelines.evaluation.calvin.config import CalvinEvaluationConfig, CalvinRecordingConfig
 from vidrep_pipelines.evaluation.calvin.contenders import Contender
 from vidrep_pipelines.evaluation.calvin.evaluation_job import evaluation_settings, numbered_sequences
+from vidrep_pipelines.evaluation.calvin.initial_scene import ROBOT_NUMBERS
 from vidrep_pipelines.evaluation.calvin.long_horizon import NumberedSequence, evaluate_sequences
 from vidrep_pipelines.evaluation.calvin.world import CalvinEnvironment, CalvinWorldMaker
 from vidrep_pipelines.evaluation.rollouts.engine import RolloutRules
 from vidrep_pipelines.evaluation.rollouts.films import attempts_film
+from vidrep_pipelines.evaluation.rollouts.lerobot_export import RobotDescription, export_attempts
 from vidrep_pipelines.evaluation.rollouts.protocol import PolicyMaker
 from vidrep_pipelines.evaluation.rollouts.recording import AttemptRecorder, save_attempts
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
+from vidrep_pipelines.fanout.parts import Parts
 
 FILM_SUFFIX, ATTEMPTS_SUFFIX = ".mp4", ".npz"
 
@@ -104,3 +108,31 @@ def record_sequence(request: RecordedSequence, outputs: Mapping[str, Path]) -> d
         "completed": sum(record.success for record in records),
         "frames": len(film),
     }
+
+
+_ACTIONS = ("x", "y", "z", "roll", "pitch", "yaw", "gripper")
+
+
+def export_recordings(parts: Parts, folder: Path, frames_per_second: int) -> dict[str, int]:
+    """Writes the recorded attempts as a LeRobotDataset.
+
+    Args:
+        parts: Of a job that kept them.
+        folder: Of the data set.
+        frames_per_second: Its rate.
+
+    Returns:
+        Numbers of episodes, frames and tasks.
+
+    Raises:
+        InputError: A sequence was not recorded, a file is damaged, there is none, or the folder holds
+            something else.
+    """
+    if len(parts.failed):
+        first = parts.failed.iloc[0]
+        raise InputError(
+            f"{len(parts.failed)} sequences were not recorded; {first['id']}: {first['error']}. Remedy: mend "
+            "it and run again; what is done is kept."
+        )
+    description = RobotDescription("calvin", frames_per_second, ROBOT_NUMBERS, _ACTIONS)
+    return export_attempts(folder, (parts.path(name, ATTEMPTS_SUFFIX) for name in parts.ids), description)

@@ -89,7 +89,7 @@ def attempt_task(
         elif rules.config.render == "always":
             _observed(environment, start, session, rules)
         reward += environment.step(session.next_action())
-        success = environment.succeeded()
+        success = bool(environment.succeeded())  # not NumPy's, which no JSON takes
     if rules.watch is not None:
         _observed(environment, start, session, rules)
     return EpisodeRecord(

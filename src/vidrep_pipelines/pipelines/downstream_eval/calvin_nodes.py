@@ -10,6 +10,7 @@ from vidrep_pipelines.data.sources.calvin.episodes import CalvinCamera
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.evaluation.calvin.config import (
     CalvinEvaluationConfig,
+    CalvinExportConfig,
     CalvinPolicyConfig,
     CalvinRecordingConfig,
 )
@@ -46,6 +47,9 @@ class CalvinParameters(SystemParameters):
 
     recording: CalvinRecordingConfig = CalvinRecordingConfig()
     """Which attempts are filmed, and how."""
+
+    export: CalvinExportConfig = CalvinExportConfig()
+    """Where they are written for others, too."""
 
 
 def evaluate_policy(
@@ -113,6 +117,17 @@ def film_policy(
 def film_baselines(parameters: CalvinParameters, fanout: FanOutConfig) -> Job:
     """One item per filmed sequence of the expert, or of a floor where there is none."""
     return _films(_baselines(parameters)[0], parameters, fanout)
+
+
+def export_attempts_of_films(films: Parts, parameters: CalvinParameters) -> dict[str, Any]:
+    """Writes the filmed attempts as a LeRobotDataset where that is asked for; says where, and how many."""
+    from vidrep_pipelines.evaluation.calvin.recording_job import export_recordings
+
+    if parameters.export.lerobot is None:
+        return {"lerobot": None}
+    folder = parameters.export.lerobot.absolute()
+    counts = export_recordings(films, folder, parameters.recording.frames_per_second)
+    return {"lerobot": folder.as_posix(), **counts}
 
 
 def report_sequences(
@@ -191,5 +206,5 @@ def _baselines(parameters: CalvinParameters) -> list[Contender]:
 def _films(contender: Contender, parameters: CalvinParameters, fanout: FanOutConfig) -> Job:
     from vidrep_pipelines.evaluation.calvin.recording_job import recording_job
 
-    world = world_maker(parameters.world)
-    return recording_job(world, contender, parameters.recording, fanout.trying_again(), keep=False)
+    world, keep = world_maker(parameters.world), parameters.export.lerobot is not None
+    return recording_job(world, contender, parameters.recording, fanout.trying_again(), keep=keep)

@@ -94,6 +94,13 @@ def create_calvin_check_pipeline() -> Pipeline:
 def _reporting() -> list[Node]:
     return [
         Node(
+            nodes.export_attempts_of_films,
+            inputs=["calvin_films", _OWN],
+            outputs="calvin_export",
+            name="export_attempts",
+            tags=["vpp", "cpu"],
+        ),
+        Node(
             nodes.report_sequences,
             inputs=["calvin_blocks", _OWN, "params:tracking"],
             outputs=[
