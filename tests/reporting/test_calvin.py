@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from vidrep_pipelines.reporting import calvin
 from vidrep_pipelines.reporting.calvin import chain_picture
@@ -43,8 +44,9 @@ def test_bars_stand_as_high_as_their_shares_and_the_legend_says_the_average(
     monkeypatch.setattr(calvin, "image_of", drawn.append)
     chain_picture(CHAINS, LENGTHS, TASKS, "in a world")
     left, right = drawn[0].axes
-    assert [bar.get_height() for bar in left.patches] == CHAINS["success"].tolist()
-    texts = [text.get_text() for text in left.get_legend().get_texts()]
+    bars = [bar for bar in left.patches if isinstance(bar, Rectangle)]
+    assert [bar.get_height() for bar in bars] == CHAINS["success"].tolist()
+    texts = left.get_legend_handles_labels()[1]
     assert texts[0] == "trained: 1.70 [1.50, 1.90] tasks on average, 50 sequences" and len(texts) == 2
     assert [label.get_text() for label in right.get_yticklabels()] == ["open drawer (4)", "turn on led (4)"]
 

@@ -93,7 +93,7 @@ def test_policies_of_a_run_stand_below_one_another_and_the_first_is_compared() -
     lengths = scores.lengths.set_index("policy")
     assert lengths["average_length"].to_dict() == {"own": 4.0, "still": 0.5}
     assert lengths["sequences"].to_dict() == {"own": 4, "still": 2}
-    assert np.isnan(lengths.loc["own", "difference"])
+    assert lengths["difference"].isna().tolist() == [True, False]
     still = lengths.loc["still"]
     assert (still["difference"], still["shared"]) == (3.5, 2)  # of the two that both attempted
     assert still["difference_low"] <= 3.5 <= still["difference_high"]

@@ -194,8 +194,8 @@ _DIFFERENCE = ("difference", "difference_low", "difference_high", "shared")
 def _lead(other: pd.DataFrame, first: pd.DataFrame, config: CalvinEvaluationConfig) -> tuple[float, ...]:
     """How much farther the first policy gets on sequences that both attempted."""
     shared = set(first["sequence"]) & set(other["sequence"])
-    tables = [table[table["sequence"].isin(shared)] for table in (other, first)]
-    found = compare_lengths(*tables, config)
+    own, least = (table[table["sequence"].isin(shared)] for table in (first, other))
+    found = compare_lengths(least, own, config)
     return found["difference"], found["low"], found["high"], found["sequences"]
 
 

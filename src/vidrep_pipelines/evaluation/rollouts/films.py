@@ -91,4 +91,5 @@ def _imagined_at(attempt: RecordedAttempt, plans: Sequence[int], step: int) -> P
     longest = max(end - begin for begin, end in zip(plans, ends, strict=True))
     begin = max(plan for plan in plans if plan <= step)
     video = attempt.imagined[begin]
-    return video[min(len(video) - 1, (step - begin) * len(video) // longest)]
+    frame: Pixels = video[min(len(video) - 1, (step - begin) * len(video) // longest)]
+    return frame

@@ -30,9 +30,14 @@ def picture_statistics(pictures: Pixels) -> FeatureStatistics:
 def _statistics(
     values: FloatArray, axis: tuple[int, ...], count: int, shape: tuple[int, ...]
 ) -> FeatureStatistics:
-    measures = {"min": np.min, "max": np.max, "mean": np.mean, "std": np.std}
-    found = {name: measure(values, axis=axis).reshape(shape) for name, measure in measures.items()}
-    return {**found, "count": np.array([count])}
+    measures = {
+        "min": values.min(axis=axis),
+        "max": values.max(axis=axis),
+        "mean": values.mean(axis=axis),
+        "std": values.std(axis=axis),
+    }
+    shaped = {name: np.reshape(measure, shape) for name, measure in measures.items()}
+    return {**shaped, "count": np.array([count])}
 
 
 def joint_statistics(parts: Sequence[FeatureStatistics]) -> FeatureStatistics:

@@ -313,7 +313,7 @@ class _RollingFilm:
         start = self._writer.count
         for picture in pictures:
             self._writer.write(av.VideoFrame.from_ndarray(picture, format="rgb24"))
-        where = {"chunk_index": chunk, "file_index": file}
+        where: dict[str, float] = {"chunk_index": chunk, "file_index": file}
         where |= {"from_timestamp": start / self._rate, "to_timestamp": self._writer.count / self._rate}
         if _bytes_so_far(path) >= _VIDEO_MEBIBYTES << 20:
             self._end()
