@@ -170,4 +170,7 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
         "eval_rollout": policy + downstream_eval.create_rollout_pipeline(),
         "predict_video": video + downstream_eval.create_predict_video_pipeline(),
         "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),
+        "eval_calvin": policy + downstream_eval.create_calvin_pipeline(),
+        "eval_calvin_baselines": downstream_eval.create_calvin_baselines_pipeline(),
+        "check_calvin": downstream_eval.create_calvin_check_pipeline(),
     }

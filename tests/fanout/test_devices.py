@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.devices import device_of_item, workers_for_device
+from vidrep_pipelines.fanout.devices import device_of_item, devices_of_machine, workers_for_device
 
 
 def test_items_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert [device_of_item("cuda", number) for number in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
     assert [device_of_item("cpu", number) for number in range(2)] == ["cpu", "cpu"]
+    assert devices_of_machine("cuda") == ["cuda:0", "cuda:1"] and devices_of_machine("cpu") == ["cpu"]
 
 
 @pytest.mark.parametrize(

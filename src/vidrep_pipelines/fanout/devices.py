@@ -25,3 +25,8 @@ def device_of_item(device: str, number: int) -> str:
         number: The item's number, from 0.
     """
     return f"cuda:{number % torch.cuda.device_count()}" if device == "cuda" else device
+
+
+def devices_of_machine(device: str) -> list[str]:
+    """All devices of a type, such as ``cuda:0`` and ``cuda:1``; the CPU is one."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] if device == "cuda" else [device]

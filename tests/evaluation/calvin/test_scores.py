@@ -11,6 +11,8 @@ from vidrep_pipelines.evaluation.calvin.scores import (
     calvin_numbers,
     chain_table,
     compare_lengths,
+    numbers_of_run,
+    score_run,
     sequence_table,
     task_table,
 )
@@ -83,3 +85,20 @@ def test_the_headline_in_plain_numbers() -> None:
     assert numbers["average_length"] == 2.75 and numbers["success_1"] == 0.75 and numbers["success_5"] == 0.5
     assert numbers["success_5_low"] < 0.5 < numbers["success_5_high"]
     assert len(numbers) == 18
+
+
+def test_policies_of_a_run_stand_below_one_another_and_the_first_is_compared() -> None:
+    rows = pd.concat([attempts([5, 3, 4, 4]).assign(policy="own"), attempts([1, 0]).assign(policy="still")])
+    scores = score_run(rows, CONFIG)
+    lengths = scores.lengths.set_index("policy")
+    assert lengths["average_length"].to_dict() == {"own": 4.0, "still": 0.5}
+    assert lengths["sequences"].to_dict() == {"own": 4, "still": 2}
+    assert lengths["difference"].isna().tolist() == [True, False]
+    still = lengths.loc["still"]
+    assert (still["difference"], still["shared"]) == (3.5, 2)  # of the two that both attempted
+    assert still["difference_low"] <= 3.5 <= still["difference_high"]
+    assert scores.chains["policy"].tolist() == ["own"] * 5 + ["still"] * 5
+    assert scores.sequences["policy"].tolist() == ["own"] * 4 + ["still"] * 2
+    assert set(scores.tasks.loc[scores.tasks["policy"] == "still", "task"]) == set(NAMES[:2])
+    numbers = numbers_of_run(rows, CONFIG)
+    assert numbers["own"]["average_length"] == 4.0 and numbers["still"]["success_1"] == 0.5

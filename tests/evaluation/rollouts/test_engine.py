@@ -32,6 +32,14 @@ def test_an_attempt_is_given_up_after_the_most_steps() -> None:
 
 @pytest.mark.parametrize(("render", "renderings"), [("when_planning", 3), ("always", 6)])
 def test_pictures_are_rendered_when_a_plan_is_asked_for(render: str, renderings: int) -> None:
+    world, policy = LineWorld(), Steady()
+    roll_out_episodes([reach(6)], lambda: world, policy, rules(execute_steps=2, render=render), batch=1)
+    assert world.renderings == renderings
+    assert [request.observation.pictures["front"][0, 0, 0] for [request] in policy.requests] == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("render", "steps"), [("when_planning", [0, 2, 4]), ("always", [*range(6)])])
+def test_who_watches_sees_every_picture_and_how_the_attempt_ended(render: str, steps: list[int]) -> None:
     world, seen = LineWorld(), list[tuple[str, int, int]]()
 
     def watch(episode: str, step: int, observation: Observation) -> None:
@@ -40,8 +48,7 @@ def test_pictures_are_rendered_when_a_plan_is_asked_for(render: str, renderings:
     watched = RolloutRules(rules(execute_steps=2, render=render).config, "settings", watch)
     policy = Steady()
     roll_out_episodes([reach(6)], lambda: world, policy, watched, batch=1)
-    assert world.renderings == renderings
-    assert [place for _, _, place in seen] == ([0, 2, 4] if render == "when_planning" else list(range(6)))
+    assert seen == [("to-6", step, step) for step in (*steps, 6)]
     assert [request.observation.pictures["front"][0, 0, 0] for [request] in policy.requests] == [0, 2, 4]
 
 

@@ -5,6 +5,8 @@
 - ``world``: what a simulator must offer, and the environment about it. ``simulator``: the benchmark's own;
   ``miniature`` (with ``miniature_objects``, ``miniature_info``, ``miniature_pictures``): a small one that
   needs nothing, and ``miniature_expert``, which can do its tasks.
-- ``long_horizon``: the protocol; ``evaluation_job``: as work that is sharded and resumed; ``scores``: tables.
+- ``worlds``: which of them a user chooses; ``contenders``: which policies, and which floors beside them.
+- ``long_horizon``: the protocol; ``evaluation_job``: as work that is sharded and resumed; ``scores``: tables;
+  ``recording_job``: a few sequences once more, filmed and kept.
 - ``check``: is the simulator what it should be, before a long run? ``recordings``: actions to replay.
 """

@@ -1,9 +1,51 @@
 """Parameters of the evaluation on CALVIN."""
 
-from pydantic import Field
+from typing import Literal, get_args
 
-from vidrep_pipelines.common.config import FrozenConfig
+from pydantic import Field, NonNegativeInt
+
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
+
+FloorName = Literal["random", "still"]
+FLOORS: tuple[FloorName, ...] = get_args(FloorName)
+
+
+class CalvinPolicyConfig(FrozenConfig):
+    """Which policy is evaluated, and beside which floors."""
+
+    kind: Literal["trained", "expert", "random", "still"] = "trained"
+    """``trained``: the policy that was trained here. ``expert``: the miniature's own, which looks at the
+    state and at no picture. ``random``, ``still``: the floors alone."""
+
+    floors: tuple[FloorName, ...] = FLOORS
+    """``random``: every number of every action is drawn evenly from -1..1. ``still``: a robot that does not
+    move. Attempts of a floor are planned at once, and so rendered once."""
+
+    floor_sequences: int = Field(100, ge=1)
+    """Sequences that floors attempt: the first of those of the evaluation."""
+
+
+class CalvinRecordingConfig(FrozenConfig):
+    """What is kept of attempts to look at, beside their rows."""
+
+    sequences: NonNegativeInt = 4
+    """Sequences of the policy that are filmed: the first of those of the evaluation. They are attempted once
+    more, each in an environment of its own, and rendered at every control step."""
+
+    frames_per_second: int = Field(30, ge=1)
+    """Of films and of exported videos; the robot is controlled 30 times a second."""
+
+    panel: int = Field(224, ge=32, multiple_of=2)
+    """Height in pixels of what a camera sees in a film."""
+
+
+class CalvinExportConfig(FrozenConfig):
+    """Where recorded attempts are written for others."""
+
+    lerobot: UserPath | None = None
+    """Folder that receives the recorded attempts as a LeRobotDataset of version 3.0; one that is there is
+    replaced. ``recording.sequences`` says how many sequences that are. None: nothing is exported."""
 
 
 class CalvinEvaluationConfig(FrozenConfig):

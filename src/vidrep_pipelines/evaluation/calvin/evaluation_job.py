@@ -11,6 +11,7 @@ import pandas as pd
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.calvin.config import CalvinEvaluationConfig
+from vidrep_pipelines.evaluation.calvin.contenders import Contender
 from vidrep_pipelines.evaluation.calvin.long_horizon import (
     NumberedSequence,
     evaluate_sequences,
@@ -36,6 +37,7 @@ class CalvinBlock:
     """Some of the sequences, with all that is needed to attempt them.
 
     Attributes:
+        contender: Name of the policy.
         sequences: With their numbers.
         world: Makes environments.
         policy: Makes the policy.
@@ -43,6 +45,7 @@ class CalvinBlock:
         settings: Digest of all that determines the result.
     """
 
+    contender: str
     sequences: tuple[NumberedSequence, ...]
     world: CalvinWorldMaker
     policy: PolicyMaker
@@ -63,31 +66,48 @@ def evaluation_settings(
     }
 
 
-def calvin_job(
-    world: CalvinWorldMaker, policy: PolicyMaker, config: CalvinEvaluationConfig, fanout: FanOutConfig
-) -> Job:
-    """One item per block of sequences.
+def settings_of_run(world: CalvinWorldMaker, contenders: Sequence[Contender]) -> dict[str, Any]:
+    """By contender all that determines its result, and its digest, which stands in its rows."""
+    found = {}
+    for contender in contenders:
+        settings = evaluation_settings(world, contender.maker(0), contender.config)
+        found[contender.name] = {"digest": digest_of(settings), "attempted": contender.attempted, **settings}
+    return found
+
+
+def numbered_sequences(contender: Contender) -> list[NumberedSequence]:
+    """The sequences that a contender attempts, with their numbers."""
+    return list(enumerate(task_sequences(contender.config.sequences)))[: contender.attempted]
+
+
+def calvin_job(world: CalvinWorldMaker, contenders: Sequence[Contender], fanout: FanOutConfig) -> Job:
+    """One item per contender and block of sequences.
 
     Args:
         world: Makes environments.
-        policy: Makes the policy.
-        config: Which sequences, and how they are attempted.
+        contenders: Policies, and how they are evaluated.
         fanout: How items are executed; ``deadline_seconds`` is that of a block.
     """
-    settings = digest_of(evaluation_settings(world, policy, config))
-    numbered = list(enumerate(task_sequences(config.sequences)))
-    blocks = [
-        tuple(numbered[start : start + config.block]) for start in range(0, len(numbered), config.block)
-    ]
-    items = [
-        Item(_block_name(block), CalvinBlock(block, world, policy, config, settings), settings)
-        for block in blocks
-    ]
+    items: list[Item] = []
+    for contender in contenders:
+        settings = digest_of(evaluation_settings(world, contender.maker(0), contender.config))
+        numbered, size = numbered_sequences(contender), contender.config.block
+        for start in range(0, len(numbered), size):
+            policy = contender.maker(len(items))
+            block = CalvinBlock(
+                contender.name,
+                tuple(numbered[start : start + size]),
+                world,
+                policy,
+                contender.config,
+                settings,
+            )
+            items.append(Item(_block_name(block), block, settings))
     return Job("calvin sequences", evaluate_block, items, (ROWS_SUFFIX,), fanout)
 
 
-def _block_name(block: Sequence[NumberedSequence]) -> str:
-    return f"sequences/{block[0][0]:04d}-{block[-1][0]:04d}"
+def _block_name(block: CalvinBlock) -> str:
+    return f"{block.contender}/{block.sequences[0][0]:04d}-{block.sequences[-1][0]:04d}"
 
 
 def evaluate_block(block: CalvinBlock, outputs: Mapping[str, Path]) -> dict[str, Scalar]:
@@ -118,15 +138,16 @@ def _rows_of(block: CalvinBlock, records: Sequence[EpisodeRecord]) -> pd.DataFra
     places = [place_of_attempt(record.episode) for record in records]
     tasks = {number: ",".join(sequence.tasks) for number, sequence in block.sequences}
     return record_table(records).assign(
+        policy=block.contender,
         sequence=[number for number, _ in places],
         place=[place for _, place in places],
         tasks=[tasks[number] for number, _ in places],
-        block=_block_name(block.sequences),
+        block=_block_name(block),
     )
 
 
 def rows_of_evaluation(parts: Parts) -> pd.DataFrame:
-    """One row per attempt, sequence after sequence.
+    """One row per attempt, policy after policy, and of each sequence after sequence.
 
     Raises:
         InputError: Blocks failed, or a file is gone or damaged.
@@ -135,10 +156,10 @@ def rows_of_evaluation(parts: Parts) -> pd.DataFrame:
         first = parts.failed.iloc[0]
         raise InputError(
             f"{len(parts.failed)} blocks of sequences were not evaluated; {first['id']}: {first['error']}. "
-            "Remedy: mend it and run again with fanout.retry_failed; what is done is kept."
+            "Remedy: mend it and run again; what is done is kept."
         )
     try:
         tables = [pd.read_parquet(parts.path(name)) for name in parts.ids]
     except (OSError, ValueError) as error:
         raise InputError(f"{parts.folder} is damaged ({error}). Remedy: run again.") from error
-    return pd.concat(tables, ignore_index=True).sort_values(["sequence", "place"], ignore_index=True)
+    return pd.concat(tables, ignore_index=True)

@@ -1,6 +1,8 @@
 """Scripts that do the benchmark's tasks in the miniature, as a policy: for replays and demonstrations."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +61,26 @@ class MiniatureExpert:
         still[:, 6] = script[-1, 6]
         still[: len(rest)] = rest
         return still
+
+
+@dataclass(frozen=True)
+class MiniatureExpertMaker:
+    """Makes experts; see :class:`~vidrep_pipelines.evaluation.rollouts.protocol.PolicyMaker`.
+
+    Attributes:
+        chunk_length: Actions of a plan.
+    """
+
+    chunk_length: int = 10
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Its scripts do not depend on how many actions are read at once."""
+        return {"policy": "miniature expert"}
+
+    def make(self) -> MiniatureExpert:
+        """A fresh one, without scripts."""
+        return MiniatureExpert(self.chunk_length)
 
 
 def script_for_task(task: str, state: FloatArray) -> FloatArray:

@@ -1,5 +1,6 @@
 """What is reported of an evaluation on CALVIN: chains, average length, tasks; each with its interval."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -130,3 +131,74 @@ def calvin_numbers(rows: pd.DataFrame, config: CalvinEvaluationConfig) -> dict[s
         name = f"success_{row['tasks_in_a_row']}"
         numbers |= {name: row["success"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
     return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class CalvinScores:
+    """What is reported of a run, in which several policies attempt the same sequences.
+
+    Attributes:
+        sequences: :func:`sequence_table` of each policy.
+        chains: :func:`chain_table` of each policy.
+        lengths: One row per policy: average_length, low, high and sequences; then, for all but the first, how
+            much longer the first is on the sequences that both attempted: difference, difference_low,
+            difference_high and shared.
+        tasks: :func:`task_table` of each policy.
+    """
+
+    sequences: pd.DataFrame
+    chains: pd.DataFrame
+    lengths: pd.DataFrame
+    tasks: pd.DataFrame
+
+
+def score_run(rows: pd.DataFrame, config: CalvinEvaluationConfig) -> CalvinScores:
+    """All tables of a run, with the column ``policy`` in front.
+
+    Args:
+        rows: One per attempt, with the column ``policy``; the first policy is the one that is compared.
+        config: Says how intervals are made.
+    """
+    own = {str(policy): group for policy, group in rows.groupby("policy", sort=False)}
+    sequences = {policy: sequence_table(group) for policy, group in own.items()}
+    return CalvinScores(
+        sequences=_joined(sequences),
+        chains=_joined({policy: chain_table(table, config) for policy, table in sequences.items()}),
+        lengths=_length_table(sequences, config),
+        tasks=_joined({policy: task_table(group, config) for policy, group in own.items()}),
+    )
+
+
+def _joined(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    parts = [table.assign(policy=policy) for policy, table in tables.items()]
+    joined = pd.concat(parts, ignore_index=True)
+    return joined[["policy", *joined.columns.drop("policy")]]
+
+
+def _length_table(sequences: dict[str, pd.DataFrame], config: CalvinEvaluationConfig) -> pd.DataFrame:
+    first, *_ = sequences.values()
+    rows = []
+    for policy, table in sequences.items():
+        length = average_length(table, config)
+        row = {"policy": policy, "average_length": length.value, "low": length.low, "high": length.high}
+        row |= {"sequences": len(table), **dict.fromkeys(_DIFFERENCE, np.nan)}
+        if table is not first:
+            row |= dict(zip(_DIFFERENCE, _lead(table, first, config), strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+_DIFFERENCE = ("difference", "difference_low", "difference_high", "shared")
+
+
+def _lead(other: pd.DataFrame, first: pd.DataFrame, config: CalvinEvaluationConfig) -> tuple[float, ...]:
+    """How much farther the first policy gets on sequences that both attempted."""
+    shared = set(first["sequence"]) & set(other["sequence"])
+    own, least = (table[table["sequence"].isin(shared)] for table in (first, other))
+    found = compare_lengths(least, own, config)
+    return found["difference"], found["low"], found["high"], found["sequences"]
+
+
+def numbers_of_run(rows: pd.DataFrame, config: CalvinEvaluationConfig) -> dict[str, dict[str, float]]:
+    """:func:`calvin_numbers` of each policy."""
+    return {str(policy): calvin_numbers(own, config) for policy, own in rows.groupby("policy", sort=False)}

@@ -5,5 +5,8 @@
 - ``session``: holds a chunk of actions and asks for the next one.
 - ``engine``: many episodes in lock step; all chunks that are wanted at one time are planned in one call.
 - ``replay``: recorded actions must succeed before a policy is scored.
+- ``floors``: policies that know nothing, to be read beside.
+- ``recording``: attempts kept whole; ``films``: shown to people; ``lerobot_export``: as a
+  data set.
 - ``tables``: success with intervals, sweeps, and two runs compared episode by episode.
 """

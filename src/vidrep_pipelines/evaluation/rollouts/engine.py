@@ -20,7 +20,7 @@ from vidrep_pipelines.evaluation.rollouts.protocol import (
 from vidrep_pipelines.evaluation.rollouts.session import PolicySession
 
 Watch = Callable[[str, int, Observation], None]
-"""Sees the attempt's name, its step and what was observed: for films."""
+"""Sees the attempt's name, its step and what was observed, at last after the last step: for films."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RolloutRules:
     Attributes:
         config: Of the rollouts.
         settings: Digest of all that determines the result, for the rows.
-        watch: Is shown every observation.
+        watch: Is shown every observation, and one more with pictures when an attempt has ended.
     """
 
     config: RolloutConfig
@@ -89,7 +89,9 @@ def attempt_task(
         elif rules.config.render == "always":
             _observed(environment, start, session, rules)
         reward += environment.step(session.next_action())
-        success = environment.succeeded()
+        success = bool(environment.succeeded())  # not NumPy's, which no JSON takes
+    if rules.watch is not None:
+        _observed(environment, start, session, rules)
     return EpisodeRecord(
         episode=start.name,
         task=start.task,

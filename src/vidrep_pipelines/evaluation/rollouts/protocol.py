@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from vidrep_pipelines.common.arrays import FloatArray, Pixels
 
@@ -96,6 +96,18 @@ class ChunkPolicy(Protocol):
 
         Returns:
             (B, T, A) actions.
+        """
+
+
+@runtime_checkable
+class ImaginesVideo(Protocol):
+    """What a policy may offer beside its plans, for films: the future that it sees."""
+
+    def imagine(self, requests: Sequence[PlanRequest]) -> Pixels:
+        """Imagines what happens after B observations, of which the same plans were asked.
+
+        Returns:
+            (B, F, H, W, 3) uint8; the first frame is the present.
         """
 
 

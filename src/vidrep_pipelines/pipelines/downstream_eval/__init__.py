@@ -1,5 +1,10 @@
 """What a representation is good for, measured on other tasks; what a reconstruction is worth."""
 
+from vidrep_pipelines.pipelines.downstream_eval.calvin_pipeline import (
+    create_calvin_baselines_pipeline,
+    create_calvin_check_pipeline,
+    create_calvin_pipeline,
+)
 from vidrep_pipelines.pipelines.downstream_eval.label_propagation_pipeline import (
     SYSTEMS,
     create_davis_evaluation_pipeline,
@@ -26,6 +31,9 @@ from vidrep_pipelines.pipelines.downstream_eval.video_prediction_pipeline import
 
 __all__ = [
     "SYSTEMS",
+    "create_calvin_baselines_pipeline",
+    "create_calvin_check_pipeline",
+    "create_calvin_pipeline",
     "create_comparison_pipeline",
     "create_davis_evaluation_pipeline",
     "create_jhmdb_evaluation_pipeline",
