@@ -8,11 +8,12 @@ import pytest
 
 from tests.models.vpp.policy.trained import demonstrations, make_policy_task, publish_policy
 from tests.models.vpp.video.spoken import TEXTS
-from vidrep_pipelines.adapters.vpp_policy import PicturePolicy, VppPolicyMaker
+from vidrep_pipelines.adapters.vpp_policy import ImaginingPolicy, PicturePolicy, VppPolicyMaker
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.rollouts.protocol import Observation, PlanRequest
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
+from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +78,14 @@ def test_the_identity_changes_with_all_that_counts(maker: VppPolicyMaker) -> Non
     assert len({str(one.identity) for one in others}) == len(others)
     assert replace(maker, device="cuda").identity == maker.identity
     assert str(maker.policy) not in str(maker.identity)
+
+
+def test_a_policy_for_films_imagines_what_its_first_camera_is_about_to_see(maker: VppPolicyMaker) -> None:
+    sampling = VideoSamplingConfig(steps=1, guidance=1.0)
+    policy = replace(maker, imagination=sampling).make()
+    assert isinstance(policy, ImaginingPolicy) and not hasattr(maker.make(), "imagine")
+    videos = policy.imagine([request(), request(2, front=200, side=30)])
+    assert videos.shape == (2, 4, 16, 16, 3) and videos.dtype == np.uint8
+    assert (videos[0] != videos[1]).any()
+    assert replace(maker, imagination=sampling).identity == maker.identity
+    np.testing.assert_array_equal(policy.plan([request()]), maker.make().plan([request()]))

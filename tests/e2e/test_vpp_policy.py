@@ -45,6 +45,11 @@ def test_every_episode_is_a_row_beside_its_floors(data: Path) -> None:
     assert settings["trained"]["policy"]["policy"] == load("vpp_policy_checkpoint", data).digest
 
 
+def test_films_show_what_was_seen_and_imagined(data: Path) -> None:
+    films = load("rollout.films", data)
+    assert films.ids == ["trained/00000"] and films.path("trained/00000").stat().st_size > 1000
+
+
 def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         run_pipeline("eval_rollout", data, TINY_VPP_POLICY)

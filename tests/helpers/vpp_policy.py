@@ -18,6 +18,7 @@ TINY_VPP_POLICY: dict[str, Any] = merged(
             "episodes": 2,
             "conditions": ["trained", "swapped", "still", "scripted"],
             "rollout": {"most_steps": 20},
+            "films": {"episodes": 1, "panel": 64},
         },
     },
 )

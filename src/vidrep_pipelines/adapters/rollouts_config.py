@@ -5,9 +5,10 @@ from typing import Literal
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig
-from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
+from vidrep_pipelines.evaluation.rollouts.config import FilmsConfig, RolloutConfig
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
+from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
 
 ConditionName = Literal["trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"]
 
@@ -37,6 +38,12 @@ class TabletopRolloutConfig(FrozenConfig):
 
     noise: FeatureNoiseConfig | None = None
     """Behind which noise features are read. None: as in training."""
+
+    films: FilmsConfig = FilmsConfig()
+    """Which episodes of the trained policy are filmed."""
+
+    imagination: VideoSamplingConfig | None = None
+    """How the video model predicts what films show beside what happened. None: they show no prediction."""
 
     block: int = Field(25, ge=1)
     """Episodes of one item of work."""

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import torch
 
-from vidrep_pipelines.common.arrays import FloatArray
+from vidrep_pipelines.common.arrays import FloatArray, Pixels
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.frame_store.resize_rules import resized_picture
 from vidrep_pipelines.evaluation.rollouts.protocol import PlanRequest
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.shared.trained import loaded_once
+from vidrep_pipelines.models.shared.units import channels_last, to_bytes
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
 from vidrep_pipelines.models.vpp.policy.model import PolicyModel
 from vidrep_pipelines.models.vpp.policy.robot_policy import RobotPolicy, VideoModelFeatures
+from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
+from vidrep_pipelines.models.vpp.video.inference import VideoPredictor
 
 
 class PicturePolicy:
@@ -57,6 +62,37 @@ class PicturePolicy:
         )
 
 
+class ImaginingPolicy(PicturePolicy):
+    """The same for films: it also shows the video that its video model predicts.
+
+    Args:
+        policy: What plans.
+        cameras: As for :class:`PicturePolicy`; what the first of them sees is continued.
+        predictor: The video model.
+        sampling: How it predicts.
+    """
+
+    def __init__(
+        self,
+        policy: RobotPolicy,
+        cameras: Sequence[str],
+        predictor: VideoPredictor,
+        sampling: VideoSamplingConfig,
+    ) -> None:
+        super().__init__(policy, cameras)
+        self._predictor, self._sampling = predictor, sampling
+
+    def imagine(self, requests: Sequence[PlanRequest]) -> Pixels:
+        """(B, F, H, W, 3) uint8 of what the first camera is about to see."""
+        seen = [request.observation.pictures[self._cameras[0]] for request in requests]
+        pictures = np.stack([resized_picture(one, self._policy.pictures) for one in seen])
+        first = torch.from_numpy(pictures).movedim(-1, 1).float() / 255
+        texts, seeds = [one.instruction for one in requests], [one.seed for one in requests]
+        videos = self._predictor.predict(first, texts, seeds, self._sampling)
+        frames = channels_last(to_bytes(videos.flatten(0, 1)))
+        return frames.reshape(*videos.shape[:2], *frames.shape[1:])
+
+
 @dataclass(frozen=True)
 class VppPolicyMaker:
     """Makes a trained policy in worker processes, where it is kept.
@@ -70,6 +106,8 @@ class VppPolicyMaker:
         device: ``cpu`` or a CUDA device.
         noise: Behind which noise features are read. None: as in training.
         untrained: The same architecture with random weights: a floor.
+        imagination: For films, how the video model predicts what the policy is about to see; no action
+            depends on it. None: nothing is imagined.
     """
 
     policy: Path
@@ -80,6 +118,7 @@ class VppPolicyMaker:
     device: str = "cpu"
     noise: FeatureNoiseConfig | None = None
     untrained: bool = False
+    imagination: VideoSamplingConfig | None = None
 
     @classmethod
     def of(
@@ -119,7 +158,11 @@ class VppPolicyMaker:
             InputError: A checkpoint is damaged, or they do not belong together.
         """
         version = Checkpoint.of(self.policy).digest
-        return PicturePolicy(loaded_once(_load_policy, self, version, self.device), self.cameras)
+        policy = loaded_once(_load_policy, self, version, self.device)
+        if self.imagination is None:
+            return PicturePolicy(policy, self.cameras)
+        predictor = VideoPredictor.load(self.video_model, self.codec, self.device)
+        return ImaginingPolicy(policy, self.cameras, predictor, self.imagination)
 
 
 def _load_policy(maker: VppPolicyMaker, device: str) -> RobotPolicy:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, NonNegativeInt
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
@@ -39,3 +39,16 @@ class RolloutConfig(FrozenConfig):
                 f"execute_steps is {self.execute_steps}, and the policy plans {length} actions. Remedy: set "
                 f"execute_steps to at most {length}."
             )
+
+
+class FilmsConfig(FrozenConfig):
+    """Which episodes are filmed, and how."""
+
+    episodes: NonNegativeInt = 4
+    """The first ones. They are attempted once more, each in an environment of its own."""
+
+    frames_per_second: int = Field(8, ge=1)
+    """The tabletop's arm is controlled 8 times a second."""
+
+    panel: int = Field(224, ge=32, multiple_of=2)
+    """Height in pixels of what a camera sees."""

@@ -56,6 +56,29 @@ def describe_rollouts(
     return {one.name: one.settings for one in tabletop_conditions(config, world, trained)}
 
 
+def film_rollouts(
+    policy: Checkpoint,
+    video_model: Checkpoint,
+    codec: Checkpoint,
+    config: TabletopRolloutConfig,
+    episodes: RobotEpisodesConfig,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """A film per episode: what was told, seen and imagined, and how it ended."""
+    from vidrep_pipelines.adapters.rollouts import filmed_condition
+    from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
+    from vidrep_pipelines.evaluation.rollouts.film_job import film_job
+    from vidrep_pipelines.fanout.devices import workers_for_device
+    from vidrep_pipelines.training.distributed import choose_device
+
+    world, device = episodes.tabletop, choose_device(launch).type
+    trained = VppPolicyMaker.of(policy, video_model, codec, world.table.cameras, device)
+    return film_job(
+        filmed_condition(config, world, trained), config.films, workers_for_device(fanout, device)
+    )
+
+
 def tabulate_rollouts(parts: Parts) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Rows of all episodes, shares of success by condition and task, comparisons in pairs, and the log's."""
     from vidrep_pipelines.adapters.rollouts import comparisons_with_trained, metrics_of_rollouts

@@ -25,6 +25,21 @@ def create_rollout_pipeline() -> Pipeline:
                 tags=["vpp", "gpu", "fanout"],
             ),
             Node(
+                rollout_nodes.film_rollouts,
+                inputs=[
+                    "policy",
+                    "video_model",
+                    "codec",
+                    "params:rollout",
+                    "params:robot_episodes",
+                    "params:launch",
+                    "params:fanout",
+                ],
+                outputs="films",
+                name="film",
+                tags=["vpp", "gpu", "fanout"],
+            ),
+            Node(
                 rollout_nodes.describe_rollouts,
                 inputs=["policy", "video_model", "codec", "params:rollout", "params:robot_episodes"],
                 outputs="settings",
