@@ -218,7 +218,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:robot_episodes", "params:vpp_video", "params:vpp_video_export"),
         *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
         *("params:video_prediction", "params:calvin"),
-        *("params:video_prediction", "params:open_loop", "params:serve_policy"),
+        *("params:open_loop", "params:serve_policy"),
         *("params:vpp_policy", "params:rollout"),
         *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
         *("params:vpp_policy", "params:rollout"),

@@ -172,4 +172,5 @@ def _by_episode(episodes: NDArray[Any], values: FloatArray) -> list[FloatArray]:
 def open_loop_metrics(errors: pd.DataFrame) -> dict[str, float]:
     """The errors in all as flat numbers, for the run tracker."""
     whole = errors[errors["part"] == "all"]
-    return {f"{row.measure}_error_{row.predictor}": float(row.value) for row in whole.itertuples(index=False)}
+    names = whole["measure"] + "_error_" + whole["predictor"]
+    return dict(zip(names, whole["value"].astype(float), strict=True))
