@@ -47,6 +47,7 @@ BENCHMARKS = {
     "benchmarks.voc_token_extraction": ("voc_token_extraction", "voc_token_extraction_published"),
     "benchmarks.vpp_optimizer": ("vpp_optimizer",),
     "benchmarks.calvin_sequences": ("calvin_sequences",),
+    "benchmarks.serve_policy": ("serve_policy",),
 }
 
 

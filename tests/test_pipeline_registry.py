@@ -110,6 +110,8 @@ def test_public_names() -> None:
         *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout"),
         *("predict_video", "eval_video_prediction"),
         *("eval_calvin", "eval_calvin_baselines", "check_calvin"),
+        *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout"),
+        *("serve_policy", "eval_open_loop"),
         "__default__",
     }
 
@@ -216,6 +218,8 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:robot_episodes", "params:vpp_video", "params:vpp_video_export"),
         *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
         *("params:video_prediction", "params:calvin"),
+        *("params:open_loop", "params:serve_policy"),
+        *("params:vpp_policy", "params:rollout"),
         *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
         *("params:vpp_policy", "params:rollout"),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),

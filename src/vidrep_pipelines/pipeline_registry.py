@@ -11,6 +11,7 @@ from vidrep_pipelines.pipelines import (
     measure_video_io,
     pretrain,
     resize,
+    serve,
     verify,
 )
 from vidrep_pipelines.pipelines.ingest.label_sequences_pipeline import (
@@ -167,6 +168,8 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
         "latent_extraction_vpp_features": features,
         "pretrain_vpp_policy": policy,
         "export_vpp_policy": policy + pretrain.create_vpp_policy_export_pipeline(),
+        "eval_open_loop": policy + downstream_eval.create_open_loop_pipeline(),
+        "serve_policy": serve.create_serve_policy_pipeline(),
         "eval_rollout": policy + downstream_eval.create_rollout_pipeline(),
         "predict_video": video + downstream_eval.create_predict_video_pipeline(),
         "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),

@@ -8,5 +8,6 @@
 - ``floors``: policies that know nothing, to be read beside.
 - ``recording``: attempts kept whole; ``films``: shown to people; ``lerobot_export``: as a
   data set.
+- ``open_loop``: what a policy would have done at recorded moments, beside what was done.
 - ``tables``: success with intervals, sweeps, and two runs compared episode by episode.
 """

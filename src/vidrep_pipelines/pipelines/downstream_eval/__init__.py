@@ -18,6 +18,7 @@ from vidrep_pipelines.pipelines.downstream_eval.occupancy_pipeline import (
     create_occupancy_comparison_pipeline,
     create_occupancy_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.open_loop_pipeline import create_open_loop_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
@@ -40,6 +41,7 @@ __all__ = [
     "create_occupancy_chains_pipeline",
     "create_occupancy_comparison_pipeline",
     "create_occupancy_pipeline",
+    "create_open_loop_pipeline",
     "create_phases_pipeline",
     "create_predict_video_pipeline",
     "create_rollout_pipeline",
