@@ -156,7 +156,7 @@ RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
     make_vae: (("initialize_from", *LOSS_FILES), "4b56e86d5c9d0f51", "ecb4053e492ebe2b"),
     make_voc: (("initialize_from", "initialize_reward_from"), "1ad882fa79edc254", "52769d9b95bfa48f"),
     make_vqkd: (("initialize_from", "teacher"), "66bb3af2cd80a5e3", "8f97aae77c4cb3c9"),
-    make_vpp_policy: (("initialize_from",), "798dd7563fd84131", "f6c0550b83f2da30"),
+    make_vpp_policy: (("initialize_from",), "22c541372a3545e0", "0769f54c63b7a262"),
     make_vpp_video: (("initialize_from",), "3aee86864af2e962", "c1dbe5fdd639ce9f"),
     make_vqvae: (("initialize_from", *LOSS_FILES), "80da314db962557f", "bb655260bbcc764b"),
 }

@@ -44,9 +44,19 @@ def test_frames_and_video_model_to_features(sources: FeatureSources, tmp_path: P
     features = FrameArraysDataset(filepath=(tmp_path / "features").as_posix(), frames=frames)
     config = FeatureStoreConfig.model_validate({"from_frames": True, "reduction": {"grid": 2}})
     features.save(job(sources, config))
-    report = nodes.report_vpp_features(features.load())
+    report = nodes.report_vpp_features(features.load(), config)
     assert report["splits"]["train"]["pictures"] == 4
     assert StoredFeatures(features.load()).at(0, 2).shape == (4, 96, 2, 2)
+
+
+def test_nothing_is_extracted_where_training_computes_features(
+    sources: FeatureSources, tmp_path: Path
+) -> None:
+    config = FeatureStoreConfig(from_frames=True, store=False)
+    frames = sources.store.folder.as_posix()
+    features = FrameArraysDataset(filepath=(tmp_path / "features").as_posix(), frames=frames)
+    features.save(job(sources, config))
+    assert nodes.report_vpp_features(features.load(), config) == {"stored": False}
 
 
 def test_latents_that_were_made_in_another_way(sources: FeatureSources) -> None:

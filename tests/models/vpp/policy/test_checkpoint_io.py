@@ -119,7 +119,15 @@ def test_weights_of_another_model_are_not_exported() -> None:
         original_policy_checkpoint(CONFIG, make_policy().state_dict(), strange)
 
 
-def test_encodings_of_places_are_unknown_to_the_original() -> None:
-    placed = CONFIG.model_copy(update={"former": CONFIG.former.model_copy(update={"places": 7})})
-    with pytest.raises(ConfigurationError, match=r"no encoding of places.*knows_places: false"):
-        original_policy_checkpoint(placed, make_policy(placed).state_dict())
+@pytest.mark.parametrize(
+    "unknown",
+    [{"former": {"places": 7}}, {"denoiser": {"action_positions": True}}],
+    ids=["places", "actions"],
+)
+def test_encodings_are_unknown_to_the_original(unknown: dict[str, Any]) -> None:
+    fields = CONFIG.model_dump()
+    for part, values in unknown.items():
+        fields[part] |= values
+    config = PolicyModelConfig.model_validate(fields)
+    with pytest.raises(ConfigurationError, match=r"no encodings of places and actions.*knows_places: false"):
+        original_policy_checkpoint(config, make_policy(config).state_dict())

@@ -44,6 +44,21 @@ def test_each_action_sees_everything_if_it_may() -> None:
     assert [_tokens_seen(_denoiser(cross_causal=False), action) for action in range(4)] == [7, 7, 7, 7]
 
 
+def test_at_pure_noise_only_an_encoding_tells_actions_apart() -> None:
+    """Nothing else says which action of the chunk is asked for, unless each may look at more tokens."""
+    outputs = {}
+    for encoded in (False, True):
+        torch.manual_seed(0)
+        config = DENOISER.model_copy(update={"cross_causal": False, "action_positions": encoded})
+        denoiser = ActionDenoiser(config, video_width=16).eval()
+        for value in denoiser.parameters():
+            value.data.add_(0.1 * torch.randn_like(value))
+        same = torch.ones(3, *SHAPE)
+        outputs[encoded] = denoiser(same, SIGMA, denoiser.encode(VIDEO, make_policy_batch().goal))
+    assert torch.allclose(outputs[False], outputs[False][:, :1].expand(3, *SHAPE), atol=1e-5)
+    assert float((outputs[True] - outputs[True][:, :1]).abs().max().detach()) > 1e-2
+
+
 def test_an_action_sees_none_that_follows() -> None:
     denoiser, batch = _denoiser(cross_causal=False), make_policy_batch()
     actions = batch.actions.clone().requires_grad_()

@@ -1,11 +1,13 @@
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
-from tests.models.vpp.policy.tiny import FORMER, make_policy_batch
+from tests.models.vpp.policy.tiny import FORMER, PLACES, make_policy_batch
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.vpp.policy.config import VideoFormerConfig
 from vidrep_pipelines.models.vpp.policy.video_former import (
+    FlatFeatures,
     ProjectedFeatures,
     VideoFormer,
     build_video_former,
@@ -13,9 +15,11 @@ from vidrep_pipelines.models.vpp.policy.video_former import (
 )
 
 
-def _former(kind: str) -> VideoFormer | ProjectedFeatures:
+def _former(kind: str) -> VideoFormer | ProjectedFeatures | FlatFeatures:
     torch.manual_seed(0)
-    return build_video_former(VideoFormerConfig.model_validate({**FORMER.model_dump(), "kind": kind}))
+    places = PLACES if kind == "flat" else None
+    fields = {**FORMER.model_dump(), "kind": kind, "places": places}
+    return build_video_former(VideoFormerConfig.model_validate(fields))
 
 
 def _frames_seen(kind: str) -> list[bool]:
@@ -30,7 +34,12 @@ def _frames_seen(kind: str) -> list[bool]:
 
 @pytest.mark.parametrize(
     ("kind", "tokens", "seen"),
-    [("3d", 6, [True, True]), ("2d", 6, [True, False]), ("linear", 14, [True, False])],
+    [
+        ("3d", 6, [True, True]),
+        ("2d", 6, [True, False]),
+        ("linear", 14, [True, False]),
+        ("flat", 6, [True, False]),
+    ],
 )
 def test_kinds_differ_in_tokens_and_in_the_frames_that_these_see(
     kind: str, tokens: int, seen: list[bool]
@@ -44,6 +53,15 @@ def test_the_order_of_places_does_not_matter_but_that_of_frames_does() -> None:
     tokens = former(features)
     torch.testing.assert_close(former(features.flip(2)), tokens)
     assert not torch.allclose(former(features.flip(1)), tokens, atol=1e-2)
+
+
+def test_flat_tokens_know_the_places_of_features() -> None:
+    former, features = _former("flat"), make_policy_batch().features
+    assert not torch.allclose(former(features.flip(2)), former(features), atol=1e-2)
+    with pytest.raises(InputError, match=f"have {PLACES - 1} places, the policy knows {PLACES}"):
+        former(features[:, :, 1:])
+    with pytest.raises(ValidationError, match="flat needs places"):
+        VideoFormerConfig(kind="flat")
 
 
 @pytest.mark.parametrize("kind", ["3d", "linear"])

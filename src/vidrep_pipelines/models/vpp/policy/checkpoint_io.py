@@ -239,10 +239,11 @@ def original_policy_checkpoint(
         InputError: Weights are of another architecture.
         ConfigurationError: The original cannot compute it.
     """
-    if config.former.places is not None:
+    if config.former.places is not None or config.denoiser.action_positions:
         raise ConfigurationError(
-            "The original knows no encoding of places, which this policy was trained with. Remedy: train one "
-            "with vpp_policy.knows_places: false to export it."
+            "The original knows no encodings of places and actions, which this policy was trained with. "
+            "Remedy: to export one, train it with vpp_policy.knows_places: false and "
+            "model.denoiser.action_positions: false."
         )
     check_architecture(state, _outline(config), "The model")
     kept, tolerated = dict(unused or {}), unused_tensors(config)

@@ -35,9 +35,12 @@ DensityName = Literal[
 class VideoFormerConfig(FrozenConfig):
     """What makes a few tokens of the features of all frames; the defaults are CALVIN's."""
 
-    kind: Literal["3d", "2d", "linear"] = "3d"
+    kind: Literal["3d", "2d", "linear", "flat"] = "3d"
     """``3d``: learned tokens attend to their frame, then over the frames. ``2d``: to their frame only.
-    ``linear``: nothing is compressed, each feature is projected (the paper's ablation, 4.33 to 3.86)."""
+    ``linear``: nothing is compressed, each feature is projected (the paper's ablation, 4.33 to 3.86).
+    ``flat``, not published: tokens are a linear map of all of a frame's features, each place with weights of
+    its own. It needs ``places``, and learns in minutes what attention finds in hours: for small networks,
+    cameras that stand still and features that were pooled."""
 
     features: int = Field(2560, gt=0)
     """C, channels of the features: 2560 of up-blocks 0 and 1 together, 1280 of block 1 alone."""
@@ -69,6 +72,8 @@ class VideoFormerConfig(FrozenConfig):
         """Frames share the tokens evenly, and heads the channels."""
         if self.kind != "linear" and self.tokens % self.frames:
             raise ValueError(f"tokens={self.tokens} is not a multiple of frames={self.frames}")
+        if self.kind == "flat" and self.places is None:
+            raise ValueError("kind flat needs places, the number of places of all views")
         if self.kind == "3d" and self.width % self.heads:
             raise ValueError(f"width={self.width} is not a multiple of heads={self.heads}")
         return self
@@ -113,6 +118,10 @@ class DenoiserConfig(FrozenConfig):
     freeze_proprioception: bool = False
     """Leave the state's projection as it was drawn. So it was published for xbot and xhand, whose list of
     unused, frozen layers names it by mistake."""
+
+    action_positions: bool = False
+    """Whether each action of a chunk has a learned encoding of its place. None was published: there, the
+    order shows only in how much each action may look at, so that ``cross_causal: false`` needs it."""
 
     cross_causal: bool = True
     """Action i sees the first i + 1 tokens of goal, video and state only. A mistake of the original that its

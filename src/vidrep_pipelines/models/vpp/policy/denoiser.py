@@ -39,8 +39,8 @@ class PolicyContext:
 class ActionDenoiser(nn.Module):
     """Noisy actions, their noise level and what the policy sees, to the network's output F.
 
-    There is no encoding of positions: video tokens have theirs from the Video Former, and the order of
-    actions shows in what each of them may look at.
+    Video tokens have their positions from the Video Former. Those of actions are encoded if that is asked
+    for; else their order shows in what each of them may look at, as published.
 
     Args:
         config: The sizes.
@@ -55,6 +55,8 @@ class ActionDenoiser(nn.Module):
         self.video_embedding = nn.Linear(video_width, D)
         self.state_embedding = None if state is None else _two_layers(state, D)
         self.action_embedding = nn.Linear(config.actions, D)
+        positions = torch.zeros(config.chunk, D) if config.action_positions else None
+        self.action_positions = None if positions is None else nn.Parameter(positions)
         self.sigma_embedding = _two_layers(D, D)
         self.encoder = nn.ModuleList(ContextBlock(config) for _ in range(config.encoder_layers))
         self.encoder_norm = nn.LayerNorm(D, bias=False)
@@ -93,6 +95,8 @@ class ActionDenoiser(nn.Module):
         """The output F (B, A, a) for scaled noisy actions (B, A, a) and their noise levels (B,)."""
         level = self.sigma_embedding(sigma_features(sigma, self.config.width)).unsqueeze(1)
         tokens = self.action_embedding(noisy)
+        if self.action_positions is not None:
+            tokens = tokens + self.action_positions
         for block, keys, values in zip(self.decoder, context.keys, context.values, strict=True):
             tokens = block(tokens, level, keys, values)
         output: Tensor = self.action_head(self.decoder_norm(tokens))

@@ -19,8 +19,10 @@ def features_of_views(features: Tensor, views: int) -> Tensor:
     return rearrange(features, "(v b) f c h w -> b f (v h w) c", v=views)
 
 
-def build_video_former(config: VideoFormerConfig) -> "VideoFormer | ProjectedFeatures":
+def build_video_former(config: VideoFormerConfig) -> "VideoFormer | ProjectedFeatures | FlatFeatures":
     """The network that a configuration asks for, with random weights."""
+    if config.kind == "flat":
+        return FlatFeatures(config)
     return ProjectedFeatures(config) if config.kind == "linear" else VideoFormer(config)
 
 
@@ -76,6 +78,35 @@ class ProjectedFeatures(nn.Module):
         """
         _require_features(features, self.config)
         return _with_places(self.projection(features), self.place_positions).flatten(1, 2)
+
+    def blocks(self) -> list[nn.Module]:
+        """None: it is a single layer."""
+        return []
+
+
+class FlatFeatures(nn.Module):
+    """Tokens of each frame as a linear map of all its features, which have weights of their own by place."""
+
+    def __init__(self, config: VideoFormerConfig) -> None:
+        super().__init__()
+        self.config = config
+        assert config.places is not None
+        self._per_frame = config.tokens // config.frames
+        self.norm = nn.LayerNorm(config.features)
+        self.projection = nn.Linear(config.places * config.features, self._per_frame * config.width)
+        self.frame_positions = nn.Parameter(torch.randn(config.frames, 1, config.width))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (B, F, N, C) to tokens (B, T, d), frame by frame.
+
+        Raises:
+            InputError: They are of another number of frames, places or channels.
+        """
+        _require_features(features, self.config)
+        _require_places(features.shape[2], self.config.places)
+        tokens = self.projection(self.norm(features).flatten(2))
+        by_frame = rearrange(tokens, "b f (q d) -> b f q d", q=self._per_frame) + self.frame_positions
+        return by_frame.flatten(1, 2)
 
     def blocks(self) -> list[nn.Module]:
         """None: it is a single layer."""
@@ -154,12 +185,17 @@ def _with_places(embedded: Tensor, positions: Tensor | None) -> Tensor:
     """
     if positions is None:
         return embedded
-    if embedded.shape[2] != len(positions):
-        raise InputError(
-            f"Features have {embedded.shape[2]} places, the policy knows {len(positions)}. Remedy: give it "
-            "the views and the grid that it was trained on."
-        )
+    _require_places(embedded.shape[2], len(positions))
     return embedded + positions
+
+
+def _require_places(found: int, known: int | None) -> None:
+    """Raises InputError unless features have the places that the policy was trained on."""
+    if found != known:
+        raise InputError(
+            f"Features have {found} places, the policy knows {known}. Remedy: give it the views and the grid "
+            "that it was trained on."
+        )
 
 
 def _require_features(features: Tensor, config: VideoFormerConfig) -> None:
