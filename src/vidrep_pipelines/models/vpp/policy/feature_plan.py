@@ -19,7 +19,12 @@ from vidrep_pipelines.data.frame_store.arrays import ArrayShardRequest, ArraySpe
 from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
-from vidrep_pipelines.models.vpp.policy.features_config import FeatureStoreConfig, features_shape
+from vidrep_pipelines.models.vpp.policy.features_config import (
+    FeaturesShape,
+    FeatureStoreConfig,
+    PolicyFeaturesConfig,
+    features_shape,
+)
 from vidrep_pipelines.models.vpp.policy.items import table_of_split
 from vidrep_pipelines.models.vpp.policy.items_config import PolicyItemsConfig
 from vidrep_pipelines.models.vpp.video.codec import codec_sizes
@@ -150,7 +155,7 @@ def feature_requests(
         )
     codec_digest = sources.codec.digest
     require_same_codec(sources.checkpoint, codec_digest)
-    spec = _features_spec(sources, config)
+    spec = ArraySpec(FEATURES, config.dtype, video_features_shape(sources, config), per="entry")
     seen = seen_frames(sources.store, items, config.splits)
     plan = FeaturePlan(seen.items, seen.pictures, config.noise.draws, spec)
     _log.info("vpp_features: %s.", plan.text())
@@ -190,7 +195,13 @@ def require_same_codec(checkpoint: Checkpoint, codec_digest: str) -> None:
         )
 
 
-def _features_spec(sources: FeatureSources, config: FeatureStoreConfig) -> ArraySpec:
+def video_features_shape(sources: FeatureSources, config: PolicyFeaturesConfig) -> FeaturesShape:
+    """(F, C, h, w) of what is kept of a picture of the store, known without the network.
+
+    Raises:
+        InputError: The checkpoint is not that of a video model.
+        ConfigurationError: The network has no such features.
+    """
     try:
         model = VideoModelConfig.model_validate(sources.checkpoint.config["model"])
         frames = ClipConfig.model_validate(sources.checkpoint.config["clips"]).frames
@@ -201,7 +212,7 @@ def _features_spec(sources: FeatureSources, config: FeatureStoreConfig) -> Array
         ) from error
     factor, facts = codec_sizes(sources.codec).factor, sources.store.facts
     size = (facts.height // factor, facts.width // factor)
-    return ArraySpec(FEATURES, config.dtype, features_shape(model.unet, config, frames, size), per="entry")
+    return features_shape(model.unet, config, frames, size)
 
 
 class SeenFrames(NamedTuple):
