@@ -1,5 +1,7 @@
 """Policies that differ in one thing or two, side by side: a picture and a text."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -7,6 +9,9 @@ from PIL.Image import Image
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
+
+_APART = 0.1
+"""Steps between the lines of one horizon, so that their intervals can be told apart."""
 
 
 def ablation_text(table: pd.DataFrame) -> str:
@@ -73,15 +78,19 @@ def _draw_horizons(axes: Axes, table: pd.DataFrame) -> None:
     swept = table.groupby("policy", sort=False).filter(lambda rows: len(rows) > 1)
     for number, (policy, own) in enumerate(swept.groupby("policy", sort=False)):
         rows = own.sort_values("execute_steps")
-        _draw_line(axes, rows["execute_steps"].tolist(), rows, COLORS[number % len(COLORS)], str(policy))
+        apart = (number - (swept["policy"].nunique() - 1) / 2) * _APART
+        places = (rows["execute_steps"] + apart).tolist()
+        _draw_line(axes, places, rows, COLORS[number % len(COLORS)], str(policy))
     if len(swept):
         axes.set_xticks(sorted(set(swept["execute_steps"])))
-        axes.legend(frameon=False, fontsize=9, labelcolor=SOFT_INK)
+        axes.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=SOFT_INK)
     plain_axes(axes, "by execution horizon", "actions executed before the next plan")
     axes.set_ylim(0, 1.12)
 
 
-def _draw_line(axes: Axes, places: list[int], rows: pd.DataFrame, color: str, label: str | None) -> None:
+def _draw_line(
+    axes: Axes, places: Sequence[float], rows: pd.DataFrame, color: str, label: str | None
+) -> None:
     axes.errorbar(
         places,
         rows["success"],
