@@ -36,8 +36,10 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> PolicyTask:
 def specs(task: PolicyTask) -> dict[str, Any]:
     def spec(episodes: int | None) -> dict[str, Any]:
         own = task.model_copy(update={"items": ITEMS.model_copy(update={"episodes": episodes})})
-        folders = {"run_directory": Path("run"), "report_directory": Path("reports")}
-        return TrainSpec.of(own, train=TrainConfig(steps=1), **folders).model_dump(mode="json")
+        planned = TrainSpec.of(
+            own, train=TrainConfig(steps=1), run_directory=Path("run"), report_directory=Path("reports")
+        )
+        return planned.model_dump(mode="json")
 
     return {"ours": spec(None), "few": spec(25), "pixels": spec(None)}
 

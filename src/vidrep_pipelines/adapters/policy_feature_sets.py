@@ -201,5 +201,6 @@ def seen_features_of_set(
             f"{failed['error'].iloc[0]}. Remedy: mend it and run again; what is done is kept."
         )
     seen = stored_features(FrameArrayStore(parts.folder / name, store), source.digest)
-    is_trained = isinstance(source, VideoModelSource) and not source.untrained
-    return seen.model_copy(update={"video_model": source.sight}) if is_trained else seen
+    if isinstance(source, VideoModelSource) and not source.untrained:
+        return seen.model_copy(update={"video_model": source.sight})
+    return seen

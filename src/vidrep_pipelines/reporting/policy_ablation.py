@@ -17,11 +17,11 @@ _APART = 0.1
 def ablation_text(table: pd.DataFrame) -> str:
     """The table as text, a line for each row: success and difference from the reference, with intervals."""
     lines = []
-    for row in table.itertuples(index=False):
-        name = f"{row.policy} ({row.execute_steps} steps)"
-        success = f"{row.success:.2f} [{row.low:.2f}, {row.high:.2f}]"
-        less = f"{row.difference:+.2f} [{row.difference_low:+.2f}, {row.difference_high:+.2f}]"
-        lines.append(f"{name:<32} {success}  {less}  {row.differs_in or 'reference'}")
+    for row in table.to_dict("records"):
+        name = f"{row['policy']} ({row['execute_steps']} steps)"
+        success = f"{row['success']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+        less = f"{row['difference']:+.2f} [{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]"
+        lines.append(f"{name:<32} {success}  {less}  {row['differs_in'] or 'reference'}")
     return "\n".join(lines)
 
 
