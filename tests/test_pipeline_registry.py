@@ -107,7 +107,7 @@ def test_public_names() -> None:
         "export_svd_latents",
         *("prepare_policy_items", "export_policy_items", "latent_extraction_vpp_features"),
         *("pretrain_vpp_video", "export_vpp_video"),
-        *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout"),
+        *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout", "ablate_vpp_policy"),
         *("predict_video", "eval_video_prediction"),
         *("eval_calvin", "eval_calvin_baselines", "check_calvin"),
         *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout"),
@@ -221,7 +221,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:open_loop", "params:serve_policy"),
         *("params:vpp_policy", "params:rollout"),
         *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
-        *("params:vpp_policy", "params:rollout"),
+        *("params:vpp_policy", "params:rollout", "params:ablate_vpp_policy"),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
     }
     assert catalog.load("params:rsp.initialize_from") is None

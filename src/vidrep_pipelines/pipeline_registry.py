@@ -56,7 +56,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
         **carl,
         "ingest_dmc": ingest.create_dmc_pipeline(),
-        **_vpp_pipelines(),
+        **_vpp_pipelines(pretrain_rsp + vqvae["pretrain_vqvae"]),
         "__default__": pretrain_rsp,
     }
 
@@ -149,8 +149,12 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
     return named
 
 
-def _vpp_pipelines() -> dict[str, Pipeline]:
-    """Video Prediction Policy: clips of robots, their latents, the video model and what is made of it."""
+def _vpp_pipelines(encoders: Pipeline) -> dict[str, Pipeline]:
+    """Video Prediction Policy: clips of robots, their latents, the video model and what is made of it.
+
+    Args:
+        encoders: What trains the image encoders that its policy is compared on.
+    """
     clips = ingest.create_robot_episodes_pipeline()
     latents = clips + latent_extraction.create_video_latents_pipeline()
     video = latents + pretrain.create_vpp_video_pipeline()
@@ -171,6 +175,7 @@ def _vpp_pipelines() -> dict[str, Pipeline]:
         "eval_open_loop": policy + downstream_eval.create_open_loop_pipeline(),
         "serve_policy": serve.create_serve_policy_pipeline(),
         "eval_rollout": policy + downstream_eval.create_rollout_pipeline(),
+        "ablate_vpp_policy": encoders + video + downstream_eval.create_vpp_ablation_pipeline(),
         "predict_video": video + downstream_eval.create_predict_video_pipeline(),
         "eval_video_prediction": video + downstream_eval.create_video_evaluation_pipeline(),
         "eval_calvin": policy + downstream_eval.create_calvin_pipeline(),

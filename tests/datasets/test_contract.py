@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from tests.fanout.jobs import value_job
 from vidrep_pipelines.common import atomic
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset, CheckpointSource
+from vidrep_pipelines.datasets.checkpoints import CheckpointsDataset
 from vidrep_pipelines.datasets.hdf5_store import ArrayStore, Hdf5Store
 from vidrep_pipelines.datasets.label_list import LabelList
 from vidrep_pipelines.datasets.partitioned_parquet import PartitionedParquet
@@ -117,6 +118,13 @@ CASES = [
     ),
     Case(CheckpointDataset, "checkpoint", _checkpoint, _checkpoint_seen, "JSONPreview"),
     Case(
+        CheckpointsDataset,
+        "models",
+        lambda folder, n: {"one": _checkpoint(folder, n)},
+        lambda checkpoints: {name: _checkpoint_seen(one) for name, one in checkpoints.items()},
+        "JSONPreview",
+    ),
+    Case(
         TorchWeights,
         "w.pth",
         lambda _, n: {"model": {"w": torch.full((2,), n)}, "epoch": n},
@@ -156,6 +164,7 @@ EXPECTED = {
     "Picture": ((4, 3), (3, 0, 9)),
     "LabelList": [(0, "a/x.mp4"), (3, "b/y.mp4")],
     "CheckpointDataset": ({"width": 3}, {"step": 3}, [3.0, 3.0]),
+    "CheckpointsDataset": {"one": ({"width": 3}, {"step": 3}, [3.0, 3.0])},
     "TorchWeights": ([3, 3], 3),
     "RunRecords": [{"run": "a", "psnr": 3.0}],
     "VideoFile": (3, 16, 32, 3),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from vidrep_pipelines.adapters.rollouts_config import ConditionName, TabletopRolloutConfig
+from vidrep_pipelines.adapters.rollouts_config import ConditionName, TabletopRolloutConfig, TabletopRunConfig
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
 from vidrep_pipelines.data.sample_world.world import ACTION_NAMES
@@ -60,7 +60,7 @@ def filmed_condition(
     return _condition(TRAINED, config, world, starts, imagining)
 
 
-def require_scripted_success(config: TabletopRolloutConfig, world: TabletopEpisodesConfig) -> None:
+def require_scripted_success(config: TabletopRunConfig, world: TabletopEpisodesConfig) -> None:
     """Replays what the scripted arm does on a few of the tables.
 
     Raises:

@@ -13,14 +13,30 @@ from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
 ConditionName = Literal["trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"]
 
 
-class TabletopRolloutConfig(FrozenConfig):
-    """How a policy is evaluated on the tabletop (``params:rollout``)."""
+class TabletopRunConfig(FrozenConfig):
+    """How any policy acts on the tabletop."""
 
     part: Literal["validation", "test", "held_out"] = "test"
     """Which tables: those to choose settings by, or those that are looked at once."""
 
     episodes: int = Field(50, ge=1)
     """Tables, the first ones of the part, each with the instruction that it was recorded under."""
+
+    rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=40)
+    """Execution horizon, length of an episode, when pictures are drawn, seed."""
+
+    sampling: ActionSamplingConfig = ActionSamplingConfig()
+    """How actions are sampled."""
+
+    block: int = Field(25, ge=1)
+    """Episodes of one item of work."""
+
+    environments: int = Field(25, ge=1)
+    """Environments of an item, which run in lock step, so that the policy plans for all at once."""
+
+
+class TabletopRolloutConfig(TabletopRunConfig):
+    """How a policy is evaluated on the tabletop (``params:rollout``)."""
 
     conditions: tuple[ConditionName, ...] = (
         *("trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"),
@@ -30,12 +46,6 @@ class TabletopRolloutConfig(FrozenConfig):
     is that of what it is told. ``untrained``: the same network with random weights. ``uniform`` and
     ``still``: actions by chance, and none. ``scripted``: the arm that made the demonstrations."""
 
-    rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=40)
-    """Execution horizon, length of an episode, when pictures are drawn, seed."""
-
-    sampling: ActionSamplingConfig = ActionSamplingConfig()
-    """How actions are sampled."""
-
     noise: FeatureNoiseConfig | None = None
     """Behind which noise features are read. None: as in training."""
 
@@ -44,9 +54,3 @@ class TabletopRolloutConfig(FrozenConfig):
 
     imagination: VideoSamplingConfig | None = None
     """How the video model predicts what films show beside what happened. None: they show no prediction."""
-
-    block: int = Field(25, ge=1)
-    """Episodes of one item of work."""
-
-    environments: int = Field(25, ge=1)
-    """Environments of an item, which run in lock step, so that the policy plans for all at once."""

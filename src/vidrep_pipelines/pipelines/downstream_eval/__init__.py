@@ -29,6 +29,7 @@ from vidrep_pipelines.pipelines.downstream_eval.video_prediction_pipeline import
     create_predict_video_pipeline,
     create_video_evaluation_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.vpp_ablation_pipeline import create_vpp_ablation_pipeline
 
 __all__ = [
     "SYSTEMS",
@@ -47,5 +48,6 @@ __all__ = [
     "create_rollout_pipeline",
     "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",
+    "create_vpp_ablation_pipeline",
     "create_vqvae_reconstruction_pipeline",
 ]

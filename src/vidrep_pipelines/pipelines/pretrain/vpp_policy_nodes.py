@@ -7,6 +7,7 @@ from PIL.Image import Image
 from pydantic import PositiveInt
 
 from vidrep_pipelines.common.config import UserPath
+from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.models.vpp.policy.config import (
     ActionSamplingConfig,
@@ -20,14 +21,17 @@ from vidrep_pipelines.models.vpp.policy.items_config import PolicyItemsConfig
 from vidrep_pipelines.models.vpp.policy.presets import PolicyPreset, PolicyPresetName
 from vidrep_pipelines.pipelines.config import FoldersConfig, SystemParameters
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
-from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig, TrainSpec
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
     from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.models.vpp.policy.seen import SeenFeatures
+    from vidrep_pipelines.models.vpp.policy.statistics import PolicyStatistics
     from vidrep_pipelines.models.vpp.policy.task import PolicyTask
 else:
-    FrameArrayStore = FrameStore = PolicyTask = Any  # their modules take seconds to import
+    FrameArrayStore = FrameStore = Any  # their modules take seconds to import
+    PolicyStatistics = PolicyTask = SeenFeatures = Any
 
 _FOLDER = "vpp_policy"
 _PROBE = "vidrep_pipelines.models.vpp.policy.validation:PolicyValidation"
@@ -107,28 +111,51 @@ def plan_vpp_policy(
     folders: FoldersConfig,
 ) -> dict[str, Any]:
     """The complete description of a training run on items of a store."""
-    from vidrep_pipelines.common.digest import digest_of
-    from vidrep_pipelines.models.vpp.policy.items import PolicyItemTable
     from vidrep_pipelines.models.vpp.policy.seen import SeenFeatures
-    from vidrep_pipelines.models.vpp.policy.sizes import PolicyDataSizes, fitted_policy_model
     from vidrep_pipelines.models.vpp.policy.statistics import PolicyStatistics
-    from vidrep_pipelines.models.vpp.policy.task import PolicyTask
-    from vidrep_pipelines.training.config import TrainSpec
 
-    features, learned = (
-        SeenFeatures.model_validate(seen),
-        PolicyStatistics.model_validate(statistics["train"]),
-    )
+    features = SeenFeatures.model_validate(seen)
+    learned = PolicyStatistics.model_validate(statistics["train"])
+    task = policy_task(frames, features, learned, items, parameters, episodes.frames)
+    spec = policy_training_spec(task, frames, parameters, launch, folders, _FOLDER)
+    return spec.model_dump(mode="json")
+
+
+def policy_task(
+    frames: FrameStore,
+    seen: SeenFeatures,
+    learned: PolicyStatistics,
+    items: PolicyItemsConfig,
+    parameters: PolicyParameters,
+    pictures: FramesConfig,
+) -> PolicyTask:
+    """What is trained on items of a store, with the sizes that the data have.
+
+    Args:
+        frames: The store.
+        seen: The features of its pictures.
+        learned: What normalizes actions and states.
+        items: Which moments are learned.
+        parameters: Architecture, loss, goals.
+        pictures: How the store's pictures were resized.
+
+    Raises:
+        ConfigurationError: The architecture does not fit the data.
+    """
+    from vidrep_pipelines.models.vpp.policy.items import PolicyItemTable
+    from vidrep_pipelines.models.vpp.policy.sizes import PolicyDataSizes, fitted_policy_model
+    from vidrep_pipelines.models.vpp.policy.task import PolicyTask
+
     views = PolicyItemTable(frames.select("train"), items).cameras
-    sizes = PolicyDataSizes.of(features, views, learned, items, parameters.goal)
+    sizes = PolicyDataSizes.of(seen, views, learned, items, parameters.goal)
     model, objective, sampling = parameters.chosen()
     fitted = fitted_policy_model(
         model, sizes, sees_state=parameters.sees_state, knows_places=parameters.knows_places
     )
-    task = PolicyTask(
+    return PolicyTask(
         frames=frames.folder.absolute(),
-        pictures_resized=episodes.frames,
-        seen=features,
+        pictures_resized=pictures,
+        seen=seen,
         items=items,
         statistics=learned,
         goal=parameters.goal,
@@ -139,18 +166,30 @@ def plan_vpp_policy(
         sampling=sampling,
         seed=parameters.train.seed,
     )
+
+
+def policy_training_spec(
+    task: PolicyTask,
+    frames: FrameStore,
+    parameters: PolicyParameters,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    folder: str,
+) -> TrainSpec:
+    """The training of a task; ``folder`` is that of its run and of its pictures, below the others'."""
+    from vidrep_pipelines.common.digest import digest_of
+
     if parameters.items_per_device is not None:
         launch = launch.model_copy(update={"device_batch_size": parameters.items_per_device})
-    spec = TrainSpec.of(
+    return TrainSpec.of(
         task,
         train=parameters.train,
         launch=launch,
-        run_directory=folders.run_directory(_FOLDER),
-        report_directory=folders.reporting / _FOLDER,
-        data_digest=digest_of(frames.content_digest, features.content),
+        run_directory=folders.run_directory(folder),
+        report_directory=folders.reporting / folder,
+        data_digest=digest_of(frames.content_digest, task.seen.content),
         probe=_probe_spec(task, parameters.validation),
     )
-    return spec.model_dump(mode="json")
 
 
 def _probe_spec(task: PolicyTask, validation: PolicyValidationConfig) -> ProbeSpec | None:

@@ -5,7 +5,7 @@ The array ``features`` has K entries for each picture that a policy sees, one fo
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,12 @@ from vidrep_pipelines.data.frame_store.arrays import ArrayShardRequest, ArraySpe
 from vidrep_pipelines.data.frame_store.shard import SHARD_SUFFIX
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
-from vidrep_pipelines.models.vpp.policy.features_config import FeatureStoreConfig, features_shape
+from vidrep_pipelines.models.vpp.policy.features_config import (
+    FeaturesShape,
+    FeatureStoreConfig,
+    PolicyFeaturesConfig,
+    features_shape,
+)
 from vidrep_pipelines.models.vpp.policy.items import table_of_split
 from vidrep_pipelines.models.vpp.policy.items_config import PolicyItemsConfig
 from vidrep_pipelines.models.vpp.video.codec import codec_sizes
@@ -149,9 +154,10 @@ def feature_requests(
             "vpp_features.noise.kind to fixed or draws, or let the policy's training compute features."
         )
     codec_digest = sources.codec.digest
-    _require_same_codec(sources.checkpoint, codec_digest)
-    spec = _features_spec(sources, config)
-    seen, plan = _what_is_seen(sources.store, items, config, spec)
+    require_same_codec(sources.checkpoint, codec_digest)
+    spec = ArraySpec(FEATURES, config.dtype, video_features_shape(sources, config), per="entry")
+    seen = seen_frames(sources.store, items, config.splits)
+    plan = FeaturePlan(seen.items, seen.pictures, config.noise.draws, spec)
     _log.info("vpp_features: %s.", plan.text())
     if plan.total_bytes > config.limit_gibibytes * _GIBIBYTE:
         raise ConfigurationError(
@@ -160,7 +166,7 @@ def feature_requests(
             "noise.draws; or raise vpp_features.limit_gibibytes."
         )
     requests = _requests(sources, config, spec, codec_digest, device)
-    return [_with_frames(request, seen.get(request.id, {}), plan.draws) for request in requests], plan
+    return [_with_frames(request, seen.shards.get(request.id, {}), plan.draws) for request in requests], plan
 
 
 def features_digest(model_digest: str, latents_digest: str, config: FeatureStoreConfig) -> str:
@@ -175,7 +181,12 @@ def features_digest(model_digest: str, latents_digest: str, config: FeatureStore
     return digest_of(FEATURES, model_digest, latents_digest, config.in_digests)
 
 
-def _require_same_codec(checkpoint: Checkpoint, codec_digest: str) -> None:
+def require_same_codec(checkpoint: Checkpoint, codec_digest: str) -> None:
+    """Checks that a video model is given latents of the codec that it was trained with.
+
+    Raises:
+        InputError: It was trained with another one.
+    """
     trained_with = checkpoint.config.get("codec")
     if trained_with is not None and trained_with != codec_digest:
         raise InputError(
@@ -184,7 +195,13 @@ def _require_same_codec(checkpoint: Checkpoint, codec_digest: str) -> None:
         )
 
 
-def _features_spec(sources: FeatureSources, config: FeatureStoreConfig) -> ArraySpec:
+def video_features_shape(sources: FeatureSources, config: PolicyFeaturesConfig) -> FeaturesShape:
+    """(F, C, h, w) of what is kept of a picture of the store, known without the network.
+
+    Raises:
+        InputError: The checkpoint is not that of a video model.
+        ConfigurationError: The network has no such features.
+    """
     try:
         model = VideoModelConfig.model_validate(sources.checkpoint.config["model"])
         frames = ClipConfig.model_validate(sources.checkpoint.config["clips"]).frames
@@ -195,19 +212,35 @@ def _features_spec(sources: FeatureSources, config: FeatureStoreConfig) -> Array
         ) from error
     factor, facts = codec_sizes(sources.codec).factor, sources.store.facts
     size = (facts.height // factor, facts.width // factor)
-    return ArraySpec(FEATURES, config.dtype, features_shape(model.unet, config, frames, size), per="entry")
+    return features_shape(model.unet, config, frames, size)
 
 
-_Seen = dict[str, dict[int, str]]
-"""By shard, without suffix: the instruction under which each of its rows is seen."""
+class SeenFrames(NamedTuple):
+    """What of a store items see."""
+
+    shards: dict[str, dict[int, str]]
+    """By shard, without suffix: the instruction under which each of its rows is seen."""
+    items: dict[str, int]
+    """Items by split."""
+    pictures: dict[str, int]
+    """Pictures that they see, each counted once, by split."""
 
 
-def _what_is_seen(
-    store: FrameStore, items: PolicyItemsConfig, config: FeatureStoreConfig, spec: ArraySpec
-) -> tuple[_Seen, FeaturePlan]:
-    seen: _Seen = {}
+def seen_frames(store: FrameStore, items: PolicyItemsConfig, splits: Sequence[str]) -> SeenFrames:
+    """Which frames of a store items see, and under which instruction.
+
+    Args:
+        store: The frames.
+        items: Which moments a policy learns from.
+        splits: Parts of the store that are looked at.
+
+    Raises:
+        ConfigurationError: None is seen.
+        InputError: A frame is seen under two instructions.
+    """
+    seen: dict[str, dict[int, str]] = {}
     counts, pictures = dict[str, int](), dict[str, int]()
-    for split in config.splits:
+    for split in splits:
         table = table_of_split(store, split, items)
         if table is None:
             _log.warning("vpp_features: no picture of the split %s is seen.", split)
@@ -220,9 +253,9 @@ def _what_is_seen(
     if not seen:
         raise ConfigurationError(
             f"Nothing of {store.folder} is seen by an item. Remedy: change policy_items.items, or "
-            f"vpp_features.splits {list(config.splits)}."
+            f"vpp_features.splits {list(splits)}."
         )
-    return seen, FeaturePlan(counts, pictures, config.noise.draws, spec)
+    return SeenFrames(seen, counts, pictures)
 
 
 def _requests(
@@ -251,10 +284,26 @@ def _requests(
         )
 
 
-def _with_frames(request: FeaturesRequest, seen: dict[int, str], draws: int) -> FeaturesRequest:
-    texts = tuple(sorted(set(seen.values())))
-    number = {text: place for place, text in enumerate(texts)}
-    rows = tuple(sorted(seen))
-    told = tuple(number[seen[row]] for row in rows)
+class ToldRows(NamedTuple):
+    """The frames of a shard that get features, and what the robot was told in them."""
+
+    rows: tuple[int, ...]
+    """Their numbers in the shard, rising."""
+    told: tuple[int, ...]
+    """Which of ``texts`` each of them is seen under."""
+    texts: tuple[str, ...]
+    """The instructions."""
+
+    @classmethod
+    def of(cls, seen: Mapping[int, str]) -> "ToldRows":
+        """Of the instruction by row."""
+        texts = tuple(sorted(set(seen.values())))
+        number = {text: place for place, text in enumerate(texts)}
+        rows = tuple(sorted(seen))
+        return cls(rows, tuple(number[seen[row]] for row in rows), texts)
+
+
+def _with_frames(request: FeaturesRequest, seen: Mapping[int, str], draws: int) -> FeaturesRequest:
+    rows, told, texts = ToldRows.of(seen)
     arrays = replace(request.arrays, entries=draws * len(rows))
     return replace(request, arrays=arrays, rows=rows, told=told, texts=texts)

@@ -1,6 +1,6 @@
 """Features of the pictures that items see, computed shard by shard and read by view and frame."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,20 +47,28 @@ def extract_features(request: FeaturesRequest, outputs: Mapping[str, Path]) -> d
     device, draws = device_of_item(request.device, request.number), request.config.noise.draws
     own = (request.model, request.config)
     with array_shard(outputs[SHARD_SUFFIX], request.arrays) as writer, _opened_source(request) as source:
-        writer.append(FEATURE_ROWS, _rows_of_frames(request, writer.length(FEATURE_ROWS), draws))
-        for part in _batches(len(request.rows), request.config.batch_size):
+        writer.append(FEATURE_ROWS, rows_of_frames(request.rows, writer.length(FEATURE_ROWS), draws))
+        for part in parts_of(len(request.rows), request.config.batch_size):
             reader = loaded_once(_loaded_reader, own, request.model_digest, device)
             writer.append(FEATURES, _features_of(reader, request, part, source))
     return {"pictures": len(request.rows), "entries": draws * len(request.rows)}
 
 
-def _rows_of_frames(request: FeaturesRequest, frames: int, draws: int) -> NDArray[np.int64]:
-    table, rows = np.zeros((frames, 2), np.int64), np.array(request.rows, np.int64)
+def rows_of_frames(seen: Sequence[int], frames: int, draws: int) -> NDArray[np.int64]:
+    """The array ``feature_rows`` (T, 2) of a shard.
+
+    Args:
+        seen: Frames of the shard that have features, rising.
+        frames: T, frames of the shard.
+        draws: Entries of each of them.
+    """
+    table, rows = np.zeros((frames, 2), np.int64), np.array(seen, np.int64)
     table[rows, 0], table[rows, 1] = draws * np.arange(len(rows)), draws
     return table
 
 
-def _batches(total: int, size: int) -> Iterator[slice]:
+def parts_of(total: int, size: int) -> Iterator[slice]:
+    """Consecutive parts of so many things, of a size or, at the end, less."""
     for first in range(0, total, size):
         yield slice(first, min(first + size, total))
 

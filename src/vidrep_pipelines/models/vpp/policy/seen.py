@@ -9,15 +9,17 @@ from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.array_store import FrameArrayStore
-from vidrep_pipelines.models.vpp.policy.feature_plan import FEATURES, FeatureSources, features_digest
+from vidrep_pipelines.models.vpp.policy.feature_plan import (
+    FEATURES,
+    FeatureSources,
+    features_digest,
+    video_features_shape,
+)
 from vidrep_pipelines.models.vpp.policy.features_config import (
     FeaturesShape,
     FeatureStoreConfig,
     PolicyFeaturesConfig,
-    features_shape,
 )
-from vidrep_pipelines.models.vpp.video.codec import codec_sizes
-from vidrep_pipelines.models.vpp.video.config import ClipConfig, VideoModelConfig
 
 
 class VideoModelSight(FrozenConfig):
@@ -81,18 +83,13 @@ def seen_through_video_model(
     """
     latents = sources.latents
     assert latents is not None
-    described = sources.checkpoint.config
-    frames = ClipConfig.model_validate(described["clips"]).frames
-    facts, factor = sources.store.facts, codec_sizes(sources.codec).factor
-    size = (facts.height // factor, facts.width // factor)
-    unet = VideoModelConfig.model_validate(described["model"]).unet
     latents_digest = sources.codec.digest if config.from_frames else latents.model_digest
     digest = features_digest(sources.checkpoint.digest, latents_digest, config)
     read = PolicyFeaturesConfig.model_validate(
         config.model_dump(include=set(PolicyFeaturesConfig.model_fields))
     )
     sight = VideoModelSight(checkpoint=sources.checkpoint.digest, codec=sources.codec.digest, read=read)
-    shape = features_shape(unet, config, frames, size)
+    shape = video_features_shape(sources, config)
     if not config.store:
         return SeenFeatures(
             digest=digest,

@@ -1,0 +1,169 @@
+"""Policies that differ in one thing or two: how they act, and one table of how often they succeed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vidrep_pipelines.adapters.policy_ablation_config import AblationRun, PolicyAblationConfig
+from vidrep_pipelines.adapters.policy_features import EncoderFeatureSource, VideoModelSource
+from vidrep_pipelines.adapters.vpp_policy import PicturePolicy
+from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.evaluation.rollouts.rollout_job import RolloutCondition
+from vidrep_pipelines.evaluation.rollouts.tables import ALL_TASKS, compare_runs, success_cell
+from vidrep_pipelines.evaluation.rollouts.tabletop import TabletopMaker, tabletop_starts
+from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
+from vidrep_pipelines.models.shared.trained import loaded_once
+from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
+from vidrep_pipelines.models.vpp.policy.robot_policy import RobotPolicy
+from vidrep_pipelines.models.vpp.policy.task import PolicyTask
+from vidrep_pipelines.training.config import TrainSpec
+
+_COMPARED = ("difference", "low", "high", "only_first", "only_second")
+
+
+@dataclass(frozen=True)
+class FeaturePolicyMaker:
+    """Makes a policy that looks at any features, in worker processes, where it is kept.
+
+    Attributes:
+        policy: Folder of the policy's checkpoint.
+        source: What computes its features.
+        cameras: Names of the environment's cameras, in the order of the policy's views.
+        sampling: How actions are sampled.
+        device: ``cpu`` or a CUDA device.
+    """
+
+    policy: Path
+    source: VideoModelSource | EncoderFeatureSource
+    cameras: tuple[str, ...]
+    sampling: ActionSamplingConfig
+    device: str = "cpu"
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Digests of all weights, and how they are used."""
+        return {
+            "policy": Checkpoint.of(self.policy).digest,
+            "features": self.source.digest,
+            "cameras": list(self.cameras),
+            "sampling": self.sampling.model_dump(mode="json"),
+        }
+
+    def make(self) -> PicturePolicy:
+        """The policy.
+
+        Raises:
+            InputError: A checkpoint is damaged, or the policy was trained on other features.
+        """
+        version = Checkpoint.of(self.policy).digest
+        return PicturePolicy(loaded_once(_load_policy, self, version, self.device), self.cameras)
+
+
+def _load_policy(maker: FeaturePolicyMaker, device: str) -> RobotPolicy:
+    checkpoint = Checkpoint.checked(maker.policy)
+    return RobotPolicy.load(checkpoint, maker.source.make(device), maker.sampling, device)
+
+
+def ablation_conditions(
+    config: PolicyAblationConfig,
+    policies: Mapping[str, Checkpoint],
+    sources: Mapping[str, VideoModelSource | EncoderFeatureSource],
+    world: TabletopEpisodesConfig,
+    device: str,
+) -> list[RolloutCondition]:
+    """What is rolled out: each run of :attr:`PolicyAblationConfig.runs`, on the same tables.
+
+    Args:
+        config: Which policies, horizons and tables.
+        policies: The trained ones by name.
+        sources: What computes features, by name of the set.
+        world: How tables are drawn and filmed.
+        device: ``cpu`` or a CUDA device.
+
+    Raises:
+        ConfigurationError: There are too few tables.
+    """
+    rollouts = config.rollouts
+    starts = tuple(tabletop_starts(world, rollouts.part, rollouts.episodes))
+    conditions = []
+    for run in config.runs:
+        maker = FeaturePolicyMaker(
+            policy=policies[run.policy].directory.absolute(),
+            source=sources[config.used[run.policy].features],
+            cameras=world.table.cameras,
+            sampling=rollouts.sampling,
+            device=device,
+        )
+        rollout = rollouts.rollout.model_copy(update={"execute_steps": run.execute_steps})
+        conditions.append(RolloutCondition(run.name, TabletopMaker(world), maker, starts, rollout))
+    return conditions
+
+
+def ablation_table(
+    rows: pd.DataFrame, config: PolicyAblationConfig, specs: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """One row per policy and execution horizon.
+
+    Args:
+        rows: One per episode, with the column ``condition``.
+        config: What was compared.
+        specs: The training of every policy, which says what it learned from.
+
+    Returns:
+        ``policy``, ``features``, ``demonstrations`` (none where all are used), ``cross_causal``,
+        ``execute_steps``; ``differs_in``, what is different from the reference, in words with commas between;
+        ``episodes``, ``successes``, ``success`` with Wilson's interval ``low``, ``high``, ``steps``; and
+        ``difference``, this policy less the reference on the same tables, with the bootstrap's interval
+        ``difference_low``, ``difference_high``, and ``only_reference``, ``only_here``: in how many episodes
+        one of the two alone succeeded.
+
+    Raises:
+        InputError: Rows of a run are missing.
+    """
+    by_condition = dict(list(rows.groupby("condition")))
+    if absent := [run.name for run in config.runs if run.name not in by_condition]:
+        raise InputError(f"There are no episodes of {absent[0]}. Remedy: run ablate_vpp_policy again.")
+    reference = config.reference_run
+    facts = {run: _facts(run, config, specs[run.policy]) for run in config.runs}
+    found = []
+    for run in config.runs:
+        own, other = by_condition[run.name], by_condition[reference.name]
+        together = compare_runs(other, own).set_index("task").loc[ALL_TASKS]
+        difference, low, high, only_reference, only_here = (together[name] for name in _COMPARED)
+        differs = [name for name, value in facts[run].items() if value != facts[reference][name]]
+        found.append(
+            {
+                "policy": run.policy,
+                **facts[run],
+                "differs_in": ", ".join(differs),
+                **success_cell(own),
+                **{"difference": difference, "difference_low": low, "difference_high": high},
+                **{"only_reference": only_reference, "only_here": only_here},
+            }
+        )
+    return pd.DataFrame(found).astype({"demonstrations": "Int64"})
+
+
+def _facts(run: AblationRun, config: PolicyAblationConfig, spec: Mapping[str, Any]) -> dict[str, Any]:
+    task = PolicyTask.model_validate(TrainSpec.model_validate(spec).task_config)
+    return {
+        "features": config.used[run.policy].features,
+        "demonstrations": task.items.episodes,
+        "cross_causal": task.model.denoiser.cross_causal,
+        "execute_steps": run.execute_steps,
+    }
+
+
+def ablation_metrics(table: pd.DataFrame) -> dict[str, float]:
+    """Success of every run, and its difference from the reference with its interval, by name."""
+    found = dict[str, float]()
+    for row in table.to_dict("records"):
+        name = AblationRun(row["policy"], row["execute_steps"]).name
+        found[f"success/{name}"] = float(row["success"])
+        for column in ("difference", "difference_low", "difference_high"):
+            found[f"{column}/{name}"] = float(row[column])
+    return found

@@ -1,0 +1,134 @@
+"""What makes a policy succeed: policies that differ in one thing or two, in one table."""
+
+from kedro.pipeline import Node, Pipeline
+
+from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes, vpp_ablation_nodes
+
+_ENCODERS = ("rsp_checkpoint", "vqvae_checkpoint")
+_CONFIG = "params:ablate_vpp_policy"
+
+
+def create_vpp_ablation_pipeline() -> Pipeline:
+    """Features of many kinds, a policy on each and with other changes, and how often each succeeds.
+
+    Which these are is said by parameters, so that the graph does not grow with them.
+    """
+    return Pipeline(
+        [*_features(), *_policies(), *_comparison()],
+        namespace="ablate_vpp_policy",
+        inputs={
+            "video_model": "vpp_video_checkpoint",
+            "codec": "video_codec",
+            "frames": "robot_frames",
+            **{name: name for name in _ENCODERS},
+        },
+        outputs={"policies": "ablate_vpp_policy_checkpoints"},
+        parameters={
+            _CONFIG,
+            "params:encoders",
+            "params:policy_items.items",
+            "params:vpp_features",
+            "params:vpp_policy",
+            "params:robot_episodes",
+            "params:launch",
+            "params:fanout",
+            "params:folders",
+            "params:tracking",
+        },
+    )
+
+
+def _features() -> list[Node]:
+    return [
+        Node(
+            label_propagation_nodes.list_encoders,
+            inputs=["params:encoders", *_ENCODERS],
+            outputs="encoders",
+            name="list_encoders",
+            tags=["vpp", "cpu"],
+        ),
+        Node(
+            vpp_ablation_nodes.describe_feature_sets,
+            inputs=["video_model", "codec", "frames", "encoders", _CONFIG, "params:vpp_features"],
+            outputs="feature_sets",
+            name="describe_features",
+            tags=["vpp", "cpu"],
+        ),
+        Node(
+            vpp_ablation_nodes.extract_feature_sets,
+            inputs=[
+                "feature_sets",
+                "frames",
+                "params:policy_items.items",
+                _CONFIG,
+                "params:vpp_features",
+                "params:launch",
+                "params:fanout",
+            ],
+            outputs="features",
+            name="extract_features",
+            tags=["vpp", "gpu", "fanout"],
+        ),
+    ]
+
+
+def _policies() -> list[Node]:
+    return [
+        Node(
+            vpp_ablation_nodes.plan_policies,
+            inputs=[
+                "feature_sets",
+                "features",
+                "frames",
+                "params:policy_items.items",
+                _CONFIG,
+                "params:vpp_policy",
+                "params:robot_episodes",
+                "params:launch",
+                "params:folders",
+            ],
+            outputs="training_specs",
+            name="plan",
+            tags=["vpp"],
+        ),
+        Node(
+            vpp_ablation_nodes.train_policies,
+            inputs=["training_specs", "params:tracking"],
+            outputs=["policies", "train_log", "train_metrics"],
+            name="train",
+            tags=["vpp", "gpu", "train"],
+        ),
+    ]
+
+
+def _comparison() -> list[Node]:
+    return [
+        Node(
+            vpp_ablation_nodes.roll_out_policies,
+            inputs=[
+                "policies",
+                "feature_sets",
+                _CONFIG,
+                "params:robot_episodes",
+                "params:launch",
+                "params:fanout",
+            ],
+            outputs="episodes",
+            name="roll_out",
+            tags=["vpp", "gpu", "fanout"],
+        ),
+        Node(
+            vpp_ablation_nodes.tabulate_policies,
+            inputs=["episodes", "training_specs", _CONFIG, "params:tracking"],
+            outputs=["rows", "table", "eval_metrics"],
+            name="tabulate",
+            tags=["vpp", "cpu", "eval"],
+        ),
+        Node(
+            vpp_ablation_nodes.paint_ablation,
+            inputs="table",
+            outputs="chart",
+            name="draw_table",
+            tags=["vpp", "cpu"],
+        ),
+    ]

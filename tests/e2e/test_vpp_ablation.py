@@ -1,0 +1,50 @@
+"""``kedro run --pipelines ablate_vpp_policy``: what it writes, and what a second run does."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.project import load, run_pipeline
+from tests.helpers.vpp_ablation import TINY_VPP_ABLATION
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("vpp_ablation")
+    run_pipeline("ablate_vpp_policy", folder, TINY_VPP_ABLATION)
+    return folder
+
+
+def test_one_table_has_all_policies_and_horizons(data: Path) -> None:
+    table = load("ablate_vpp_policy.table", data)
+    names = [f"{row.policy}/{row.execute_steps}" for row in table.itertuples()]
+    assert names == ["demonstrations_100/5", "demonstrations_25/5", "pixels/5", "causal/5", "causal/2"]
+    differs = ["", "demonstrations", "features", "cross_causal", "cross_causal, execute_steps"]
+    assert table["differs_in"].tolist() == differs
+    assert (table["low"] <= table["success"]).all() and (table["success"] <= table["high"]).all()
+    assert table["difference"].iloc[0] == 0 and table["episodes"].tolist() == [2] * 5
+    metrics = load("ablate_vpp_policy.eval_metrics", data)
+    assert metrics["success/pixels/execute_5"] == table["success"].iloc[2]
+    with Image.open(data / "08_reporting/ablate_vpp_policy/table.png") as image:
+        assert np.ptp(np.asarray(image)) > 100
+
+
+def test_every_policy_is_a_checkpoint_of_its_own(data: Path) -> None:
+    policies = load("ablate_vpp_policy_checkpoints", data)
+    assert list(policies) == ["demonstrations_100", "demonstrations_25", "pixels", "causal"]
+    assert len({policy.digest for policy in policies.values()}) == 4
+    log = load("ablate_vpp_policy.train_log", data)
+    assert list(log["policy"].unique()) == list(policies)
+
+
+def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        run_pipeline("ablate_vpp_policy", data, TINY_VPP_ABLATION)
+    for line in ("feature sets: ", "rollouts: "):
+        assert f"{line}up to date" in caplog.text
+    assert caplog.text.count("vpp_policy: training is up to date") == 4
