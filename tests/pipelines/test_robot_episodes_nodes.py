@@ -9,6 +9,7 @@ from tests.helpers.robot_clips import write_instance_sets
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
 from vidrep_pipelines.data.sources.robot_data_sets.config import LAYOUTS, RobotDataSetsConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
@@ -85,3 +86,10 @@ def test_a_folder_without_the_layout_stops_the_run(tmp_path: Path) -> None:
         config = RobotEpisodesConfig.model_validate({layout: {"mine": {"folder": tmp_path}}})
         with pytest.raises(InputError, match=tmp_path.name):
             prepare_robot_episodes(config, FANOUT)
+
+
+def test_metaworld_takes_the_tabletops_place_when_it_is_named() -> None:
+    few = MetaworldEpisodesConfig(tasks=("push-v3",), train_layouts=2, validation_layouts=1, test_layouts=1)
+    rendered = [f"metaworld/push-v3/{part}/00000" for part in ("train", "validation", "test")]
+    assert set(rendered) < set(names(metaworld=few)) and len(names(metaworld=few)) == 4
+    assert names(metaworld=few, with_tabletop=True) == [*names(metaworld=few), *names()]

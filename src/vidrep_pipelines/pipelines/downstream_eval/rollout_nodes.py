@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.adapters.rollouts_config import TabletopRolloutConfig
+from vidrep_pipelines.adapters.rollouts_config import RolloutParameters
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
@@ -21,62 +21,62 @@ def roll_out_policy(
     policy: Checkpoint,
     video_model: Checkpoint,
     codec: Checkpoint,
-    config: TabletopRolloutConfig,
+    config: RolloutParameters,
     episodes: RobotEpisodesConfig,
     launch: LaunchConfig,
     fanout: FanOutConfig,
 ) -> Job:
     """Episodes of the policy and of its floors, after recorded actions have succeeded again."""
-    from vidrep_pipelines.adapters.rollouts import require_scripted_success, tabletop_conditions
+    from vidrep_pipelines.adapters.rollout_worlds import RolloutWorld
     from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
     from vidrep_pipelines.evaluation.rollouts.rollout_job import rollout_job
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.training.distributed import choose_device
 
-    world, device = episodes.tabletop, choose_device(launch).type
-    require_scripted_success(config, world)
-    trained = VppPolicyMaker.of(policy, video_model, codec, world.table.cameras, device)
-    conditions = tabletop_conditions(config, world, trained)
-    return rollout_job(conditions, config.block, config.environments, workers_for_device(fanout, device))
+    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld)
+    world.require_oracle()
+    chosen, device = config.root, choose_device(launch).type
+    trained = VppPolicyMaker.of(policy, video_model, codec, world.cameras, device)
+    conditions = world.conditions(trained)
+    return rollout_job(conditions, chosen.block, chosen.environments, workers_for_device(fanout, device))
 
 
 def describe_rollouts(
     policy: Checkpoint,
     video_model: Checkpoint,
     codec: Checkpoint,
-    config: TabletopRolloutConfig,
+    config: RolloutParameters,
     episodes: RobotEpisodesConfig,
 ) -> dict[str, Any]:
     """All that determines the result of each condition."""
-    from vidrep_pipelines.adapters.rollouts import tabletop_conditions
+    from vidrep_pipelines.adapters.rollout_worlds import RolloutWorld
     from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 
-    world = episodes.tabletop
-    trained = VppPolicyMaker.of(policy, video_model, codec, world.table.cameras)
-    return {one.name: one.settings for one in tabletop_conditions(config, world, trained)}
+    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld)
+    trained = VppPolicyMaker.of(policy, video_model, codec, world.cameras)
+    return {one.name: one.settings for one in world.conditions(trained)}
 
 
 def film_rollouts(
     policy: Checkpoint,
     video_model: Checkpoint,
     codec: Checkpoint,
-    config: TabletopRolloutConfig,
+    config: RolloutParameters,
     episodes: RobotEpisodesConfig,
     launch: LaunchConfig,
     fanout: FanOutConfig,
 ) -> Job:
     """A film per episode: what was told, seen and imagined, and how it ended."""
-    from vidrep_pipelines.adapters.rollouts import filmed_condition
+    from vidrep_pipelines.adapters.rollout_worlds import RolloutWorld
     from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
     from vidrep_pipelines.evaluation.rollouts.film_job import film_job
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.training.distributed import choose_device
 
-    world, device = episodes.tabletop, choose_device(launch).type
-    trained = VppPolicyMaker.of(policy, video_model, codec, world.table.cameras, device)
-    return film_job(
-        filmed_condition(config, world, trained), config.films, workers_for_device(fanout, device)
-    )
+    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld)
+    device = choose_device(launch).type
+    trained = VppPolicyMaker.of(policy, video_model, codec, world.cameras, device)
+    return film_job(world.filmed(trained), config.root.films, workers_for_device(fanout, device))
 
 
 def tabulate_rollouts(parts: Parts) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:

@@ -8,6 +8,7 @@ from PIL.Image import Image
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
 from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
 from vidrep_pipelines.data.sources.robot_data_sets.config import RobotDataSetsConfig
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.fanout.config import FanOutConfig
@@ -37,6 +38,9 @@ class RobotEpisodesConfig(RobotDataSetsConfig):
 
     sample_agent: AgentEpisodesConfig | None = None
     """Episodes of the sample world's arm, with instruction and masks, data set ``sample_agent``."""
+
+    metaworld: MetaworldEpisodesConfig | None = None
+    """Episodes of MetaWorld's scripted experts, data set ``metaworld``; needs the extra ``robots``."""
 
     frames: FramesConfig = FramesConfig(height=256, width=256, min_frames=2)
     """How frames are stored."""
@@ -105,16 +109,19 @@ def _damaged(episodes: pd.DataFrame) -> dict[str, str]:
 
 
 def _rendered(config: RobotEpisodesConfig) -> list[EpisodeSource]:
-    """Episodes of the sample world: of the agent if it is named, of the tabletop if nothing is."""
+    """What is simulated: the sample world's agent and MetaWorld if named, the tabletop if nothing is."""
     from vidrep_pipelines.data.frame_store.data_set import DataSetSource
     from vidrep_pipelines.data.sample_world.agent_episodes import agent_requests
     from vidrep_pipelines.data.sample_world.tabletop_source import list_tabletop
+    from vidrep_pipelines.data.sources.metaworld.episodes import list_metaworld
 
     sources: list[EpisodeSource] = []
     if config.sample_agent is not None:
         annotated = config.sample_agent.model_copy(update={"annotations": True})
         requests = agent_requests(annotated, config.frames)
         sources += [DataSetSource(request.source, "sample_agent") for request in requests]
+    if config.metaworld is not None:
+        sources += list_metaworld(config.metaworld)
     nothing_else = not sources and not config.named()
     if config.with_tabletop or (config.with_tabletop is None and nothing_else):
         sources += list_tabletop(config.tabletop)

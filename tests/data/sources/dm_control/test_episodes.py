@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,42 +14,11 @@ from vidrep_pipelines.data.sources.dm_control import policies as dm_control_poli
 from vidrep_pipelines.data.sources.dm_control.actor import read_actor, run_actor
 from vidrep_pipelines.data.sources.dm_control.config import ControlBehavior, ControlConfig
 from vidrep_pipelines.data.sources.dm_control.episodes import (
-    choose_renderer,
     collect,
     control_requests,
     load_environment,
 )
 from vidrep_pipelines.data.sources.dm_control.policies import Gait, gait_of
-
-
-@pytest.mark.parametrize(
-    ("installed", "chosen"),
-    [(("EGL", "OSMesa"), "egl"), (("OSMesa",), "osmesa"), ((), None)],
-)
-def test_egl_is_preferred_to_osmesa(
-    installed: tuple[str, ...], chosen: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "LP_NUM_THREADS"):
-        monkeypatch.setenv(name, "")  # so that what is set below is taken back
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(dm_control_episodes.sys, "platform", "linux")
-    monkeypatch.setattr(dm_control_episodes, "find_library", lambda name: name if name in installed else None)
-    choose_renderer()
-    assert os.environ.get("MUJOCO_GL") == os.environ.get("PYOPENGL_PLATFORM") == chosen
-
-
-@pytest.mark.parametrize(("name", "value"), [("linux", "glfw"), ("darwin", None)])
-def test_what_the_user_or_the_system_chose_is_left_alone(
-    name: str, value: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MUJOCO_GL", value or "")
-    if value is None:
-        monkeypatch.delenv("MUJOCO_GL")
-    monkeypatch.setattr(dm_control_episodes.sys, "platform", name)
-    monkeypatch.setattr(dm_control_episodes, "find_library", lambda name: name)
-    choose_renderer()
-    assert os.environ.get("MUJOCO_GL") == value
-
 
 FRAMES = FramesConfig(height=16, width=16, min_frames=2)
 CONFIG = ControlConfig(episodes=3, size=16)

@@ -1,10 +1,7 @@
 """Episodes of the DeepMind Control Suite (extra ``robots``), simulated while they are prepared."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,27 +18,7 @@ from vidrep_pipelines.data.frame_store.episode import NO_CAMERA, Episode, Episod
 from vidrep_pipelines.data.frame_store.preparation import EpisodeRequest
 from vidrep_pipelines.data.sources.dm_control.config import ControlBehavior, ControlConfig
 from vidrep_pipelines.data.sources.dm_control.policies import control_policy
-
-HOW_TO_RENDER = (
-    "Remedy: set MUJOCO_GL=egl before the start (Debian: libegl1 libegl-mesa0 libgl1-mesa-dri), or "
-    "MUJOCO_GL=osmesa with PYOPENGL_PLATFORM=osmesa (libosmesa6)."
-)
-
-
-def choose_renderer() -> None:
-    """Sets ``MUJOCO_GL`` to ``egl``, else to ``osmesa``, whichever is installed.
-
-    Has to be called before dm_control is imported. What the user set is left alone, and where there is
-    neither, dm_control looks for a screen.
-    """
-    if "MUJOCO_GL" in os.environ or not sys.platform.startswith("linux"):
-        return
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # of the software renderer: there is a process per core
-    for name, library in (("egl", "EGL"), ("osmesa", "OSMesa")):
-        if find_library(library):
-            os.environ["MUJOCO_GL"] = os.environ["PYOPENGL_PLATFORM"] = name
-            return
-
+from vidrep_pipelines.data.sources.headless_rendering import HOW_TO_RENDER, choose_renderer
 
 _COLLECTION = 2
 _DEALT = {"policy", "noise", "behaviors"}

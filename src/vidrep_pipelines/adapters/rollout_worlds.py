@@ -1,0 +1,90 @@
+"""In which world a policy is evaluated: the one that ``rollout.world`` names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vidrep_pipelines.adapters.metaworld_rollouts import (
+    filmed_metaworld,
+    metaworld_conditions,
+    require_expert_success,
+)
+from vidrep_pipelines.adapters.rollouts import (
+    filmed_condition,
+    require_scripted_success,
+    tabletop_conditions,
+)
+from vidrep_pipelines.adapters.rollouts_config import MetaworldRolloutConfig, RolloutParameters
+from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
+from vidrep_pipelines.evaluation.rollouts.rollout_job import RolloutCondition
+
+
+@dataclass(frozen=True)
+class RolloutWorld:
+    """The world of an evaluation.
+
+    Attributes:
+        parameters: Which world, episodes and conditions.
+        tabletop: How the sample world's tables are drawn and filmed.
+        metaworld: MetaWorld's tasks and layouts. None: there are none.
+    """
+
+    parameters: RolloutParameters
+    tabletop: TabletopEpisodesConfig
+    metaworld: MetaworldEpisodesConfig | None
+
+    @property
+    def cameras(self) -> Sequence[str]:
+        """Names of its cameras.
+
+        Raises:
+            ConfigurationError: It is MetaWorld, and that is not described.
+        """
+        if isinstance(self.parameters.root, MetaworldRolloutConfig):
+            return self._described.pictures.cameras
+        return self.tabletop.table.cameras
+
+    def conditions(self, trained: VppPolicyMaker) -> list[RolloutCondition]:
+        """What is compared.
+
+        Raises:
+            ConfigurationError: There are too few layouts, or a condition has no meaning there.
+        """
+        config = self.parameters.root
+        if isinstance(config, MetaworldRolloutConfig):
+            return metaworld_conditions(config, self._described, trained)
+        return tabletop_conditions(config, self.tabletop, trained)
+
+    def filmed(self, trained: VppPolicyMaker) -> RolloutCondition:
+        """The trained policy in the episodes that are filmed.
+
+        Raises:
+            ConfigurationError: There are too few layouts.
+        """
+        config = self.parameters.root
+        if isinstance(config, MetaworldRolloutConfig):
+            return filmed_metaworld(config, self._described, trained)
+        return filmed_condition(config, self.tabletop, trained)
+
+    def require_oracle(self) -> None:
+        """Replays what the world's scripted experts do.
+
+        Raises:
+            ConfigurationError: It does not succeed again, or there are too few layouts.
+        """
+        config = self.parameters.root
+        if isinstance(config, MetaworldRolloutConfig):
+            require_expert_success(config, self._described)
+        else:
+            require_scripted_success(config, self.tabletop)
+
+    @property
+    def _described(self) -> MetaworldEpisodesConfig:
+        if self.metaworld is None:
+            raise ConfigurationError(
+                "rollout.world is metaworld, and robot_episodes.metaworld is null. Remedy: give "
+                "robot_episodes.metaworld what the policy's demonstrations were made with."
+            )
+        return self.metaworld
