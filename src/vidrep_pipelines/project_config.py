@@ -8,6 +8,7 @@ that a list may take the place of a block.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def _read_tree(path: Path) -> Any:
     return {} if tree is None else tree if isinstance(tree, dict) else OmegaConf.create(tree)
 
 
+@cache
 def _yaml_loader() -> Any:
     """OmegaConf's loader on the parser in C, ten times faster, where PyYAML has one."""
     rules = get_yaml_loader()
