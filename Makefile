@@ -13,6 +13,8 @@ hangs_after = --timeout $(1) -o faulthandler_timeout=$(shell expr $(1) + 60) -o 
 MINUTES ?= 10
 export MLFLOW_DISABLE_TELEMETRY := true
 export KEDRO_DISABLE_TELEMETRY := true
+# Compiled modules are kept, whatever the shell says: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow fuzz lint types format viz notebook bench mlflow clean

@@ -74,6 +74,17 @@ CASES = {
         "laptop/catalog.yml": "y: {type: MemoryDataset}\n",
         "base/globals.yml": "root: there\n",
     },
+    "global values": {
+        "base/parameters.yml": "a:\n"
+        "  text: '${globals:root}'\n  number: '${globals:number}'\n  nothing: '${globals:nothing}'\n"
+        "  two: '${globals:deep.text}/${globals:root}'\n  mixed: '${globals:root}/${globals:number}'\n"
+        "  beside: '${globals:root}/${.number}'\n  escaped: '\\${globals:root}'\n"
+        "  within: '${oc.select:b,${globals:deep.text}}'\n  other: '${globals:absent,3}'\n"
+        "  list: ['${globals:root}', '${globals:list}', '${globals:list.0}']\n  block: '${globals:deep}'\n"
+        "b: {only: '${globals:root}/x', quoted: '${globals:quoted}', final: '${globals:escaped}'}\n",
+        "base/globals.yml": "root: 'here, {there}'\nnumber: 1e-3\nnothing: null\nlist: [1, 2]\n"
+        "deep: {text: t}\nquoted: '1'\nescaped: '\\${root}'\n",
+    },
     "an empty file": {"base/parameters.yml": "a: 1\n", "base/x/parameters.yml": "# nothing\n"},
 }
 
@@ -90,6 +101,8 @@ def test_results_are_kedros(conf: Path, case: str) -> None:
 WRONG = {
     "a name that nothing has": {"base/parameters.yml": "a: {x: '${b.y}'}\n"},
     "a global that nothing has": {"base/parameters.yml": "a: {x: '${globals:nothing}'}\nb: 1\n"},
+    "a private global": {"base/parameters.yml": "a: {x: '${globals:_a}'}\n", "base/globals.yml": "_a: 1\n"},
+    "a missing global": {"base/parameters.yml": "a: {x: '${globals:a}'}\n", "base/globals.yml": "a: '???'\n"},
     "no such resolver": {"base/parameters.yml": "a: {x: '${nothing:1}'}\n"},
     "twice": {"base/a/parameters.yml": "a: {x: 1}\n", "base/b/parameters.yml": "a: {x: 2}\n"},
     "twice in a catalog": {"base/a/catalog.yml": "a: {type: T}\n", "base/b/catalog.yml": "a: {type: U}\n"},

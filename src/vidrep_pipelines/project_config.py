@@ -2,12 +2,13 @@
 
 Kedro makes an OmegaConf tree of every file, merges the trees and resolves what is merged. Of this project's
 2,000 lines that takes seconds, at the beginning of every command. Here files stay plain dictionaries, and
-OmegaConf sees only the blocks in which there is something to resolve. Results and errors are the same, except
-that a list may take the place of a block.
+OmegaConf sees only the blocks in which there is something to resolve, other than global values. Results and
+errors are the same, except that a list may take the place of a block.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ _MISSING = "???"
 
 _LOOKS_AROUND = re.compile(r"\$\{(?!\s*\.|\s*[\w.]+\s*:)|\boc\.(select|create|dict|deprecated)\b")
 """What may look into other blocks: a name without a resolver, and the resolvers that take one."""
+
+
+_GLOBAL = re.compile(r"\$\{globals:([A-Za-z]\w*(?:\.\w+)*)\}")
+"""A global value without an alternative."""
 
 
 class ProjectConfigLoader(OmegaConfigLoader):
@@ -90,6 +95,8 @@ class ProjectConfigLoader(OmegaConfigLoader):
         whole: dict[Any, Any] = {}
         for tree in trees:
             whole = _merge(whole, tree)
+        if key != "globals":
+            whole = _with_globals(whole, dict(_scalars(self._globals)))
         texts = {name: [text for text in _texts(block) if "${" in text] for name, block in whole.items()}
         part = {name: block for name, block in whole.items() if texts[name]}
         if any(_LOOKS_AROUND.search(text) for block in texts.values() for text in block):
@@ -129,6 +136,7 @@ def _read_tree(path: Path) -> Any:
     return {} if tree is None else tree if isinstance(tree, dict) else OmegaConf.create(tree)
 
 
+@cache
 def _yaml_loader() -> Any:
     """OmegaConf's loader on the parser in C, ten times faster, where PyYAML has one."""
     rules = get_yaml_loader()
@@ -170,6 +178,38 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, dict | list):
         for entry in value.values() if isinstance(value, dict) else value:
             yield from _texts(entry)
+
+
+def _scalars(tree: dict[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Texts, numbers and nothings in a tree, by the names of their blocks and their own with dots between."""
+    for key, value in tree.items():
+        if not isinstance(key, str) or "." in key:
+            continue
+        if isinstance(value, dict):
+            yield from _scalars(value, f"{prefix}{key}.")
+        elif value is None or isinstance(value, int | float) or _is_final(value):
+            yield f"{prefix}{key}", value
+
+
+def _is_final(value: Any) -> bool:
+    return isinstance(value, str) and value != _MISSING and "${" not in value
+
+
+def _with_globals(value: Any, known: dict[str, Any]) -> Any:
+    """The tree with known values in place of their names, in texts with nothing else to resolve."""
+    if isinstance(value, dict):
+        return {key: _with_globals(entry, known) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_with_globals(entry, known) for entry in value]
+    if not isinstance(value, str) or "${" not in value or "\\" in value:
+        return value
+    if whole := _GLOBAL.fullmatch(value):
+        return known.get(whole[1], value)
+    names = {name: known.get(name) for name in _GLOBAL.findall(value)}
+    if not all(isinstance(text, str) for text in names.values()):
+        return value
+    filled = _GLOBAL.sub(lambda match: str(names[match[1]]), value)
+    return value if "${" in filled else filled
 
 
 def _renamed(trees: _Trees, rename: Callable[[dict[Any, Any]], dict[str, Any]]) -> _Trees:

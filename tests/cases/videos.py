@@ -16,7 +16,9 @@ _CLIPS = "03_primary/resized_videos"
 
 def prepare(root: Path, data: Path, **parameters: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Runs ``prepare_clips`` on a folder; the kept and the dropped clips by id."""
-    run_pipeline("prepare_clips", data, merged(TINY, {"ingest": {"root": str(root)}}, parameters))
+    own = {"ingest": {"root": str(root)}, "fanout": {"engine": "serial"}}
+    ends = ["label_filter.filter_clips"]
+    run_pipeline("prepare_clips", data, merged(TINY, own, parameters), to_nodes=ends)
     kept = pd.read_parquet(data / "05_model_input/clip_table.parquet")
     dropped = pd.read_parquet(data / "08_reporting/label_filter/dropped_clips.parquet")
     return kept.set_index("id"), dropped.set_index("id")

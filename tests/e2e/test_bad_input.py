@@ -18,8 +18,14 @@ from vidrep_pipelines.common.errors import VidrepError
 
 
 def prepare(root: Path, data: Path, **parameters: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Runs ingest, resize and label_filter on a folder; returns the kept and the dropped clips."""
-    run_pipeline("prepare_clips", data, merged(TINY, {"ingest": {"root": str(root)}}, parameters))
+    """Filters the clips of a folder, in this process and without pictures; the kept and the dropped clips."""
+    own = {"ingest": {"root": str(root)}, "fanout": {"engine": "serial"}}
+    run_pipeline("prepare_clips", data, merged(TINY, own, parameters), to_nodes=["label_filter.filter_clips"])
+    return clips_of(data)
+
+
+def clips_of(data: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The kept and the dropped clips, by id."""
     kept = pd.read_parquet(data / "05_model_input/clip_table.parquet")
     dropped = pd.read_parquet(data / "08_reporting/label_filter/dropped_clips.parquet")
     return kept.set_index("id"), dropped.set_index("id")
@@ -52,7 +58,8 @@ def mixed_result(
     mixed_folder: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, pd.DataFrame, pd.DataFrame]:
     data = tmp_path_factory.mktemp("mixed-data")
-    return data, *prepare(mixed_folder, data)
+    run_pipeline("prepare_clips", data, merged(TINY, {"ingest": {"root": str(mixed_folder)}}))
+    return data, *clips_of(data)
 
 
 def test_good_clips_among_bad_ones_are_kept(mixed_result: tuple[Path, pd.DataFrame, pd.DataFrame]) -> None:
@@ -161,7 +168,7 @@ def test_full_disk_stops_with_a_clear_error(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr("vidrep_pipelines.data.video.transcode.VideoWriter", full)
     with pytest.raises(DatasetError, match="No space"):
-        prepare(tmp_path / "videos", tmp_path / "data", fanout={"engine": "serial"})
+        prepare(tmp_path / "videos", tmp_path / "data")
 
 
 @pytest.mark.parametrize(
@@ -207,7 +214,8 @@ def test_label_list_restricts_the_clips(data: Path, tmp_path: Path) -> None:
     clips = pd.read_parquet(data / "05_model_input/clip_table.parquet")
     path = tmp_path / "label_1.0.pickle"
     path.write_bytes(pickle.dumps([(0, f"train2/{clips['path'].iloc[2]}")]))
-    run_pipeline("label_filter", data, merged(TINY, {"label_filter": {"label_list": str(tmp_path)}}))
+    listed = merged(TINY, {"label_filter": {"label_list": str(tmp_path)}})
+    run_pipeline("label_filter", data, listed, to_nodes=["label_filter.filter_clips"])
     left = pd.read_parquet(data / "05_model_input/clip_table.parquet")
     assert left["id"].tolist() == [clips["id"].iloc[2]]
 

@@ -5,13 +5,12 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pandas as pd
 import pytest
 from PIL import Image
 
 from tests.helpers import videos
-from tests.helpers.notebooks import code_cells, executed, file_times, pictures, printed
+from tests.helpers.notebooks import check_committed, executed, file_times, pictures, printed
 from tests.helpers.project import ROOT, TINY, load, merged, run_pipeline
 
 NOTEBOOK = ROOT / "notebooks/keyframes_and_random_access.ipynb"
@@ -77,9 +76,7 @@ def test_encodings_are_not_made_again(measured: Path, root: Path, caplog: pytest
 
 
 def test_notebook_is_committed_without_outputs() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
-    assert not any(cell.outputs or cell.execution_count for cell in code_cells(notebook))
+    check_committed(NOTEBOOK)
 
 
 def test_notebook_runs_and_shows_what_it_should(measured: Path) -> None:

@@ -3,9 +3,7 @@
 import shutil
 from pathlib import Path
 
-import nbformat
-
-from tests.helpers.notebooks import code_cells, executed, file_times, pictures, printed
+from tests.helpers.notebooks import check_committed, executed, file_times, pictures, printed
 from tests.helpers.project import ROOT, TINY, merged, run_pipeline
 
 NOTEBOOK = ROOT / "notebooks/explore_catalog.ipynb"
@@ -14,9 +12,7 @@ PICTURES = TRUTH_PICTURES | {"contact-sheet", "report", "pairs", "losses", "pred
 
 
 def test_it_is_committed_without_outputs() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    nbformat.validate(notebook)
-    assert not any(cell.outputs or cell.execution_count for cell in code_cells(notebook))
+    check_committed(NOTEBOOK)
 
 
 def test_every_cell_runs_and_shows_what_it_should(finished_run: Path) -> None:

@@ -4,19 +4,32 @@ import base64
 import io
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat
-from nbclient import NotebookClient
-from nbformat import NotebookNode
 from PIL import Image
 
+if TYPE_CHECKING:  # nbformat reads 39 grammars when it is imported, which takes five seconds
+    from nbformat import NotebookNode
 
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+
+def code_cells(notebook: "NotebookNode") -> "list[NotebookNode]":
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def executed(path: Path, data: Path) -> list[NotebookNode]:
+def check_committed(path: Path) -> None:
+    """Asserts that a notebook is whole and has no outputs."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert not any(cell.outputs or cell.execution_count for cell in code_cells(notebook))
+
+
+def executed(path: Path, data: Path) -> "list[NotebookNode]":
     """The code cells after a run in a kernel of their own, started where Jupyter starts it."""
+    import nbformat
+    from nbclient import NotebookClient
+
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, kernel_name="python3", timeout=300, resources={"metadata": {"path": path.parent}}
@@ -25,13 +38,13 @@ def executed(path: Path, data: Path) -> list[NotebookNode]:
     return code_cells(notebook)
 
 
-def pictures(cell: NotebookNode) -> list[Image.Image]:
+def pictures(cell: "NotebookNode") -> list[Image.Image]:
     """What a cell shows."""
     shown = [output["data"]["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
     return [Image.open(io.BytesIO(base64.b64decode(content))) for content in shown]
 
 
-def printed(cells: list[NotebookNode]) -> str:
+def printed(cells: "list[NotebookNode]") -> str:
     """What cells print."""
     return "".join(output.get("text", "") for cell in cells for output in cell.outputs)
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +70,20 @@ def run_pipeline(
 
 
 def load(name: str, data: Path) -> Any:
-    """Loads a catalog dataset."""
+    """Loads a catalog dataset, anew with every call."""
     os.environ["VIDREP_DATA"] = str(data)
     try:
-        bootstrap_project(ROOT)
-        with KedroSession.create(ROOT) as session:
-            return session.load_context().catalog.load(name)
+        return _catalog(data).load(name)
     finally:
         del os.environ["VIDREP_DATA"]
+
+
+@lru_cache(maxsize=2)
+def _catalog(data: Path) -> Any:
+    """Says where everything lies; to read it takes a second, and tests load many datasets of one folder."""
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT) as session:
+        return session.load_context().catalog
 
 
 def flat_parameters(parameters: Mapping[str, Any], prefix: str = "") -> list[str]:

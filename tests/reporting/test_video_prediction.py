@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.evaluation.video_prediction.test_counterfactual import MOVED, TABLES
+from tests.evaluation.video_prediction.test_counterfactual import MOVED, tables
 from tests.evaluation.video_prediction.test_measurement import CONFIG, measured
 from tests.helpers.video_prediction import TruthOf, predicting
 from vidrep_pipelines.common.arrays import Pixels
@@ -33,7 +33,7 @@ SHOWN = ShownPrediction(moving(), moving()[::-1], "push the red cup to the left"
 
 def test_charts_show_all_predictors() -> None:
     measures = measured(perfect=False)
-    judged = judge_tables(TABLES, predicting(TruthOf(TABLES)), MOVED, (0,), batch_size=16)
+    judged = judge_tables(tables(), predicting(TruthOf(tables())), MOVED, (0,), batch_size=16)
     pictures = [
         horizon_chart(horizon_table(measures.values, CONFIG.metrics)),
         noise_chart(loss_table(measures.losses, CONFIG.metrics)),
