@@ -113,7 +113,7 @@ class _Update:
 
     def __call__(self, features: Tensor) -> None:
         self._optimizer.zero_grad()
-        self.loss(features).backward()
+        torch.autograd.backward(self.loss(features))
         self._optimizer.step()
 
 
@@ -137,7 +137,7 @@ def _policy_flops() -> int:
         goal, noisy, sigma = torch.empty(1, 1, 512), torch.empty(1, 10, 7), torch.ones(1)
         with FlopCounterMode(display=False) as counter:
             model.output(noisy, sigma, model.context(features, goal))
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def _feature_flops() -> int:
@@ -152,4 +152,4 @@ def _feature_flops() -> int:
         text = torch.empty(1, 20, config.unet.cross_attention_dimension)
         with FlopCounterMode(display=False) as counter:
             read(torch.empty(1, 4, 32, 32), text, noise)
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())

@@ -105,8 +105,9 @@ class FlatFeatures(nn.Module):
         _require_features(features, self.config)
         _require_places(features.shape[2], self.config.places)
         tokens = self.projection(self.norm(features).flatten(2))
-        by_frame = rearrange(tokens, "b f (q d) -> b f q d", q=self._per_frame) + self.frame_positions
-        return by_frame.flatten(1, 2)
+        by_frame = rearrange(tokens, "b f (q d) -> b f q d", q=self._per_frame)
+        output: Tensor = (by_frame + self.frame_positions).flatten(1, 2)
+        return output
 
     def blocks(self) -> list[nn.Module]:
         """None: it is a single layer."""
