@@ -95,7 +95,7 @@ def make_server(service: PolicyService, token: str | None) -> QuietServer:
         "ws_per_message_deflate": False,  # a few bytes could become any number
         "ws_ping_interval": None,  # simulators block for minutes; the service itself closes what is idle
         "h11_max_incomplete_event_size": _LONGEST_HEADERS,
-        "limit_concurrency": bounds.connections,
+        "limit_concurrency": bounds.connections + 1,  # uvicorn counts the one that asks, too
         "timeout_keep_alive": max(1, int(bounds.receive_seconds)),
         "timeout_graceful_shutdown": _SECONDS_TO_END,
         "proxy_headers": False,
