@@ -79,7 +79,8 @@ def test_other_seams_embed_again_without_training(data: Path) -> None:
     before = load("carl.embeddings", data)
     video = before.ids[0]
     blended = before.of(video)
-    run_pipeline(PIPELINE, data, merged(TINY_CARL, {"carl": {"embedding": {"seams": "published"}}}))
+    published = merged(TINY_CARL, {"carl": {"embedding": {"seams": "published"}}})
+    run_pipeline(PIPELINE, data, published, to_nodes=["carl.extract_embeddings"])
     after = load("carl.embeddings", data)
     assert load("carl.train_metrics", data)["status"] == "up to date"
     assert after.content_digest != before.content_digest
@@ -87,14 +88,14 @@ def test_other_seams_embed_again_without_training(data: Path) -> None:
 
 
 def test_export_can_be_read_and_started_from(data: Path) -> None:
-    run_pipeline("export_carl", data, TINY_CARL)
+    run_pipeline("export_carl", data, TINY_CARL, to_nodes=["carl.export"])
     path = data / EMBEDDINGS / "original_checkpoint.pth"
     published = load_original(path)
     config = infer_model_config(published.weights, published.settings, heads=2)
     assert (config.frames, config.normalize, config.layers) == (6, True, 2)
     assert "backbone.4.0.conv1.weight" in published.weights
     start = {"carl": {"run": {"initialize_from": str(path)}, "train": {"steps": 1}}}
-    run_pipeline("pretrain_carl", data, merged(TINY_CARL, start))
+    run_pipeline("pretrain_carl", data, merged(TINY_CARL, start), to_nodes=["carl.train"])
     assert load("carl_checkpoint", data).meta["step"] == 1
 
 

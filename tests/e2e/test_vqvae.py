@@ -20,6 +20,7 @@ from tests.helpers.vqvae import TINY_VQVAE
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 
+PIPELINES = ("eval_reconstruction", "latent_extraction_vqvae")
 REPORTS = "08_reporting/vqvae"
 RECONSTRUCTION = f"{REPORTS}/reconstruction"
 
@@ -28,8 +29,7 @@ RECONSTRUCTION = f"{REPORTS}/reconstruction"
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Data folder after the evaluation and the extraction of codes."""
     folder = tmp_path_factory.mktemp("vqvae")
-    for pipeline in ("eval_reconstruction", "latent_extraction_vqvae"):
-        run_pipeline(pipeline, folder, TINY_VQVAE)
+    run_pipeline(PIPELINES, folder, TINY_VQVAE)
     return folder
 
 
@@ -102,8 +102,7 @@ def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture)
     heavy += [(data / "07_model_output/vqvae/codes", "*.h5"), (data / "01_raw", "*.mp4")]
     before = [times(*place) for place in heavy]
     with caplog.at_level(logging.INFO):
-        for pipeline in ("eval_reconstruction", "latent_extraction_vqvae"):
-            run_pipeline(pipeline, data, TINY_VQVAE)
+        run_pipeline(PIPELINES, data, TINY_VQVAE)
     assert [times(*place) for place in heavy] == before
     for line in (
         "trajectories: up to date",
@@ -122,20 +121,23 @@ def test_changes_redo_what_follows(data: Path, caplog: pytest.LogCaptureFixture)
         "latent_extraction_vqvae",
         data,
         merged(TINY_VQVAE, {"vqvae": {"latent_extraction": {"latents": True}}}),
+        to_nodes=["vqvae.extract_codes"],
     )
     codes = load("vqvae.codes", data)
     assert codes.latents(codes.store.ids[0]).shape == (16, 4, 8, 8)
+    changed = merged(TINY_VQVAE, {"vqvae": {"train": {"steps": 5}}})
     with caplog.at_level(logging.INFO):
-        run_pipeline("latent_extraction_vqvae", data, merged(TINY_VQVAE, {"vqvae": {"train": {"steps": 5}}}))
+        run_pipeline(
+            PIPELINES, data, changed, to_nodes=["vqvae.extract_codes", "vqvae.measure_reconstruction"]
+        )
     assert "codes: 3 items are out of date" in caplog.text
     assert times(data / "05_model_input", "*.h5") == frames
-    run_pipeline("eval_reconstruction", data, merged(TINY_VQVAE, {"vqvae": {"train": {"steps": 5}}}))
     assert len(load("vqvae.reconstruction_runs", data)) == 2  # each run is a point of the chart
 
 
 def test_export_can_be_started_from(data: Path) -> None:
     plain = {"vqvae": {"model": {"codebook": {"update": "gradient", "restart_below": 0.0}}}}
-    run_pipeline("export_vqvae", data, merged(TINY_VQVAE, plain))
+    run_pipeline("export_vqvae", data, merged(TINY_VQVAE, plain), to_nodes=["vqvae.export"])
     exported = load("vqvae.original_checkpoint", data)
     assert exported["step"] == 4
     assert {"quantize.embedding.weight", "quant_conv.weight"} <= exported["model_state_dict"].keys()
@@ -146,12 +148,13 @@ def test_export_can_be_started_from(data: Path) -> None:
             "train": {"steps": 1, "optimizer": {"warmup_steps": 0}},
         }
     }
-    run_pipeline("pretrain_vqvae", data, merged(TINY_VQVAE, plain, start))
+    run_pipeline("pretrain_vqvae", data, merged(TINY_VQVAE, plain, start), to_nodes=["vqvae.train"])
     assert load("vqvae_checkpoint", data).meta["step"] == 1
 
 
 def test_published_configurations_side_by_side(data: Path) -> None:
-    run_pipeline("ablate_vqvae", data, TINY_VQVAE)
+    drawn = ["vqvae.compare_variants", "vqvae_clips.draw_reconstructions", "vqvae_clips.draw_clips"]
+    run_pipeline("ablate_vqvae", data, TINY_VQVAE, to_nodes=drawn)
     table = load("vqvae.ablation_table", data)
     assert [label.split(",")[0] for label in table["label"]] == ["2d", "2d", "3d"]
     assert [("perceptual stand-in" in label) for label in table["label"]] == [False, True, True]
@@ -188,7 +191,8 @@ def test_robonet_with_bad_files_and_a_wrong_metric_file(tmp_path: Path) -> None:
         "vqvae": {"train": {"batch_size": 4}},
         "reconstruction": {"action_features": str(wrong), "vgg16": str(tmp_path / "absent.pth")},
     }
-    run_pipeline("eval_reconstruction", tmp_path / "data", merged(TINY_VQVAE, changes))
+    ends = ["robonet.report_store", "robonet.tabulate_metadata", "vqvae.measure_reconstruction"]
+    run_pipeline("eval_reconstruction", tmp_path / "data", merged(TINY_VQVAE, changes), to_nodes=ends)
     data = tmp_path / "data"
     report = json.loads((data / "08_reporting/robonet/report.json").read_text())
     reasons = {
@@ -212,7 +216,7 @@ def test_robonet_with_bad_files_and_a_wrong_metric_file(tmp_path: Path) -> None:
 
 def test_any_folder_of_videos_can_be_the_source(data: Path, tmp_path: Path) -> None:
     videos = {"ingest": {"root": str(data / "01_raw/robonet_clips")}}
-    run_pipeline("ingest_robonet", tmp_path, merged(TINY_VQVAE, videos))
+    run_pipeline("ingest_robonet", tmp_path, merged(TINY_VQVAE, videos), to_nodes=["robonet.assemble_store"])
     store, rendered = load("frame_store", tmp_path), load("frame_store", data)
     assert list(store.ids) == list(rendered.ids)
     np.testing.assert_array_equal(store.frames(store.ids[0]), rendered.frames(store.ids[0]))
