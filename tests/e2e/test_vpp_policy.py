@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.helpers.project import load, merged, run_pipeline
 from tests.helpers.vpp_policy import TINY_VPP_POLICY
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.vpp.policy.checkpoint_io import read_policy
 from vidrep_pipelines.models.vpp.policy.inference import load_policy_model
 from vidrep_pipelines.training.sinks import read_rows
@@ -57,8 +58,21 @@ def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture)
         assert f"{line}up to date" in caplog.text
 
 
+PUBLISHED = {
+    "vpp_policy": {
+        "knows_places": False,
+        "model": {
+            "former": {"kind": "3d", "places": None, "width": 16, "depth": 1, "heads": 2, "head_width": 8},
+            "denoiser": {"action_positions": False},
+        },
+    }
+}
+
+
 def test_export_has_the_originals_names(data: Path) -> None:
-    run_pipeline("export_vpp_policy", data, TINY_VPP_POLICY)
+    with pytest.raises(ConfigurationError, match="original knows no encodings"):
+        run_pipeline("export_vpp_policy", data, TINY_VPP_POLICY)
+    run_pipeline("export_vpp_policy", data, merged(TINY_VPP_POLICY, PUBLISHED))
     model = load_policy_model(load("vpp_policy_checkpoint", data))
     path = data / "07_model_output/vpp_policy/original_checkpoint.pth"
     assert "Video_Former.latents" in torch.load(path, weights_only=True)["model"]
