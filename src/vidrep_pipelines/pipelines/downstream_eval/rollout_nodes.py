@@ -11,6 +11,7 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
+from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -79,13 +80,16 @@ def film_rollouts(
     return film_job(world.filmed(trained), config.root.films, workers_for_device(fanout, device))
 
 
-def tabulate_rollouts(parts: Parts) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:
+def tabulate_rollouts(
+    parts: Parts, tracking: TrackingConfig
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Rows of all episodes, shares of success by condition and task, comparisons in pairs, and the log's."""
     from vidrep_pipelines.adapters.rollouts import comparisons_with_trained, metrics_of_rollouts
     from vidrep_pipelines.evaluation.rollouts.rollout_job import rows_of_rollouts
     from vidrep_pipelines.evaluation.rollouts.tables import success_table
     from vidrep_pipelines.reporting.rollouts import success_text
 
+    del tracking  # the hook logs the numbers
     rows = rows_of_rollouts(parts)
     together = success_table(rows.assign(task="all"), by=("condition", "task"))
     by_task = success_table(rows, by=("condition", "task"))

@@ -48,10 +48,10 @@ def create_rollout_pipeline() -> Pipeline:
             ),
             Node(
                 rollout_nodes.tabulate_rollouts,
-                inputs="episodes",
+                inputs=["episodes", "params:tracking"],
                 outputs=["rows", "successes", "comparisons", "eval_metrics"],
                 name="tabulate",
-                tags=["vpp", "cpu"],
+                tags=["vpp", "cpu", "eval"],
             ),
             Node(
                 rollout_nodes.paint_successes,
@@ -67,5 +67,11 @@ def create_rollout_pipeline() -> Pipeline:
             "video_model": "vpp_video_checkpoint",
             "codec": "video_codec",
         },
-        parameters={"params:rollout", "params:robot_episodes", "params:launch", "params:fanout"},
+        parameters={
+            "params:rollout",
+            "params:robot_episodes",
+            "params:launch",
+            "params:fanout",
+            "params:tracking",
+        },
     )
