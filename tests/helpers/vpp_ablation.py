@@ -12,6 +12,7 @@ TINY_VPP_ABLATION: dict[str, Any] = merged(
     {
         "encoders": {"use": None},
         "ablate_vpp_policy": {
+            "train_steps": 3,
             "use": ["demonstrations_100", "demonstrations_25", "pixels", "causal"],
             "policies": {
                 **{name: {"episodes": 3} for name in ("demonstrations_100", "pixels", "causal")},
