@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.calvin.config import CalvinEvaluationConfig
 from vidrep_pipelines.evaluation.calvin.contenders import Contender
 from vidrep_pipelines.evaluation.calvin.long_horizon import (
@@ -21,6 +20,7 @@ from vidrep_pipelines.evaluation.calvin.sequences import task_sequences
 from vidrep_pipelines.evaluation.calvin.world import CalvinEnvironment, CalvinWorldMaker
 from vidrep_pipelines.evaluation.rollouts.engine import EpisodeRecord, RolloutRules
 from vidrep_pipelines.evaluation.rollouts.protocol import PolicyMaker
+from vidrep_pipelines.evaluation.rollouts.rollout_job import rows_of_blocks
 from vidrep_pipelines.evaluation.rollouts.tables import record_table
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
@@ -152,14 +152,4 @@ def rows_of_evaluation(parts: Parts) -> pd.DataFrame:
     Raises:
         InputError: Blocks failed, or a file is gone or damaged.
     """
-    if len(parts.failed):
-        first = parts.failed.iloc[0]
-        raise InputError(
-            f"{len(parts.failed)} blocks of sequences were not evaluated; {first['id']}: {first['error']}. "
-            "Remedy: mend it and run again; what is done is kept."
-        )
-    try:
-        tables = [pd.read_parquet(parts.path(name)) for name in parts.ids]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{parts.folder} is damaged ({error}). Remedy: run again.") from error
-    return pd.concat(tables, ignore_index=True)
+    return rows_of_blocks(parts, "blocks of sequences were not evaluated", "run again")

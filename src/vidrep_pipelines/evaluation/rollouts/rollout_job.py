@@ -113,11 +113,27 @@ def rows_of_rollouts(parts: Parts) -> pd.DataFrame:
     Raises:
         InputError: Blocks failed, or a file is gone or damaged.
     """
+    return rows_of_blocks(
+        parts, "blocks of episodes were not rolled out", "run again with fanout.retry_failed"
+    )
+
+
+def rows_of_blocks(parts: Parts, failure: str, again: str) -> pd.DataFrame:
+    """The tables that blocks of episodes were written as, one below the other.
+
+    Args:
+        parts: A parquet file of each block.
+        failure: What to say of blocks that failed, behind their number.
+        again: How they are tried again.
+
+    Raises:
+        InputError: Blocks failed, or a file is gone or damaged.
+    """
     if len(parts.failed):
         first = parts.failed.iloc[0]
         raise InputError(
-            f"{len(parts.failed)} blocks of episodes were not rolled out; {first['id']}: {first['error']}. "
-            "Remedy: mend it and run again with fanout.retry_failed; what is done is kept."
+            f"{len(parts.failed)} {failure}; {first['id']}: {first['error']}. Remedy: mend it and {again}; "
+            "what is done is kept."
         )
     try:
         return pd.concat([pd.read_parquet(parts.path(name)) for name in parts.ids], ignore_index=True)
