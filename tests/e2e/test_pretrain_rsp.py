@@ -97,7 +97,8 @@ def test_a_second_run_does_nothing_heavy_and_says_so(data: Path, caplog: pytest.
 def test_a_changed_training_parameter_retrains_only(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = file_times(data / "03_primary/resized_videos", "*.mp4")
     with caplog.at_level(logging.INFO):
-        run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"train": {"steps": 7}}}))
+        changed = merged(TINY, {"rsp": {"train": {"steps": 7}}})
+        run_pipeline("pretrain_rsp", data, changed, to_nodes=["rsp.train"])
     assert file_times(data / "03_primary/resized_videos", "*.mp4") == before
     assert "train.steps: 6 -> 7" in caplog.text
     assert len(pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")) == 7
@@ -107,7 +108,8 @@ def test_a_changed_resize_parameter_redoes_from_there(data: Path, caplog: pytest
     rendered = file_times(data / "01_raw/sample_world", "*.mp4")
     resized = file_times(data / "03_primary/resized_videos", "*.mp4")
     with caplog.at_level(logging.INFO):
-        run_pipeline("pretrain_rsp", data, merged(TINY, {"resize": {"short_side": 48}}))
+        changed = merged(TINY, {"resize": {"short_side": 48}})
+        run_pipeline("pretrain_rsp", data, changed, to_nodes=["rsp.train"])
     assert file_times(data / "01_raw/sample_world", "*.mp4") == rendered
     after = file_times(data / "03_primary/resized_videos", "*.mp4")
     assert after.keys() == resized.keys()
@@ -117,16 +119,17 @@ def test_a_changed_resize_parameter_redoes_from_there(data: Path, caplog: pytest
 
 
 def test_export_has_the_original_names(data: Path) -> None:
-    run_pipeline("export_rsp", data, TINY)
+    run_pipeline("export_rsp", data, TINY, to_nodes=["rsp.export"])
     exported = load("rsp.original_checkpoint", data)
     assert {"model", "epoch"} <= exported.keys()
     assert {"cls_token", "decoder_pred.weight", "to_prior.0.weight"} <= exported["model"].keys()
 
 
 def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:
-    run_pipeline("export_rsp", data, TINY)
+    run_pipeline("export_rsp", data, TINY, node_names=["rsp.export"])
     path = data / "07_model_output/rsp/original_checkpoint.pth"
-    run_pipeline("pretrain_rsp", data, merged(TINY, {"rsp": {"initialize_from": str(path)}}))
+    exported = merged(TINY, {"rsp": {"initialize_from": str(path)}})
+    run_pipeline("pretrain_rsp", data, exported, to_nodes=["rsp.train"])
     log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
     assert len(log) == 6
 
