@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from kedro.framework import project
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
@@ -59,7 +60,7 @@ def run_pipeline(
     former = os.environ.get("VIDREP_DATA")
     os.environ["VIDREP_DATA"] = str(data)
     try:
-        bootstrap_project(ROOT)
+        _bootstrap()
         with KedroSession.create(ROOT, runtime_params=dict(parameters)) as session:
             session.run(pipeline_names=names, **options)
     finally:
@@ -81,9 +82,15 @@ def load(name: str, data: Path) -> Any:
 @lru_cache(maxsize=2)
 def _catalog(data: Path) -> Any:
     """Says where everything lies; to read it takes a second, and tests load many datasets of one folder."""
-    bootstrap_project(ROOT)
+    _bootstrap()
     with KedroSession.create(ROOT) as session:
         return session.load_context().catalog
+
+
+def _bootstrap() -> None:
+    """Once per process: Kedro would list all pipelines again after every time."""
+    if project.PACKAGE_NAME != "vidrep_pipelines":
+        bootstrap_project(ROOT)
 
 
 def flat_parameters(parameters: Mapping[str, Any], prefix: str = "") -> list[str]:
