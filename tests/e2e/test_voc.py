@@ -92,7 +92,8 @@ def test_a_second_run_does_nothing_and_exports(data: Path, caplog: pytest.LogCap
 
 
 def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run_pipeline("export_voc_vae", data, TINY_VOC)
+    exports = ["voc_tokenizer_vae.export", "voc_vae.export", "voc_vae.export_reward_head"]
+    run_pipeline("export_voc_vae", data, TINY_VOC, node_names=exports)
     exported = data / "07_model_output"
     files = {
         "voc_tokenizer_vae": {
@@ -109,7 +110,7 @@ def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.L
     weights = {name: value.clone() for name, value in weights.items()}
     codes = load("voc_vae.token_episodes", data).episodes.codes
     with caplog.at_level(logging.INFO):
-        run_pipeline("pretrain_voc_vae", data, merged(TINY_VOC, files))
+        run_pipeline("pretrain_voc_vae", data, merged(TINY_VOC, files), to_nodes=["voc_vae.train"])
     finished = load("voc_tokenizer_vae_checkpoint", data)
     assert finished.meta["step"] == 0 and "initialize_reward_from" in caplog.text
     kept = {name: value for name, value in weights.items() if not name.startswith("codebook_average.")}
