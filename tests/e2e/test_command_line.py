@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.helpers import videos
@@ -22,18 +23,29 @@ def kedro(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.mark.parametrize("option", ["--pipeline", "--pipelines"])
-def test_both_spellings_and_the_environment_variable(option: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "pipeline", "product"),
+    [
+        ("--pipeline", "ingest", "02_intermediate/video_index.parquet"),
+        ("--pipelines", "prepare_clips", "03_primary/resized_videos/a class/clip.mp4"),
+    ],
+)
+def test_both_spellings_and_the_environment_variable(
+    option: str, pipeline: str, product: str, tmp_path: Path
+) -> None:
     videos.write_video(tmp_path / "videos" / "a class" / "clip.mp4", 12)
     run = kedro(
         "run",
         option,
-        "prepare_clips",
+        pipeline,
         VIDREP_DATA=str(tmp_path / "data"),
         VIDREP_VIDEOS=str(tmp_path / "videos"),
     )
     assert run.returncode == 0, run.stderr
-    assert (tmp_path / "data/03_primary/resized_videos/a class/clip.mp4").is_file()
+    assert (tmp_path / "data" / product).exists()
+    index = pd.read_parquet(tmp_path / "data/02_intermediate/video_index.parquet")
+    assert [Path(path).name for path in index["path"]] == ["clip.mp4"]
+    assert (tmp_path / "data/03_primary").exists() == (pipeline == "prepare_clips")
 
 
 def test_cluster_environment_asks_for_its_data_root(tmp_path: Path) -> None:
