@@ -92,7 +92,8 @@ class FlatFeatures(nn.Module):
         self.config = config
         assert config.places is not None
         self._per_frame = config.tokens // config.frames
-        self.norm = nn.LayerNorm(config.features)
+        # What a camera that stands still always sees outweighs what moves; across channels alone it would stay.
+        self.norm = nn.BatchNorm1d(config.frames * config.places * config.features, momentum=None, affine=False)
         self.projection = nn.Linear(config.places * config.features, self._per_frame * config.width)
         self.frame_positions = nn.Parameter(torch.randn(config.frames, 1, config.width))
 
@@ -104,7 +105,8 @@ class FlatFeatures(nn.Module):
         """
         _require_features(features, self.config)
         _require_places(features.shape[2], self.config.places)
-        tokens = self.projection(self.norm(features).flatten(2))
+        normed = self.norm(features.flatten(1)).view_as(features)
+        tokens = self.projection(normed.flatten(2))
         by_frame = rearrange(tokens, "b f (q d) -> b f q d", q=self._per_frame)
         output: Tensor = (by_frame + self.frame_positions).flatten(1, 2)
         return output
