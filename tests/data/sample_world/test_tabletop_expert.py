@@ -14,7 +14,11 @@ CONFIG = TabletopConfig(objects_max=4, mirror=True)
 
 
 def done(layout: Layout, instruction: Instruction, policy: Policy | None = None) -> ArmEpisode:
-    task = TabletopTask(layout, instruction)
+    return run_task(TabletopTask(layout, instruction), policy)
+
+
+def run_task(task: TabletopTask, policy: Policy | None = None) -> ArmEpisode:
+    layout = task.layout
     scene = Scene(0, task, layout.bodies, layout.start, layout.mirrored, "white")
     policy = policy or ScriptedPolicy(CONFIG.policy_noise, CONFIG.pace_spread)
     return run_episode(scene, policy, CONFIG.frames, CONFIG.frames_per_second)
@@ -31,6 +35,16 @@ def test_the_expert_does_what_it_is_told() -> None:
     assert {
         task: successes[task] / count for task, count in tries.items() if successes[task] < 0.98 * count
     } == {}
+
+
+def test_an_expert_that_aims_beside_corrects_itself() -> None:
+    layouts = [draw_layout(TabletopConfig(objects_max=2), seed) for seed in range(8)]
+    tasks = [(layout, order) for layout in layouts for order in layout.instructions()]
+    for number, (layout, order) in enumerate(tasks):
+        aside = TabletopTask(layout, order, aim=0.15 * (-1) ** number)
+        exact, run = done(layout, order), run_task(aside)
+        assert aside.succeeded(run.snapshots), order.text
+        assert float(np.abs(run.states - exact.states).max()) > 0.05  # the hand takes another way
 
 
 @pytest.mark.parametrize("seed", [0, 5])

@@ -119,6 +119,9 @@ def test_pictures_of_another_look_or_seed_have_another_digest() -> None:
     ]
     assert len({source.digest, *(other.digest for other in changed)}) == 5
     assert source.digest == TabletopSource(TABLE, 5, "train", 0).digest
+    # That of before the expert could aim beside: what was stored then is still up to date.
+    assert source.digest == "6eddce7ec5dc8750"
+    assert TabletopSource(TABLE.model_copy(update={"aim_spread": 0.1}), 5, "train", 0).digest != source.digest
 
 
 def test_the_data_set_of_a_part() -> None:

@@ -54,6 +54,10 @@ class TabletopConfig(FrozenConfig):
     """Share of a hand's motion that the camera makes. None: 0 in the plain look, else 1."""
     policy_noise: float = Field(0.0, ge=0, le=1)
     """Standard deviation of the expert's disturbance, as a share of the full joint speed."""
+    aim_spread: float = Field(0.0, ge=0, le=0.2)
+    """Standard deviation of how far beside its aim the expert's hand first arrives, in the arm's units (the
+    table is 1.3 long). Above 0, where the hand is does not say where the object is, so that who learns from
+    the expert has to look at both."""
     mirror: bool = False
     """Whether the arm stands on the right in half of the layouts."""
 

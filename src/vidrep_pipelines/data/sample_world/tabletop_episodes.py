@@ -103,9 +103,13 @@ class Tabletop:
         Raises:
             InputError: An object that it names is not on the table.
         """
-        task = TabletopTask(self.layout, instruction)
+        task = TabletopTask(self.layout, instruction, self._aim(instruction))
         _ = task.target, task.box
         return task
+
+    def _aim(self, instruction: Instruction) -> float:
+        rng = generator_for(self.seeds.policy, "aim", instruction.text)
+        return float(rng.normal(0, self.config.aim_spread)) if self.config.aim_spread > 0 else 0.0
 
     def run(self, instruction: Instruction, policy: Policy | None = None) -> ArmEpisode:
         """What happens, without pictures; ``policy`` is the expert if it is None.

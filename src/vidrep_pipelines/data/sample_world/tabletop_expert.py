@@ -38,10 +38,13 @@ class TabletopTask:
     Attributes:
         layout: What stands where.
         order: What is to be done.
+        aim: How far beside its aim the hand first arrives, in the arm's units along the table; it corrects
+            that on its way down.
     """
 
     layout: Layout
     order: Instruction
+    aim: float = 0.0
 
     @property
     def phases(self) -> tuple[str, ...]:
@@ -113,7 +116,7 @@ class TabletopTask:
         goal_x, goal_y = self.goal.tolist()
         angle = _OUTWARD if goal_x > _NEAR else DOWN
         if name == "reach":
-            return [HandPose(x, _CLEAR - 0.05, angle, 1.0)]
+            return [HandPose(x + self.aim, _CLEAR - 0.05, angle, 1.0)]
         if name == "grasp":
             lowered = HandPose(x, y + grip, angle, 1.0)
             return [HandPose(x, y + 0.2, angle, 1.0), lowered, lowered._replace(opening=hold)]
@@ -122,8 +125,9 @@ class TabletopTask:
         if name == "carry":
             heights = (0.9 * _CARRIED, _CARRIED, 0.95 * _CARRIED)
             shares = (0.05, 0.5, 1.0)
+            end = goal_x + self.aim
             return [
-                HandPose(x + share * (goal_x - x), height + grip, angle, hold)
+                HandPose(x + share * (end - x), height + grip, angle, hold)
                 for share, height in zip(shares, heights, strict=True)
             ]
         landed = HandPose(goal_x, goal_y + grip + 0.005, angle, hold)
@@ -147,7 +151,7 @@ class TabletopTask:
         angle = DOWN if side < _NEAR else _OUTWARD
         height = max(0.1, 0.9 * body.half_height)
         if phase == 0:
-            return [HandPose(side, _CLEAR - 0.1, angle, 0.3)]
+            return [HandPose(side + self.aim, _CLEAR - 0.1, angle, 0.3)]
         if phase == 1:
             return [HandPose(side, 0.3, angle, 0.1), HandPose(side, height, angle, 0.0)]
         if phase == 2:

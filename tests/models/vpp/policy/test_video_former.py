@@ -64,6 +64,12 @@ def test_flat_tokens_know_the_places_of_features() -> None:
         VideoFormerConfig(kind="flat")
 
 
+def test_flat_tokens_do_not_depend_on_what_is_always_seen() -> None:
+    former, features = _former("flat").train(), make_policy_batch().features
+    always = 10 * torch.randn(features.shape[1:], generator=torch.Generator().manual_seed(3))
+    torch.testing.assert_close(former(features + always), former(features), atol=1e-3, rtol=0)
+
+
 @pytest.mark.parametrize("kind", ["3d", "linear"])
 def test_with_encodings_of_places_their_order_matters(kind: str) -> None:
     places = make_policy_batch().features.shape[2]

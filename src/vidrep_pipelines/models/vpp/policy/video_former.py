@@ -92,8 +92,10 @@ class FlatFeatures(nn.Module):
         self.config = config
         assert config.places is not None
         self._per_frame = config.tokens // config.frames
-        # What a camera that stands still always sees outweighs what moves; across channels alone it would stay.
-        self.norm = nn.BatchNorm1d(config.frames * config.places * config.features, momentum=None, affine=False)
+        # What a camera that stands still always sees outweighs what moves: it goes, place by place.
+        self.norm = nn.BatchNorm1d(
+            config.frames * config.places * config.features, momentum=None, affine=False
+        )
         self.projection = nn.Linear(config.places * config.features, self._per_frame * config.width)
         self.frame_positions = nn.Parameter(torch.randn(config.frames, 1, config.width))
 
