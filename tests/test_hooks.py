@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager, _register_hooks
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
@@ -23,7 +22,7 @@ from mlflow.entities import Run
 from PIL import Image
 from pydantic import ValidationError
 
-from tests.helpers.project import run_pipeline
+from tests.helpers.project import bootstrap, run_pipeline
 from vidrep_pipelines import hooks
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook
@@ -45,8 +44,8 @@ from vidrep_pipelines.training.errors import TrainingInterrupted
         {"resize": {"no_such_field": 1}},  # found by the config class, with a better message
     ],
 )
-def test_parameters_of_any_pipeline_pass(project_root: Path, parameters: dict[str, Any] | None) -> None:
-    bootstrap_project(project_root)
+def test_parameters_of_any_pipeline_pass(parameters: dict[str, Any] | None) -> None:
+    bootstrap()
     ParameterNameHook().before_pipeline_run({"runtime_params": parameters})
 
 
@@ -63,9 +62,9 @@ def test_parameters_of_any_pipeline_pass(project_root: Path, parameters: dict[st
     ],
 )
 def test_unknown_parameters_are_refused_with_the_closest_names(
-    project_root: Path, parameters: dict[str, Any], name: str, suggestion: str
+    parameters: dict[str, Any], name: str, suggestion: str
 ) -> None:
-    bootstrap_project(project_root)
+    bootstrap()
     with pytest.raises(ConfigurationError) as caught:
         ParameterNameHook().before_pipeline_run({"runtime_params": parameters})
     message = str(caught.value)

@@ -4,12 +4,12 @@ from typing import Any, get_type_hints
 
 import pytest
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from pydantic import BaseModel
 
+from tests.helpers.project import bootstrap
 from vidrep_pipelines.data.sample_world.instructions import vocabulary
 from vidrep_pipelines.datasets.frame_embeddings import FrameEmbeddingsDataset
 from vidrep_pipelines.datasets.frame_store import CodeStoreDataset, FrameArraysDataset, FrameStoreDataset
@@ -63,7 +63,7 @@ def catalogs(project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("VIDREP_DATA", str(tmp_path / "data"))
 
     def catalog_of(environment: str | None = None) -> DataCatalog:
-        bootstrap_project(project_root)
+        bootstrap()
         session: Any = KedroSession.create(project_root, env=environment)
         catalog: DataCatalog = session.load_context().catalog
         return catalog

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from kedro.framework.project import settings
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetNotFoundError
 
+from tests.helpers.project import bootstrap
 from vidrep_pipelines.common import former_names
 from vidrep_pipelines.project import ProjectCatalog, ProjectSession
 
@@ -32,7 +32,7 @@ def session(project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("VIDREP_DATA", str(tmp_path / "data"))
 
     def create(**options: Any) -> ProjectSession:
-        bootstrap_project(project_root)
+        bootstrap()
         created: ProjectSession = settings.SESSION_CLASS.create(project_root, **options)
         return created
 
@@ -44,7 +44,7 @@ def catalog(project_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Pro
     """One for all tests that only look names up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIDREP_DATA", str(tmp_path_factory.mktemp("data")))
-        bootstrap_project(project_root)
+        bootstrap()
         with settings.SESSION_CLASS.create(project_root) as opened:
             found: ProjectCatalog = opened.load_context().catalog
     return found
@@ -122,7 +122,7 @@ def test_an_entry_of_the_users_own_keeps_its_name(
     entry = "mine.checkpoint: {type: kedro.io.MemoryDataset, data: 3}\n"
     (conf / "laptop/catalog.yml").write_text(entry)
     monkeypatch.setenv("VIDREP_DATA", str(tmp_path))
-    bootstrap_project(project_root)
+    bootstrap()
     with settings.SESSION_CLASS.create(project_root, conf_source=str(conf)) as opened:
         assert opened.load_context().catalog.load("mine.checkpoint") == 3
 
@@ -132,7 +132,7 @@ def _with_entries(project_root: Path, folder: Path, entries: str) -> Any:
     conf = folder / "conf"
     shutil.copytree(project_root / "conf", conf)
     (conf / "laptop/catalog_mine.yml").write_text(entries)
-    bootstrap_project(project_root)
+    bootstrap()
     with settings.SESSION_CLASS.create(project_root, conf_source=str(conf)) as opened:
         return opened.load_context().catalog
 
@@ -208,7 +208,7 @@ def test_former_parameters_in_an_environment_of_the_users_own(
         "weight_files: {vgg16: /files/vgg16.pth, lpips_heads: /files/vgg.pth}\n"
     )
     monkeypatch.setenv("VIDREP_DATA", str(tmp_path))
-    bootstrap_project(project_root)
+    bootstrap()
     given = {"voc_vae_tokenizer": {"train": {"steps": 7}}, "carl": {"data": {"sampling": {"frames": 9}}}}
     with settings.SESSION_CLASS.create(
         project_root, env="mine", conf_source=str(conf), runtime_params=given
@@ -236,7 +236,7 @@ def test_a_file_may_refer_to_parameters_by_former_names(
         "voc_vae_tokenizer: {train: {steps: 50}}\n"
         "mine: ['${voc_vae_tokenizer.train.steps}', '${dmc.agent.episodes}', 'a ${dmc.agent.episodes}']\n"
     )
-    bootstrap_project(project_root)
+    bootstrap()
     with settings.SESSION_CLASS.create(project_root, env="mine", conf_source=str(conf)) as opened:
         assert opened.load_context().catalog.load("params:mine") == [50, 70, "a 70"]
 
@@ -247,7 +247,7 @@ def test_one_block_in_two_files_of_an_environment_is_refused_under_either_name(
     conf = tmp_path / "conf"
     shutil.copytree(project_root / "conf", conf)
     (conf / "laptop/parameters_mine.yml").write_text("dmc: {agent: {episodes: 70}}\n")
-    bootstrap_project(project_root)
+    bootstrap()
     with (
         settings.SESSION_CLASS.create(project_root, conf_source=str(conf)) as opened,
         pytest.raises(ValueError, match="Duplicate keys"),

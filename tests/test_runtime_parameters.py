@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Node, Pipeline
 
-from tests.helpers.project import run_pipeline
+from tests.helpers.project import bootstrap, run_pipeline
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.hooks import UnreadParameterHook
 from vidrep_pipelines.pipelines.config import SystemParameters
@@ -85,9 +84,9 @@ def test_all_parameters_of_a_system_go_by_the_names_of_its_blocks() -> None:
     ("selection", "warned"), [({"node_names": ["rsp.train"]}, True), ({"from_nodes": ["rsp.plan"]}, False)]
 )
 def test_steps_for_a_training_that_is_not_planned_anew(
-    selection: dict[str, list[str]], warned: bool, project_root: Path, caplog: pytest.LogCaptureFixture
+    selection: dict[str, list[str]], warned: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bootstrap_project(project_root)
+    bootstrap()
     from kedro.framework.project import pipelines
 
     selected = pipelines["pretrain_rsp"].filter(**selection)
@@ -193,7 +192,7 @@ def test_home_folders_in_variables_and_parameters(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("VIDREP_VIDEOS", "~/my, videos")
     monkeypatch.setenv("VIDREP_DATA", "~/data")
-    bootstrap_project(project_root)
+    bootstrap()
     given_parameters = {"ingest": {"annotations": "~/a.csv"}, "label_filter": {"label_list": "~nobody_x/l"}}
     with KedroSession.create(project_root, runtime_params=given_parameters) as session:
         catalog = session.load_context().catalog

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
 
 from tests.architecture.packages import (
     ENTRANCE,
@@ -18,6 +18,7 @@ from tests.architecture.packages import (
     imports_between_packages,
     reachable,
 )
+from tests.helpers.project import bootstrap
 from vidrep_pipelines.pipeline_registry import register_pipelines
 
 PAGE = SOURCE.parents[1] / "docs" / "architecture.md"
@@ -105,15 +106,20 @@ def test_every_folder_is_in_a_table() -> None:
     assert rooms | packages | {"models"} == folders
 
 
+@cache
+def walked() -> Pipeline:
+    return register_pipelines()["eval_davis"]
+
+
 @every_step
 def test_step_of_the_walk_is_a_node_that_makes_what_the_page_says(step: Step) -> None:
-    node = next(node for node in register_pipelines()["eval_davis"].nodes if node.name == step.node)
+    node = next(node for node in walked().nodes if node.name == step.node)
     assert step.dataset in node.outputs
     assert (SOURCE / step.module).is_file()
 
 
 def test_walk_follows_the_order_of_the_pipeline() -> None:
-    layers = register_pipelines()["eval_davis"].grouped_nodes
+    layers = walked().grouped_nodes
     depth = {node.name: number for number, layer in enumerate(layers) for node in layer}
     first, last = steps()[0], steps()[-1]
     assert depth[first.node] == 0
@@ -124,7 +130,7 @@ def test_datasets_of_the_walk_are_where_the_page_says(
     project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VIDREP_DATA", str(tmp_path))
-    bootstrap_project(project_root)
+    bootstrap()
     with KedroSession.create(project_root) as session:
         catalog: DataCatalog = session.load_context().catalog
     places = {step.dataset: Path(catalog.get(step.dataset)._describe()["filepath"]) for step in steps()}

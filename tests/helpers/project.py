@@ -52,6 +52,12 @@ def merged(*trees: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+def bootstrap() -> None:
+    """Tells Kedro of this project, once per process: it would list all pipelines again after every time."""
+    if project.PACKAGE_NAME != "vidrep_pipelines":
+        bootstrap_project(ROOT)
+
+
 def run_pipeline(
     pipeline: str | Sequence[str], data: Path, parameters: Mapping[str, Any], **options: Any
 ) -> None:
@@ -60,7 +66,7 @@ def run_pipeline(
     former = os.environ.get("VIDREP_DATA")
     os.environ["VIDREP_DATA"] = str(data)
     try:
-        _bootstrap()
+        bootstrap()
         with KedroSession.create(ROOT, runtime_params=dict(parameters)) as session:
             session.run(pipeline_names=names, **options)
     finally:
@@ -82,15 +88,9 @@ def load(name: str, data: Path) -> Any:
 @lru_cache(maxsize=2)
 def _catalog(data: Path) -> Any:
     """Says where everything lies; to read it takes a second, and tests load many datasets of one folder."""
-    _bootstrap()
+    bootstrap()
     with KedroSession.create(ROOT) as session:
         return session.load_context().catalog
-
-
-def _bootstrap() -> None:
-    """Once per process: Kedro would list all pipelines again after every time."""
-    if project.PACKAGE_NAME != "vidrep_pipelines":
-        bootstrap_project(ROOT)
 
 
 def flat_parameters(parameters: Mapping[str, Any], prefix: str = "") -> list[str]:

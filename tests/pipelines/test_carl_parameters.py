@@ -1,12 +1,13 @@
 """The parameters of CARL: those of the science are the published ones, those of the laptop fit together."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
 
+from tests.helpers.project import ROOT, bootstrap
 from vidrep_pipelines.models.carl.presets import CarlPreset
 from vidrep_pipelines.models.carl.task import CarlTask
 
@@ -18,23 +19,20 @@ PUBLISHED = {
 }
 
 
-@pytest.fixture
-def loads(project_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Gives a parameter of an environment."""
-    monkeypatch.setenv("VIDREP_DATA", str(tmp_path / "data"))
-
-    def load(name: str, environment: str | None = None) -> Any:
-        bootstrap_project(project_root)
-        session: Any = KedroSession.create(project_root, env=environment)
+@cache
+def parameters_of(environment: str | None) -> dict[str, Any]:
+    """All parameters of an environment."""
+    bootstrap()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDREP_DATA", "/data/vidrep")
+        session: Any = KedroSession.create(ROOT, env=environment)
         parameters: dict[str, Any] = session.load_context().params
-        return parameters[name]
-
-    return load
+    return parameters
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
-def test_base_is_what_was_published(model: str, loads: Any) -> None:
-    found, expected = loads(model, "cluster"), CarlPreset.named(PUBLISHED[model])
+def test_base_is_what_was_published(model: str) -> None:
+    found, expected = parameters_of("cluster")[model], CarlPreset.named(PUBLISHED[model])
     assert (found["model"], found["objective"]) == (expected.model, expected.objective)
     assert found["train"] == expected.train
     data = found["data"]
@@ -46,8 +44,8 @@ def test_base_is_what_was_published(model: str, loads: Any) -> None:
 
 
 @pytest.mark.parametrize("model", PUBLISHED)
-def test_laptop_parameters_fit_together(model: str, loads: Any) -> None:
-    found = loads(model)
+def test_laptop_parameters_fit_together(model: str) -> None:
+    found = parameters_of(None)[model]
     science = {name: found[name] for name in ("data", "model", "objective")}
     task = CarlTask(frame_store=Path("store"), backbone_origin=found["run"].backbone_origin, **science)
     assert sum(value.numel() for value in task.build_model().parameters()) < 1_000_000
