@@ -22,7 +22,6 @@ import pandas as pd
 from tests.fanout.jobs import SERIAL, faulty_job, value_job
 from vidrep_pipelines.common.atomic import ReadOnlyError
 from vidrep_pipelines.datasets.tables import AtomicJson, AtomicParquet
-from vidrep_pipelines.datasets.tables import AtomicJson
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.training.run_directory import RunDirectory
 
@@ -53,23 +52,20 @@ else:
 """
 
 
-def test_what_is_up_to_date_is_used_from_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+def test_what_is_up_to_date_is_used_from_a_folder_that_cannot_be_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = tmp_path / "data"
-    prepare = PROGRAM.partition("for change in")[0]
-    for program, options in ((prepare, {}), (PROGRAM, {"preexec_fn": obey_permissions})):
-        if program is prepare:
-            _run(program, data)
-            before = contents(data)
-        else:
-            with read_only(data):
-                _run(program, data, **options)
-    assert contents(data) == before
-
-
-def _run(program: str, data: Path, **options: object) -> None:
-    command = [sys.executable, "-c", program, str(data)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    monkeypatch.setattr(sys, "argv", ["", str(data)])
+    exec(PROGRAM.partition("for change in")[0], {})
+    before = contents(data)
+    command = [sys.executable, "-c", PROGRAM, str(data)]
+    with read_only(data):
+        run = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, preexec_fn=obey_permissions
+        )
     assert run.returncode == 0, run.stderr
+    assert contents(data) == before
 
 
 def test_nothing_is_written_where_nothing_is_to_do(tmp_path: Path) -> None:
