@@ -27,7 +27,9 @@ from vidrep_pipelines.runtime_parameters import (
 
 keys = st.text("abc", min_size=1, max_size=3)
 trees = st.dictionaries(
-    keys, st.recursive(st.integers(), lambda inner: st.dictionaries(keys, inner, min_size=1)), max_size=4
+    keys,
+    st.recursive(st.integers(), lambda inner: st.dictionaries(keys, inner, min_size=1), max_leaves=6),
+    max_size=4,
 )
 
 
