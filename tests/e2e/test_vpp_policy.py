@@ -62,7 +62,10 @@ PUBLISHED = {
     "vpp_policy": {
         "knows_places": False,
         "model": {
-            "former": {"kind": "3d", "places": None, "width": 16, "depth": 1, "heads": 2, "head_width": 8},
+            "former": {
+                **{"kind": "3d", "places": None, "components": None},
+                **{"width": 16, "depth": 1, "heads": 2, "head_width": 8},
+            },
             "denoiser": {"action_positions": False},
         },
     }

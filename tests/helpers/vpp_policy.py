@@ -10,6 +10,7 @@ TINY_VPP_POLICY: dict[str, Any] = merged(
     {
         "vpp_features": {"reduction": {"grid": 2}},
         "vpp_policy": {
+            "model": {"former": {"components": 8}},
             "validation": {"every_steps": 2, "items": 4, "batch_size": 4},
             "train": {"steps": 3, "batch_size": 4, "checkpoint_every_steps": 2},
         },

@@ -33,14 +33,14 @@ class FeaturePolicyMaker:
         policy: Folder of the policy's checkpoint.
         source: What computes its features.
         cameras: Names of the environment's cameras, in the order of the policy's views.
-        sampling: How actions are sampled.
+        sampling: How actions are sampled. None: as when the policy was measured in its training.
         device: ``cpu`` or a CUDA device.
     """
 
     policy: Path
     source: VideoModelSource | EncoderFeatureSource
     cameras: tuple[str, ...]
-    sampling: ActionSamplingConfig
+    sampling: ActionSamplingConfig | None
     device: str = "cpu"
 
     @property
@@ -50,7 +50,7 @@ class FeaturePolicyMaker:
             "policy": Checkpoint.of(self.policy).digest,
             "features": self.source.digest,
             "cameras": list(self.cameras),
-            "sampling": self.sampling.model_dump(mode="json"),
+            "sampling": None if self.sampling is None else self.sampling.model_dump(mode="json"),
         }
 
     def make(self) -> PicturePolicy:

@@ -30,8 +30,8 @@ class TabletopRunConfig(FrozenConfig):
     rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=40)
     """Execution horizon, length of an episode, when pictures are drawn, seed."""
 
-    sampling: ActionSamplingConfig = ActionSamplingConfig()
-    """How actions are sampled."""
+    sampling: ActionSamplingConfig | None = None
+    """How actions are sampled. None: as when the policy was measured in its training."""
 
     block: int = Field(25, ge=1)
     """Episodes of one item of work."""
@@ -84,8 +84,8 @@ class MetaworldRolloutConfig(FrozenConfig):
     rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=200)
     """Execution horizon, length of an episode, when pictures are drawn, seed."""
 
-    sampling: ActionSamplingConfig = ActionSamplingConfig()
-    """How actions are sampled."""
+    sampling: ActionSamplingConfig | None = None
+    """How actions are sampled. None: as when the policy was measured in its training."""
 
     noise: FeatureNoiseConfig | None = None
     """Behind which noise features are read. None: as in training."""

@@ -102,7 +102,7 @@ class VppPolicyMaker:
         video_model: Folder of the video model that it looks through.
         codec: Folder of what makes latents of pictures.
         cameras: Names of the environment's cameras, in the order of the policy's views.
-        sampling: How actions are sampled. None: the defaults.
+        sampling: How actions are sampled. None: as when the policy was measured in its training.
         device: ``cpu`` or a CUDA device.
         noise: Behind which noise features are read. None: as in training.
         untrained: The same architecture with random weights: a floor.
@@ -146,7 +146,7 @@ class VppPolicyMaker:
             "video_model": Checkpoint.of(self.video_model).digest,
             "codec": Checkpoint.of(self.codec).digest,
             "cameras": list(self.cameras),
-            "sampling": (self.sampling or ActionSamplingConfig()).model_dump(mode="json"),
+            "sampling": None if self.sampling is None else self.sampling.model_dump(mode="json"),
             "noise": None if self.noise is None else self.noise.model_dump(mode="json"),
             "untrained": self.untrained,
         }

@@ -42,8 +42,8 @@ class CalvinParameters(SystemParameters):
     cameras: tuple[CalvinCamera, ...] = ("rgb_static", "rgb_gripper")
     """What the trained policy sees: the world's cameras in the order of the policy's views."""
 
-    sampling: ActionSamplingConfig = ActionSamplingConfig()
-    """How the trained policy's actions are sampled."""
+    sampling: ActionSamplingConfig | None = None
+    """How the trained policy's actions are sampled. None: as when it was measured in its training."""
 
     recording: CalvinRecordingConfig = CalvinRecordingConfig()
     """Which attempts are filmed, and how."""

@@ -25,7 +25,7 @@ class OpenLoopParameters(OpenLoopConfig):
     """Names for the policy's views, in their order. None: those of the sample world's tabletop."""
 
     sampling: ActionSamplingConfig | None = None
-    """How actions are sampled. None: the defaults."""
+    """How actions are sampled. None: as when the policy was measured in its training."""
 
 
 def replay_recorded(

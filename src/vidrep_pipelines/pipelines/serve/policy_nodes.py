@@ -18,7 +18,7 @@ class ServePolicyParameters(ServingConfig):
     of the sample world's tabletop."""
 
     sampling: ActionSamplingConfig | None = None
-    """How actions are sampled. None: the defaults."""
+    """How actions are sampled. None: as when the policy was measured in its training."""
 
 
 def serve_trained_policy(

@@ -43,6 +43,9 @@ def test_a_policy_comes_from_its_folder(tmp_path: Path) -> None:
         actions, ActionPredictor(make_policy(), FEW).act(batch.features, batch.goal, [1, 2, 3])
     )
     assert ActionPredictor.load(folder).sampling == ActionSamplingConfig()
+    fields = {"model": CONFIG.model_dump(mode="json"), "sampling": {"steps": 1, "sigma_max": 3.0}}
+    measured = ActionPredictor.load(_publish(tmp_path / "measured", fields))
+    assert measured.sampling == ActionSamplingConfig(steps=1, sigma_max=3.0)
     assert predictor.device.type == "cpu" and not predictor.model.training
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.utils.data import default_collate
 
 from tests.models.vpp.policy.trained import FEATURES, demonstrations, make_policy_task
@@ -13,6 +14,7 @@ from vidrep_pipelines.models.vpp.policy.feature_plan import FeatureSources
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureStoreConfig
 from vidrep_pipelines.models.vpp.policy.objective import draw_policy_randomness, policy_objective
 from vidrep_pipelines.models.vpp.policy.task import PolicyTask, features_of_items
+from vidrep_pipelines.models.vpp.policy.video_former import FlatFeatures
 from vidrep_pipelines.training.config import LaunchConfig, OptimizerConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.launch import launch
 from vidrep_pipelines.training.sinks import read_rows
@@ -127,6 +129,23 @@ def test_all_weights_decay_as_published_or_matrices_alone(task: PolicyTask) -> N
     assert group["weight_decay"] == 0.05 and len(group["params"]) == len(list(model.parameters()))
     groups = changed(task, decayed="matrices").parameter_groups(model, 0.05)
     assert [group["weight_decay"] for group in groups] == [0.0, 0.05]
+
+
+def test_components_are_those_of_the_training_features_and_published(
+    task: PolicyTask, tmp_path: Path
+) -> None:
+    features = task.features_of(batch_of(task, len(task.table())))
+    flat = {"kind": "flat", "components": 3, "places": features.shape[2]}
+    fields = task.model.model_dump()
+    own = changed(task, model={**fields, "former": {**fields["former"], **flat}})
+    former = own.build_model().video_former
+    assert isinstance(former, FlatFeatures)
+    components = (features.flatten(1) - former.center) @ former.basis
+    torch.testing.assert_close(components.square().mean(0), torch.ones(3), atol=0.2, rtol=0)
+    result = launch(spec_of(own, tmp_path, ema_decay=0.5))
+    assert result.checkpoint is not None
+    assert torch.equal(load_file(result.checkpoint / "model.safetensors")["video_former.basis"], former.basis)
+    assert own.science() != task.science() and "components" not in task.science()["model"]["former"]
 
 
 def test_training_learns_and_shows_actions(task: PolicyTask, tmp_path: Path) -> None:

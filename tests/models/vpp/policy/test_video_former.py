@@ -1,10 +1,10 @@
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from tests.models.vpp.policy.tiny import FORMER, PLACES, make_policy_batch
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.vpp.policy.config import VideoFormerConfig
 from vidrep_pipelines.models.vpp.policy.video_former import (
     FlatFeatures,
@@ -17,9 +17,19 @@ from vidrep_pipelines.models.vpp.policy.video_former import (
 
 def _former(kind: str) -> VideoFormer | ProjectedFeatures | FlatFeatures:
     torch.manual_seed(0)
-    places = PLACES if kind == "flat" else None
-    fields = {**FORMER.model_dump(), "kind": kind, "places": places}
-    return build_video_former(VideoFormerConfig.model_validate(fields))
+    more = {"places": PLACES, "components": 4} if kind == "flat" else {}
+    former = build_video_former(
+        VideoFormerConfig.model_validate({**FORMER.model_dump(), "kind": kind, **more})
+    )
+    if isinstance(former, FlatFeatures):
+        former.fit(_many_features())
+    return former
+
+
+def _many_features() -> Tensor:
+    """Features of sixty moments."""
+    one = make_policy_batch().features
+    return torch.randn(60, *one.shape[1:], generator=torch.Generator().manual_seed(5))
 
 
 def _frames_seen(kind: str) -> list[bool]:
@@ -38,7 +48,7 @@ def _frames_seen(kind: str) -> list[bool]:
         ("3d", 6, [True, True]),
         ("2d", 6, [True, False]),
         ("linear", 14, [True, False]),
-        ("flat", 6, [True, False]),
+        ("flat", 6, [True, True]),
     ],
 )
 def test_kinds_differ_in_tokens_and_in_the_frames_that_these_see(
@@ -64,10 +74,32 @@ def test_flat_tokens_know_the_places_of_features() -> None:
         VideoFormerConfig(kind="flat")
 
 
-def test_flat_tokens_do_not_depend_on_what_is_always_seen() -> None:
-    former, features = _former("flat").train(), make_policy_batch().features
+def test_flat_tokens_are_of_the_components_that_vary_most() -> None:
+    former = _former("flat")
+    assert isinstance(former, FlatFeatures)
+    features = _many_features()
     always = 10 * torch.randn(features.shape[1:], generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(former(features + always), former(features), atol=1e-3, rtol=0)
+    hidden = 5 * torch.outer(torch.arange(60.0) % 7, torch.arange(features[0].numel()).sin()).view_as(
+        features
+    )
+    former.fit(features + hidden + always)
+    components = (features + hidden + always).flatten(1).sub(former.center) @ former.basis
+    torch.testing.assert_close(components.T @ components / 60, torch.eye(4), atol=0.05, rtol=0)
+    along = torch.corrcoef(torch.stack([components[:, 0], torch.arange(60.0) % 7]))[0, 1]
+    assert abs(float(along)) > 0.99
+    again = build_video_former(former.config)
+    assert isinstance(again, FlatFeatures)
+    again.fit(features + hidden + always)
+    assert torch.equal(again.basis, former.basis)
+
+
+def test_components_need_more_items_than_there_are_of_them() -> None:
+    former = _former("flat")
+    assert isinstance(former, FlatFeatures)
+    with pytest.raises(ConfigurationError, match=r"4 items are too few to find 4 principal components"):
+        former.fit(_many_features()[:4])
+    with pytest.raises(ValidationError, match="components are of kind flat"):
+        VideoFormerConfig(kind="3d", components=4)
 
 
 @pytest.mark.parametrize("kind", ["3d", "linear"])

@@ -38,9 +38,9 @@ class VideoFormerConfig(FrozenConfig):
     kind: Literal["3d", "2d", "linear", "flat"] = "3d"
     """``3d``: learned tokens attend to their frame, then over the frames. ``2d``: to their frame only.
     ``linear``: nothing is compressed, each feature is projected (the paper's ablation, 4.33 to 3.86).
-    ``flat``, not published: tokens are a linear map of all of a frame's features, each place with weights of
-    its own. It needs ``places``, and learns in minutes what attention finds in hours: for small networks,
-    cameras that stand still and features that were pooled."""
+    ``flat``, not published: tokens are a linear map of the principal components of all features of a moment.
+    It needs ``places`` and ``components``, and learns in minutes what attention finds in hours: for small
+    networks, cameras that stand still and features that were pooled."""
 
     features: int = Field(2560, gt=0)
     """C, channels of the features: 2560 of up-blocks 0 and 1 together, 1280 of block 1 alone."""
@@ -67,13 +67,19 @@ class VideoFormerConfig(FrozenConfig):
     """N, places of all views, each with a learned encoding. None, as published: nothing says where in a
     picture a feature is but the feature itself. Those of a small network hardly know."""
 
+    components: int | None = Field(None, ge=1)
+    """K, of ``flat`` only: principal components of the training items' features, scaled to unit variance. In
+    most directions features hardly vary; learned from as they are, what these tell is learned last."""
+
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
         """Frames share the tokens evenly, and heads the channels."""
         if self.kind != "linear" and self.tokens % self.frames:
             raise ValueError(f"tokens={self.tokens} is not a multiple of frames={self.frames}")
-        if self.kind == "flat" and self.places is None:
-            raise ValueError("kind flat needs places, the number of places of all views")
+        if self.kind == "flat" and (self.places is None or self.components is None):
+            raise ValueError("kind flat needs places, the number of places of all views, and components")
+        if self.kind != "flat" and self.components is not None:
+            raise ValueError(f"components are of kind flat, and kind is {self.kind}")
         if self.kind == "3d" and self.width % self.heads:
             raise ValueError(f"width={self.width} is not a multiple of heads={self.heads}")
         return self

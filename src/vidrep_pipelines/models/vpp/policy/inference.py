@@ -93,14 +93,15 @@ class ActionPredictor:
 
         Args:
             checkpoint: ``config.json``, ``model.safetensors`` and ``meta.json``.
-            sampling: How actions are made. None: the defaults.
+            sampling: How actions are made. None: as when the policy was measured in its training.
             device: Where to compute.
 
         Raises:
             InputError: The folder holds something else.
         """
-        model = load_policy_model(Checkpoint.of(checkpoint)).to(device)
-        return cls(model, sampling or ActionSamplingConfig())
+        trained = Checkpoint.of(checkpoint)
+        measured = ActionSamplingConfig.model_validate(trained.config.get("sampling", {}))
+        return cls(load_policy_model(trained).to(device), sampling or measured)
 
     @property
     def device(self) -> torch.device:

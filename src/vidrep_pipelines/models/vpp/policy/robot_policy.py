@@ -61,6 +61,9 @@ class PublishedPolicyConfig(FrozenConfig):
     pictures_resized: FramesConfig
     """How pictures become those that it was trained on."""
 
+    sampling: ActionSamplingConfig = ActionSamplingConfig()
+    """How its actions were sampled when it was measured. Checkpoints before it was kept: as published."""
+
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> Self:
         """Reads it.
@@ -68,7 +71,7 @@ class PublishedPolicyConfig(FrozenConfig):
         Raises:
             InputError: It is no checkpoint of a policy.
         """
-        known = {name: checkpoint.config.get(name) for name in cls.model_fields}
+        known = {name: checkpoint.config[name] for name in cls.model_fields if name in checkpoint.config}
         try:
             return cls.model_validate(known)
         except ValidationError as error:
@@ -197,7 +200,7 @@ class RobotPolicy:
         Args:
             checkpoint: The policy.
             features: What makes features of pictures; those that it was trained on.
-            sampling: How actions are made. None: the defaults.
+            sampling: How actions are made. None: as when the policy was measured in its training.
             device: Where to compute.
 
         Raises:
@@ -213,7 +216,7 @@ class RobotPolicy:
         learned, statistics = published.items.actions, published.statistics
         sees_state = model.config.denoiser.proprioception is not None
         return cls(
-            predictor=ActionPredictor(model, sampling or ActionSamplingConfig()),
+            predictor=ActionPredictor(model, sampling or published.sampling),
             features=features,
             goals=goal_encoder(published.goal, device),
             actions=action_coding(learned, statistics),

@@ -39,7 +39,7 @@ from vidrep_pipelines.models.vpp.policy.objective import draw_policy_randomness,
 from vidrep_pipelines.models.vpp.policy.pictures import chunk_sheet
 from vidrep_pipelines.models.vpp.policy.seen import SeenFeatures
 from vidrep_pipelines.models.vpp.policy.statistics import PolicyStatistics, action_coding, state_coding
-from vidrep_pipelines.models.vpp.policy.video_former import features_of_views
+from vidrep_pipelines.models.vpp.policy.video_former import FlatFeatures, features_of_views
 from vidrep_pipelines.training.order import ItemKey
 from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import Batch, Metrics, StepInfo
@@ -49,6 +49,7 @@ HELD_OUT = "validation"
 """The split on which a policy is looked at and measured while it is trained."""
 
 _SHOWN_ITEMS = 4
+_FITTED_ITEMS = 8192
 _SAMPLED_AT_ONCE = 64
 
 
@@ -114,21 +115,42 @@ class PolicyTask(SystemTask[PolicyModel]):
         """The weights that are started from, and what a frozen text model of goals is read from."""
         return {"initialize_from": self.initialize_from, **goal_files(self.goal)}
 
+    def science(self) -> dict[str, Any]:
+        """What determines the result, without a path."""
+        described = super().science()
+        if self.model.former.components is None:  # such runs are older than the parameter
+            del described["model"]["former"]["components"]
+        return described
+
     def checkpoint_config(self) -> dict[str, Any]:
         """All that a robot needs to use the policy: sizes, codings of actions and state, what it looks at."""
-        parts = {"model", "goal", "items", "statistics", "objective", "pictures_resized"}
+        parts = {"model", "goal", "items", "statistics", "objective", "pictures_resized", "sampling"}
         seen = self.seen.model_dump(mode="json", include={"digest", "shape", "video_model"})
         return {**self.model_dump(mode="json", include=parts), "seen": seen}
 
     def build_model(self) -> PolicyModel:
         """Video Former and denoiser with random or published weights.
 
+        Principal components, where the Video Former has them, are those of the split's features.
+
         Raises:
             InputError: ``initialize_from`` holds another architecture.
+            ConfigurationError: There are fewer items than components.
         """
         if self.initialize_from is not None:
             return read_policy(self.initialize_from, self.model).build().train()
-        return PolicyModel(self.model)
+        model = PolicyModel(self.model)
+        if isinstance(model.video_former, FlatFeatures):
+            model.video_former.fit(self._sampled_features())
+        return model
+
+    def _sampled_features(self) -> Tensor:
+        """Features (n, F, N, C) of items that are spread over the split."""
+        dataset, keys = self.build_dataset(), self.fixed_items(_FITTED_ITEMS)
+        parts = (keys[start : start + _SAMPLED_AT_ONCE] for start in range(0, len(keys), _SAMPLED_AT_ONCE))
+        return torch.cat(
+            [self.features_of(default_collate([dataset[key] for key in part])) for part in parts]
+        )
 
     def table(self) -> PolicyItemTable:
         """The items of the split.

@@ -9,9 +9,12 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.layers.transformer import SelfAttention, attend
 from vidrep_pipelines.models.vpp.policy.config import VideoFormerConfig
+
+_LEAST_SPREAD = 1e-3
+"""Standard deviation below which a number of the features counts as constant."""
 
 
 def features_of_views(features: Tensor, views: int) -> Tensor:
@@ -85,33 +88,61 @@ class ProjectedFeatures(nn.Module):
 
 
 class FlatFeatures(nn.Module):
-    """Tokens of each frame as a linear map of all its features, which have weights of their own by place."""
+    """Tokens as a linear map of the principal components of all features of a moment.
+
+    The components are not trained: :meth:`fit` finds them in the features of training items.
+    """
+
+    center: Tensor
+    basis: Tensor
 
     def __init__(self, config: VideoFormerConfig) -> None:
         super().__init__()
         self.config = config
-        assert config.places is not None
-        self._per_frame = config.tokens // config.frames
-        # What a camera that stands still always sees outweighs what moves: it goes, place by place.
-        self.norm = nn.BatchNorm1d(
-            config.frames * config.places * config.features, momentum=None, affine=False
-        )
-        self.projection = nn.Linear(config.places * config.features, self._per_frame * config.width)
-        self.frame_positions = nn.Parameter(torch.randn(config.frames, 1, config.width))
+        assert config.places is not None and config.components is not None
+        numbers = config.frames * config.places * config.features
+        self.register_buffer("center", torch.zeros(numbers))
+        self.register_buffer("basis", torch.zeros(numbers, config.components))
+        self.projection = nn.Linear(config.components, config.tokens * config.width)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Features (B, F, N, C) to tokens (B, T, d), frame by frame.
+        """Features (B, F, N, C) to tokens (B, T, d).
 
         Raises:
             InputError: They are of another number of frames, places or channels.
         """
         _require_features(features, self.config)
         _require_places(features.shape[2], self.config.places)
-        normed = self.norm(features.flatten(1)).view_as(features)
-        tokens = self.projection(normed.flatten(2))
-        by_frame = rearrange(tokens, "b f (q d) -> b f q d", q=self._per_frame)
-        output: Tensor = (by_frame + self.frame_positions).flatten(1, 2)
-        return output
+        with torch.autocast(
+            features.device.type, enabled=False
+        ):  # rare directions are scaled up a thousandfold
+            components = (features.flatten(1).float() - self.center) @ self.basis
+        tokens: Tensor = self.projection(components)
+        return tokens.reshape(-1, self.config.tokens, self.config.width)
+
+    @torch.no_grad()
+    def fit(self, features: Tensor) -> None:
+        """Takes over the principal components of features (n, F, N, C), the same ones for the same features.
+
+        Each number is divided by its standard deviation first, so that none counts for its unit.
+
+        Raises:
+            ConfigurationError: There are fewer observations than components.
+        """
+        flat = features.flatten(1).float()
+        count = self.basis.shape[1]
+        if len(flat) <= count:
+            raise ConfigurationError(
+                f"{len(flat)} items are too few to find {count} principal components of their features. "
+                "Remedy: lower vpp_policy.model.former.components, or take more demonstrations."
+            )
+        center, spread = flat.mean(0), flat.std(0).clamp_min(_LEAST_SPREAD)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # the decomposition begins with random directions
+            _, values, directions = torch.pca_lowrank((flat - center) / spread, q=count, center=False)
+        deviations = (values / len(flat) ** 0.5).clamp_min(_LEAST_SPREAD)
+        self.center.copy_(center)
+        self.basis.copy_(directions / spread[:, None] / deviations)
 
     def blocks(self) -> list[nn.Module]:
         """None: it is a single layer."""
