@@ -25,7 +25,8 @@ from pydantic import ValidationError
 from tests.helpers.project import bootstrap, run_pipeline
 from vidrep_pipelines import hooks
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook
+from vidrep_pipelines.console import LoggingHook
+from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook
 from vidrep_pipelines.models.rsp.config import RspDataConfig
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun

@@ -3,10 +3,8 @@
 import atexit
 import logging
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
@@ -34,27 +32,8 @@ if TYPE_CHECKING:
 
 _TRACKING_PARAMETER = "params:tracking"
 _TRACKED_TAGS = {"train", "eval"}
-_PLAIN_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 _log = logging.getLogger(__name__)
-
-
-class LoggingHook:
-    """Plain log lines where nobody watches a terminal, and in the processes that a run starts."""
-
-    @hook_impl
-    def after_context_created(self, context: "KedroContext") -> None:
-        """Replaces Kedro's rich handler unless standard error is a terminal."""
-        workers = Path(context.project_path) / "conf" / "logging_workers.yml"
-        if workers.is_file():  # read by spawned processes, which import the kedro command again
-            os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(workers))
-        root = logging.getLogger()
-        for handler in [handler for handler in root.handlers if type(handler).__name__ == "RichHandler"]:
-            if not sys.stderr.isatty():
-                plain_handler = logging.StreamHandler()
-                plain_handler.setFormatter(logging.Formatter(_PLAIN_FORMAT, datefmt="%H:%M:%S"))
-                root.removeHandler(handler)
-                root.addHandler(plain_handler)
 
 
 class ParameterNameHook:
@@ -73,7 +52,7 @@ class ParameterNameHook:
         refuse_data_root(os.environ.get("VIDREP_DATA", ""))
         refuse_interpolation(context.config_loader.runtime_params or {})
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Compares ``--params`` with the parameters of all registered pipelines.
 

@@ -9,12 +9,20 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset, Version
 from kedro.io.core import is_parameter
+from kedro.pipeline import Pipeline
+from kedro.validation.exceptions import ParameterValidationError
 
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.former_names import (
     current_dataset,
     current_namespace,
     current_pipeline,
     renamed_dataset,
+)
+from vidrep_pipelines.selection import (
+    refuse_unknown_environment,
+    refuse_unknown_pipelines,
+    refuse_unknown_selection,
 )
 
 _SELECTIONS: dict[str, Callable[[str], str]] = {
@@ -72,7 +80,24 @@ class ProjectCatalog(DataCatalog, CatalogCommandsMixin):
 
 
 class ProjectContext(KedroContext):
-    """Gives the project's catalog in notebooks and commands, too, not only in runs."""
+    """Gives the project's catalog in notebooks and commands, too; says which parameters are wrong."""
+
+    def _get_validated_params(self) -> dict[str, Any]:
+        """Kedro's, which knows of a wrong value only pydantic's text.
+
+        Raises:
+            ConfigurationError: Parameters are wrong; the message names them and where they were written.
+        """
+        try:
+            return super()._get_validated_params()
+        except ParameterValidationError as error:
+            from vidrep_pipelines.parameter_faults import describe_parameter_faults  # noqa: PLC0415
+
+            names = self._pipelines_to_validate or list(pipelines)
+            used = {name: pipelines[name] for name in names}
+            loader: Any = self.config_loader
+            text = describe_parameter_faults(loader["parameters"], used, loader)
+            raise ConfigurationError(text or str(error)) from error
 
     def _get_catalog(
         self,
@@ -84,12 +109,22 @@ class ProjectContext(KedroContext):
 
 
 class ProjectSession(KedroSession):
-    """Understands former names of pipelines, nodes, namespaces and datasets."""
+    """Understands former names of pipelines, nodes, namespaces and datasets, and refuses unknown ones."""
 
     def run(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Runs what was selected; arguments and options are those of :meth:`KedroSession.run`."""
+        """Runs what was selected; arguments and options are those of :meth:`KedroSession.run`.
+
+        Raises:
+            ConfigurationError: There is no such environment, pipeline, node, dataset, namespace or tag.
+        """
         for option, current in _SELECTIONS.items():
             names: Iterable[str] | None = options.get(option)
             if names:
                 options[option] = [current(name) for name in names]
+        refuse_unknown_environment(self._conf_source, self.store.get("env"))
+        if not arguments:  # which may be any of the options; Kedro itself names them
+            former = options.get("pipeline_name")
+            selected = options.get("pipeline_names") or [former or "__default__"]
+            refuse_unknown_pipelines(selected, pipelines)
+            refuse_unknown_selection(options, sum((pipelines[name] for name in selected), Pipeline([])))
         return super().run(*arguments, **options)

@@ -6,16 +6,18 @@ from typing import Any
 from omegaconf.resolvers import oc
 
 from vidrep_pipelines.common.config import at_home
-from vidrep_pipelines.hooks import LoggingHook, ParameterNameHook, TrackingHook, UnreadParameterHook
+from vidrep_pipelines.console import LoggingHook, NodeHook
+from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook, UnreadParameterHook
 from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
 from vidrep_pipelines.project_config import ProjectConfigLoader
+from vidrep_pipelines.results import ResultHook
 
 # Arithmetic threads that spin for long while they wait slow each other down several times as soon as
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
 # machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-HOOKS = (LoggingHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook())
+HOOKS = (LoggingHook(), NodeHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook(), ResultHook())
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONTEXT_CLASS = ProjectContext

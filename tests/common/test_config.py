@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import vidrep_pipelines
-from vidrep_pipelines.common.config import FrozenConfig, UserLocation, UserPath, at_home
+from vidrep_pipelines.common.config import FrozenConfig, UserLocation, UserPath, at_home, field_documentation
 
 
 class Config(FrozenConfig):
@@ -30,7 +30,25 @@ def test_values_never_change() -> None:
 
 
 def test_docstrings_describe_fields() -> None:
-    assert Config.model_fields["model_size"].description == "How large."
+    assert field_documentation(Config) == {"model_size": "How large."}
+
+
+def test_docstrings_of_inherited_fields_are_found_and_replaced() -> None:
+    class Larger(Config):
+        model_size: int = 4
+        """How much larger."""
+
+        depth: int = 1
+        """How deep,
+
+        in blocks."""
+
+        width: int = 2
+
+    assert field_documentation(Larger) == {
+        "model_size": "How much larger.",
+        "depth": "How deep,\n\nin blocks.",
+    }
 
 
 def configurations() -> list[type[FrozenConfig]]:

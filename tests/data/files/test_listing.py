@@ -49,6 +49,7 @@ def test_a_class_without_videos_is_told(tmp_path, caplog):
     (tmp_path / "full/a.mp4").touch()
     (tmp_path / "full/empty").mkdir()
     (tmp_path / "empty/below").mkdir(parents=True)
+    (tmp_path / "_parts/manifest").mkdir(parents=True)  # the bookkeeping of whoever wrote the clips
     assert list_videos(tmp_path).videos.to_pandas()["class_name"].tolist() == ["full"]
     assert caplog.messages == ["There is no video in the folder empty."]
 

@@ -1,5 +1,6 @@
 """The label filter: which clips are kept, and for each dropped one the reason."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -41,6 +42,11 @@ CLIP_COLUMNS = {
     "digest": "string",
 }
 """Columns of the clip table."""
+
+_MOST_NAMED = 3
+"""Clips of a kind that the log names; the tables have all."""
+
+_log = logging.getLogger(__name__)
 
 DROPPED_COLUMNS = dict.fromkeys(("id", "class_name", "source_path", "reason"), "string")
 """Columns of the table of dropped videos."""
@@ -94,6 +100,7 @@ def filter_clips(
             "Remedy: check ingest.root and the label_filter parameters."
         )
     names = pa.array(list(class_ids(counts.classes)), pa.large_string())
+    counts.tell()
     clips, dropped = schema_of(CLIP_COLUMNS), schema_of(DROPPED_COLUMNS)
     return FilterResult(
         LazyTable(clips, lambda: _kept(table, rules, names, suffix, clips)),
@@ -149,16 +156,35 @@ class _Counts:
     classes: Counter[str] = field(default_factory=Counter)
     frames: Counter[int] = field(default_factory=Counter)
     listed_classes: set[str] = field(default_factory=set)
+    dropped_examples: list[str] = field(default_factory=list)
+    truncated_examples: list[str] = field(default_factory=list)
 
     def add(self, rows: pa.RecordBatch, reasons: pa.Array) -> None:
         """Counts a batch, given the reason per row."""
         kept = rows.filter(reasons.is_null())
         self.listed += len(rows)
         self.listed_classes.update(name for name in pc.unique(rows["class_name"]).to_pylist() if name)
-        self.truncated += int(pc.sum(pc.equal(kept["verdict"], "truncated")).as_py() or 0)
+        cut_off = kept["id"].filter(pc.fill_null(pc.equal(kept["verdict"], "truncated"), False))
+        self.truncated += len(cut_off)
+        self.truncated_examples += cut_off[: _MOST_NAMED - len(self.truncated_examples)].to_pylist()
+        dropped = rows.filter(reasons.is_valid())[: _MOST_NAMED - len(self.dropped_examples)]
+        why = reasons.drop_null()[: len(dropped)]
+        self.dropped_examples += joined_text(dropped["id"], " (", why, ")").to_pylist()
         self.reasons.update(_value_counts(reasons.drop_null()))
         self.classes.update(_value_counts(kept["class_name"]))
         self.frames.update(_value_counts(kept["frames"]))
+
+    def tell(self) -> None:
+        """Names clips that are not used, or not to their end: nobody has to open a table to learn of them."""
+        dropped = self.reasons.total()
+        if dropped:
+            named = _enumeration(self.dropped_examples, dropped)
+            text = "label_filter dropped %d of %d videos: %s. All are in dropped_clips.parquet"
+            _log.warning(text, dropped, self.listed, named)
+        if self.truncated:
+            named = _enumeration(self.truncated_examples, self.truncated)
+            text = "label_filter kept %d that break off, up to there: %s. See verdict in clip_table.parquet"
+            _log.warning(text, self.truncated, named)
 
     def report(self) -> dict[str, object]:
         """Plain data."""
@@ -223,6 +249,11 @@ def _composed(names: pa.Array) -> pa.Array:
     foreign = pc.fill_null(pc.invert(pc.string_is_ascii(names)), False)
     spelled = [composed(name) for name in names.filter(foreign).to_pylist()]
     return pc.replace_with_mask(names, foreign, pa.array(spelled, names.type))
+
+
+def _enumeration(examples: list[str], count: int) -> str:
+    more = count - len(examples)
+    return ", ".join([*examples, *([f"and {more} more"] if more else [])])
 
 
 def _text(reason: str) -> pa.Scalar:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.item_id import is_usable
+from vidrep_pipelines.common.item_id import BOOKKEEPING, is_usable
 from vidrep_pipelines.common.text import composed
 from vidrep_pipelines.data.files.folders import Entry, Folders, LocalFolders, Unlisted, leave_out
 from vidrep_pipelines.data.tables.table import (
@@ -38,6 +38,7 @@ LISTING_COLUMNS = {
 }
 """Columns of a listing, those of :class:`ListedVideo`."""
 
+_BOOKKEEPING = PurePosixPath(BOOKKEEPING)
 _UNFINISHED_STEMS = (".part", ".temp", ".tmp", "~")
 
 
@@ -173,7 +174,7 @@ def _below(
     if first is not None:
         yield first
         yield from videos
-    elif len(folder.parts) == 1 and known == (len(folders.unlisted), len(linked)):
+    elif len(folder.parts) == 1 and known == (len(folders.unlisted), len(linked)) and folder != _BOOKKEEPING:
         _log.warning("There is no video in the folder %s.", folder)
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scipy.spatial.transform import Rotation
-
 from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.evaluation.calvin.miniature_objects import Block, resting_place, support_height
 from vidrep_pipelines.evaluation.calvin.oracle import Info, Touch
@@ -59,6 +57,8 @@ def _scene_name(block: Block) -> str:
 
 
 def _movable(block: Block, numbers: Mapping[str, int], touches: Sequence[Touch]) -> dict[str, Any]:
+    from scipy.spatial.transform import Rotation  # noqa: PLC0415 - half a second, and listing pipelines comes by here
+
     own = numbers[block.name]
     bodies = {"robot": _ROBOT, "table": _TABLE, **numbers}
     return {

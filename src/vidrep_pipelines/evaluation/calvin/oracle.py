@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.calvin.tasks import CalvinTask
@@ -168,6 +167,8 @@ def _beyond(value: float, threshold: float) -> bool:
 
 def is_rotated(start: BlockSnapshot, now: BlockSnapshot, degrees: float) -> bool:
     """Turned about the vertical axis, not tilted, hardly moved, and lying on something."""
+    from scipy.spatial.transform import Rotation  # noqa: PLC0415 - half a second, and listing pipelines comes by here
+
     turn = Rotation.from_quat(now.orientation) * Rotation.from_quat(start.orientation).inv()
     x, y, z = turn.as_euler("xyz", degrees=True)
     tilted = max(abs(x), abs(y)) >= _MOST_TILT

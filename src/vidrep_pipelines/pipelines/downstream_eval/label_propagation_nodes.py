@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.data.label_sequences.config import DavisConfig
+from vidrep_pipelines.data.label_sequences.config import DavisConfig, JhmdbConfig, VipConfig
 from vidrep_pipelines.data.label_sequences.result import ResultExport
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.video_file import Film
@@ -15,6 +15,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 
 _SHEET_COLUMNS = 7
 _FRAMES_PER_SECOND = 12
@@ -69,16 +70,23 @@ def summarize_scores(
     return compare_encoders([source["name"] for source in encoders], sequences, scores, config)
 
 
-def interval_picture(summary: pd.DataFrame, config: LabelPropagationConfig) -> Image:
-    """The main measures of all encoders with their intervals."""
-    from vidrep_pipelines.evaluation.label_propagation.measures import MAIN_MEASURES
-    from vidrep_pipelines.reporting.label_propagation import interval_bars, note
+def davis_interval_picture(
+    summary: pd.DataFrame, config: LabelPropagationConfig, davis: DavisConfig
+) -> Image:
+    """The main measures of all encoders with their intervals; the title says what they were measured on."""
+    return _interval_picture(summary, config, davis)
 
-    if summary.empty:
-        return note(f"{config.task}: no sequence has an annotation, so nothing was scored")
-    count = int(summary["sequences"].iloc[0])
-    title = f"{config.task}: label propagation in {count} sequences"
-    return interval_bars(summary, MAIN_MEASURES[config.task], title)
+
+def jhmdb_interval_picture(
+    summary: pd.DataFrame, config: LabelPropagationConfig, jhmdb: JhmdbConfig
+) -> Image:
+    """The main measures of all encoders with their intervals; the title says what they were measured on."""
+    return _interval_picture(summary, config, jhmdb)
+
+
+def vip_interval_picture(summary: pd.DataFrame, config: LabelPropagationConfig, vip: VipConfig) -> Image:
+    """The main measures of all encoders with their intervals; the title says what they were measured on."""
+    return _interval_picture(summary, config, vip)
 
 
 def sheet_picture(
@@ -127,3 +135,16 @@ def export_vip(sequences: pd.DataFrame, predictions: Parts) -> ResultExport:
     from vidrep_pipelines.evaluation.label_propagation.report import predicted_sequences
 
     return ResultExport(predicted_sequences(evaluated_rows(sequences), predictions), {})
+
+
+def _interval_picture(
+    summary: pd.DataFrame, config: LabelPropagationConfig, release: DavisConfig | JhmdbConfig | VipConfig
+) -> Image:
+    from vidrep_pipelines.evaluation.label_propagation.measures import MAIN_MEASURES
+    from vidrep_pipelines.reporting.label_propagation import interval_bars, note
+
+    if summary.empty:
+        return note(f"{config.task}: no sequence has an annotation, so nothing was scored")
+    count = int(summary["sequences"].iloc[0])
+    title = f"Label propagation: {data_in_words(config.task, {config.task: release}, count)}"
+    return interval_bars(summary, MAIN_MEASURES[config.task], title)

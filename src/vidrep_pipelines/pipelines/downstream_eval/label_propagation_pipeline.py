@@ -1,14 +1,21 @@
 """Label propagation with frozen features: DAVIS-2017, JHMDB and VIP, or miniatures of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kedro.pipeline import Node, Pipeline
+from PIL.Image import Image
 
 from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes
 
 _RSP = ("rsp_checkpoint",)
 SYSTEMS = ("rsp_checkpoint", "carl_checkpoint", "vqvae_checkpoint")
 """Checkpoints that an image encoder can be taken out of."""
+
+_INTERVAL_PICTURES: dict[str, Callable[..., Image]] = {
+    "davis": label_propagation_nodes.davis_interval_picture,
+    "jhmdb": label_propagation_nodes.jhmdb_interval_picture,
+    "vip": label_propagation_nodes.vip_interval_picture,
+}
 
 
 def create_davis_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
@@ -24,7 +31,7 @@ def create_davis_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipel
         name="export_results",
         tags=["cpu"],
     )
-    return _create_pipeline("davis", checkpoints, [export], {"params:davis"})
+    return _create_pipeline("davis", checkpoints, [export])
 
 
 def create_jhmdb_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
@@ -33,7 +40,7 @@ def create_jhmdb_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipel
     Args:
         checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
     """
-    return _create_pipeline("jhmdb", checkpoints, [], set())
+    return _create_pipeline("jhmdb", checkpoints, [])
 
 
 def create_vip_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
@@ -49,12 +56,10 @@ def create_vip_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipelin
         name="export_results",
         tags=["cpu"],
     )
-    return _create_pipeline("vip", checkpoints, [export], set())
+    return _create_pipeline("vip", checkpoints, [export])
 
 
-def _create_pipeline(
-    task: str, checkpoints: Sequence[str], export: list[Node], export_parameters: set[str]
-) -> Pipeline:
+def _create_pipeline(task: str, checkpoints: Sequence[str], export: list[Node]) -> Pipeline:
     config = f"params:eval_{task}"
     work = [
         Node(
@@ -87,18 +92,18 @@ def _create_pipeline(
         ),
     ]
     return Pipeline(
-        [*work, *_pictures(config), *export],
+        [*work, *_pictures(task, config), *export],
         namespace=task,
         inputs={"sequences": f"{task}.sequences", **{name: name for name in checkpoints}},
-        parameters={config, "params:encoders", "params:fanout", "params:tracking", *export_parameters},
+        parameters={config, "params:encoders", "params:fanout", "params:tracking", f"params:{task}"},
     )
 
 
-def _pictures(config: str) -> list[Node]:
+def _pictures(task: str, config: str) -> list[Node]:
     return [
         Node(
-            label_propagation_nodes.interval_picture,
-            inputs=["summary", config],
+            _INTERVAL_PICTURES[task],
+            inputs=["summary", config, f"params:{task}"],
             outputs="bars",
             name="draw_bars",
             tags=["cpu"],
