@@ -107,10 +107,13 @@ def test_sigterm_saves_and_stops(tmp_path: Path) -> None:
 
 def test_accumulation_changes_nothing(tmp_path: Path) -> None:
     run_training(toy_spec(tmp_path / "whole"))
-    run_training(
-        toy_spec(tmp_path / "parts", launch=LaunchConfig(device="cpu", loader_workers=0, device_batch_size=2))
-    )
-    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), abs=1e-5)
+    for most in (2, 3):  # of 8: parts of 2, or of 3, 3 and 2
+        launch = LaunchConfig(device="cpu", loader_workers=0, device_batch_size=most)
+        result = run_training(toy_spec(tmp_path / f"{most}", launch=launch))
+        assert losses(tmp_path / f"{most}") == pytest.approx(losses(tmp_path / "whole"), abs=1e-5)
+        whole = load_file(tmp_path / "whole/run/checkpoints/step-00000012/model.safetensors")
+        parts = load_file(result.checkpoint / "model.safetensors")
+        assert all(torch.allclose(parts[name], whole[name], atol=1e-6) for name in whole)
 
 
 def test_pictures_do_not_disturb_training(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ class LaunchConfig(FrozenConfig):
     """``auto`` takes CUDA where there is one."""
 
     device_batch_size: int | None = Field(None, ge=1)
-    """Items in one forward pass of one process; the rest of ``batch_size`` is accumulated. None: all."""
+    """Most items in one forward pass of one process; the rest of ``batch_size`` is accumulated. None: all."""
 
     loader_workers: int = Field(2, ge=0)
     """Processes that read data, per training process. 0: the training process reads."""

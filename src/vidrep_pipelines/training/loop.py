@@ -70,8 +70,9 @@ def run_training(spec: TrainSpec, place: Place = ALONE, launcher_pid: int | None
             return _TrainingRun(spec, task, device, directory, record).run(Interruption(launcher_pid))
         except torch.OutOfMemoryError as error:
             raise ConfigurationError(
-                f"The device's memory is too small: {error}. Lower launch.device_batch_size; the rest of "
-                "train.batch_size is then accumulated, with the same result."
+                f"The device's memory is too small: {error}. Lower launch.device_batch_size (vqvae.run."
+                "frames_per_device, vpp_video.clips_per_device, vpp_policy.items_per_device); the rest of "
+                "train.batch_size is then accumulated."
             ) from error
 
 
@@ -266,7 +267,13 @@ class _TrainingRun:
                     *(self._spec.train.precision, self._parts.device.type, self._precision),
                 )
             plan = self._plan
-            split = f"{plan.device_batch_size} per device x {plan.world_size} devices"
+            split = f"at most {plan.largest} per device x {plan.world_size} devices"
+            if plan.idle_processes:
+                _log.warning(
+                    "%s: an update has %d items for %d processes; %d of them only repeat items, with weight "
+                    "0. Start fewer processes, or set train.batch_size.",
+                    *(self._task.name, plan.batch_size, plan.world_size, plan.idle_processes),
+                )
             _log.info(
                 "%s: %d updates of %d items (%s x %d accumulated) on %s, from update %d",
                 *(self._task.name, self._schedule.steps, plan.batch_size, split, plan.accumulation),
