@@ -24,7 +24,7 @@ def _changed(**changes: Any) -> TrainConfig:
 
 
 def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
-    result = run_training(toy_spec(tmp_path, train=_changed(steps=60)))
+    result = run_training(toy_spec(tmp_path, train=_changed(steps=60, keep_every=5)))
     assert (result.status, result.step, result.resumed_from) == ("trained", 60, 0)
     assert result.last["train/loss"] < 0.5 * result.first["train/loss"]
     assert sorted(file.name for file in result.checkpoint.iterdir()) == [
@@ -36,7 +36,8 @@ def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
         ToyTask().build_model().state_dict()
     )
     assert [report.read_text().split()[0] for report in result.reports] == ["False"] * 15
-    assert len(list(result.checkpoint.parent.iterdir())) == TOY_TRAIN.keep_checkpoints
+    kept = sorted(path.name for path in result.checkpoint.parent.iterdir())
+    assert kept == [f"step-{step:08d}" for step in (20, 40, 56, 60)]  # every fifth, and the last two
 
 
 def test_second_run_does_nothing(

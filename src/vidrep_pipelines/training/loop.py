@@ -173,9 +173,12 @@ class _TrainingRun:
 
     def _shows(self, step: int) -> bool:
         """Whether an undisturbed run saves its state at this step and makes pictures of it."""
+        return step == self._schedule.steps or step % self._checkpoint_interval == 0
+
+    @property
+    def _checkpoint_interval(self) -> int:
         default = max(self._schedule.steps_per_epoch, _LEAST_STEPS_BETWEEN_CHECKPOINTS)
-        interval = self._spec.train.checkpoint_every_steps or default
-        return step == self._schedule.steps or step % interval == 0
+        return self._spec.train.checkpoint_every_steps or default
 
     def _save(self, step: int) -> Path:
         state = CheckpointState(
@@ -184,8 +187,10 @@ class _TrainingRun:
             step=step,
             finished=step == self._schedule.steps,
         )
+        train = self._spec.train
+        lasting = train.keep_every and train.keep_every * self._checkpoint_interval
         return save_checkpoint(
-            self._directory.checkpoints, self._parts, state, self._spec.train.keep_checkpoints
+            self._directory.checkpoints, self._parts, state, train.keep_checkpoints, lasting
         )
 
     def _look_ahead(self, sinks: list[MetricSink]) -> None:
