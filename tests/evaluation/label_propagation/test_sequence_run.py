@@ -228,7 +228,7 @@ def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
 def test_gpu_finds_the_same() -> None:
     frames, maps = moving_square()
     expected = np.stack(list(runner().label_maps(frames, maps[0])))
-    device = device_of_sequence("cuda", "a")
+    device = device_of_sequence("cuda", 1)
     on_gpu = SequenceRunner(PIXELS.to(device), config().resolve(), device)
     found = np.stack(list(on_gpu.label_maps(frames, maps[0])))
     PIXELS.to("cpu")
