@@ -297,4 +297,5 @@ class _TrainingRun:
             log=self._directory.log,
             epoch=self._schedule.epoch(self._schedule.steps),
             precision=self._precision,
+            tracked=self._spec.tracking is not None,
         )
