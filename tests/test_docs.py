@@ -2,13 +2,13 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from kedro.framework.cli.utils import _split_params
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from tests.conftest import ROOT
 from tests.test_pipeline_registry import PIPELINES, parameters_of
@@ -55,15 +55,18 @@ def options_of(words: list[str]) -> dict[str, str]:
 
 def knows(kind: Any, path: list[str]) -> bool:
     """Whether values of this annotation have such a field; a mapping has any."""
-    if not path:
+    if not path or kind is Any:
         return True
     if isinstance(kind, type) and issubclass(kind, BaseModel):
+        root = kind.model_fields.get("root") if issubclass(kind, RootModel) else None
+        if root is not None:
+            return knows(root.annotation, path)
         field = kind.model_fields.get(path[0])
         return field is not None and knows(field.annotation, path[1:])
-    inner = get_args(kind)
-    return (
-        kind in (Any, dict) or getattr(kind, "__origin__", None) is dict or any(knows(k, path) for k in inner)
-    )
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return knows(inner[1] if inner else Any, path[1:])
+    return any(knows(each, path) for each in inner)
 
 
 def is_parameter(name: str) -> bool:
