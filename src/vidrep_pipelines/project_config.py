@@ -40,6 +40,10 @@ _LOOKS_AROUND = re.compile(r"\$\{(?!\s*\.|\s*[\w.]+\s*:)|\boc\.(select|create|di
 """What may look into other blocks: a name without a resolver, and the resolvers that take one."""
 
 
+STANDS_ON = {"published": "cluster"}
+"""Environments that say only what is different from another one, which is read before them; others stand on
+``base`` alone."""
+
 _GLOBAL = re.compile(r"\$\{globals:([A-Za-z]\w*(?:\.\w+)*)\}")
 """A global value without an alternative."""
 
@@ -52,14 +56,24 @@ class ProjectConfigLoader(OmegaConfigLoader):
 
     def _read_raw_config(self, key: str) -> tuple[_Trees, _Trees, str, str, set[Path]]:
         base, environment, base_path, path, files = super()._read_raw_config(key)
+        layers = [base, self._below(key, files), environment]
         if key == "parameters":
             self.runtime_params = current_parameters(self.runtime_params)
-            base, environment = _renamed(base, _current_blocks), _renamed(environment, _current_blocks)
+            layers = [_renamed(trees, _current_blocks) for trees in layers]
         if key == "catalog":  # an entry that places a dataset elsewhere
-            base, environment = _renamed(base, _current_entries), _renamed(environment, _current_entries)
-        for trees in (base, environment):  # Kedro has compared the names before they were renamed
+            layers = [_renamed(trees, _current_entries) for trees in layers]
+        for trees in layers:  # Kedro has compared the names before they were renamed
             self._check_duplicates(key, trees)
-        return base, environment, base_path, path, files
+        base, below, environment = layers
+        return base, {**below, **environment}, base_path, path, files
+
+    def _below(self, key: str, processed_files: set[Path]) -> _Trees:
+        """The files of the environment that the chosen one stands on; what comes later counts more."""
+        name = STANDS_ON.get(self.env or self.default_run_env)
+        if name is None or key == "credentials":
+            return {}
+        path = self._get_conf_env_path(name)
+        return self._read_dir_configs(path, self.config_patterns[key], key, processed_files)
 
     def _read_dir_configs(
         self,

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.devices import device_of_item, devices_of_machine, workers_for_device
+from vidrep_pipelines.fanout.devices import (
+    dealt_by_size,
+    device_of_item,
+    devices_of_machine,
+    workers_for_device,
+)
 
 
 def test_items_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,6 +17,11 @@ def test_items_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [device_of_item("cuda", number) for number in range(4)] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
     assert [device_of_item("cpu", number) for number in range(2)] == ["cpu", "cpu"]
     assert devices_of_machine("cuda") == ["cuda:0", "cuda:1"] and devices_of_machine("cpu") == ["cpu"]
+
+
+def test_sized_items_go_where_least_is_to_do() -> None:
+    assert dealt_by_size([9, 8, 5, 4, 4, 1], 3) == [0, 1, 2, 2, 1, 0]
+    assert dealt_by_size([3, 2, 1], 1) == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from vidrep_pipelines.pipelines.pretrain import rsp_nodes, shared_nodes
 from vidrep_pipelines.training.config import LaunchConfig, TrackingTarget, TrainConfig, TrainSpec
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_record import RunRecord
+from vidrep_pipelines.training.sinks import MlflowSink
 from vidrep_pipelines.training.task import load_described, load_task
 
 TRAIN = TrainConfig(steps=6, batch_size=4, seed=9)
@@ -149,3 +150,26 @@ def test_train_passes_on_the_tracked_run_and_names_the_weights_to_publish(
     assert source.meta == {**origin, "metrics": {"train/loss": 0.5}}
     assert rows["train/loss"].tolist() == [0.5]
     assert (metrics["status"], metrics["step"], metrics["last"]) == ("trained", 6, {"train/loss": 0.5})
+
+
+@pytest.mark.parametrize("status", ["trained", "up to date"])
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("run_id", ["r1", None])
+def test_curves_of_a_training_that_mlflow_did_not_see_are_sent_once_it_is_found_finished(
+    run_id: str | None,
+    tracked: bool,
+    status: Any,
+    clips: pd.DataFrame,
+    videos: Parts,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = tmp_path / "train_log.jsonl"
+    log.write_text('{"step": 6, "epoch": 1.5, "train/loss": 0.5}\n')
+    paths = {"run_directory": tmp_path, "checkpoint": tmp_path / "step-6", "log": log}
+    result = TrainResult(task="rsp", status=status, digest="d", step=6, tracked=tracked, **paths)
+    sent: list[Any] = []
+    monkeypatch.setattr("vidrep_pipelines.training.launch.launch", lambda spec: result)
+    monkeypatch.setattr(MlflowSink, "_try", lambda self, action: sent.append(self._target.run_id))
+    shared_nodes.train(plan(clips, videos, tmp_path), TrackingConfig(uri="sqlite:///x.db", run_id=run_id))
+    assert sent == (["r1"] if run_id and status == "up to date" and not tracked else [])

@@ -53,8 +53,16 @@ def test_spec_describes_the_task(tmp_path: Path) -> None:
 def test_preset_sets_decoder_losses_and_batches(tmp_path: Path) -> None:
     spec = plan(tmp_path, run=VqvaeRunConfig(preset="3d_decoder__2d_loss"))
     assert spec.train.batch_size == 2  # 24 frames in clips of 12
+    assert spec.launch.device_batch_size is None
     assert run_label(spec.task_config) == "3d, pixel + perceptual stand-in, 16 euclidean gradient codes"
     assert_published_as_planned(spec, "data", "model")
+
+
+def test_a_device_holds_frames(tmp_path: Path) -> None:
+    held = VqvaeRunConfig(frames_per_device=30)
+    clips = held.model_copy(update={"preset": "3d_decoder__2d_loss"})
+    assert plan(tmp_path, run=held).launch.device_batch_size == 30
+    assert plan(tmp_path, run=clips).launch.device_batch_size == 2
 
 
 def test_statistics_of_the_store_replace_the_published_ones(tmp_path: Path) -> None:

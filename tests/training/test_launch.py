@@ -29,7 +29,7 @@ from vidrep_pipelines.training.run_record import RunRecord
 
 PATIENCE_SECONDS = 60
 _TWO = LaunchConfig(device="cpu", processes=2, loader_workers=0, device_batch_size=2)
-_EMA = TOY_TRAIN.model_copy(update={"ema_decay": 0.9})
+_EMA = TOY_TRAIN.model_copy(update={"ema_decay": 0.9, "batch_size": 7})  # two processes: 2 + 2, then 2 + 1
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +163,15 @@ def test_nothing_outlives_the_launcher(tmp_path: Path, number: signal.Signals) -
         assert (
             list_checkpoints(tmp_path / "run" / "checkpoints")[0].name == f"step-{len(losses(tmp_path)):08d}"
         )
+
+
+def test_no_process_is_started_that_would_have_no_item(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "LocalProcesses", lambda *_: pytest.fail("started processes"))
+    one = TOY_TRAIN.model_copy(update={"batch_size": 1})
+    assert launch(toy_spec(tmp_path, train=one, launch=_TWO)).status == "trained"
+    assert "train.batch_size is 1: 1 of 2 processes would have no item" in caplog.text
 
 
 def _endless(folder: Path, launch: LaunchConfig) -> TrainSpec:

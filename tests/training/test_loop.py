@@ -24,7 +24,7 @@ def _changed(**changes: Any) -> TrainConfig:
 
 
 def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
-    result = run_training(toy_spec(tmp_path, train=_changed(steps=60)))
+    result = run_training(toy_spec(tmp_path, train=_changed(steps=60, keep_every=5)))
     assert (result.status, result.step, result.resumed_from) == ("trained", 60, 0)
     assert result.last["train/loss"] < 0.5 * result.first["train/loss"]
     assert sorted(file.name for file in result.checkpoint.iterdir()) == [
@@ -36,7 +36,8 @@ def test_a_run_learns_and_leaves_everything_behind(tmp_path: Path) -> None:
         ToyTask().build_model().state_dict()
     )
     assert [report.read_text().split()[0] for report in result.reports] == ["False"] * 15
-    assert len(list(result.checkpoint.parent.iterdir())) == TOY_TRAIN.keep_checkpoints
+    kept = sorted(path.name for path in result.checkpoint.parent.iterdir())
+    assert kept == [f"step-{step:08d}" for step in (20, 40, 56, 60)]  # every fifth, and the last two
 
 
 def test_second_run_does_nothing(
@@ -107,10 +108,13 @@ def test_sigterm_saves_and_stops(tmp_path: Path) -> None:
 
 def test_accumulation_changes_nothing(tmp_path: Path) -> None:
     run_training(toy_spec(tmp_path / "whole"))
-    run_training(
-        toy_spec(tmp_path / "parts", launch=LaunchConfig(device="cpu", loader_workers=0, device_batch_size=2))
-    )
-    assert losses(tmp_path / "parts") == pytest.approx(losses(tmp_path / "whole"), abs=1e-5)
+    for most in (2, 3):  # of 8: parts of 2, or of 3, 3 and 2
+        launch = LaunchConfig(device="cpu", loader_workers=0, device_batch_size=most)
+        result = run_training(toy_spec(tmp_path / f"{most}", launch=launch))
+        assert losses(tmp_path / f"{most}") == pytest.approx(losses(tmp_path / "whole"), abs=1e-5)
+        whole = load_file(tmp_path / "whole/run/checkpoints/step-00000012/model.safetensors")
+        parts = load_file(result.checkpoint / "model.safetensors")
+        assert all(torch.allclose(parts[name], whole[name], atol=1e-6) for name in whole)
 
 
 def test_pictures_do_not_disturb_training(tmp_path: Path) -> None:

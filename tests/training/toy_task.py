@@ -121,6 +121,7 @@ class ToyTask(FrozenConfig):
         if self.endless_gradient:
             loss = loss + torch.sqrt(0.0 * errors.square().sum())
         mean = step.mean_across_ranks(errors.detach().abs().mean())
+        torch.testing.assert_close(mean, step.gather_across_ranks(errors).abs().mean(), equal_nan=True)
         return loss, {"absolute_error": errors.detach().abs().mean(), "agreed_error": mean}
 
     def on_checkpoint(self, model: ToyModel, directory: Path, step: int) -> list[Path]:

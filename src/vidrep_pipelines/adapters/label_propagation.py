@@ -1,7 +1,7 @@
 """Label propagation with the features of any encoder, one item per encoder and sequence."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.devices import dealt_by_size
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 from vidrep_pipelines.training.precision import usable_precision
 
@@ -38,11 +39,13 @@ class SequenceItem:
         row: The sequence's row in the table of sequences.
         config: How labels are propagated and scored.
         encoder: The encoder whose features are compared.
+        gpu: Number of the GPU that does it, where there are several.
     """
 
     row: Mapping[str, Any]
     config: LabelPropagationConfig
     encoder: EncoderSource
+    gpu: int = 0
 
 
 def propagation_job(
@@ -52,6 +55,9 @@ def propagation_job(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per encoder and sequence: its labels, carried from the first frame to the last.
+
+    Several GPUs get about as many frames each: an encoder's longest sequences come first, and each goes to
+    the GPU that has least to do.
 
     Args:
         rows: The sequences that can be evaluated, by id.
@@ -64,14 +70,27 @@ def propagation_job(
     items = [
         Item(
             id=f"{source.name}/{name}",
-            payload=SequenceItem(row, config, source),
-            digest=digest_of(_PROPAGATION, config.task, settings, source.digest, row["digest"]),
+            payload=SequenceItem(rows[name], config, source, gpu),
+            digest=digest_of(_PROPAGATION, config.task, settings, source.digest, rows[name]["digest"]),
         )
-        for source in sources
-        for name, row in rows.items()
+        for source, name, gpu in _dealt(sources, rows, _gpus(config))
     ]
     workers = _workers(config, fanout).trying_again()
     return Job(f"{config.task} propagation", propagate_sequence, items, (PREDICTION_SUFFIX,), workers)
+
+
+def _dealt(
+    sources: Sequence[EncoderSource], rows: Mapping[str, Mapping[str, Any]], gpus: int
+) -> Iterator[tuple[EncoderSource, str, int]]:
+    """Every encoder with every sequence, and the number of the GPU that takes them."""
+    if gpus < 2:
+        yield from ((source, name, 0) for source in sources for name in rows)
+        return
+    frames = {name: int(row["frames"]) for name, row in rows.items()}
+    names = sorted(rows, key=lambda name: -frames[name])
+    pairs = [(source, name) for source in sources for name in names]
+    numbers = dealt_by_size((frames[name] for _, name in pairs), gpus)
+    yield from ((source, name, number) for (source, name), number in zip(pairs, numbers, strict=True))
 
 
 def propagate_sequence(item: SequenceItem, outputs: Mapping[str, Path]) -> dict[str, Scalar]:
@@ -81,7 +100,7 @@ def propagate_sequence(item: SequenceItem, outputs: Mapping[str, Path]) -> dict[
         InputError: A frame cannot be read, or features are not numbers.
         ConfigurationError: Frames do not divide into the encoder's cells.
     """
-    device = device_of_sequence(item.config.device, str(item.row["id"]))
+    device = device_of_sequence(item.config.device, item.gpu)
     encoder = encoder_on(item.encoder, device)
     runner = SequenceRunner(encoder, item.config.resolve(), device, item.config.frames_per_batch)
     path = outputs[PREDICTION_SUFFIX]
@@ -108,10 +127,14 @@ def _joints(item: SequenceItem, runner: SequenceRunner, path: Path) -> dict[str,
     return {"frames": len(sequence), "rows": rows, "columns": columns}
 
 
+def _gpus(config: LabelPropagationConfig) -> int:
+    return 0 if config.device == "cpu" else torch.cuda.device_count()
+
+
 def _workers(config: LabelPropagationConfig, fanout: FanOutConfig) -> FanOutConfig:
     """As many workers as the GPUs take, if there are any: one per core would only fill their memory."""
-    gpus = torch.cuda.device_count()
-    if config.device == "cpu" or gpus == 0:
+    gpus = _gpus(config)
+    if gpus == 0:
         return fanout
     limit = gpus * config.workers_per_gpu
     return fanout.model_copy(update={"workers": min(fanout.workers or limit, limit)})
@@ -119,7 +142,7 @@ def _workers(config: LabelPropagationConfig, fanout: FanOutConfig) -> FanOutConf
 
 def _say_precision(config: LabelPropagationConfig) -> None:
     """A word where bfloat16 is wanted and items are computed in float32 instead."""
-    device = "cpu" if config.device == "cpu" or torch.cuda.device_count() == 0 else "cuda"
+    device = "cuda" if _gpus(config) else "cpu"
     used = usable_precision(torch.device(device), config.precision)
     if used != config.precision:
         _log.warning(

@@ -1,5 +1,8 @@
 """On which devices items are computed, and by how many workers: one policy for every extraction."""
 
+import heapq
+from collections.abc import Iterable
+
 import torch
 
 from vidrep_pipelines.fanout.config import FanOutConfig
@@ -25,6 +28,24 @@ def device_of_item(device: str, number: int) -> str:
         number: The item's number, from 0.
     """
     return f"cuda:{number % torch.cuda.device_count()}" if device == "cuda" else device
+
+
+def dealt_by_size(sizes: Iterable[int], devices: int) -> list[int]:
+    """Numbers of devices for items of known size: each goes to the one that has least to do so far.
+
+    Largest first, this comes close to equal work for all (Graham 1969).
+
+    Args:
+        sizes: How much work each item is, in the order in which they are started.
+        devices: How many there are.
+    """
+    loads = [(0, number) for number in range(devices)]
+    dealt = []
+    for size in sizes:
+        load, number = heapq.heappop(loads)
+        heapq.heappush(loads, (load + size, number))
+        dealt.append(number)
+    return dealt
 
 
 def devices_of_machine(device: str) -> list[str]:

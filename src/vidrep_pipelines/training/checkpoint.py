@@ -84,8 +84,17 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"), reverse=True)
 
 
-def save_checkpoint(folder: Path, parts: TrainingParts, state: CheckpointState, keep: int) -> Path:
+def save_checkpoint(
+    folder: Path, parts: TrainingParts, state: CheckpointState, keep: int, keep_every_steps: int | None = None
+) -> Path:
     """Writes a checkpoint and removes all but the newest ``keep``. Every process must call this.
+
+    Args:
+        folder: That of all checkpoints.
+        parts: What is saved.
+        state: Where training is.
+        keep: How many of the newest ones stay.
+        keep_every_steps: Those of multiples of so many updates stay, too.
 
     Raises:
         CheckpointWriteError: On every process, when the main one could not write.
@@ -99,8 +108,13 @@ def save_checkpoint(folder: Path, parts: TrainingParts, state: CheckpointState, 
         # Any after it is damaged, as training had to continue before it, and must not count among the kept.
         earlier = [old for old in list_checkpoints(folder) if old.name <= path.name]
         for old in earlier[keep:]:
-            remove_directory(old)
+            if keep_every_steps is None or _step_of(old) % keep_every_steps:
+                remove_directory(old)
     return path
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def _gather(parts: TrainingParts) -> _Contents:

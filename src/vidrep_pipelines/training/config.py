@@ -14,7 +14,10 @@ from pydantic import (
 
 from vidrep_pipelines.common.config import FrozenConfig
 
-_NOT_SCIENCE = {"checkpoint_every_steps", "keep_checkpoints", "keep_former_runs", "log_every_steps", "resume"}
+_NOT_SCIENCE = {
+    *("checkpoint_every_steps", "keep_checkpoints", "keep_every", "keep_former_runs"),
+    *("log_every_steps", "resume"),
+}
 
 
 class TriStageConfig(FrozenConfig):
@@ -140,6 +143,10 @@ class TrainConfig(FrozenConfig):
     keep_checkpoints: int = Field(2, ge=1)
     """How many checkpoints stay on disk. With one, there is nothing to fall back to if it gets damaged."""
 
+    keep_every: int | None = Field(None, ge=1)
+    """Which older checkpoints stay, too: with 50, and a checkpoint per pass, those after 50, 100, 150, ...
+    passes. None: none."""
+
     keep_former_runs: int = Field(3, ge=0)
     """How many runs with other parameters stay on disk. Going back to the parameters of one that is kept
     brings it back without training; the log says how large one was that is removed. With 0, changed
@@ -175,7 +182,7 @@ class LaunchConfig(FrozenConfig):
     """``auto`` takes CUDA where there is one."""
 
     device_batch_size: int | None = Field(None, ge=1)
-    """Items in one forward pass of one process; the rest of ``batch_size`` is accumulated. None: all."""
+    """Most items in one forward pass of one process; the rest of ``batch_size`` is accumulated. None: all."""
 
     loader_workers: int = Field(2, ge=0)
     """Processes that read data, per training process. 0: the training process reads."""

@@ -49,12 +49,23 @@ def mean_across_ranks(values: Tensor) -> Tensor:
 
 
 def gather_across_ranks(values: Tensor) -> Tensor:
-    """Concatenates the tensors of all processes, equal in shape, in the order of ranks; without gradient."""
+    """Concatenates the tensors of all processes, in the order of ranks; without gradient.
+
+    Args:
+        values: (N, ...), with an N that may differ from process to process.
+    """
     if world_size() == 1:
         return values.detach()
+    lengths = torch.cat(_gathered(torch.tensor([len(values)], device=values.device))).tolist()
+    padded = values.new_zeros((max(lengths), *values.shape[1:]))
+    padded[: len(values)] = values.detach()
+    return torch.cat([part[:length] for part, length in zip(_gathered(padded), lengths, strict=True)])
+
+
+def _gathered(values: Tensor) -> list[Tensor]:
     parts = [torch.empty_like(values) for _ in range(world_size())]
-    dist.all_gather(parts, values.detach().contiguous())
-    return torch.cat(parts)
+    dist.all_gather(parts, values)
+    return parts
 
 
 def gather_objects(value: Any) -> list[Any]:

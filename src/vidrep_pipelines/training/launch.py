@@ -35,6 +35,7 @@ def launch(spec: TrainSpec) -> TrainResult:
         VidrepError: What any training process raised.
     """
     _refuse_copies()
+    spec = _without_idle_processes(spec)
     if spec.launch.processes == 1:
         return run_training(spec)
     directory, record = RunDirectory.of(spec), RunRecord.of(spec, load_task(spec))
@@ -48,6 +49,17 @@ def launch(spec: TrainSpec) -> TrainResult:
     if result.status == "up to date":  # a former run that was finished is the current one again
         return result
     return result.model_copy(update={"resumed_from": start, "status": "resumed" if start else "trained"})
+
+
+def _without_idle_processes(spec: TrainSpec) -> TrainSpec:
+    """As many processes as an update has items, if more were asked for."""
+    asked, useful = spec.launch.processes, spec.train.batch_size
+    if asked <= useful:
+        return spec
+    _log.warning(
+        "train.batch_size is %d: %d of %d processes would have no item.", useful, asked - useful, asked
+    )
+    return spec.model_copy(update={"launch": spec.launch.model_copy(update={"processes": useful})})
 
 
 def _refuse_copies() -> None:

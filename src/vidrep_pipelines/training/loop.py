@@ -70,8 +70,9 @@ def run_training(spec: TrainSpec, place: Place = ALONE, launcher_pid: int | None
             return _TrainingRun(spec, task, device, directory, record).run(Interruption(launcher_pid))
         except torch.OutOfMemoryError as error:
             raise ConfigurationError(
-                f"The device's memory is too small: {error}. Lower launch.device_batch_size; the rest of "
-                "train.batch_size is then accumulated, with the same result."
+                f"The device's memory is too small: {error}. Lower launch.device_batch_size (vqvae.run."
+                "frames_per_device, vpp_video.clips_per_device, vpp_policy.items_per_device); the rest of "
+                "train.batch_size is then accumulated."
             ) from error
 
 
@@ -172,9 +173,12 @@ class _TrainingRun:
 
     def _shows(self, step: int) -> bool:
         """Whether an undisturbed run saves its state at this step and makes pictures of it."""
+        return step == self._schedule.steps or step % self._checkpoint_interval == 0
+
+    @property
+    def _checkpoint_interval(self) -> int:
         default = max(self._schedule.steps_per_epoch, _LEAST_STEPS_BETWEEN_CHECKPOINTS)
-        interval = self._spec.train.checkpoint_every_steps or default
-        return step == self._schedule.steps or step % interval == 0
+        return self._spec.train.checkpoint_every_steps or default
 
     def _save(self, step: int) -> Path:
         state = CheckpointState(
@@ -183,8 +187,10 @@ class _TrainingRun:
             step=step,
             finished=step == self._schedule.steps,
         )
+        train = self._spec.train
+        lasting = train.keep_every and train.keep_every * self._checkpoint_interval
         return save_checkpoint(
-            self._directory.checkpoints, self._parts, state, self._spec.train.keep_checkpoints
+            self._directory.checkpoints, self._parts, state, train.keep_checkpoints, lasting
         )
 
     def _look_ahead(self, sinks: list[MetricSink]) -> None:
@@ -266,7 +272,13 @@ class _TrainingRun:
                     *(self._spec.train.precision, self._parts.device.type, self._precision),
                 )
             plan = self._plan
-            split = f"{plan.device_batch_size} per device x {plan.world_size} devices"
+            split = f"at most {plan.largest} per device x {plan.world_size} devices"
+            if plan.idle_processes:
+                _log.warning(
+                    "%s: an update has %d items for %d processes; %d of them only repeat items, with weight "
+                    "0. Start fewer processes, or set train.batch_size.",
+                    *(self._task.name, plan.batch_size, plan.world_size, plan.idle_processes),
+                )
             _log.info(
                 "%s: %d updates of %d items (%s x %d accumulated) on %s, from update %d",
                 *(self._task.name, self._schedule.steps, plan.batch_size, split, plan.accumulation),
@@ -285,4 +297,5 @@ class _TrainingRun:
             log=self._directory.log,
             epoch=self._schedule.epoch(self._schedule.steps),
             precision=self._precision,
+            tracked=self._spec.tracking is not None,
         )

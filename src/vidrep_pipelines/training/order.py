@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Sampler
 
-from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
@@ -17,33 +16,61 @@ ItemKey = tuple[int, int]
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """How the items of one update are spread: ``device_batch_size * accumulation * world_size`` of them."""
+    """How the items of one update are spread over processes and their forward passes.
 
-    device_batch_size: int
+    They are cut in as many parts as there are forward passes of all processes, which differ by one item at
+    most. No process may do a pass less than the others, as some losses need values of all of them: where
+    there are fewer items than parts, the last ones have none of their own and repeat one with weight 0.
+    """
+
+    batch_size: int
     accumulation: int
     world_size: int
 
     @property
-    def batch_size(self) -> int:
-        """Items per update."""
-        return self.device_batch_size * self.accumulation * self.world_size
+    def largest(self) -> int:
+        """Items in the largest part."""
+        return _quotient_upward(self.batch_size, self.accumulation * self.world_size)
+
+    @property
+    def idle_processes(self) -> int:
+        """Processes that never have an item of their own."""
+        return max(0, self.world_size - self.batch_size)
+
+    def part(self, micro_step: int, rank: int) -> range:
+        """Which of the items of an update a process has in one of its forward passes; may be none."""
+        position = micro_step * self.world_size + rank
+        size, larger = divmod(self.batch_size, self.accumulation * self.world_size)
+        start = position * size + min(position, larger)
+        return range(start, start + size + (position < larger))
+
+    def taken(self, micro_step: int, rank: int) -> range:
+        """The same; one that another part has, too, where it would be none."""
+        part = self.part(micro_step, rank)
+        repeated = rank % self.batch_size
+        return part or range(repeated, repeated + 1)
+
+    def share_of_update(self, micro_step: int, rank: int) -> float:
+        """Weight of the mean over a part.
+
+        The mean over the processes of their weighted sums is then the mean over all items.
+        """
+        return len(self.part(micro_step, rank)) * self.world_size / self.batch_size
+
+    def share_of_pass(self, micro_step: int, rank: int) -> float:
+        """The same for one forward pass of every process: 1 where their parts are equal."""
+        sizes = [len(self.part(micro_step, other)) for other in range(self.world_size)]
+        return sizes[rank] * self.world_size / sum(sizes)
 
 
 def plan_batches(train: TrainConfig, launch: LaunchConfig, world_size: int) -> BatchPlan:
-    """Derives the accumulation.
+    """Derives the forward passes of an update from what a device holds and the number of processes."""
+    most = launch.device_batch_size or train.batch_size
+    return BatchPlan(train.batch_size, _quotient_upward(train.batch_size, most * world_size), world_size)
 
-    Raises:
-        ConfigurationError: The batch does not divide evenly.
-    """
-    device_batch_size = launch.device_batch_size or max(1, train.batch_size // world_size)
-    accumulation = train.batch_size // (device_batch_size * world_size)
-    if device_batch_size * accumulation * world_size != train.batch_size:
-        raise ConfigurationError(
-            f"train.batch_size = {train.batch_size} is not a multiple of launch.device_batch_size "
-            f"({device_batch_size}) times the number of processes (launch.processes, here {world_size}). "
-            "Change one of the three; launch.device_batch_size: null avoids accumulation."
-        )
-    return BatchPlan(device_batch_size, accumulation, world_size)
+
+def _quotient_upward(numerator: int, denominator: int) -> int:
+    return -(-numerator // denominator)
 
 
 class DataOrder:
@@ -95,9 +122,8 @@ class RankBatches(Sampler[list[ItemKey]]):
         return (self._stop - self._start) * self._plan.accumulation
 
     def __iter__(self) -> Iterator[list[ItemKey]]:
-        size, world_size = self._plan.device_batch_size, self._plan.world_size
         for step in range(self._start, self._stop):
             epoch, indices = self._order.batch(step)
             for micro_step in range(self._plan.accumulation):
-                first = (micro_step * world_size + self._rank) * size
-                yield [(epoch, int(index)) for index in indices[first : first + size]]
+                part = self._plan.taken(micro_step, self._rank)
+                yield [(epoch, int(index)) for index in indices[part.start : part.stop]]

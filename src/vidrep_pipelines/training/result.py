@@ -44,6 +44,9 @@ class TrainResult(FrozenConfig):
     precision: Literal["fp32", "bf16", "fp16"] | None = None
     """Arithmetic of the last updates' forward pass. None: of a version that did not record it."""
 
+    tracked: bool = True
+    """Whether its curves went to MLflow while it was trained. Those of a training by torchrun do not."""
+
     first: dict[str, float] = Field(default_factory=dict)
     """Mean of each ``train/...`` metric over the first tenth of the log's rows."""
 

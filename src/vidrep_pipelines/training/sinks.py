@@ -144,6 +144,11 @@ class MlflowSink:
         return self._client
 
 
+def send_log(target: TrackingTarget, path: Path) -> None:
+    """Sends the curves of a finished training to an MLflow run."""
+    MlflowSink(target, history=read_rows(path)).close()
+
+
 def _mlflow_metrics(row: LogRow) -> list["Metric"]:
     from mlflow.entities import Metric  # noqa: PLC0415
 

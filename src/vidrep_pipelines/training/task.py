@@ -38,10 +38,11 @@ class StepInfo:
     Attributes:
         step: Updates done so far.
         epoch: Passes over the data done so far, with its fraction.
-        mean_across_ranks: Averages a tensor over the processes. Its result carries no gradient: it serves
+        mean_across_ranks: In a loss, the mean over the items of all processes, from each one's mean over its
+            own items; after an update, the mean over the processes. It carries no gradient: it serves
             decisions (for example whether a mean is below a threshold) on which all processes must agree.
-        gather_across_ranks: Concatenates the tensors of all processes, equal in shape, along the first
-            dimension. Its result carries no gradient.
+        gather_across_ranks: Concatenates the tensors of all processes along the first dimension, in which
+            they may differ. Its result carries no gradient.
     """
 
     step: int

@@ -1,7 +1,8 @@
 """One update of the weights."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -60,6 +61,8 @@ class Updater:
         self, task: Task[Any], train: TrainConfig, parts: TrainingParts, schedule: Schedule, plan: BatchPlan
     ) -> None:
         self._task, self._train, self._parts, self._schedule, self._plan = task, train, parts, schedule, plan
+        passes = range(plan.accumulation)
+        self._shares = [plan.share_of_update(number, distributed.rank()) for number in passes]
 
     def run(
         self, step: int, batches: Iterator[Mapping[str, Any]], stop_requested: Callable[[], bool]
@@ -91,17 +94,19 @@ class Updater:
         skipped = self._apply()
         if isinstance(self._task, FollowsUpdates):
             self._task.after_update(self._parts.model, info)
-        return UpdateOutcome(loss_mean, rate, float(norm), skipped, stop, _mean_of(metrics))
+        return UpdateOutcome(loss_mean, rate, float(norm), skipped, stop, _mean_of(metrics, self._shares))
 
     def _backward(self, batch: Mapping[str, Any], info: StepInfo, number: int) -> tuple[Tensor, Metrics]:
         """Adds the gradient of one micro-batch; returns its detached loss and metrics."""
-        parts, count = self._parts, self._plan.accumulation
-        position = number * self._plan.world_size + distributed.rank()
+        parts, rank = self._parts, distributed.rank()
+        position = number * self._plan.world_size + rank
         torch.manual_seed(seed_for("step", self._train.seed, info.step, position))
-        with micro_step(parts.module, last=number == count - 1):
+        mean_over_items = partial(_mean_over_items, self._plan.share_of_pass(number, rank))
+        with micro_step(parts.module, last=number == self._plan.accumulation - 1):
             with autocast(parts.device, self._train.precision):
-                loss, metrics = parts.module(move_to(batch, parts.device), info)
-            parts.scaler.scale(loss / count).backward()
+                here = replace(info, mean_across_ranks=mean_over_items)
+                loss, metrics = parts.module(move_to(batch, parts.device), here)
+            parts.scaler.scale(loss * self._shares[number]).backward()
         return loss.detach().float(), metrics
 
     def _gradient_norm(self) -> Tensor:
@@ -122,7 +127,7 @@ class Updater:
         """One exchange between all processes: mean loss, anything not finite, anybody asked to stop."""
         bad_gradient = ~torch.isfinite(norm).to(losses.device) & (not self._parts.scaler.is_enabled())
         figures = torch.stack([
-            losses.double().mean(),
+            (losses.double() * losses.new_tensor(self._shares, dtype=torch.float64)).sum(),
             (~torch.isfinite(losses)).sum().double(),
             bad_gradient.double(),
             losses.new_tensor(float(stop)).double(),
@@ -171,5 +176,14 @@ def move_to(batch: Any, device: torch.device) -> Any:
     return batch
 
 
-def _mean_of(metrics: list[Metrics]) -> Metrics:
-    return {name: torch.stack([values[name].detach() for values in metrics]).mean() for name in metrics[0]}
+def _mean_over_items(share: float, values: Tensor) -> Tensor:
+    return distributed.mean_across_ranks(values * share)
+
+
+def _mean_of(metrics: list[Metrics], shares: list[float]) -> Metrics:
+    """Sums of the metrics of forward passes, of which each has its share of the update."""
+    weighted = [
+        {name: value.detach() * share for name, value in values.items()}
+        for values, share in zip(metrics, shares, strict=True)
+    ]
+    return {name: torch.stack([values[name] for values in weighted]).sum() for name in metrics[0]}

@@ -60,6 +60,9 @@ def test_decoding_weighs_the_three_best_cells():
     soft[1, 0, 0], soft[1, 0, 2], soft[1, 2, 0], soft[1, 2, 3] = 0.5, 0.25, 0.25, 0.1
     assert decode_joints(soft)[:, 0].tolist() == [0.5, 0.5]
     assert decode_joints(torch.stack([soft, soft])).shape == (2, 2, 1)
+    five = torch.zeros(2, 3, 3)
+    five[1, 0], five[1, 1, :2] = 1, 1
+    assert decode_joints(five, best=5)[:, 0].tolist() == pytest.approx([0.8, 0.4])
 
 
 def test_grids_smaller_than_three_cells_are_decoded():

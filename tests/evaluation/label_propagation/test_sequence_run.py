@@ -27,6 +27,7 @@ from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
     write_joint_tracks,
     write_label_maps,
 )
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import resize_labels_by_opencv
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.training import precision
@@ -208,6 +209,22 @@ def test_normalization_is_that_of_the_variant_unless_the_encoder_is_asked() -> N
     assert normalization_of(PIXELS, config(normalization="encoder").resolve()).std == IMAGENET_STD
 
 
+def test_what_cropmae_does_otherwise() -> None:
+    joints, parts = config("jhmdb").resolve(), config("vip").resolve()
+    assert (joints.decoded_cells, parts.label_resize) == (5, "through_input")
+    assert config("jhmdb", preset="videowalk").resolve().decoded_cells == 3
+    assert config("jhmdb", decoded_cells=4).resolve().decoded_cells == 4
+    assert not {"decoded_cells", "label_resize"} & config().resolve().model_dump().keys()
+    fine = np.zeros((96, 128), np.uint8)
+    fine[:, 1::2] = fine[1::2] = 1  # none of it is left where every other row and column is taken
+    assert runner(task="vip").lost_at_start(fine) == [1]
+    assert runner(task="vip", label_resize="direct").lost_at_start(fine) != [1]
+    np.testing.assert_array_equal(
+        resize_labels_by_opencv(np.arange(14, dtype=np.uint8).reshape(2, 7), 4, 4)[[0, 3]],
+        [[0, 1, 3, 5], [7, 8, 10, 12]],
+    )
+
+
 def test_changes_of_a_preset() -> None:
     published = LabelPropagationConfig(task="vip").resolve()
     assert (published.propagation.top_k, published.propagation.radius) == (10, 20)
@@ -228,7 +245,7 @@ def test_missing_gpu_is_an_error_only_if_it_was_asked_for() -> None:
 def test_gpu_finds_the_same() -> None:
     frames, maps = moving_square()
     expected = np.stack(list(runner().label_maps(frames, maps[0])))
-    device = device_of_sequence("cuda", "a")
+    device = device_of_sequence("cuda", 1)
     on_gpu = SequenceRunner(PIXELS.to(device), config().resolve(), device)
     found = np.stack(list(on_gpu.label_maps(frames, maps[0])))
     PIXELS.to("cpu")

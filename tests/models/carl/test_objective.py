@@ -105,8 +105,9 @@ def test_gathering_needs_negatives_from_other_videos(fields: dict[str, Any]) -> 
         CarlObjectiveConfig(gather_negatives=True, **fields)
 
 
+@pytest.mark.parametrize("first", [2, 1])
 @pytest.mark.parametrize("name", ["scl", "classification"])
-def test_processes_with_different_numbers_of_real_frames_weigh_them_alike(name: str) -> None:
+def test_processes_with_different_numbers_of_real_frames_weigh_them_alike(name: str, first: int) -> None:
     outputs, views = make_batch()
     views.mask[2:, :, 3:] = 0
     assert views.labels is not None
@@ -115,14 +116,15 @@ def test_processes_with_different_numbers_of_real_frames_weigh_them_alike(name: 
         outputs = functional.pad(outputs, (0, 1))
         outputs[2:, :, 3:] = functional.one_hot(torch.tensor(8)).float()
     config = CarlObjectiveConfig.model_validate({"name": name})
-    halves = [part(outputs, views, rows) for rows in (slice(0, 2), slice(2, 4))]
+    parts = [part(outputs, views, rows) for rows in (slice(0, first), slice(first, 4))]
+    samples = torch.tensor([first / 4, 1 - first / 4])  # a process weighs as many samples as it has
     counts = list[Tensor]()
-    for half in halves:
-        carl_objective(*half, config, mean_across_ranks=lambda count: counts.append(count) or count)
+    for own in parts:
+        carl_objective(*own, config, mean_across_ranks=lambda count: counts.append(count) or count)
     assert counts[0] != counts[1]
-    mean = torch.stack(counts).mean()
-    shares = [carl_objective(*half, config, mean_across_ranks=lambda count: mean).loss for half in halves]
+    mean = (samples * torch.stack(counts)).sum()
+    shares = [carl_objective(*own, config, mean_across_ranks=lambda count: mean).loss for own in parts]
     whole = carl_objective(outputs, views, config).loss
-    torch.testing.assert_close(torch.stack(shares).mean(), whole, atol=1e-5, rtol=1e-5)
-    alone = torch.stack([carl_objective(*half, config).loss for half in halves]).mean()
+    torch.testing.assert_close((samples * torch.stack(shares)).sum(), whole, atol=1e-5, rtol=1e-5)
+    alone = (samples * torch.stack([carl_objective(*own, config).loss for own in parts])).sum()
     assert not torch.isclose(alone, whole, atol=1e-3)

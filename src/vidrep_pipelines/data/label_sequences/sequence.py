@@ -212,7 +212,7 @@ def evaluated_rows(table: pd.DataFrame) -> dict[str, dict[str, str]]:
     Raises:
         InputError: There is none.
     """
-    fields = ("id", "frame_folder", "label_path", "digest")
+    fields = ("id", "frames", "frame_folder", "label_path", "digest")
     rows = usable(table)[list(fields)].astype(str)
     return {str(row["id"]): {field: row[field] for field in fields} for row in rows.to_dict("records")}
 

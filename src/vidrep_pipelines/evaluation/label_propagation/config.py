@@ -11,6 +11,7 @@ from vidrep_pipelines.common.errors import ConfigurationError
 
 Variant = Literal["dino", "videowalk"]
 PropagationPrecision = Literal["fp32", "bf16"]
+LabelResize = Literal["direct", "through_input"]
 PropagationTask = Literal["davis", "jhmdb", "vip"]
 PropagationPresetName = Literal["rsp", "dino", "videowalk", "cropmae"]
 
@@ -78,6 +79,12 @@ class Preset(FrozenConfig):
     stride: int = Field(16, gt=0)
     """Pixels per cell of the feature grid (patch size of a ViT)."""
 
+    label_resize: LabelResize = "direct"
+    """How the first frame's label map comes to the grid; see :class:`LabelPropagationConfig`."""
+
+    decoded_cells: int = Field(3, ge=1)
+    """Best cells of a joint whose mean is its position."""
+
 
 _JHMDB_SIZE = FrameSize(rule="exact", sides=(320, 320))
 _SHIPPED = PropagationConfig()
@@ -100,14 +107,18 @@ PRESETS: Mapping[tuple[PropagationTask, PropagationPresetName], Preset] = Mappin
             propagation=_VIDEOWALK, frame_size=FrameSize(rule="native", sides=()), stride=8
         ),
         ("davis", "cropmae"): Preset(
-            propagation=_CROPMAE, frame_size=FrameSize(rule="exact", sides=(480, 880))
+            propagation=_CROPMAE,
+            frame_size=FrameSize(rule="exact", sides=(480, 880)),
+            label_resize="through_input",
         ),
         ("jhmdb", "rsp"): Preset(propagation=_RSP_POSE, frame_size=_JHMDB_SIZE),
         ("jhmdb", "videowalk"): Preset(propagation=_VIDEOWALK_POSE, frame_size=_JHMDB_SIZE, stride=8),
-        ("jhmdb", "cropmae"): Preset(propagation=_CROPMAE, frame_size=_JHMDB_SIZE),
+        ("jhmdb", "cropmae"): Preset(propagation=_CROPMAE, frame_size=_JHMDB_SIZE, decoded_cells=5),
         ("vip", "rsp"): Preset(propagation=_RSP_PARTS, frame_size=FrameSize(rule="exact", sides=(560, 560))),
         ("vip", "cropmae"): Preset(
-            propagation=_CROPMAE_PARTS, frame_size=FrameSize(rule="long_side", sides=(880,))
+            propagation=_CROPMAE_PARTS,
+            frame_size=FrameSize(rule="long_side", sides=(880,)),
+            label_resize="through_input",
         ),
     }
 )

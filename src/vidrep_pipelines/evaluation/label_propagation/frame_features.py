@@ -1,6 +1,5 @@
 """Features of the frames of a video, one after the other, computed in batches."""
 
-import zlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -22,8 +21,8 @@ from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
 from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName, RunSettings
 
 
-def device_of_sequence(wanted: DeviceName, name: str = "") -> torch.device:
-    """The device; of several GPUs the one that the name's checksum picks, so that sequences spread over them.
+def device_of_sequence(wanted: DeviceName, number: int = 0) -> torch.device:
+    """The device; of several GPUs the one with this number, counted on from the first where there are fewer.
 
     Raises:
         ConfigurationError: CUDA is asked for and there is none.
@@ -33,7 +32,7 @@ def device_of_sequence(wanted: DeviceName, name: str = "") -> torch.device:
         raise ConfigurationError("device is cuda, but torch sees no GPU. Remedy: set it to auto or cpu.")
     if wanted == "cpu" or count == 0:
         return torch.device("cpu")
-    return torch.device("cuda", zlib.crc32(name.encode()) % count)
+    return torch.device("cuda", number % count)
 
 
 def normalization_of(encoder: ImageEncoder, settings: RunSettings) -> FrameNormalization:

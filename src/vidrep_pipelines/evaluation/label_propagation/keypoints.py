@@ -11,7 +11,6 @@ from vidrep_pipelines.common.errors import InputError
 
 JOINTS = 15
 LOST = -1.0
-DECODED_CELLS = 3
 NARROWEST_STAMP = 0.5
 
 
@@ -42,7 +41,7 @@ def _per_axis(size: tuple[int, int], dimensions: int) -> NDArray[np.int64]:
 
 
 def stamp_width(points: NDArray[np.float64]) -> float:
-    """Width of the stamps by the extent of the joints (2, K) in cells, the rule of UVC and CropMAE."""
+    """Width of the stamps by the extent of the joints (2, K) in cells, the rule of UVC."""
     return max(NARROWEST_STAMP, 0.015 * float(np.ptp(points, axis=1).max()))
 
 
@@ -112,18 +111,19 @@ def _profile(sigma: float) -> NDArray[np.float64]:
     return profile
 
 
-def decode_joints(soft: Tensor) -> NDArray[np.float32]:
-    """Positions from soft labels: the weighted mean of each joint's three best cells.
+def decode_joints(soft: Tensor, best: int = 3) -> NDArray[np.float32]:
+    """Positions from soft labels: the weighted mean of each joint's best cells.
 
     Args:
         soft: (..., 1 + K, h, w), background first.
+        best: How many; videowalk takes 3, CropMAE 5.
 
     Returns:
         (..., 2, K) as (x, y) in cells; -1, -1 for a joint whose channel is 0 everywhere.
     """
     height, width = soft.shape[-2:]
     joints = soft[..., 1:, :, :].flatten(-2).float()
-    weights, cells = joints.topk(min(DECODED_CELLS, height * width), dim=-1)
+    weights, cells = joints.topk(min(best, height * width), dim=-1)
     total = weights.sum(dim=-1, keepdim=True)
     weights = weights / torch.where(total > 0, total, 1)
     x = (weights * (cells % width)).sum(dim=-1)

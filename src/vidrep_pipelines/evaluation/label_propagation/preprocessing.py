@@ -157,6 +157,16 @@ def resize_labels(labels: Pixels, height: int, width: int) -> Pixels:
     return np.asarray(resized)
 
 
+def resize_labels_by_opencv(labels: Pixels, height: int, width: int) -> Pixels:
+    """Nearest label as OpenCV chooses it: (H, W) to (height, width); the one at or before each place."""
+    rows, columns = (
+        np.minimum(np.floor(np.arange(count) * (size / count)).astype(np.int64), size - 1)
+        for count, size in zip((height, width), labels.shape, strict=True)
+    )
+    resized: Pixels = labels[rows[:, None], columns]
+    return resized
+
+
 def nearest_one_hot(labels: Pixels, height: int, width: int) -> SingleArray:
     """First labels of variant D on the grid, (1 + largest label, height, width).
 

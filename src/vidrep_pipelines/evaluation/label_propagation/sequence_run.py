@@ -18,7 +18,7 @@ from vidrep_pipelines.evaluation.label_propagation.label_maps import (
     renumbered,
     vanished_objects,
 )
-from vidrep_pipelines.evaluation.label_propagation.preprocessing import network_size
+from vidrep_pipelines.evaluation.label_propagation.preprocessing import network_size, resize_labels_by_opencv
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
 from vidrep_pipelines.evaluation.label_propagation.settings import RunSettings
 from vidrep_pipelines.training.precision import usable_precision
@@ -54,8 +54,7 @@ class SequenceRunner:
 
     def lost_at_start(self, labels: Pixels) -> list[int]:
         """Objects of the first label map (H, W) that are too small for the grid: nothing of them is found."""
-        on_grid = first_labels(labels, *self.grid(*labels.shape), self.settings.propagation.variant)
-        return vanished_objects(labels, on_grid)
+        return vanished_objects(labels, self._on_grid(labels))
 
     @torch.no_grad()
     def label_maps(self, frames: Iterable[Pixels], first: Pixels) -> Iterator[Pixels]:
@@ -72,8 +71,8 @@ class SequenceRunner:
         size = network_size(height, width, self.settings.frame_size, self.encoder.stride)
         config = self.settings_used.propagation
         labels, former = renumbered(first)
-        on_grid = first_labels(labels, *self.grid(height, width), config.variant)
-        soft_maps = propagate(self._features(frames, size), on_grid.to(self.device), config)
+        on_grid = self._on_grid(labels).to(self.device)
+        soft_maps = propagate(self._features(frames, size), on_grid, config)
         for number, soft in enumerate(soft_maps):
             yield former[hard_labels(soft, size, (height, width), config.variant)] if number else first
 
@@ -90,7 +89,16 @@ class SequenceRunner:
         stamped = stamp_known_joints(points, rows, columns, self.settings.stamp == "extent").to(self.device)
         frames = (sequence.frame(index) for index in range(len(sequence)))
         soft_maps = propagate(self._features(frames, size), stamped, self.settings_used.propagation)
-        return np.stack([decode_joints(soft) for soft in soft_maps], axis=-1)
+        best = self.settings.decoded_cells
+        return np.stack([decode_joints(soft, best) for soft in soft_maps], axis=-1)
+
+    def _on_grid(self, labels: Pixels) -> torch.Tensor:
+        """What a label map (H, W) says on the grid, (C, h, w)."""
+        grid, settings = self.grid(*labels.shape), self.settings
+        if settings.label_resize == "through_input":
+            size = network_size(*labels.shape, settings.frame_size, self.encoder.stride)
+            labels = resize_labels_by_opencv(labels, *size)
+        return first_labels(labels, *grid, settings.propagation.variant)
 
     def _features(self, frames: Iterable[Pixels], size: tuple[int, int]) -> Iterator[torch.Tensor]:
         settings = self.settings_used

@@ -1,13 +1,14 @@
 """One evaluation by label propagation: a published preset, and what is changed of it."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.evaluation.label_propagation.config import (
     DEFAULT_PRESETS,
     FrameSize,
+    LabelResize,
     PropagationConfig,
     PropagationPrecision,
     PropagationPresetName,
@@ -33,6 +34,19 @@ class RunSettings(FrozenConfig):
 
     stamp: Literal["fixed", "extent"]
     """See :class:`LabelPropagationConfig`."""
+
+    label_resize: LabelResize = "direct"
+    """See :class:`LabelPropagationConfig`."""
+
+    decoded_cells: int = Field(3, ge=1)
+    """See :class:`LabelPropagationConfig`."""
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What has the value that it always had is left out: what was propagated with it stays up to date."""
+        described: dict[str, Any] = serialized(self)
+        usual = {"label_resize": "direct", "decoded_cells": 3}
+        return {name: value for name, value in described.items() if usual.get(name) != value}
 
 
 class LabelPropagationConfig(FrozenConfig):
@@ -70,7 +84,14 @@ class LabelPropagationConfig(FrozenConfig):
     `dino`, 0.229 in `videowalk`); `encoder`: what the encoder was trained with."""
 
     stamp: Literal["fixed", "extent"] = "fixed"
-    """Joints only: stamps of half a cell, or by the extent of the body as UVC and CropMAE have it."""
+    """Joints only: stamps of half a cell, or by the extent of the body as UVC has it."""
+
+    label_resize: LabelResize | None = None
+    """Label maps only: to the grid of features at once (`direct`), or by nearest neighbor to the size of the
+    network's input and from there to the grid (`through_input`), as CropMAE does."""
+
+    decoded_cells: int | None = Field(None, ge=1)
+    """Joints only: a joint is where the weighted mean of so many of its best cells is; 3, in CropMAE 5."""
 
     precision: PropagationPrecision = "fp32"
     """Precision of the network (autocast) and of the ranking of sources. On a device without instructions
@@ -99,4 +120,6 @@ class LabelPropagationConfig(FrozenConfig):
             frame_size=self.frame_size or base.frame_size,
             normalization=self.normalization,
             stamp=self.stamp,
+            label_resize=self.label_resize or base.label_resize,
+            decoded_cells=self.decoded_cells or base.decoded_cells,
         )

@@ -63,12 +63,12 @@ def carl_objective(
         excerpts: Where the frames come from.
         config: The loss and its weights.
         gather: Concatenates tensors of all processes, for gathered negatives.
-        mean_across_ranks: Averages tensors over the processes, without gradient.
+        mean_across_ranks: Mean over the samples of all processes from that over this one's, without gradient.
     """
     match config.name:
         case "scl":
             contrast = _sequence_contrast(outputs, excerpts, config, gather)
-            return _frames_weighed_alike(contrast, excerpts.mask.sum(), mean_across_ranks)
+            return _frames_weighed_alike(contrast, excerpts.mask, mean_across_ranks)
         case "tcc":
             return _cycle_consistency(outputs, excerpts, config)
         case "tcn":
@@ -78,15 +78,21 @@ def carl_objective(
             loss, accuracy = frame_classification(
                 *(value.flatten(0, 1) for value in (outputs, excerpts.labels, excerpts.mask))
             )
-            labelled = (excerpts.mask * (excerpts.labels >= 0)).sum()
+            labelled = excerpts.mask * (excerpts.labels >= 0)
             return _frames_weighed_alike(
                 CarlLosses(loss, {"accuracy": accuracy}), labelled, mean_across_ranks
             )
 
 
-def _frames_weighed_alike(losses: CarlLosses, frames: Tensor, mean_across_ranks: Average) -> CarlLosses:
-    """Turns a mean over this process's frames into its share of the mean over those of all processes."""
-    count = frames.float().clamp_min(1)
+def _frames_weighed_alike(losses: CarlLosses, counted: Tensor, mean_across_ranks: Average) -> CarlLosses:
+    """Turns a mean over this process's frames into its share of the mean over those of all processes.
+
+    Args:
+        losses: The mean.
+        counted: (B, V, T) 1 for frames that it is over.
+        mean_across_ranks: Mean over the samples of all processes.
+    """
+    count = counted.sum().float().clamp_min(1) / len(counted)
     return CarlLosses(losses.loss * (count / mean_across_ranks(count)), losses.metrics)
 
 

@@ -211,7 +211,10 @@ def _chunk(name: str) -> int:
 
 
 _MODEL_METHOD = ("encoder", "context_frames", "normalize", "classes")
-_RUN_KEEPING = ("seed", "checkpoint_every_steps", "keep_checkpoints", "log_every_steps", "resume")
+_RUN_KEEPING = (
+    *("seed", "checkpoint_every_steps", "keep_checkpoints", "keep_every"),
+    *("log_every_steps", "resume"),
+)
 
 
 class CarlParameters(NamedTuple):

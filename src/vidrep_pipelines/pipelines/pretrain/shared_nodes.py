@@ -15,15 +15,20 @@ if TYPE_CHECKING:
 def train(
     spec: dict[str, Any], tracking: TrackingConfig
 ) -> tuple[CheckpointSource, pd.DataFrame, dict[str, Any]]:
-    """Trains, resumes, or finds that the run is finished and unchanged."""
+    """Trains, resumes, or finds that the run is finished and unchanged.
+
+    The curves of a run that was trained where MLflow did not see it are sent there now.
+    """
     from vidrep_pipelines.training.config import TrackingTarget, TrainSpec
     from vidrep_pipelines.training.launch import launch
-    from vidrep_pipelines.training.sinks import read_log
+    from vidrep_pipelines.training.sinks import read_log, send_log
     from vidrep_pipelines.training.task import load_task
 
     checked = TrainSpec.model_validate(spec)
     target = TrackingTarget(uri=tracking.uri, run_id=tracking.run_id) if tracking.run_id else None
     result = launch(checked.model_copy(update={"tracking": target}))
+    if target is not None and result.status == "up to date" and not result.tracked:
+        send_log(target, result.log)
     reported = {"status", "step", "resumed_from", "precision", "first", "last"}
     metrics = result.model_dump(mode="json", include=reported)
     log = read_log(result.log)

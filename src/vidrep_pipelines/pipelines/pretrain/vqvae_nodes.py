@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
@@ -40,6 +40,17 @@ class VqvaeRunConfig(FrozenConfig):
 
     initialize_from: UserPath | None = None
     """A checkpoint in the original layout to start from."""
+
+    frames_per_device: PositiveInt | None = None
+    """Most frames in one forward pass of a device, in place of ``launch.device_batch_size``: a sample may be
+    a frame or a clip."""
+
+    def on_devices(self, launch: LaunchConfig, clip_frames: int) -> LaunchConfig:
+        """The machine with as many samples of ``clip_frames`` frames in a forward pass as a device takes."""
+        if self.frames_per_device is None:
+            return launch
+        samples = max(1, self.frames_per_device // clip_frames)
+        return launch.model_copy(update={"device_batch_size": samples})
 
 
 _log = logging.getLogger(__name__)
@@ -83,7 +94,7 @@ def plan_vqvae(
     spec = TrainSpec.of(
         task,
         train=parameters.train,
-        launch=launch,
+        launch=run.on_devices(launch, parameters.data.clip_frames),
         run_directory=folders.run_directory(run.folder),
         report_directory=folders.reporting / run.folder,
         data_digest=store.content_digest,
