@@ -80,6 +80,7 @@ def test_health_metrics_and_schema(caplog: pytest.LogCaptureFixture) -> None:
     assert 'vidrep_plan_seconds_bucket{le="+Inf",protocol="http"} 1.0' in metrics[1]
     body = schema["paths"]["/plan"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert {"pictures", "instruction", "time_stamp", "state"} <= body["properties"].keys()
+    assert body["properties"]["instruction"]["description"] == "What is to be done."
     assert "1 plans in" in caplog.text and "at 99 %" in caplog.text
 
 

@@ -5,7 +5,7 @@ import binascii
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.config import FrozenConfig
@@ -29,6 +29,8 @@ class PictureError(ForeignImageError):
 
 class EncodedPicture(FrozenConfig):
     """A picture in text."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the texts are those of the service's page
 
     format: PictureFormat
     """``raw``: rows of pixels of three bytes, red, green, blue."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from vidrep_pipelines.common.arrays import FloatArray, Pixels
 from vidrep_pipelines.common.config import FrozenConfig
@@ -58,6 +58,8 @@ class Question:
 
 class PlanMessage(FrozenConfig):
     """The body of ``POST /plan``."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)  # the texts are those of the service's page
 
     pictures: dict[str, EncodedPicture]
     """By camera."""
