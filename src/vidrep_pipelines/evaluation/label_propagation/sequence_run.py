@@ -94,9 +94,10 @@ class SequenceRunner:
 
     def _on_grid(self, labels: Pixels) -> torch.Tensor:
         """What a label map (H, W) says on the grid, (C, h, w)."""
-        grid, settings = self.grid(*labels.shape), self.settings
+        height, width = labels.shape[:2]
+        grid, settings = self.grid(height, width), self.settings
         if settings.label_resize == "through_input":
-            size = network_size(*labels.shape, settings.frame_size, self.encoder.stride)
+            size = network_size(height, width, settings.frame_size, self.encoder.stride)
             labels = resize_labels_by_opencv(labels, *size)
         return first_labels(labels, *grid, settings.propagation.variant)
 
