@@ -12,6 +12,7 @@ from kedro.validation.utils import _MISSING, resolve_nested_dict_path
 from pydantic import BaseModel, ValidationError
 
 from vidrep_pipelines.common.validation_errors import describe_invalid
+from vidrep_pipelines.project_config import STANDS_ON
 
 _MOST_FAULTS = 5
 
@@ -56,7 +57,9 @@ def _origin(name: str, loader: OmegaConfigLoader) -> str:
     if _holds(loader.runtime_params or {}, path):
         return "--params: "
     root = Path(loader.conf_source)
-    for environment in dict.fromkeys([loader.env or loader.default_run_env, loader.base_env]):
+    chosen = str(loader.env or loader.default_run_env)
+    layers = [chosen, STANDS_ON.get(chosen), loader.base_env]
+    for environment in dict.fromkeys(filter(None, layers)):
         for file in _parameter_files(root / str(environment)):
             if _holds(yaml.safe_load(file.read_text(encoding="utf-8")), path):
                 return f"{file.relative_to(root.parent).as_posix()}: "

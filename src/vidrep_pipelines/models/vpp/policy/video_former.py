@@ -113,9 +113,8 @@ class FlatFeatures(nn.Module):
         """
         _require_features(features, self.config)
         _require_places(features.shape[2], self.config.places)
-        with torch.autocast(
-            features.device.type, enabled=False
-        ):  # rare directions are scaled up a thousandfold
+        # In single precision, for rare directions are scaled up a thousandfold.
+        with torch.autocast(features.device.type, enabled=False):
             components = (features.flatten(1).float() - self.center) @ self.basis
         tokens: Tensor = self.projection(components)
         return tokens.reshape(-1, self.config.tokens, self.config.width)
