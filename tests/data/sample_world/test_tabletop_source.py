@@ -6,9 +6,10 @@ from vidrep_pipelines.data.frame_store.episode import stated_split
 from vidrep_pipelines.data.sample_world import tabletop_source
 from vidrep_pipelines.data.sample_world.instructions import SplitName
 from vidrep_pipelines.data.sample_world.tabletop import TabletopConfig, TabletopEpisodesConfig
-from vidrep_pipelines.data.sample_world.tabletop_episodes import tabletop_episodes
+from vidrep_pipelines.data.sample_world.tabletop_episodes import Tabletop, tabletop_episodes
 from vidrep_pipelines.data.sample_world.tabletop_source import (
     TABLETOP,
+    TABLETOP_BESIDE,
     TABLETOP_HELD_OUT,
     TabletopSource,
     list_tabletop,
@@ -17,7 +18,14 @@ from vidrep_pipelines.data.sample_world.tabletop_source import (
 
 TABLE = TabletopConfig(width=32, height=32, frames=20, objects_max=2)
 CONFIG = TabletopEpisodesConfig(
-    table=TABLE, train_tables=4, validation_tables=2, test_tables=2, held_out_tables=3, seed=5
+    table=TABLE,
+    train_tables=4,
+    validation_tables=2,
+    test_tables=2,
+    held_out_tables=3,
+    beside_tables=2,
+    beside_spread=0.1,
+    seed=5,
 )
 
 
@@ -35,12 +43,13 @@ def test_every_part_has_its_tables_its_split_and_its_combinations() -> None:
         "validation": 2,
         "test": 2,
         "held_out": 3,
+        "beside": 2,
     }
     for part, sources in parts.items():
         for source in sources:
             assert source.instruction is not None
             assert source.instruction.split == ("held_out" if part == "held_out" else "train")
-            assert stated_split(source) == {"held_out": "test"}.get(part, part)
+            assert stated_split(source) == {"held_out": "test", "beside": "train"}.get(part, part)
     layouts = [tabletop_of(source.trajectory, CONFIG).seed for source in list_tabletop(CONFIG)]
     assert len(set(layouts)) == len(layouts) == len({source.trajectory for source in list_tabletop(CONFIG)})
 
@@ -50,6 +59,20 @@ def test_more_tables_leave_the_first_ones_as_they_are() -> None:
     for part, sources in by_part().items():
         assert by_part(more)[part][: len(sources)] == sources
         assert len({source.digest for source in by_part(more)[part]}) == len(by_part(more)[part])
+
+
+def test_aiming_beside_is_a_data_set_of_its_own() -> None:
+    """On tables of its own; its expert misses first and succeeds all the same."""
+    source = by_part()["beside"][0]
+    assert source.data_set == TABLETOP_BESIDE and source.config.aim_spread == 0.1
+    assert source.instruction is not None
+    table = tabletop_of(source.trajectory, CONFIG)
+    exact = Tabletop(TABLE, table.seeds)
+    missed, hit = (way.run(source.instruction) for way in (table, exact))
+    assert not np.allclose(missed.states, hit.states, atol=0.02)
+    assert table.task(source.instruction).succeeded(missed.snapshots)
+    with source.open() as episode:
+        np.testing.assert_array_equal(episode.states, missed.states)
 
 
 def test_an_episode_has_what_the_world_knows() -> None:

@@ -86,6 +86,11 @@ class TabletopEpisodesConfig(FrozenConfig):
     held_out_tables: int = Field(64, ge=0)
     """Tables with the combinations that no other part has; those about which none can be said are passed
     over. They are a data set of their own in the split ``test``."""
+    beside_tables: int = Field(0, ge=0)
+    """Further tables to learn from, on which the expert first aims beside: a data set of their own in the
+    split ``train``, for a policy to learn how a mistake is made good. No video model needs them."""
+    beside_spread: float = Field(0.1, gt=0, le=0.2)
+    """How far beside, on those tables: their ``aim_spread``."""
     seed: int = 0
     """Everything that is drawn follows from it."""
 

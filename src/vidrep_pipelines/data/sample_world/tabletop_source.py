@@ -33,15 +33,21 @@ TABLETOP = "tabletop"
 TABLETOP_HELD_OUT = "tabletop_held_out"
 """Name of the episodes whose combinations of object, action and place are in no other part."""
 
+TABLETOP_BESIDE = "tabletop_beside"
+"""Name of the episodes in which the expert first aims beside and then makes it good."""
+
 CAMERA_NUMBERS: dict[CameraName, int] = {camera: number for number, camera in enumerate(get_args(CameraName))}
 """Under which number a camera's view is stored."""
 
-PartName = Literal["train", "validation", "test", "held_out"]
+PartName = Literal["train", "validation", "test", "held_out", "beside"]
+
+_DATA_SETS: dict[PartName, str] = {"held_out": TABLETOP_HELD_OUT, "beside": TABLETOP_BESIDE}
+_SPLITS: dict[PartName, str] = {"held_out": "test", "beside": "train"}
 
 _COLLECTION = 1
 """Version of what equal parameters lead to: raised when the episodes change."""
 
-_TRAJECTORY = re.compile(r"tabletop/(?P<part>train|validation|test|held_out)/(?P<number>\d{5,})")
+_TRAJECTORY = re.compile(r"tabletop/(?P<part>train|validation|test|held_out|beside)/(?P<number>\d{5,})")
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,13 @@ class TabletopSource:
 
     @property
     def split(self) -> str:
-        """Combinations that are held out are tested on."""
-        return "test" if self.part == "held_out" else self.part
+        """Combinations that are held out are tested on; mistakes that are made good are learned from."""
+        return _SPLITS.get(self.part, self.part)
 
     @property
     def data_set(self) -> str:
         """Under which name it is reported."""
-        return TABLETOP_HELD_OUT if self.part == "held_out" else TABLETOP
+        return _DATA_SETS.get(self.part, TABLETOP)
 
     @property
     def digest(self) -> str:
@@ -139,6 +145,7 @@ def list_tabletop(config: TabletopEpisodesConfig) -> list[TabletopSource]:
         "validation": config.validation_tables,
         "test": config.test_tables,
         "held_out": config.held_out_tables,
+        "beside": config.beside_tables,
     }
     return [source for part, number in tables.items() for source in islice(_possible(config, part), number)]
 
@@ -146,7 +153,7 @@ def list_tabletop(config: TabletopEpisodesConfig) -> list[TabletopSource]:
 def _possible(config: TabletopEpisodesConfig, part: PartName) -> Iterator[TabletopSource]:
     """Tables of a part without end. About some nothing held out can be said; to learn from, always."""
     for number in count():
-        source = TabletopSource(config.table, config.seed, part, number)
+        source = _source(config, part, number)
         if part != "held_out" or source.instruction is not None:
             yield source
 
@@ -162,7 +169,7 @@ def tabletop_of(trajectory: str, config: TabletopEpisodesConfig) -> Tabletop:
         InputError: It is no episode of the tabletop.
     """
     source = tabletop_source(trajectory, config)
-    return Tabletop(config.table, table_seed(source.seed, source.part, source.number))
+    return Tabletop(source.config, table_seed(source.seed, source.part, source.number))
 
 
 def tabletop_source(trajectory: str, config: TabletopEpisodesConfig) -> TabletopSource:
@@ -179,4 +186,11 @@ def tabletop_source(trajectory: str, config: TabletopEpisodesConfig) -> Tabletop
     if found is None:
         raise InputError(f"{trajectory!r} is no episode of the tabletop, such as 'tabletop/test/00012'.")
     part: PartName = found["part"]  # type: ignore[assignment]
-    return TabletopSource(config.table, config.seed, part, int(found["number"]))
+    return _source(config, part, int(found["number"]))
+
+
+def _source(config: TabletopEpisodesConfig, part: PartName, number: int) -> TabletopSource:
+    table = config.table
+    if part == "beside":
+        table = table.model_copy(update={"aim_spread": config.beside_spread})
+    return TabletopSource(table, config.seed, part, number)

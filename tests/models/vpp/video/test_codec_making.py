@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tests.models.vpp.video.codecs import LINEAR, write_vae
 from tests.models.vpp.video.frames import pattern_store
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.data.frame_store.config import SelectionConfig
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.vpp.video import codec_making
 from vidrep_pipelines.models.vpp.video.codec import space_to_depth, to_pictures
@@ -54,6 +55,20 @@ def test_held_out_frames_have_no_part(store: FrameStore, tmp_path: Path) -> None
     state, _ = fit_basis(LINEAR, store.select("train"))
     loaded = load_file(parts.folder / parts.weights)
     torch.testing.assert_close(loaded["basis"], state["basis"], rtol=0, atol=0)
+
+
+def test_what_is_added_in_other_data_sets_leaves_the_codec_as_it_is(tmp_path: Path) -> None:
+    """Not so where nobody says that they are to be left out."""
+    both = pattern_store(tmp_path / "both", episodes=4, robots=("tabletop", "other"))
+    without = LINEAR.model_copy(update={"fit_without": ("other", "absent")})
+    few = SelectionConfig(robots=("tabletop",))
+    same, _ = fit_basis(LINEAR, both.select("train", few))
+    parts = fitted_codec(without, both, tmp_path / "without")
+    torch.testing.assert_close(load_file(parts.folder / parts.weights), same, rtol=0, atol=0)
+    everything = fitted_codec(LINEAR, both, tmp_path / "everything")
+    assert not torch.equal(load_file(everything.folder / everything.weights)["basis"], same["basis"])
+    with pytest.raises(ConfigurationError, match=r"fit_without leaves no data set .*'other', 'tabletop'"):
+        fitted_codec(LINEAR.model_copy(update={"fit_without": ("other", "tabletop")}), both, tmp_path / "no")
 
 
 def test_nothing_is_fitted_twice(store: FrameStore, tmp_path: Path) -> None:

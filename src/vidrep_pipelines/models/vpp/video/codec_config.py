@@ -33,6 +33,9 @@ class CodecConfig(FrozenConfig):
     fit_frames: int = Field(2048, ge=1)
     """Frames of the training split that the components are fitted to; a seeded choice if there are more."""
 
+    fit_without: tuple[str, ...] = ()
+    """Data sets whose frames are not among these, so that the codec stays as it is when there are more."""
+
     seed: int = 0
     """Seed of that choice."""
 

@@ -16,6 +16,7 @@ from vidrep_pipelines.common.atomic import atomic_file
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.common.seeds import generator_for
+from vidrep_pipelines.data.frame_store.config import SelectionConfig
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.models.shared.catalog_checkpoint import META, WEIGHTS, read_json_object
 from vidrep_pipelines.models.shared.weight_file import write_weights
@@ -89,9 +90,14 @@ def named_vae(config: CodecConfig) -> CodecParts:
 
 
 def fitted_codec(config: CodecConfig, store: FrameStore, folder: Path) -> CodecParts:
-    """The linear codec of the training frames, from the folder if it was fitted to the same ones before."""
+    """The linear codec of the training frames, from the folder if it was fitted to the same ones before.
+
+    Raises:
+        ConfigurationError: All data sets are left out.
+        InputError: The frames do not divide into blocks.
+    """
     own = config.model_dump(exclude={"folder", "decode_frames"})
-    frames = store.select("train")
+    frames = _fitted_to(config, store)
     digest = digest_of(own, frames.content_digest)
     meta = _earlier_fit(folder, digest)
     if meta is None:
@@ -103,6 +109,19 @@ def fitted_codec(config: CodecConfig, store: FrameStore, folder: Path) -> CodecP
             temporary.write_text(json.dumps(meta) + "\n", encoding="utf-8")
         _log.info("%d components explain %.2f %% of the variance", config.channels, 100 * share)
     return CodecParts(folder.absolute(), WEIGHTS, {CODEC: own}, meta)
+
+
+def _fitted_to(config: CodecConfig, store: FrameStore) -> FrameStore:
+    frames = store.select("train")
+    data_sets = set(frames.table["robot"])
+    if not data_sets.intersection(config.fit_without):
+        return frames
+    if data_sets.issubset(config.fit_without):
+        raise ConfigurationError(
+            f"video_latents.codec.fit_without leaves no data set to fit the codec to, of {sorted(data_sets)}."
+        )
+    others = tuple(sorted(data_sets.difference(config.fit_without)))
+    return frames.select(selection=SelectionConfig(robots=others))
 
 
 def _earlier_fit(folder: Path, digest: str) -> dict[str, Any] | None:
