@@ -41,8 +41,8 @@ def raised_from(outer: Exception, inner: Exception) -> Exception:
             ["batch_size"],
         ),
         (MemoryError(), ["The machine's memory", "fanout.workers"]),
-        (ModuleNotFoundError("No module named 'mujoco'", name="mujoco"), ["vidrep-pipelines[robots]"]),
-        (ModuleNotFoundError("No module named 'qq.z'", name="qq.z"), ["qq is not installed", "install 'qq'"]),
+        (ModuleNotFoundError("No module named 'mujoco'", name="mujoco"), ["'.[robots]'"]),
+        (ModuleNotFoundError("No module named 'qq.z'", name="qq.z"), ["qq is not installed", "pip install qq"]),
     ],
 )
 def test_what_a_user_can_mend_is_a_paragraph(error: Exception, parts: list[str]) -> None:
@@ -69,7 +69,8 @@ def test_a_missing_extra_names_its_command() -> None:
     with pytest.raises(MissingExtraError) as caught:
         require_extra("no_such_library", "vpp")
     assert describe_fault(caught.value) == (
-        "no_such_library is not installed. Remedy: pip install 'vidrep-pipelines[vpp]'"
+        "no_such_library is not installed. Remedy: pip install --constraint constraints.txt --editable "
+        "'.[vpp]' (in the project's folder)"
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager, _register_hooks
+from kedro.framework.project import pipelines
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 from kedro.runner import SequentialRunner
@@ -24,13 +25,33 @@ from pydantic import ValidationError
 
 from tests.helpers.project import bootstrap, run_pipeline
 from vidrep_pipelines import hooks
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, MissingExtraError
 from vidrep_pipelines.console import LoggingHook
-from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook
+from vidrep_pipelines.hooks import MissingExtraHook, ParameterNameHook, TrackingHook
 from vidrep_pipelines.models.rsp.config import RspDataConfig
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun
 from vidrep_pipelines.training.errors import TrainingInterrupted
+
+# --- optional dependencies
+
+
+@pytest.mark.parametrize("name", ["pretrain_vpp_video", "eval_rollout", "serve_policy"])
+def test_a_missing_extra_is_said_before_anything_is_computed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where a node needs it: latents of the linear codec do not."""
+    bootstrap()
+    missing = "fastapi" if name == "serve_policy" else "diffusers"
+    monkeypatch.setattr(
+        "vidrep_pipelines.common.extras.find_spec", lambda module: None if module == missing else module
+    )
+    extra = "serve" if name == "serve_policy" else "vpp"
+    with pytest.raises(MissingExtraError, match=rf"{missing} is not installed.*\[{extra}\]"):
+        MissingExtraHook().before_pipeline_run(pipelines[name])
+    for other in ("latent_extraction_svd", "pretrain_rsp", "eval_davis"):
+        MissingExtraHook().before_pipeline_run(pipelines[other])
+
 
 # --- names of runtime parameters
 

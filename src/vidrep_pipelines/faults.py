@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from yaml import YAMLError
 
 from vidrep_pipelines.common.errors import VidrepError
+from vidrep_pipelines.common.extras import installation
 from vidrep_pipelines.common.validation_errors import describe_invalid
 
 LONGEST = 900
@@ -132,8 +133,7 @@ def _missing_module(error: BaseException) -> str | None:
         return None
     library = error.name.partition(".")[0]
     extra = _extra_of(library)
-    package = f"vidrep-pipelines[{extra}]" if extra else library
-    return f"{library} is not installed. Remedy: pip install '{package}'"
+    return f"{library} is not installed. Remedy: {installation(extra) if extra else f'pip install {library}'}"
 
 
 def _extra_of(library: str) -> str | None:

@@ -11,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
 from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.extras import refuse_missing
 from vidrep_pipelines.common.former_names import current_parameters
 from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.pipelines.config import TrackingConfig
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 _TRACKING_PARAMETER = "params:tracking"
 _TRACKED_TAGS = {"train", "eval"}
+
+_EXTRAS_OF_TAGS = (
+    ({"vpp", "train"}, "vpp", ("diffusers", "transformers")),
+    ({"vpp", "serve"}, "serve", ("fastapi", "msgpack", "prometheus_client", "uvicorn", "websockets")),
+)
+"""Tags of nodes, the optional dependency group that they need, and what it brings."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +70,22 @@ class ParameterNameHook:
 
         known = (name for pipeline in pipelines.values() for name in parameter_names(pipeline))
         refuse_unknown(current_parameters(run_params.get("runtime_params") or {}), known)
+
+
+class MissingExtraHook:
+    """Asks for an optional dependency group before anything is computed, not at the node that needs it."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Looks at the tags of the nodes that are going to run.
+
+        Raises:
+            MissingExtraError: Video Prediction Policy is to be trained, or served, and what that takes is
+                not installed.
+        """
+        for tags, extra, modules in _EXTRAS_OF_TAGS:
+            if any(tags <= node.tags for node in pipeline.nodes):
+                refuse_missing(extra, modules)
 
 
 class UnreadParameterHook:

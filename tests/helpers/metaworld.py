@@ -18,7 +18,7 @@ INSTALLED = find_spec("metaworld") is not None
 RENDERS = "MUJOCO_GL" in os.environ or any(find_library(name) for name in ("EGL", "OSMesa"))
 
 needs_metaworld = pytest.mark.skipif(
-    not INSTALLED, reason="MetaWorld is not installed: pip install 'vidrep-pipelines[robots]'"
+    not INSTALLED, reason="MetaWorld is not installed: pip install --editable '.[robots]'"
 )
 needs_rendering = pytest.mark.skipif(
     not RENDERS,

@@ -8,6 +8,7 @@ from typing import Any
 import fsspec
 
 from vidrep_pipelines.common.errors import InputError, MissingExtraError
+from vidrep_pipelines.common.extras import installation
 from vidrep_pipelines.common.uri import without_credentials
 from vidrep_pipelines.data.files.folders import Entry, Unlisted, leave_out
 from vidrep_pipelines.data.files.foreign_listing import is_hidden
@@ -72,8 +73,8 @@ def file_system(address: str) -> tuple[Any, str]:
         files, path = fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise MissingExtraError(
-            f"{address}: {error}. Remedy: pip install 'vidrep-pipelines[remote]' for S3, or the driver that "
-            "the message names."
+            f"{address}: {error}. Remedy: for S3 {installation('remote')}, else the driver that the message "
+            "names."
         ) from error
     except ValueError as error:
         raise InputError(f"{address}: {error}. Remedy: correct the address.") from error

@@ -6,9 +6,6 @@ from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodes
 from vidrep_pipelines.serving.config import ServingConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
-SERVE_MODULES = ("fastapi", "msgpack", "prometheus_client", "uvicorn", "websockets")
-"""Of the extra ``serve``."""
-
 
 class ServePolicyParameters(ServingConfig):
     """All parameters of the service (``params:serve_policy``)."""
@@ -30,10 +27,6 @@ def serve_trained_policy(
     launch: LaunchConfig,
 ) -> None:
     """Answers requests until Ctrl-C or SIGTERM."""
-    from vidrep_pipelines.common.extras import require_extra
-
-    for module in SERVE_MODULES:
-        require_extra(module, "serve")
     from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
     from vidrep_pipelines.common.digest import digest_of
     from vidrep_pipelines.serving.server import serve_policy

@@ -21,7 +21,7 @@ def create_serve_policy_pipeline() -> Pipeline:
                 ],
                 outputs=None,
                 name="serve",
-                tags=["vpp", "gpu"],
+                tags=["vpp", "gpu", "serve"],
             )
         ],
         namespace="serve_policy",

@@ -84,5 +84,5 @@ def test_an_episode_in_which_the_expert_fails_is_left_out_with_a_reason(
 
 def test_without_metaworld_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     without_metaworld(monkeypatch)
-    with pytest.raises(MissingExtraError, match=r"pip install 'vidrep-pipelines\[robots\]'"), easy().open():
+    with pytest.raises(MissingExtraError, match=r"pip install .*'\.\[robots\]'"), easy().open():
         pass
