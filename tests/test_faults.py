@@ -42,7 +42,10 @@ def raised_from(outer: Exception, inner: Exception) -> Exception:
         ),
         (MemoryError(), ["The machine's memory", "fanout.workers"]),
         (ModuleNotFoundError("No module named 'mujoco'", name="mujoco"), ["'.[robots]'"]),
-        (ModuleNotFoundError("No module named 'qq.z'", name="qq.z"), ["qq is not installed", "pip install qq"]),
+        (
+            ModuleNotFoundError("No module named 'qq.z'", name="qq.z"),
+            ["qq is not installed", "pip install qq"],
+        ),
     ],
 )
 def test_what_a_user_can_mend_is_a_paragraph(error: Exception, parts: list[str]) -> None:

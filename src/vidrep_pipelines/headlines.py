@@ -94,7 +94,8 @@ HEADLINES = (
     Headline(
         "rollout.successes", "share of episodes in which the policy does what it is told", "rollout",
         "condition", value="success", rows={"task": ("all",)}, count="episodes",
-        floors=frozenset({"untrained", "uniform", "still"}), ceilings=frozenset({"scripted"}),
+        floors=frozenset({"untrained", "uniform", "still"}),
+        ceilings=frozenset({"scripted", "scripted_coded"}),
     ),
     Headline(
         "ablate_vpp_policy.table", "share of episodes in which the policy does what it is told",

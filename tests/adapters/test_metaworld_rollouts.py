@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.helpers.metaworld import use_fake_metaworld
+from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.metaworld_rollouts import metaworld_conditions, require_expert_success
 from vidrep_pipelines.adapters.rollout_worlds import RolloutWorld
 from vidrep_pipelines.adapters.rollouts_config import (
@@ -47,6 +48,7 @@ def test_every_condition_differs_from_the_policy_in_one_thing() -> None:
         assert (start.name, start.seed) == (other.name, other.seed)
         assert start.instruction != other.instruction
     assert conditions["scripted"].policy == MetaworldExpertMaker(WORLD, 5)
+    assert conditions["scripted_coded"].policy == CodedMaker(MetaworldExpertMaker(WORLD, 5), Path("policy"))
     assert conditions["still"].settings["renderer"] == "metaworld/fast_16x16"
 
 

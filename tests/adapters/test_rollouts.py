@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.rollouts import (
     comparisons_with_trained,
     metrics_of_rollouts,
@@ -35,6 +36,8 @@ def test_every_condition_differs_from_the_policy_in_one_thing() -> None:
     judges = {name: one.environment for name, one in conditions.items()}
     assert judges.pop("swapped") == TabletopMaker(WORLD, "recorded")
     assert set(judges.values()) == {TabletopMaker(WORLD, "told")}
+    arm = conditions["scripted"].policy
+    assert conditions["scripted_coded"].policy == CodedMaker(arm, Path("policy"))
     assert conditions["untrained"].policy == VppPolicyMaker(
         *(Path(name) for name in ("policy", "video", "codec")),
         ("front",),

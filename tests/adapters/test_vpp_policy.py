@@ -8,8 +8,10 @@ import pytest
 
 from tests.models.vpp.policy.trained import demonstrations, make_policy_task, publish_policy
 from tests.models.vpp.video.spoken import TEXTS
+from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.vpp_policy import ImaginingPolicy, PicturePolicy, VppPolicyMaker
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.evaluation.rollouts.floors import UniformMaker
 from vidrep_pipelines.evaluation.rollouts.protocol import Observation, PlanRequest
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
@@ -40,6 +42,16 @@ def test_chunks_are_planned_for_every_request(maker: VppPolicyMaker) -> None:
     np.testing.assert_allclose(policy.plan([request(2)])[0], plans[1], rtol=1e-3, atol=1e-3)
     with pytest.raises(InputError, match=r"no picture of the camera 'side', but of \['front'\]"):
         policy.plan([request(front=3)])
+
+
+def test_demonstrations_are_encoded_as_the_policy_learned_them(maker: VppPolicyMaker) -> None:
+    """Ten times the largest action that was seen in training becomes the largest one."""
+    far = CodedMaker(UniformMaker((1e3,) * 3, (1e3,) * 3, 2), maker.policy)
+    farther = CodedMaker(UniformMaker((1e6,) * 3, (1e6,) * 3, 2), maker.policy)
+    plan = far.make().plan([request()])
+    assert plan.shape == (1, 2, 3) and plan.max() < 1e3
+    np.testing.assert_array_equal(farther.make().plan([request()]), plan)
+    assert far.identity != farther.identity
 
 
 class Recorder:

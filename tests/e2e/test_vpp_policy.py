@@ -15,6 +15,7 @@ from vidrep_pipelines.models.vpp.policy.inference import load_policy_model
 from vidrep_pipelines.training.sinks import read_rows
 
 pytestmark = pytest.mark.slow
+CONDITIONS = ["trained", "swapped", "still", "scripted", "scripted_coded"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def test_pictures_log_and_measurements(data: Path) -> None:
 
 def test_every_episode_is_a_row_beside_its_floors(data: Path) -> None:
     rows, successes = load("rollout.rows", data), load("rollout.successes", data)
-    assert list(rows["condition"].unique()) == ["trained", "swapped", "still", "scripted"] and len(rows) == 8
+    assert list(rows["condition"].unique()) == CONDITIONS and len(rows) == 10
     shares = successes[successes["task"] == "all"].set_index("condition")["success"]
     assert shares["scripted"] == 1.0 and shares["still"] == 0.0
     metrics = load("rollout.eval_metrics", data)

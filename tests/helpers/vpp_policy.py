@@ -17,7 +17,7 @@ TINY_VPP_POLICY: dict[str, Any] = merged(
         "rollout": {
             "part": "validation",
             "episodes": 2,
-            "conditions": ["trained", "swapped", "still", "scripted"],
+            "conditions": ["trained", "swapped", "still", "scripted", "scripted_coded"],
             "rollout": {"most_steps": 20},
             "films": {"episodes": 1, "panel": 64},
         },

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.rollouts_config import MetaworldConditionName, MetaworldRolloutConfig
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 from vidrep_pipelines.common.errors import ConfigurationError
@@ -88,8 +89,9 @@ def _condition(
         policy = UniformMaker((-1.0,) * ACTION_SIZE, (1.0,) * ACTION_SIZE, executed)
     elif name == "still":
         policy = StillMaker((0.0,) * ACTION_SIZE, executed)
-    elif name == "scripted":
-        policy = MetaworldExpertMaker(world, executed)
+    elif name in ("scripted", "scripted_coded"):
+        expert = MetaworldExpertMaker(world, executed)
+        policy = expert if name == "scripted" else CodedMaker(expert, trained.policy)
     elif name == "swapped":
         starts = told_another_task(starts, world)
     return RolloutCondition(name, MetaworldMaker(world.pictures), policy, tuple(starts), config.rollout)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.rollouts_config import ConditionName, TabletopRolloutConfig, TabletopRunConfig
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
@@ -86,8 +87,9 @@ def _condition(
         policy = UniformMaker(tuple(-number for number in highest), highest, rollout.execute_steps)
     elif name == "still":
         policy = StillMaker((0.0,) * len(ACTION_NAMES), rollout.execute_steps)
-    elif name == "scripted":
-        policy, rollout = ScriptedArmMaker(world), rollout.model_copy(update={"execute_steps": 1})
+    elif name in ("scripted", "scripted_coded"):
+        arm, rollout = ScriptedArmMaker(world), rollout.model_copy(update={"execute_steps": 1})
+        policy = arm if name == "scripted" else CodedMaker(arm, trained.policy)
     if name.startswith("swapped"):
         starts = swapped_starts(starts, world)
     return RolloutCondition(name, TabletopMaker(world, judge), policy, tuple(starts), rollout)

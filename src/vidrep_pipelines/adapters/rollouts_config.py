@@ -11,8 +11,12 @@ from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureNoiseConfig
 from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
 
-ConditionName = Literal["trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"]
-MetaworldConditionName = Literal["trained", "swapped", "untrained", "uniform", "still", "scripted"]
+ConditionName = Literal[
+    "trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted", "scripted_coded"
+]
+MetaworldConditionName = Literal[
+    "trained", "swapped", "untrained", "uniform", "still", "scripted", "scripted_coded"
+]
 
 
 class TabletopRunConfig(FrozenConfig):
@@ -45,11 +49,14 @@ class TabletopRolloutConfig(TabletopRunConfig):
 
     conditions: tuple[ConditionName, ...] = (
         *("trained", "swapped", "swapped_told", "untrained", "uniform", "still", "scripted"),
+        "scripted_coded",
     )
     """What is compared. ``trained``: the policy. ``swapped``: the policy, told something about another
     object, while success is still that of the recorded instruction; ``swapped_told``: the same, and success
     is that of what it is told. ``untrained``: the same network with random weights. ``uniform`` and
-    ``still``: actions by chance, and none. ``scripted``: the arm that made the demonstrations."""
+    ``still``: actions by chance, and none. ``scripted``: the arm that made the demonstrations;
+    ``scripted_coded``: the same, its actions encoded and decoded as the policy's are, cut off where those
+    are: what a policy that learned from them can reach."""
 
     noise: FeatureNoiseConfig | None = None
     """Behind which noise features are read. None: as in training."""
@@ -74,12 +81,13 @@ class MetaworldRolloutConfig(FrozenConfig):
     """Layouts of each task, the first ones of the part."""
 
     conditions: tuple[MetaworldConditionName, ...] = (
-        *("trained", "swapped", "untrained", "uniform", "still", "scripted"),
+        *("trained", "swapped", "untrained", "uniform", "still", "scripted", "scripted_coded"),
     )
     """What is compared. ``trained``: the policy. ``swapped``: the policy, told the instruction of another
     task, while success is still that of the scene's own. ``untrained``: the same network with random
-    weights. ``uniform`` and ``still``: actions by chance, and none. ``scripted``: MetaWorld's expert. There
-    is no ``swapped_told``: in the scene of one task, another cannot be done."""
+    weights. ``uniform`` and ``still``: actions by chance, and none. ``scripted``: MetaWorld's expert;
+    ``scripted_coded``: the same, its actions encoded and decoded as the policy's are. There is no
+    ``swapped_told``: in the scene of one task, another cannot be done."""
 
     rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=200)
     """Execution horizon, length of an episode, when pictures are drawn, seed."""
