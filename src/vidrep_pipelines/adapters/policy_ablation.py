@@ -126,9 +126,10 @@ def kept_video_models(
             raise InputError(
                 f"ablate_vpp_policy.features.{name} looks at the video model after {updates} of its {end} "
                 f"updates, and its training kept those after {', '.join(map(str, kept))}. Remedy: name one "
-                "of these as the set's updates; or set vpp_video.train.checkpoint_every_steps to a divisor "
-                f"of {updates} and vpp_video.train.keep_every to 1, and train once more with "
-                "vpp_video.train.resume: never; or leave out the policies on this set: ablate_vpp_policy.use."
+                "of these as the set's updates; or leave out the policies on it (ablate_vpp_policy.use); or "
+                f"set vpp_video.train.checkpoint_every_steps to a divisor of {updates} and "
+                "vpp_video.train.keep_every to 1, and train once more: kedro run --pipelines "
+                "pretrain_vpp_video --params vpp_video.train.resume=never"
             )
         found[updates] = path
     return found

@@ -38,7 +38,7 @@ def publish_earlier_video_models(
 ) -> dict[str, CheckpointSource]:
     """The video model before the end of its training, after each number of updates that is asked for.
 
-    Weights are linked from the checkpoints that the training kept, so that they outlast it.
+    Its weights are those of checkpoints that the training kept.
     """
     from vidrep_pipelines.adapters.policy_ablation import kept_video_models
     from vidrep_pipelines.training.config import TrainSpec
