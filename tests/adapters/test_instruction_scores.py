@@ -1,5 +1,6 @@
 """The counterfactual test of several video models, resumable, and how its shares stand beside success."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,7 +113,7 @@ def test_every_video_model_is_asked_once_about_every_table(asked: Asked, tmp_pat
     predictor = source.predictor("cpu")
     table = CounterfactualTable.read("tested/table_1", asked.tables.path("tested/table_1"))
 
-    def predict(first: torch.Tensor, texts: list[str], seeds: list[int]) -> torch.Tensor:
+    def predict(first: torch.Tensor, texts: Sequence[str], seeds: Sequence[int]) -> torch.Tensor:
         return predictor.predict(first, texts, seeds, SAMPLING)
 
     own = judge_table(table, told_predictions(table, predict, 1, 99), None)

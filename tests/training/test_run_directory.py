@@ -57,7 +57,7 @@ def test_checkpoints_that_a_run_kept_are_found_by_their_updates(tmp_path: Path) 
     digest, run = run_training(spec).digest, RunDirectory.of(spec)
     assert run.kept_steps() == [4, 8, 12]
     early = run.kept(digest, 4)
-    assert early == checkpoint_path(run.checkpoints, 4)
+    assert early is not None and early == checkpoint_path(run.checkpoints, 4)
     assert run.kept(digest, 5) is None and run.kept("another run's", 4) is None
     weights = early / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\0")

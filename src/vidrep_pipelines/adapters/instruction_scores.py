@@ -229,8 +229,7 @@ def _shares(judged: pd.DataFrame, intervals: ReconstructionEvaluationConfig) -> 
     """By question the share of right answers of one video model."""
     summary = counterfactual_summary(judged.assign(predictor=MODEL), intervals)
     whole = summary[summary["combination"] == EVERY_COMBINATION].set_index("measure")
-    shares: dict[str, dict[str, Any]] = whole.to_dict("index")
-    return shares
+    return {str(measure): dict(share) for measure, share in whole.to_dict("index").items()}
 
 
 def score_metrics(scores: pd.DataFrame) -> dict[str, dict[str, float]]:
