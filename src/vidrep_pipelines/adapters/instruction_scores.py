@@ -43,8 +43,9 @@ _ANSWERS = ".parquet"
 _ASKED = 1
 """Version of what equal models and tables lead to: raised when the code changes the answers."""
 
+_SHARE = ("value", "low", "high", "chance", "instructions", "tables")
 _COLUMNS = [
-    *("measure", "updates", "policy", "value", "low", "high", "chance", "instructions", "tables"),
+    *("measure", "updates", "policy", *_SHARE),
     *("success", "success_low", "success_high", "episodes"),
 ]
 
@@ -228,8 +229,8 @@ def _stages(
 def _shares(judged: pd.DataFrame, intervals: ReconstructionEvaluationConfig) -> dict[str, dict[str, Any]]:
     """By question the share of right answers of one video model."""
     summary = counterfactual_summary(judged.assign(predictor=MODEL), intervals)
-    whole = summary[summary["combination"] == EVERY_COMBINATION].set_index("measure")
-    return {str(measure): dict(share) for measure, share in whole.to_dict("index").items()}
+    whole = summary[summary["combination"] == EVERY_COMBINATION]
+    return {str(row["measure"]): {name: row[name] for name in _SHARE} for row in whole.to_dict("records")}
 
 
 def score_metrics(scores: pd.DataFrame) -> dict[str, dict[str, float]]:
