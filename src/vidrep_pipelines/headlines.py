@@ -102,6 +102,11 @@ HEADLINES = (
         "robot_episodes", "policy", value="success", measure="execute_steps", count="episodes",
     ),
     Headline(
+        "ablate_vpp_policy.instruction_scores",
+        "share of instructions that predictions follow, by the policy on the video model's features",
+        "robot_episodes", "policy", measure="measure", count="tables", floors=frozenset({"untrained"}),
+    ),
+    Headline(
         "calvin*.calvin_lengths", "instructions followed in a row, of five", "calvin", "policy",
         value="average_length", count="sequences", floors=frozenset({"random", "still"}),
         ceilings=frozenset({"expert"}),

@@ -1,5 +1,12 @@
 """Sources of features for tests: a tiny video model, trained or not, and colors."""
 
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file
+
 from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_sources
 from vidrep_pipelines.adapters.policy_ablation_config import PolicyAblationConfig
 from vidrep_pipelines.adapters.policy_features import (
@@ -8,6 +15,7 @@ from vidrep_pipelines.adapters.policy_features import (
     ablation_sources,
 )
 from vidrep_pipelines.evaluation.encoders.config import EncodersConfig
+from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 from vidrep_pipelines.models.vpp.policy.feature_plan import FeatureSources
 from vidrep_pipelines.models.vpp.policy.features_config import PolicyFeaturesConfig
 
@@ -47,3 +55,21 @@ def pixel_encoders(patch_size: int = 8) -> list[EncoderSource]:
 def sources_of(video: FeatureSources) -> dict[str, VideoModelSource | EncoderFeatureSource]:
     """All sets of ``ABLATION``."""
     return ablation_sources(ABLATION, video, pixel_encoders(), READ)
+
+
+def with_updates(*updates: int) -> PolicyAblationConfig:
+    """``ABLATION`` with a policy ``updates_2`` on a set of that name, and so on, each as the reference."""
+    described: dict[str, Any] = ABLATION.model_dump()
+    for number in updates:
+        described["features"][f"updates_{number}"] = {"source": "video_model", "updates": number}
+        described["policies"][f"updates_{number}"] = {"features": f"updates_{number}", "episodes": 2}
+    return PolicyAblationConfig.model_validate(described)
+
+
+def earlier_model(checkpoint: Checkpoint, folder: Path, updates: int) -> Checkpoint:
+    """A video model with other weights, said to be the same after fewer updates."""
+    shutil.copytree(checkpoint.directory, folder)
+    weights = {name: value * 1.5 for name, value in checkpoint.state_dict().items()}
+    save_file(weights, folder / "model.safetensors")
+    (folder / "meta.json").write_text(json.dumps({**checkpoint.meta, "step": updates}))
+    return Checkpoint.of(folder)

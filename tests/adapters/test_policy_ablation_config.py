@@ -39,6 +39,28 @@ def test_some_of_the_policies() -> None:
     assert len(some.policies_on("video")) == 1
 
 
+def test_policies_that_differ_in_updates_only() -> None:
+    kept = {"source": "video_model", "updates": 2}
+    stages = config(
+        features={
+            **PLAIN["features"],
+            "early": kept,
+            "early_first": {**kept, "reduction": {"kind": "pooled", "frames": [0]}},
+            "untrained": {"source": "untrained_video_model"},
+            "unused": {**kept, "updates": 9},
+        },
+        policies={
+            **PLAIN["policies"],
+            **{name: {"features": name} for name in ("early", "early_first", "untrained")},
+            "early_few": {"features": "early", "episodes": 25},
+        },
+    )
+    assert list(stages.by_updates) == ["ours", "early", "untrained"]
+    assert set(stages.asked_updates) == {2}
+    assert stages.differ_in_updates("video", "early") and not stages.differ_in_updates("video", "pixels")
+    assert config(reference="pixels").by_updates == {}
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -48,6 +70,7 @@ def test_some_of_the_policies() -> None:
         ({"policies": {"ours": {"features": "sound"}}}, "names 'sound', which is no set"),
         ({"policies": {"../ours": {"features": "video"}}, "reference": "../ours"}, "name of a folder"),
         ({"features": {"video": {"source": "encoder"}}}, "encoder"),
+        ({"features": {"none": {"source": "untrained_video_model", "updates": 2}}}, "has none"),
     ],
 )
 def test_what_does_not_fit_is_refused(fields: dict[str, Any], message: str) -> None:

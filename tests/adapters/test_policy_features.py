@@ -1,11 +1,20 @@
 """What computes features: shapes that are known before, digests, and what they look at."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from tests.adapters.policy_features import ABLATION, READ, pixel_encoders, sources_of
+from tests.adapters.policy_features import (
+    ABLATION,
+    READ,
+    earlier_model,
+    pixel_encoders,
+    sources_of,
+    with_updates,
+)
 from tests.models.vpp.policy.trained import demonstrations
 from tests.models.vpp.video.spoken import TEXTS
 from vidrep_pipelines.adapters.policy_features import (
@@ -16,7 +25,7 @@ from vidrep_pipelines.adapters.policy_features import (
     feature_sources_of,
     with_places,
 )
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.models.vpp.policy.feature_plan import FeatureSources
 from vidrep_pipelines.models.vpp.policy.features_config import PolicyFeaturesConfig
 
@@ -100,6 +109,25 @@ def test_features_of_an_encoder_are_averaged(sources: Sources) -> None:
     coarse = EncoderFeatures(fine.encoder, "cpu", 1, "digest")(pictures(), TEXTS, (0, 1))
     expected = computed(source)[:, :, :, :-2].mean((-1, -2))
     torch.testing.assert_close(coarse[:, :, :, :-2, 0, 0], expected)
+
+
+def test_features_of_a_model_before_the_end_of_its_training(
+    video: FeatureSources, sources: Sources, tmp_path: Path
+) -> None:
+    early = earlier_model(video.checkpoint, tmp_path / "early", 2)
+    found = ablation_sources(with_updates(2, 3), video, pixel_encoders(), READ, {2: early})
+    assert found["updates_3"] == sources["video"]  # the last of its updates
+    stages = {name: one.updates for name, one in found.items() if isinstance(one, VideoModelSource)}
+    assert stages == {**dict.fromkeys(stages, 3), "untrained": 0, "updates_2": 2}
+    assert found["updates_2"].digest != sources["video"].digest
+    assert found["updates_2"].shape == sources["video"].shape
+    assert not torch.allclose(computed(found["updates_2"]), computed(sources["video"]), rtol=1e-2)
+
+
+def test_a_model_that_does_not_say_its_updates_is_refused(video: FeatureSources) -> None:
+    unknown = video._replace(checkpoint=replace(video.checkpoint, meta={}))
+    with pytest.raises(InputError, match="does not say after how many updates"):
+        ablation_sources(ABLATION, unknown, pixel_encoders(), READ)
 
 
 def test_what_there_is_not_is_refused(video: FeatureSources) -> None:

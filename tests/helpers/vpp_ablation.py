@@ -1,4 +1,4 @@
-"""Parameters with which two policies on two kinds of features are compared in seconds."""
+"""Parameters with which policies on three kinds of features are compared in seconds."""
 
 from typing import Any
 
@@ -13,11 +13,14 @@ TINY_VPP_ABLATION: dict[str, Any] = merged(
         "encoders": {"use": None},
         "ablate_vpp_policy": {
             "train_steps": 3,
-            "use": ["demonstrations_100", "demonstrations_25", "pixels", "causal"],
+            "use": ["demonstrations_100", "demonstrations_25", "pixels", "causal", "updates_2"],
+            "features": {"updates_2": {"source": "video_model", "updates": 2}},
             "policies": {
                 **{name: {"episodes": 3} for name in ("demonstrations_100", "pixels", "causal")},
                 "demonstrations_25": {"episodes": 2},
+                "updates_2": {"features": "updates_2", "episodes": 3, "cross_causal": False},
             },
+            "instruction_scores": {"tables": 1},
             "swept": ["causal"],
             "execute_steps": [2, 5],
             "rollouts": {"part": "validation", "episodes": 2, "rollout": {"most_steps": 8}},

@@ -163,9 +163,9 @@ RECORDED: dict[Callable[..., Any], tuple[tuple[str, ...], str, str]] = {
 """The files that a system's runs may start from, and the digests of a run without and with them."""
 
 
-def digest_of_run(task: Any, folder: Path) -> str:
+def digest_of_run(task: Any, folder: Path, train: TrainConfig = TRAIN) -> str:
     places = {"run_directory": folder / "run", "report_directory": folder / "reports"}
-    spec = TrainSpec.of(task, train=TRAIN, data_digest="the data's", **places)
+    spec = TrainSpec.of(task, train=train, data_digest="the data's", **places)
     return RunRecord.of(spec, task).digest
 
 
@@ -174,3 +174,8 @@ def test_digests_of_runs_stay(make: Callable[..., Any], tmp_path: Path) -> None:
     files, without, with_files = RECORDED[make]
     assert digest_of_run(make(tmp_path), tmp_path) == without
     assert digest_of_run(make(tmp_path, **make_files(tmp_path, *files)), tmp_path) == with_files
+
+
+def test_keeping_more_checkpoints_trains_nothing_again(tmp_path: Path) -> None:
+    task, kept = make_vpp_video(tmp_path), {"checkpoint_every_steps": 1, "keep_every": 1}
+    assert digest_of_run(task, tmp_path, TRAIN.model_copy(update=kept)) == RECORDED[make_vpp_video][1]

@@ -4,7 +4,12 @@ import pytest
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.bootstrap import wilson_interval
-from vidrep_pipelines.reporting.policy_ablation import ablation_picture, ablation_text
+from vidrep_pipelines.reporting.policy_ablation import (
+    ablation_picture,
+    ablation_text,
+    scores_picture,
+    scores_text,
+)
 
 EPISODES = 50
 
@@ -56,3 +61,31 @@ def test_a_single_policy_is_drawn_and_nothing_is_refused() -> None:
     assert np.ptp(np.asarray(alone)) > 100
     with pytest.raises(InputError, match="nothing was rolled out"):
         ablation_picture(table().head(0), "A policy")
+
+
+def scores(last: float = 0.9) -> pd.DataFrame:
+    stages = [(0, 0.5, 0.1), (100, 0.7, 0.3), (600, last, 0.8)]
+    rows = [
+        {"measure": measure, "updates": updates, "policy": f"updates_{updates}", "value": value,
+         "low": value - 0.05, "high": value + 0.05, "chance": 0.5, "tables": 24, "success": success,
+         "success_low": success - 0.1, "success_high": success + 0.1, "episodes": EPISODES}
+        for measure in ("right_object_change", "nearest_last")
+        for updates, value, success in stages
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_text_of_scores_has_a_line_for_each_question_and_model() -> None:
+    lines = [" ".join(line.split()) for line in scores_text(scores()).splitlines()]
+    assert len(lines) == 6
+    expected = "after 100 updates 0.70 [0.65, 0.75] (chance 0.50) success 0.30 [0.20, 0.40]"
+    assert lines[1] == f"right_object_change {expected}"
+    assert scores_text(scores().head(0)) == "(nothing was asked)"
+
+
+def test_picture_of_scores_shows_the_numbers() -> None:
+    one, same, other = (np.asarray(scores_picture(scores(last), "A policy")) for last in (0.9, 0.9, 0.75))
+    assert (one == same).all()
+    assert one.shape == other.shape and (one != other).any(axis=2).mean() > 0.0005
+    nothing = scores_picture(scores().head(0), "A policy")
+    assert nothing.height < one.shape[0] / 2

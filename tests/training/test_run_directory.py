@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.toy_task import ToyTask, losses, toy_spec
+from tests.training.toy_task import TOY_TRAIN, ToyTask, losses, toy_spec
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.training import run_directory
+from vidrep_pipelines.training.checkpoint import checkpoint_path
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.run_directory import RunDirectory
 from vidrep_pipelines.training.run_record import RunRecord
@@ -49,6 +50,19 @@ def test_a_finished_run_of_an_earlier_version_is_up_to_date(tmp_path: Path) -> N
         path.write_text(json.dumps(state))
     again = run_training(toy_spec(tmp_path))
     assert again == old.model_copy(update={"status": "up to date", "resumed_from": 12})
+
+
+def test_checkpoints_that_a_run_kept_are_found_by_their_updates(tmp_path: Path) -> None:
+    spec = toy_spec(tmp_path, train=TOY_TRAIN.model_copy(update={"keep_every": 1}))
+    digest, run = run_training(spec).digest, RunDirectory.of(spec)
+    assert run.kept_steps() == [4, 8, 12]
+    early = run.kept(digest, 4)
+    assert early is not None and early == checkpoint_path(run.checkpoints, 4)
+    assert run.kept(digest, 5) is None and run.kept("another run's", 4) is None
+    weights = early / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\0")
+    with pytest.raises(InputError, match="its bytes are not those that were written"):
+        run.kept(digest, 4)
 
 
 def test_lost_last_checkpoint_is_trained_again(tmp_path: Path) -> None:

@@ -81,6 +81,28 @@ def tables_job(
     if requests:
         others = trajectories.get(config.calibration_split, ())
         requests += _requests(others, task, episodes, config.calibration_tables, _CALIBRATION)
+    return _filming(requests, fanout)
+
+
+def tested_tables_job(
+    names: Sequence[str], task: VideoTask, episodes: FilmedTabletop, tables: int, fanout: FanOutConfig
+) -> Job:
+    """The same without tables to calibrate with, which only some questions need.
+
+    Args:
+        names: Episodes of the tabletop. Without any there is nothing to do.
+        task: Says which frames of an episode the model predicts.
+        episodes: How the tables were made, and how their frames are stored.
+        tables: At most so many, spread evenly over the episodes.
+        fanout: How items are executed.
+
+    Raises:
+        ConfigurationError: Frames are not stored as they were filmed, by a rule that is unknown for masks.
+    """
+    return _filming(_requests(names, task, episodes, tables, _TESTED), fanout)
+
+
+def _filming(requests: Sequence[TableRequest], fanout: FanOutConfig) -> Job:
     items = [Item(request.name, request, request.digest) for request in requests]
     return Job("tables", film_table, items, (TABLE_SUFFIX,), fanout)
 
@@ -100,7 +122,8 @@ def _requests(
         raise ConfigurationError(
             f"robot_episodes.frames ({frames.rule}) changes the shape of the tabletop's pictures, so that "
             "the counterfactual test does not know where objects are. Remedy: film the tabletop at the "
-            "stored size, or set video_prediction.counterfactuals.tables to 0."
+            "stored size, or ask for no table: video_prediction.counterfactuals.tables or "
+            "ablate_vpp_policy.instruction_scores.tables: 0."
         )
     rule = task.mixture.rule(trained_name(task.mixture, TABLETOP))
     moments = rule.frame_ids(world.table.frames, 0, task.clips.frames)

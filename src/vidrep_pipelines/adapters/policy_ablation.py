@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vidrep_pipelines.adapters.policy_ablation_config import AblationRun, PolicyAblationConfig
-from vidrep_pipelines.adapters.policy_features import EncoderFeatureSource, VideoModelSource
+from vidrep_pipelines.adapters.policy_features import EncoderFeatureSource, VideoModelSource, updates_of
 from vidrep_pipelines.adapters.vpp_policy import PicturePolicy
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
@@ -21,6 +21,7 @@ from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.models.vpp.policy.robot_policy import RobotPolicy
 from vidrep_pipelines.models.vpp.policy.task import PolicyTask
 from vidrep_pipelines.training.config import TrainSpec
+from vidrep_pipelines.training.run_directory import RunDirectory
 
 _COMPARED = ("difference", "low", "high", "only_first", "only_second")
 
@@ -103,8 +104,42 @@ def ablation_conditions(
     return conditions
 
 
+def kept_video_models(
+    config: PolicyAblationConfig, video_model: Checkpoint, spec: TrainSpec
+) -> dict[int, Path]:
+    """Checkpoints that the training of the video model kept before its end, by their updates.
+
+    Args:
+        config: After which updates some policy looks at it; the last ones are those of the model itself.
+        video_model: The model as it was published at the end.
+        spec: Its training.
+
+    Raises:
+        InputError: One was not kept, or is damaged.
+    """
+    end, run, found = updates_of(video_model), RunDirectory.of(spec), dict[int, Path]()
+    for updates, name in sorted(config.asked_updates.items()):
+        if updates == end:
+            continue
+        path, kept = run.kept(str(video_model.meta["digest"]), updates), run.kept_steps()
+        if path is None:
+            raise InputError(
+                f"ablate_vpp_policy.features.{name} looks at the video model after {updates} of its {end} "
+                f"updates, and its training kept those after {', '.join(map(str, kept))}. Remedy: name one "
+                "of these as the set's updates; or leave out the policies on it (ablate_vpp_policy.use); or "
+                f"set vpp_video.train.checkpoint_every_steps to a divisor of {updates} and "
+                "vpp_video.train.keep_every to 1, and train once more: kedro run --pipelines "
+                "pretrain_vpp_video --params vpp_video.train.resume=never"
+            )
+        found[updates] = path
+    return found
+
+
 def ablation_table(
-    rows: pd.DataFrame, config: PolicyAblationConfig, specs: Mapping[str, Mapping[str, Any]]
+    rows: pd.DataFrame,
+    config: PolicyAblationConfig,
+    specs: Mapping[str, Mapping[str, Any]],
+    sources: Mapping[str, VideoModelSource | EncoderFeatureSource],
 ) -> pd.DataFrame:
     """One row per policy and execution horizon.
 
@@ -112,10 +147,13 @@ def ablation_table(
         rows: One per episode, with the column ``condition``.
         config: What was compared.
         specs: The training of every policy, which says what it learned from.
+        sources: What computes features, by name of the set.
 
     Returns:
-        ``policy``, ``features``, ``demonstrations`` (none where all are used), ``cross_causal``,
-        ``execute_steps``; ``differs_in``, what is different from the reference, in words with commas between;
+        ``policy``, ``features``, ``updates`` of the video model (0 if it is untrained, none of an encoder),
+        ``demonstrations`` (none where all are used), ``cross_causal``, ``execute_steps``; ``differs_in``,
+        what is different from the reference, in words with commas between, ``updates`` standing for
+        ``features`` where these differ in nothing else and the model is trained;
         ``episodes``, ``successes``, ``success`` with Wilson's interval ``low``, ``high``, ``steps``; and
         ``difference``, this policy less the reference on the same tables, with the bootstrap's interval
         ``difference_low``, ``difference_high``, and ``only_reference``, ``only_here``: in how many episodes
@@ -128,13 +166,13 @@ def ablation_table(
     if absent := [run.name for run in config.runs if run.name not in by_condition]:
         raise InputError(f"There are no episodes of {absent[0]}. Remedy: run ablate_vpp_policy again.")
     reference = config.reference_run
-    facts = {run: _facts(run, config, specs[run.policy]) for run in config.runs}
+    facts = {run: _facts(run, config, specs[run.policy], sources) for run in config.runs}
     found = []
     for run in config.runs:
         own, other = by_condition[run.name], by_condition[reference.name]
         together = compare_runs(other, own).set_index("task").loc[ALL_TASKS]
         difference, low, high, only_reference, only_here = (together[name] for name in _COMPARED)
-        differs = [name for name, value in facts[run].items() if value != facts[reference][name]]
+        differs = _differences(facts[run], facts[reference], config)
         found.append(
             {
                 "policy": run.policy,
@@ -145,13 +183,27 @@ def ablation_table(
                 **{"only_reference": only_reference, "only_here": only_here},
             }
         )
-    return pd.DataFrame(found).astype({"demonstrations": "Int64"})
+    return pd.DataFrame(found).astype({"demonstrations": "Int64", "updates": "Int64"})
 
 
-def _facts(run: AblationRun, config: PolicyAblationConfig, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _differences(own: Mapping[str, Any], other: Mapping[str, Any], config: PolicyAblationConfig) -> list[str]:
+    stages = own["updates"] and config.differ_in_updates(own["features"], other["features"])
+    implied = "features" if stages else "updates"
+    return [name for name, value in own.items() if value != other[name] and name != implied]
+
+
+def _facts(
+    run: AblationRun,
+    config: PolicyAblationConfig,
+    spec: Mapping[str, Any],
+    sources: Mapping[str, VideoModelSource | EncoderFeatureSource],
+) -> dict[str, Any]:
     task = PolicyTask.model_validate(TrainSpec.model_validate(spec).task_config)
+    name = config.used[run.policy].features
+    source = sources[name]
     return {
-        "features": config.used[run.policy].features,
+        "features": name,
+        "updates": source.updates if isinstance(source, VideoModelSource) else None,
         "demonstrations": task.items.episodes,
         "cross_causal": task.model.denoiser.cross_causal,
         "execute_steps": run.execute_steps,

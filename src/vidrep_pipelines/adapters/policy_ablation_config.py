@@ -26,6 +26,17 @@ class VideoFeatureSet(FrozenConfig):
     noise: FeatureNoiseConfig | None = None
     """Behind which noise. None: as in ``params:vpp_features``."""
 
+    updates: PositiveInt | None = None
+    """The video model as it was after so many updates, which its training must have kept
+    (``vpp_video.train.keep_every``). None: after all of them."""
+
+    @model_validator(mode="after")
+    def _check_updates(self) -> Self:
+        """What was never trained has no updates."""
+        if self.updates is not None and self.source == "untrained_video_model":
+            raise ValueError("updates: an untrained video model has none; take the source video_model")
+        return self
+
 
 class EncoderFeatureSet(FrozenConfig):
     """What an image encoder makes of a picture: one frame, nothing predicted, instructions not seen.
@@ -74,6 +85,16 @@ class AblationRun(NamedTuple):
         return f"{self.policy}/execute_{self.execute_steps}"
 
 
+class InstructionScoresConfig(FrozenConfig):
+    """On how many tables video models are asked whether their predictions follow the instruction."""
+
+    split: str = "validation"
+    """Part of the store whose tables are used."""
+
+    tables: int = Field(24, ge=0)
+    """At most so many tables, spread evenly over the split's. 0: nothing is asked."""
+
+
 class PolicyAblationConfig(FrozenConfig):
     """Which policies are trained and compared (``params:ablate_vpp_policy``)."""
 
@@ -100,6 +121,9 @@ class PolicyAblationConfig(FrozenConfig):
 
     rollouts: TabletopRunConfig = TabletopRunConfig()
     """How policies act on the tabletop."""
+
+    instruction_scores: InstructionScoresConfig = InstructionScoresConfig()
+    """The counterfactual test of every video model that some policy looks at."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -139,3 +163,34 @@ class PolicyAblationConfig(FrozenConfig):
     def policies_on(self, features: str) -> list[AblatedPolicy]:
         """The used policies that look at a set of features."""
         return [policy for policy in self.used.values() if policy.features == features]
+
+    @property
+    def asked_updates(self) -> dict[int, str]:
+        """After which updates the video model is looked at by some policy, and a set that says so."""
+        used = {name: features for name, features in self.features.items() if self.policies_on(name)}
+        video = {name: one for name, one in used.items() if isinstance(one, VideoFeatureSet)}
+        return {one.updates: name for name, one in video.items() if one.updates is not None}
+
+    def differ_in_updates(self, one: str, other: str) -> bool:
+        """Whether two sets are the same but for how long their video model was trained, if at all."""
+        return _whenever(self.features[one]) == _whenever(self.features[other])
+
+    @property
+    def by_updates(self) -> dict[str, AblatedPolicy]:
+        """The reference and the policies that are as it is but for the updates of their video model."""
+        reference = self.used[self.reference]
+        if not isinstance(self.features[reference.features], VideoFeatureSet):
+            return {}
+        return {
+            name: policy
+            for name, policy in self.used.items()
+            if policy.model_copy(update={"features": reference.features}) == reference
+            and self.differ_in_updates(policy.features, reference.features)
+        }
+
+
+def _whenever(features: VideoFeatureSet | EncoderFeatureSet) -> VideoFeatureSet | EncoderFeatureSet:
+    """The set of the trained model."""
+    if isinstance(features, EncoderFeatureSet):
+        return features
+    return features.model_copy(update={"source": "video_model", "updates": None})

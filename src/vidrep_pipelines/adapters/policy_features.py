@@ -3,7 +3,7 @@
 What is stored for training and what a robot sees are computed by the same object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ from vidrep_pipelines.adapters.policy_ablation_config import (
 )
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
@@ -39,7 +39,7 @@ from vidrep_pipelines.models.vpp.policy.features_config import (
 from vidrep_pipelines.models.vpp.policy.robot_policy import PictureFeatures, VideoModelFeatures
 from vidrep_pipelines.models.vpp.policy.seen import VideoModelSight
 from vidrep_pipelines.models.vpp.video.codec import load_codec
-from vidrep_pipelines.models.vpp.video.inference import load_video_model
+from vidrep_pipelines.models.vpp.video.inference import VideoPredictor, load_video_model
 from vidrep_pipelines.models.vpp.video.model import VideoDiffusion
 from vidrep_pipelines.models.vpp.video.text import text_tokenizer
 
@@ -68,6 +68,9 @@ class VideoModelSource(FrozenConfig):
     untrained: bool = False
     """Random weights in place of trained ones."""
 
+    updates: int
+    """After how many updates the weights are those of their training; 0 without training."""
+
     shape: FeaturesShape
     """(F, C, h, w) of the features of one picture."""
 
@@ -85,12 +88,24 @@ class VideoModelSource(FrozenConfig):
         Raises:
             InputError: A folder holds something else than it should.
         """
-        model, frames = load_video_model(Checkpoint.of(self.checkpoint))
-        if self.untrained:
-            model = _untrained(model)
+        model, frames = self._video_model()
         tokenizer = text_tokenizer(model.config.text)
         reader = FeatureReader(model.to(device), tokenizer, frames, self.sight.read)
         return VideoModelFeatures(reader, load_codec(self.codec, device), self.digest)
+
+    def predictor(self, device: str) -> VideoPredictor:
+        """The video model itself, which predicts videos.
+
+        Raises:
+            InputError: A folder holds something else than it should.
+        """
+        model, frames = self._video_model()
+        tokenizer = text_tokenizer(model.config.text)
+        return VideoPredictor(model.to(device), load_codec(self.codec, device), tokenizer, frames)
+
+    def _video_model(self) -> tuple[VideoDiffusion, int]:
+        model, frames = load_video_model(Checkpoint.of(self.checkpoint))
+        return _untrained(model) if self.untrained else model, frames
 
 
 def _untrained(model: VideoDiffusion) -> VideoDiffusion:
@@ -195,6 +210,7 @@ def ablation_sources(
     video: FeatureSources,
     encoders: Sequence[EncoderSource],
     read: PolicyFeaturesConfig,
+    earlier: Mapping[int, Checkpoint] | None = None,
 ) -> dict[str, VideoModelSource | EncoderFeatureSource]:
     """What computes each set of features that some policy looks at.
 
@@ -203,6 +219,8 @@ def ablation_sources(
         video: The video model, its codec, and the frames, of which the size counts.
         encoders: Those that can be had.
         read: How the video model is read where a set does not say it.
+        earlier: The video model as it was before the end of its training, by updates. None: it is not asked
+            for.
 
     Raises:
         ConfigurationError: An encoder is unknown, or the network has no such features.
@@ -215,7 +233,7 @@ def ablation_sources(
         if not config.policies_on(name):
             continue
         if isinstance(features, VideoFeatureSet):
-            found[name] = _video_source(name, features, video, read)
+            found[name] = _video_source(name, features, _after(features.updates, video, earlier or {}), read)
         elif features.encoder in known:
             found[name] = _encoder_source(features, known[features.encoder], (facts.height, facts.width))
         else:
@@ -225,6 +243,28 @@ def ablation_sources(
                 "encoders.use."
             )
     return found
+
+
+def updates_of(checkpoint: Checkpoint) -> int:
+    """After how many updates of its training a checkpoint was made.
+
+    Raises:
+        InputError: It does not say so.
+    """
+    step = checkpoint.meta.get("step")
+    if not isinstance(step, int):
+        raise InputError(
+            f"{checkpoint.directory} does not say after how many updates it was made. Remedy: run "
+            "pretrain_vpp_video."
+        )
+    return step
+
+
+def _after(updates: int | None, video: FeatureSources, earlier: Mapping[int, Checkpoint]) -> FeatureSources:
+    """The same with the video model as it was after so many updates."""
+    if updates is None or updates == updates_of(video.checkpoint):
+        return video
+    return video._replace(checkpoint=earlier[updates])
 
 
 def _video_source(
@@ -247,6 +287,7 @@ def _video_source(
         codec=codec.directory.absolute(),
         sight=sight,
         untrained=untrained,
+        updates=0 if untrained else updates_of(checkpoint),
         shape=video_features_shape(video, wanted),
         digest=digest_of(_FEATURES, untrained, sight.model_dump(mode="json")),
     )

@@ -8,10 +8,16 @@ from matplotlib.figure import Figure
 from PIL.Image import Image
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
+from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, notice, plain_axes
 
 _APART = 0.1
 """Steps between the lines of one horizon, so that their intervals can be told apart."""
+
+_QUESTIONS = {
+    "right_object_change": "most of the change is where the named object was",
+    "right_object": "nearest truth: the named object moves",
+    "nearest_last": "nearest truth: that of the instruction",
+}
 
 
 def ablation_text(table: pd.DataFrame) -> str:
@@ -108,3 +114,66 @@ def _reach(rows: pd.DataFrame) -> list[list[float]]:
     """How far intervals reach down and up."""
     down, up = rows["success"] - rows["low"], rows["high"] - rows["success"]
     return [down.clip(lower=0).tolist(), up.clip(lower=0).tolist()]
+
+
+def scores_text(scores: pd.DataFrame) -> str:
+    """The scores as text, a line for each question and video model, with the success of the policy on it.
+
+    Args:
+        scores: Columns ``measure``, ``updates``, ``value``, ``low``, ``high``, ``chance``, ``success``,
+            ``success_low``, ``success_high``.
+    """
+    lines = []
+    for row in scores.to_dict("records"):
+        name = f"{row['measure']} after {row['updates']} updates"
+        score = f"{row['value']:.2f} [{row['low']:.2f}, {row['high']:.2f}] (chance {row['chance']:.2f})"
+        success = f"{row['success']:.2f} [{row['success_low']:.2f}, {row['success_high']:.2f}]"
+        lines.append(f"{name:<40} {score}  success {success}")
+    return "\n".join(lines) or "(nothing was asked)"
+
+
+def scores_picture(scores: pd.DataFrame, title: str) -> Image:
+    """Success against the share of right answers, a panel for each question, a point for each video model.
+
+    Args:
+        scores: The columns of :func:`scores_text`, ``tables`` and ``episodes``.
+        title: Text above everything.
+    """
+    measures = [name for name in _QUESTIONS if (scores["measure"] == name).any()]
+    if not measures:
+        return notice("No video model was asked whether it follows the instruction.")
+    figure = Figure(figsize=(15.0, 4.8), layout="constrained", facecolor="white")
+    panels = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for axes, measure in zip(panels, measures, strict=True):
+        _draw_scores(axes, scores[scores["measure"] == measure])
+        plain_axes(axes, _QUESTIONS[measure], "share of instructions, line: chance")
+        axes.set(xlim=(-0.02, 1.02), ylim=(0, 1.12))
+    panels[0].set_ylabel("success of the policy", fontsize=9, color=SOFT_INK)
+    tables, episodes = int(scores["tables"].max()), int(scores["episodes"].max())
+    measured = f"{tables} tables, {episodes} episodes, 95 % intervals"
+    figure.suptitle(f"{title}: {measured}", x=0.01, ha="left", color=INK, fontsize=12)
+    return image_of(figure)
+
+
+def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
+    rows = scores.sort_values("updates")
+    success = rows["success"]
+    reached = pd.DataFrame({"success": success, "low": rows["success_low"], "high": rows["success_high"]})
+    right = pd.DataFrame({"success": rows["value"], "low": rows["low"], "high": rows["high"]})
+    axes.axvline(float(rows["chance"].mean()), color=SOFT_INK, linewidth=1, linestyle=":")
+    axes.plot(rows["value"], success, color=COLORS[0], linewidth=1, alpha=0.4)
+    axes.errorbar(
+        rows["value"],
+        success,
+        xerr=_reach(right),
+        yerr=_reach(reached),
+        color=COLORS[0],
+        fmt="o",
+        markersize=5,
+        capsize=3,
+        elinewidth=1,
+    )
+    for row in rows.itertuples(index=False):
+        label = f"{row.updates} updates" if row.updates else "untrained"
+        axes.annotate(label, (row.value, row.success), (6, 5), textcoords="offset points",
+                      fontsize=9, color=INK)  # fmt: skip

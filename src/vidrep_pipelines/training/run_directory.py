@@ -12,7 +12,7 @@ from vidrep_pipelines.common.atomic import atomic_file, is_read_only, remove_lef
 from vidrep_pipelines.common.digest import differences
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.locks import Locking, try_process_lock
-from vidrep_pipelines.training.checkpoint import list_checkpoints, verify_weights
+from vidrep_pipelines.training.checkpoint import checkpoint_path, list_checkpoints, verify_weights
 from vidrep_pipelines.training.config import TrainSpec
 from vidrep_pipelines.training.former_runs import FormerRuns, write_record
 from vidrep_pipelines.training.report_files import ReportFiles
@@ -103,6 +103,19 @@ class RunDirectory:
         run = self.path if here and here.digest == record.digest else self._former.find(record.digest)
         paths = [] if run is None else list_checkpoints(run / CHECKPOINTS)
         return int(paths[0].name.removeprefix("step-")) if paths else 0
+
+    def kept_steps(self) -> list[int]:
+        """After how many updates there are checkpoints on disk, by their names, rising."""
+        return sorted(int(path.name.removeprefix("step-")) for path in list_checkpoints(self.checkpoints))
+
+    def kept(self, digest: str, step: int) -> Path | None:
+        """The checkpoint after ``step`` updates of the run with this digest; None if it is not here.
+
+        Raises:
+            InputError: It is damaged.
+        """
+        path = checkpoint_path(self.checkpoints, step)
+        return path if path.is_dir() and verify_weights(path).digest == digest else None
 
     def add_reports(self, files: Sequence[Path]) -> None:
         """Notes files that the task made in the report folder: they belong to this run."""

@@ -95,6 +95,15 @@ def test_what_a_codec_blurs_is_no_change() -> None:
     assert judged["right_object_change"].mean() == 1 and judged["other_object_moves"].mean() == 0
 
 
+def test_without_calibration_some_questions_get_no_answer() -> None:
+    table = table_of(0)
+    answered = judge_table(table, unit(table.truths), MOVED)
+    judged = judge_table(table, unit(table.truths), None)
+    unanswered = ["named_object_moves", "other_object_moves"]
+    assert judged[unanswered].isna().all(axis=None)
+    pd.testing.assert_frame_equal(judged.drop(columns=unanswered), answered.drop(columns=unanswered))
+
+
 def test_calibration_separates_moved_from_unmoved_truths() -> None:
     moved = ObjectChange.calibrated(tables())
     assert 0.2 < moved.threshold < 0.95 and moved.balanced_accuracy == 1

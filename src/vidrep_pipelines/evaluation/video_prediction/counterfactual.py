@@ -99,7 +99,7 @@ def object_changes(table: CounterfactualTable, videos: FloatArray) -> FloatArray
     return np.stack(columns, axis=1)
 
 
-def judge_table(table: CounterfactualTable, predictions: Tensor, moved: ObjectChange) -> pd.DataFrame:
+def judge_table(table: CounterfactualTable, predictions: Tensor, moved: ObjectChange | None) -> pd.DataFrame:
     """Judges the predictions of one table.
 
     Ties count against the prediction. ``moves_when_other_is_named`` looks at the prediction under another
@@ -109,7 +109,7 @@ def judge_table(table: CounterfactualTable, predictions: Tensor, moved: ObjectCh
     Args:
         table: The table and its truths.
         predictions: (K, F, 3, H, W) in 0..1, one per instruction.
-        moved: When an object has moved.
+        moved: When an object has moved. None: what asks for it gets no answer.
 
     Returns:
         One row per instruction: table, text, task, object, combination (``train`` or ``held_out``), the
@@ -129,8 +129,8 @@ def judge_table(table: CounterfactualTable, predictions: Tensor, moved: ObjectCh
         "nearest_all": _own_is_nearest(_distances(videos[:, 1:], truths[:, 1:])),
         "right_object": _right_object(last, table.named) if others else np.nan,
         "right_object_change": own_change > other_change if others else np.nan,
-        "named_object_moves": own_change > moved.threshold,
-        "other_object_moves": other_change > moved.threshold if others else np.nan,
+        "named_object_moves": np.nan if moved is None else own_change > moved.threshold,
+        "other_object_moves": other_change > moved.threshold if others and moved is not None else np.nan,
         "moves_when_other_is_named": _with_others_instruction(table, changes),
     }
     instructions = table.instructions

@@ -21,6 +21,7 @@ from vidrep_pipelines.evaluation.video_prediction.system import (
     PREDICTORS,
     WITHOUT_TEXT,
     MeasuredSystem,
+    Predict,
 )
 from vidrep_pipelines.evaluation.video_prediction.tables import CounterfactualTable
 
@@ -64,18 +65,29 @@ def counterfactual_predictions(
 ) -> dict[str, Tensor]:
     """What the model, the floors and the ceiling make of a table, for each predictor (K, F, 3, H, W)."""
     truths = torch.from_numpy(table.truths).movedim(-1, -3).float() / 255
-    count, texts = len(truths), table.texts
-    first, noise = truths[:, 0], [seed_for(seed, table.name)] * count
-    parts = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
-    told = [system.predict(first[part], texts[part], noise[part]) for part in parts]
-    untold = system.predict_without_text(first[:1], texts[:1], noise[:1])
-    codec = torch.cat([system.round_trip(truths[part].flatten(0, 1)).cpu() for part in parts])
+    first, noise = truths[:, 0], [seed_for(seed, table.name)]
+    untold = system.predict_without_text(first[:1], table.texts[:1], noise)
+    codec = torch.cat([system.round_trip(part.flatten(0, 1)).cpu() for part in truths.split(batch_size)])
     return {
-        MODEL: torch.cat(told).cpu(),
+        MODEL: told_predictions(table, system.predict, seed, batch_size),
         WITHOUT_TEXT: untold.cpu().expand_as(truths),
         FIRST_FRAME: first[:, None].expand_as(truths),
         CODEC: codec.reshape_as(truths),
     }
+
+
+@torch.inference_mode()
+def told_predictions(table: CounterfactualTable, predict: Predict, seed: int, batch_size: int) -> Tensor:
+    """What a model makes of a table under each of its K instructions, all from the same noise.
+
+    Returns:
+        (K, F, 3, H, W) in 0..1 on the CPU.
+    """
+    texts = table.texts
+    first = torch.from_numpy(table.truths[:, 0]).movedim(-1, -3).float() / 255
+    noise = [seed_for(seed, table.name)] * len(texts)
+    parts = [slice(start, start + batch_size) for start in range(0, len(texts), batch_size)]
+    return torch.cat([predict(first[part], texts[part], noise[part]) for part in parts]).cpu()
 
 
 def counterfactual_summary(judged: pd.DataFrame, config: ReconstructionEvaluationConfig) -> pd.DataFrame:

@@ -14,8 +14,9 @@ from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureStoreConfig
 from vidrep_pipelines.models.vpp.policy.items_config import PolicyItemsConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.downstream_eval.video_prediction_nodes import VideoPredictionParameters
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
-from vidrep_pipelines.pipelines.pretrain.shared_nodes import train
+from vidrep_pipelines.pipelines.pretrain.shared_nodes import train, weights_file
 from vidrep_pipelines.pipelines.pretrain.vpp_policy_nodes import (
     PolicyParameters,
     policy_task,
@@ -32,8 +33,32 @@ _FOLDER = "ablate_vpp_policy"
 _log = logging.getLogger(__name__)
 
 
+def publish_earlier_video_models(
+    video_model: Checkpoint, spec: dict[str, Any], config: PolicyAblationConfig
+) -> dict[str, CheckpointSource]:
+    """The video model before the end of its training, after each number of updates that is asked for.
+
+    Its weights are those of checkpoints that the training kept.
+    """
+    from vidrep_pipelines.adapters.policy_ablation import kept_video_models
+    from vidrep_pipelines.training.config import TrainSpec
+
+    training = TrainSpec.model_validate(spec)
+    origin = {name: video_model.meta[name] for name in ("system", "digest") if name in video_model.meta}
+    return {
+        f"updates_{updates}": CheckpointSource(
+            directory,
+            config=video_model.config,
+            meta={**origin, "step": updates},
+            weights=weights_file(training.train.ema_decay),
+        )
+        for updates, directory in kept_video_models(config, video_model, training).items()
+    }
+
+
 def describe_feature_sets(
     video_model: Checkpoint,
+    earlier: dict[str, Checkpoint],
     codec: Checkpoint,
     frames: FrameStore,
     encoders: list[dict[str, Any]],
@@ -42,12 +67,13 @@ def describe_feature_sets(
 ) -> dict[str, Any]:
     """What computes each set of features, with digests of all weights and the shape of the features."""
     from vidrep_pipelines.adapters.encoders import EncoderSource
-    from vidrep_pipelines.adapters.policy_features import ablation_sources
+    from vidrep_pipelines.adapters.policy_features import ablation_sources, updates_of
     from vidrep_pipelines.models.vpp.policy.feature_plan import FeatureSources
 
     video = FeatureSources(video_model, codec, frames, None)
     known = [EncoderSource.model_validate(encoder) for encoder in encoders]
-    sources = ablation_sources(config, video, known, read)
+    before = {updates_of(checkpoint): checkpoint for checkpoint in earlier.values()}
+    sources = ablation_sources(config, video, known, read, before)
     return {name: source.model_dump(mode="json") for name, source in sources.items()}
 
 
@@ -161,16 +187,21 @@ def roll_out_policies(
 
 
 def tabulate_policies(
-    parts: Parts, specs: dict[str, Any], config: PolicyAblationConfig, tracking: TrackingConfig
+    parts: Parts,
+    described: dict[str, Any],
+    specs: dict[str, Any],
+    config: PolicyAblationConfig,
+    tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, float]]:
     """Rows of all episodes, the table of policies and horizons, and the same numbers for the log."""
     from vidrep_pipelines.adapters.policy_ablation import ablation_metrics, ablation_table
+    from vidrep_pipelines.adapters.policy_features import feature_sources_of
     from vidrep_pipelines.evaluation.rollouts.rollout_job import rows_of_rollouts
     from vidrep_pipelines.reporting.policy_ablation import ablation_text
 
     del tracking  # with it the run is opened that the numbers and the picture after this are logged to
     rows = rows_of_rollouts(parts)
-    table = ablation_table(rows, config, specs)
+    table = ablation_table(rows, config, specs, feature_sources_of(described))
     _log.info("success, and difference from %s:\n%s", config.reference, ablation_text(table))
     return rows, table, ablation_metrics(table)
 
@@ -180,3 +211,68 @@ def paint_ablation(table: pd.DataFrame) -> Image:
     from vidrep_pipelines.reporting.policy_ablation import ablation_picture
 
     return ablation_picture(table, "A policy, one thing at a time")
+
+
+def film_asked_tables(
+    frames: FrameStore,
+    spec: dict[str, Any],
+    config: PolicyAblationConfig,
+    episodes: RobotEpisodesConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per table of the sample world, filmed under all of its instructions."""
+    from vidrep_pipelines.adapters.counterfactual_videos import tabletop_trajectories, tested_tables_job
+    from vidrep_pipelines.adapters.instruction_scores import tabletop_tables
+    from vidrep_pipelines.models.vpp.video.task import VideoTask
+
+    task = VideoTask.model_validate(spec["task_config"])
+    names = tabletop_tables(config, tabletop_trajectories(frames))
+    return tested_tables_job(names, task, episodes, config.instruction_scores.tables, fanout)
+
+
+def ask_video_models(
+    described: dict[str, Any],
+    tables: Parts,
+    spec: dict[str, Any],
+    prediction: VideoPredictionParameters,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per table and video model that some policy looks at: do predictions follow the words?"""
+    from vidrep_pipelines.adapters.instruction_scores import instruction_job
+    from vidrep_pipelines.adapters.policy_features import feature_sources_of
+    from vidrep_pipelines.fanout.devices import workers_for_device
+    from vidrep_pipelines.models.vpp.video.task import VideoTask
+    from vidrep_pipelines.training.distributed import choose_device
+
+    task, device = VideoTask.model_validate(spec["task_config"]), choose_device(launch).type
+    sources, workers = feature_sources_of(described), workers_for_device(fanout, device)
+    how = prediction.sampling, prediction.evaluation
+    return instruction_job(sources, tables, task, *how, device, workers)
+
+
+def relate_scores(
+    answers: Parts,
+    table: pd.DataFrame,
+    described: dict[str, Any],
+    config: PolicyAblationConfig,
+    prediction: VideoPredictionParameters,
+    tracking: TrackingConfig,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """By updates of the video model how well it follows the instruction and how often the policy succeeds."""
+    from vidrep_pipelines.adapters.instruction_scores import score_metrics, scores_and_success
+    from vidrep_pipelines.adapters.policy_features import feature_sources_of
+    from vidrep_pipelines.reporting.policy_ablation import scores_text
+
+    del tracking  # with it the run is opened that the numbers and the picture after this are logged to
+    sources, intervals = feature_sources_of(described), prediction.evaluation.metrics
+    scores = scores_and_success(answers, table, config, sources, intervals)
+    _log.info("counterfactual test of the video model, and success of the policy:\n%s", scores_text(scores))
+    return scores, score_metrics(scores)
+
+
+def paint_scores(scores: pd.DataFrame) -> Image:
+    """Success of the policy against how well its video model follows the instruction."""
+    from vidrep_pipelines.reporting.policy_ablation import scores_picture
+
+    return scores_picture(scores, "A policy on a video model after more and more updates")

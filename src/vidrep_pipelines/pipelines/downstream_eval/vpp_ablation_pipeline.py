@@ -14,10 +14,11 @@ def create_vpp_ablation_pipeline() -> Pipeline:
     Which these are is said by parameters, so that the graph does not grow with them.
     """
     return Pipeline(
-        [*_features(), *_policies(), *_comparison()],
+        [*_features(), *_policies(), *_comparison(), *_scores()],
         namespace="ablate_vpp_policy",
         inputs={
             "video_model": "vpp_video_checkpoint",
+            "video_spec": "vpp_video_training_spec",
             "codec": "video_codec",
             "frames": "robot_frames",
             **{name: name for name in _ENCODERS},
@@ -29,6 +30,7 @@ def create_vpp_ablation_pipeline() -> Pipeline:
             "params:policy_items.items",
             "params:vpp_features",
             "params:vpp_policy",
+            "params:video_prediction",
             "params:robot_episodes",
             "params:launch",
             "params:fanout",
@@ -48,8 +50,23 @@ def _features() -> list[Node]:
             tags=["vpp", "cpu"],
         ),
         Node(
+            vpp_ablation_nodes.publish_earlier_video_models,
+            inputs=["video_model", "video_spec", _CONFIG],
+            outputs="video_models",
+            name="publish_earlier",
+            tags=["vpp", "cpu"],
+        ),
+        Node(
             vpp_ablation_nodes.describe_feature_sets,
-            inputs=["video_model", "codec", "frames", "encoders", _CONFIG, "params:vpp_features"],
+            inputs=[
+                "video_model",
+                "video_models",
+                "codec",
+                "frames",
+                "encoders",
+                _CONFIG,
+                "params:vpp_features",
+            ],
             outputs="feature_sets",
             name="describe_features",
             tags=["vpp", "cpu"],
@@ -119,7 +136,7 @@ def _comparison() -> list[Node]:
         ),
         Node(
             vpp_ablation_nodes.tabulate_policies,
-            inputs=["episodes", "training_specs", _CONFIG, "params:tracking"],
+            inputs=["episodes", "feature_sets", "training_specs", _CONFIG, "params:tracking"],
             outputs=["rows", "table", "eval_metrics"],
             name="tabulate",
             tags=["vpp", "cpu", "eval"],
@@ -129,6 +146,53 @@ def _comparison() -> list[Node]:
             inputs="table",
             outputs="chart",
             name="draw_table",
+            tags=["vpp", "cpu"],
+        ),
+    ]
+
+
+def _scores() -> list[Node]:
+    return [
+        Node(
+            vpp_ablation_nodes.film_asked_tables,
+            inputs=["frames", "video_spec", _CONFIG, "params:robot_episodes", "params:fanout"],
+            outputs="tables",
+            name="film_tables",
+            tags=["vpp", "cpu", "fanout"],
+        ),
+        Node(
+            vpp_ablation_nodes.ask_video_models,
+            inputs=[
+                "feature_sets",
+                "tables",
+                "video_spec",
+                "params:video_prediction",
+                "params:launch",
+                "params:fanout",
+            ],
+            outputs="answers",
+            name="ask_video_models",
+            tags=["vpp", "gpu", "fanout"],
+        ),
+        Node(
+            vpp_ablation_nodes.relate_scores,
+            inputs=[
+                "answers",
+                "table",
+                "feature_sets",
+                _CONFIG,
+                "params:video_prediction",
+                "params:tracking",
+            ],
+            outputs=["instruction_scores", "instruction_metrics"],
+            name="relate_scores",
+            tags=["vpp", "cpu", "eval"],
+        ),
+        Node(
+            vpp_ablation_nodes.paint_scores,
+            inputs="instruction_scores",
+            outputs="score_chart",
+            name="draw_scores",
             tags=["vpp", "cpu"],
         ),
     ]

@@ -37,9 +37,14 @@ def train(
         result.checkpoint,
         config=load_task(checked).checkpoint_config(),
         meta={**origin, "passes": _passes(result, log)},
-        weights="model.safetensors" if checked.train.ema_decay is None else "ema.safetensors",
+        weights=weights_file(checked.train.ema_decay),
     )
     return source, log, metrics
+
+
+def weights_file(ema_decay: float | None) -> str:
+    """Which file of a training's checkpoint is published: the average of the weights, where there is one."""
+    return "model.safetensors" if ema_decay is None else "ema.safetensors"
 
 
 def _passes(result: "TrainResult", log: pd.DataFrame) -> float:
