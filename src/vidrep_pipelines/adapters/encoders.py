@@ -1,4 +1,4 @@
-"""Every image encoder that is evaluated: where its weights are, and how it is made ready to use."""
+"""Every encoder that is evaluated: where its weights are, and how it is made ready to use."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -22,7 +22,7 @@ from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 if TYPE_CHECKING:
     import torch
 
-    from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+    from vidrep_pipelines.evaluation.encoders.protocol import Encoder, ImageEncoder
 
 _ENCODERS_KEPT = 2
 
@@ -98,7 +98,7 @@ def _weights_digest(config: EncoderConfig) -> str | None:
 
 
 @lru_cache(maxsize=_ENCODERS_KEPT)
-def encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
+def encoder_on(source: EncoderSource, device: "torch.device") -> "Encoder":
     """The encoder of :func:`load_encoder` on a device; kept, as a worker has many items for the same one."""
     from torch import nn
 
@@ -108,7 +108,24 @@ def encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
     return encoder
 
 
-def load_encoder(source: EncoderSource) -> "ImageEncoder":
+def image_encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
+    """The same for an evaluation that looks at single pictures.
+
+    Raises:
+        ConfigurationError: The encoder needs several frames.
+    """
+    from vidrep_pipelines.evaluation.encoders.protocol import VideoEncoder
+
+    encoder = encoder_on(source, device)
+    if isinstance(encoder, VideoEncoder):
+        raise ConfigurationError(
+            f"encoders: {source.name} looks at several frames of a video, and single pictures are evaluated "
+            "here. Remedy: leave it out, or name an image encoder."
+        )
+    return encoder
+
+
+def load_encoder(source: EncoderSource) -> "Encoder":
     """The encoder, on the CPU and ready to evaluate.
 
     Raises:

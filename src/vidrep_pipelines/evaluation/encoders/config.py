@@ -18,7 +18,8 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 class _TransformerOptions(FrozenConfig):
     positions: PositionRule = "dino"
     """How the position table is resampled to another grid. `dino`: bicubic by scale factors of the grid plus
-    0.1, without smoothing, as the published evaluations do; `timm`: bicubic to the size, smoothed."""
+    0.1, without smoothing, as the published evaluations do; `timm`: bicubic to the size, smoothed, as the
+    authors of DINOv2 with registers and of T-CoRe do. Rotary positions follow the grid by themselves."""
 
 
 class CheckpointEncoderConfig(_TransformerOptions):
@@ -62,16 +63,20 @@ class OriginalEncoderConfig(_TransformerOptions):
 
 
 class TimmEncoderConfig(_TransformerOptions):
-    """Any ViT or ResNet that timm knows, with weights from a local file."""
+    """Any network of timm's that gives a feature map, with weights from a local file.
+
+    ViTs, those with registers and rotary positions too (DINOv2, DINOv3, SigLIP, MAE, CLIP), ConvNeXt, ResNet.
+    """
 
     kind: Literal["timm"] = "timm"
     """Names this kind of encoder."""
 
     model: str
-    """timm's name, such as `vit_small_patch16_224` or `resnet50`."""
+    """timm's name, such as `vit_small_patch16_dinov3`, `convnext_tiny` or `resnet50`."""
 
     weights: UserPath
-    """State dict under timm's names, `.safetensors` or `.pth`; nothing is downloaded."""
+    """State dict under timm's names, or the authors' that timm converts, `.safetensors` or `.pth`; nothing is
+    downloaded."""
 
     entry: str | None = None
     """Key of the state dict in the file. None: `model` if present, else the file itself."""
@@ -80,10 +85,12 @@ class TimmEncoderConfig(_TransformerOptions):
     """ViT: side of the images that its position table is made for. None: the size that timm has for it."""
 
     stage: int = Field(3, ge=1, le=4)
-    """ResNet: the stage whose output is taken; 3 has a stride of 16 as a ViT/16 has."""
+    """Networks whose grid grows coarser: which of the last four levels is taken, in a ResNet or ConvNeXt the
+    stage; 3 has a stride of 16 as a ViT/16 has. ViTs give the output of their last block."""
 
     output_stride: Literal[8, 16, 32] = 32
-    """ResNet: stride of the last stage. 8 or 16 dilate late stages (8 at stage 3 is videowalk's grid)."""
+    """Convolutional networks: stride of the last stage. 8 or 16 dilate late stages (8 at stage 3 of a ResNet
+    is videowalk's grid)."""
 
 
 class RandomEncoderConfig(_TransformerOptions):
