@@ -94,7 +94,7 @@ def moving_square(count: int = 6) -> tuple[list[Pixels], list[Pixels]]:
     return frames, maps
 
 
-@pytest.mark.parametrize("preset", ["rsp", "dino", "videowalk", "cropmae"])
+@pytest.mark.parametrize("preset", ["rsp", "dino", "videowalk", "cropmae", "dinov3", "rvm"])
 def test_labels_follow_what_they_are_on(preset: str) -> None:
     frames, maps = moving_square()
     found = list(runner(preset=preset, temperature=0.05).label_maps(frames, maps[0]))
@@ -272,6 +272,8 @@ def test_normalization_is_that_of_the_variant_unless_the_encoder_is_asked() -> N
     assert normalization_of(PIXELS, config().resolve()).std[0] == 0.228
     assert normalization_of(PIXELS, config(preset="cropmae").resolve()).std[0] == 0.229
     assert normalization_of(PIXELS, config(normalization="encoder").resolve()).std == IMAGENET_STD
+    assert config(preset="rvm").resolve().normalization == "encoder"
+    assert normalization_of(PIXELS, config(preset="dinov3").resolve()).std[0] == 0.229
 
 
 def test_what_cropmae_does_otherwise() -> None:

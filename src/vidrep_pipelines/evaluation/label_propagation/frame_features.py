@@ -65,11 +65,13 @@ def frame_features(
     """
     video = as_video_encoder(encoder)
     normalization = normalization_of(encoder, settings)
-    rounded = settings.propagation.variant == "dino"
+    rounded, resize = settings.propagation.variant == "dino", settings.frame_resize
     source, count = iter(frames), max(frames_per_batch // video.window, 1) * video.window
     before, state = torch.empty(0, 3, *size, device=device), None
     while batch := list(islice(source, count)):
-        prepared = [prepare_frame(pixels, size, normalization, rounded=rounded) for pixels in batch]
+        prepared = [
+            prepare_frame(pixels, size, normalization, rounded=rounded, resize=resize) for pixels in batch
+        ]
         images = torch.from_numpy(np.stack(prepared)).to(device)
         lacking = max(video.window - len(images), 0)
         seen = torch.cat([before[-lacking:], images]) if lacking else images
