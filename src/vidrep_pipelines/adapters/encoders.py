@@ -15,7 +15,10 @@ from vidrep_pipelines.evaluation.encoders.config import (
     OriginalEncoderConfig,
     PixelEncoderConfig,
     RandomEncoderConfig,
+    RvmEncoderConfig,
     TimmEncoderConfig,
+    VideoMaeEncoderConfig,
+    VjepaEncoderConfig,
 )
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 
@@ -87,12 +90,18 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
 
 
 def _weights_digest(config: EncoderConfig) -> str | None:
-    """Digest of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
-    match config:
-        case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
-            from vidrep_pipelines.common.foreign_weights import weights_digest
+    """Digest of the file that holds the weights, if there is one: what is in it counts, not where it lies.
 
+    Beside weights in transformers' layout, ``config.json`` says what no tensor shows.
+    """
+    from vidrep_pipelines.common.foreign_weights import weights_digest
+
+    match config:
+        case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path) | RvmEncoderConfig(path=path):
             return weights_digest("encoders", path)
+        case VjepaEncoderConfig(path=path) | VideoMaeEncoderConfig(path=path):
+            weights, beside = weights_digest("encoders", path), path.parent / "config.json"
+            return digest_of(weights, digest_of_file(beside) if beside.is_file() else None)
         case _:
             return None
 
@@ -135,7 +144,12 @@ def load_encoder(source: EncoderSource) -> "Encoder":
     """
     from vidrep_pipelines.evaluation.encoders.floors import PixelEncoder, random_encoder
     from vidrep_pipelines.evaluation.encoders.original import load_original_encoder
+    from vidrep_pipelines.evaluation.encoders.recurrent import load_rvm_encoder
     from vidrep_pipelines.evaluation.encoders.timm_models import load_timm_encoder
+    from vidrep_pipelines.evaluation.encoders.video_checkpoints import (
+        load_videomae_encoder,
+        load_vjepa_encoder,
+    )
 
     match source.config:
         case CheckpointEncoderConfig() as config:
@@ -144,6 +158,12 @@ def load_encoder(source: EncoderSource) -> "Encoder":
             return load_original_encoder(source.name, config)
         case TimmEncoderConfig() as config:
             return load_timm_encoder(source.name, config)
+        case VjepaEncoderConfig() as config:
+            return load_vjepa_encoder(source.name, config)
+        case VideoMaeEncoderConfig() as config:
+            return load_videomae_encoder(source.name, config)
+        case RvmEncoderConfig() as config:
+            return load_rvm_encoder(source.name, config)
         case RandomEncoderConfig() as config:
             return random_encoder(source.name, config)
         case PixelEncoderConfig() as config:

@@ -93,6 +93,54 @@ class TimmEncoderConfig(_TransformerOptions):
     is videowalk's grid)."""
 
 
+class VjepaEncoderConfig(FrozenConfig):
+    """V-JEPA 2 or 2.1, which looks at clips. Which of them, and its sizes, follow from the tensors."""
+
+    kind: Literal["vjepa"] = "vjepa"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The weights: `model.safetensors` in transformers' layout, whose `config.json` is read if beside it,
+    or the authors' `.pt`."""
+
+    entry: str | None = None
+    """Key of the weights in the file. None: the first of `target_encoder`, `ema_encoder`, `encoder` and
+    `model` that there is, else the file itself."""
+
+    heads: int | None = Field(None, gt=0)
+    """Attention heads. None: what `config.json` says, else those of the published models of this width."""
+
+    window: int = Field(16, gt=0)
+    """Frames that are looked at together, a multiple of 2. It was trained on 16 and 64."""
+
+
+class VideoMaeEncoderConfig(FrozenConfig):
+    """VideoMAE, which looks at clips of as many frames as in its training: 16, or what `config.json` says."""
+
+    kind: Literal["videomae"] = "videomae"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The weights: `model.safetensors` in transformers' layout, whose `config.json` is read if beside it,
+    or the authors' `.pth`."""
+
+    entry: str | None = None
+    """Key of the weights in the file. None: `model` if present, else the file itself."""
+
+    heads: int | None = Field(None, gt=0)
+    """Attention heads. None: what `config.json` says, else those of the published models of this width."""
+
+
+class RvmEncoderConfig(FrozenConfig):
+    """RVM, which sees a video as a stream: the features of a frame depend on all frames before it."""
+
+    kind: Literal["rvm"] = "rvm"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The published `.npz`; sizes follow from its arrays."""
+
+
 class RandomEncoderConfig(_TransformerOptions):
     """A ViT that has learned nothing: the floor that a trained one must be above. Sizes: RSP's ViT-S/16."""
 
@@ -144,7 +192,12 @@ class PixelEncoderConfig(FrozenConfig):
         return self
 
 
-StandaloneEncoderConfig = OriginalEncoderConfig | TimmEncoderConfig | RandomEncoderConfig | PixelEncoderConfig
+VideoEncoderConfig = VjepaEncoderConfig | VideoMaeEncoderConfig | RvmEncoderConfig
+"""Encoders that look at more than one frame."""
+
+StandaloneEncoderConfig = (
+    OriginalEncoderConfig | TimmEncoderConfig | VideoEncoderConfig | RandomEncoderConfig | PixelEncoderConfig
+)
 """Encoders that need nothing from the catalog."""
 
 EncoderConfig = Annotated[CheckpointEncoderConfig | StandaloneEncoderConfig, Field(discriminator="kind")]
