@@ -12,11 +12,13 @@ from vidrep_pipelines.evaluation.encoders.config import (
     CheckpointEncoderConfig,
     EncoderConfig,
     EncodersConfig,
+    FolderEncoderConfig,
     OriginalEncoderConfig,
     PixelEncoderConfig,
     RandomEncoderConfig,
     RvmEncoderConfig,
     TimmEncoderConfig,
+    TrainedEncoderConfig,
     VideoMaeEncoderConfig,
     VjepaEncoderConfig,
 )
@@ -40,7 +42,7 @@ class EncoderSource(FrozenConfig):
     """Its kind and parameters."""
 
     checkpoint: Path | None = None
-    """Folder of the checkpoint, for the kind that comes from the catalog."""
+    """Folder of the checkpoint, for the kinds that this project trained."""
 
     system: str | None = None
     """System that trained the checkpoint."""
@@ -69,6 +71,8 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
         raise ConfigurationError(
             f"encoders.known: {name!r} becomes the name of a folder; leave out the slash."
         )
+    if isinstance(config, FolderEncoderConfig):
+        return _trained_source(name, config, Checkpoint.of(config.path))
     if not isinstance(config, CheckpointEncoderConfig):
         science = config.model_dump(mode="json", exclude={"path", "weights"})
         return EncoderSource(name=name, config=config, digest=digest_of(science, _weights_digest(config)))
@@ -78,13 +82,16 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
             f"{', '.join(known) or 'no checkpoint'}. Remedy: run the pipeline that trains it, such as "
             "eval_davis_systems, or leave it out of encoders.use."
         )
-    checkpoint = known[config.dataset]
+    return _trained_source(name, config, known[config.dataset])
+
+
+def _trained_source(name: str, config: TrainedEncoderConfig, checkpoint: Checkpoint) -> EncoderSource:
     weights = digest_of_file(checkpoint.weights)
     return EncoderSource(
         name=name,
         config=config,
         checkpoint=checkpoint.directory.absolute(),
-        system=checkpoint.meta["system"],
+        system=str(checkpoint.meta.get("system")),
         digest=digest_of(config.positions, config.stage, config.cell, checkpoint.config, weights),
     )
 
@@ -152,7 +159,7 @@ def load_encoder(source: EncoderSource) -> "Encoder":
     )
 
     match source.config:
-        case CheckpointEncoderConfig() as config:
+        case CheckpointEncoderConfig() | FolderEncoderConfig() as config:
             return _trained_encoder(source, config)
         case OriginalEncoderConfig() as config:
             return load_original_encoder(source.name, config)
@@ -170,7 +177,7 @@ def load_encoder(source: EncoderSource) -> "Encoder":
             return PixelEncoder(source.name, config)
 
 
-def _trained_encoder(source: EncoderSource, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _trained_encoder(source: EncoderSource, config: TrainedEncoderConfig) -> "ImageEncoder":
     """The encoder inside a checkpoint of one of this project's systems."""
     assert source.checkpoint is not None
     checkpoint = Checkpoint.checked(source.checkpoint)
@@ -181,13 +188,15 @@ def _trained_encoder(source: EncoderSource, config: CheckpointEncoderConfig) -> 
             return _carl_encoder(source.name, checkpoint, config)
         case "vqvae":
             return _vqvae_encoder(source.name, checkpoint, config)
+        case "voc_vae" | "voc_dino" | "voc_musik":
+            return _voc_encoder(source.name, checkpoint, config)
         case _:
             raise ConfigurationError(
                 f"{source.name}: there is no image encoder for checkpoints of {source.system}."
             )
 
 
-def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _rsp_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
     from vidrep_pipelines.models.rsp.config import RspModelConfig
     from vidrep_pipelines.models.rsp.inference import image_encoder
@@ -197,7 +206,7 @@ def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCon
     return TransformerEncoder(name, encoder, stride=model.patch_size, positions=config.positions)
 
 
-def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _carl_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
     from vidrep_pipelines.models.carl.inference import BackboneStage, TrainedCarl
 
@@ -205,7 +214,7 @@ def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCo
     return FeatureMapEncoder(name, stage, network_stride=stage.stride, cell=config.cell)
 
 
-def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
     from vidrep_pipelines.models.vqvae.inference import FrameLatents, TrainedVqvae
 
@@ -214,4 +223,15 @@ def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderC
     units = trained.data
     return FeatureMapEncoder(
         name, latents, network_stride=latents.stride, cell=config.cell, mean=units.mean, std=units.std
+    )
+
+
+def _voc_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
+    from vidrep_pipelines.models.voc.tokenizers.inference import TokenizerMaps, checkpoint_source
+
+    maps = TokenizerMaps(checkpoint_source(checkpoint.config, checkpoint.weights).load())
+    units = maps.tokenizer.pixels
+    return FeatureMapEncoder(
+        name, maps, network_stride=maps.stride, cell=config.cell, mean=units.mean, std=units.std
     )

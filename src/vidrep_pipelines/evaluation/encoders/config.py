@@ -22,8 +22,17 @@ class _TransformerOptions(FrozenConfig):
     authors of DINOv2 with registers and of T-CoRe do. Rotary positions follow the grid by themselves."""
 
 
-class CheckpointEncoderConfig(_TransformerOptions):
-    """The encoder of a model that this project trained."""
+class _TrainedOptions(_TransformerOptions):
+    stage: int | None = Field(None, ge=1, le=4)
+    """CARL: the stage of its ResNet whose output is taken. None: the last one that its head builds on."""
+
+    cell: int | None = Field(None, gt=0)
+    """VQ-VAE, CARL and tokenizers: features are averaged over cells of so many pixels, a multiple of their
+    stride. None: as they are."""
+
+
+class CheckpointEncoderConfig(_TrainedOptions):
+    """The encoder of a model that the pipeline trained."""
 
     kind: Literal["checkpoint"] = "checkpoint"
     """Names this kind of encoder."""
@@ -31,12 +40,19 @@ class CheckpointEncoderConfig(_TransformerOptions):
     dataset: Annotated[str, AfterValidator(current_dataset)]
     """Name of the checkpoint in the catalog, such as `rsp_checkpoint`."""
 
-    stage: int | None = Field(None, ge=1, le=4)
-    """CARL: the stage of its ResNet whose output is taken. None: the last one that its head builds on."""
 
-    cell: int | None = Field(None, gt=0)
-    """VQ-VAE and CARL: features are averaged over cells of so many pixels, a multiple of their stride.
-    None: as they are."""
+class FolderEncoderConfig(_TrainedOptions):
+    """The encoder of a model that this project trained at another time or place: RSP, CARL, VQ-VAE, VOC."""
+
+    kind: Literal["folder"] = "folder"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The checkpoint's folder, which holds `model.safetensors`, `config.json` and `meta.json`."""
+
+
+TrainedEncoderConfig = CheckpointEncoderConfig | FolderEncoderConfig
+"""Encoders that this project trained."""
 
 
 class OriginalEncoderConfig(_TransformerOptions):
@@ -196,7 +212,12 @@ VideoEncoderConfig = VjepaEncoderConfig | VideoMaeEncoderConfig | RvmEncoderConf
 """Encoders that look at more than one frame."""
 
 StandaloneEncoderConfig = (
-    OriginalEncoderConfig | TimmEncoderConfig | VideoEncoderConfig | RandomEncoderConfig | PixelEncoderConfig
+    OriginalEncoderConfig
+    | TimmEncoderConfig
+    | VideoEncoderConfig
+    | FolderEncoderConfig
+    | RandomEncoderConfig
+    | PixelEncoderConfig
 )
 """Encoders that need nothing from the catalog."""
 
