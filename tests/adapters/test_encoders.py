@@ -3,14 +3,20 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from tests.evaluation.encoders.test_recurrent import make_arrays
+from tests.evaluation.encoders.video_oracle import make_weights
+from tests.models.voc.tokenizers.tiny import SIZE, musik_config, vae_config, vqkd_config
 from vidrep_pipelines.adapters.encoders import (
     EncoderSource,
+    encoder_on,
     encoder_sources,
+    image_encoder_on,
     load_encoder,
 )
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
@@ -19,14 +25,25 @@ from vidrep_pipelines.evaluation.encoders.config import (
     CheckpointEncoderConfig,
     EncoderConfig,
     EncodersConfig,
+    FolderEncoderConfig,
     OriginalEncoderConfig,
     PixelEncoderConfig,
     RandomEncoderConfig,
+    RvmEncoderConfig,
+    VideoMaeEncoderConfig,
+    VjepaEncoderConfig,
 )
+from vidrep_pipelines.evaluation.encoders.protocol import as_video_encoder
+from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
+from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
+from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
+from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
+from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
+from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
@@ -116,6 +133,79 @@ def test_latents_of_vqvae(tmp_path: Path) -> None:
         expected = model.latents(images)
     assert (encoder.stride, encoder.mean, encoder.std) == (VQVAE.downsampling, units.mean, units.std)
     torch.testing.assert_close(encoder.patch_features(images), expected)
+
+
+@pytest.mark.parametrize("kind", ["vae", "musik", "dino"])
+def test_tokenizers_of_voc_in_a_folder(tmp_path: Path, kind: str) -> None:
+    torch.manual_seed(0)
+    sizes = {"vae": vae_config, "musik": musik_config, "dino": vqkd_config}[kind]()
+    model = {"vae": VaeTokenizer, "musik": MusikTokenizer, "dino": VqkdTokenizer}[kind](sizes).eval()
+    content = {"kind": kind, "model": sizes.model_dump(mode="json")}
+    checkpoint = published_model(tmp_path, model, content, f"voc_{kind}")
+    known = {"tokens": FolderEncoderConfig(path=checkpoint.directory)}
+    (source,) = encoder_sources(encoders(**known), [])
+    encoder = load_encoder(EncoderSource.model_validate_json(source.model_dump_json()))
+    images = torch.rand(2, 3, SIZE, SIZE)
+    with torch.no_grad():
+        latents = model.latents(images)
+    expected = latents.movedim(-1, 1) if kind == "dino" else latents
+    torch.testing.assert_close(encoder.patch_features(images), expected)
+    assert (encoder.stride, encoder.mean) == (SIZE // model.grid, sizes.pixels.mean)
+    wide = torch.rand(1, 3, SIZE, 2 * SIZE)
+    if kind == "dino":
+        with pytest.raises(InputError, match="The tokenizer takes pictures"):
+            encoder.patch_features(wide)
+    else:
+        assert encoder.patch_features(wide).shape[2:] == (model.grid, 2 * model.grid)
+
+
+def test_a_checkpoint_in_a_folder_is_the_one_of_the_catalog(tmp_path: Path) -> None:
+    checkpoint = published(tmp_path)
+    known = {"catalog": RSP, "folder": FolderEncoderConfig(path=checkpoint.directory)}
+    catalog, folder = encoder_sources(encoders(**known), [checkpoint])
+    assert (catalog.digest, catalog.system) == (folder.digest, folder.system)
+    with pytest.raises(InputError, match=r"model\.safetensors is missing"):
+        encoder_sources(encoders(folder=FolderEncoderConfig(path=tmp_path / "nothing")), [])
+
+
+def test_encoders_of_videos_by_their_kinds(tmp_path: Path) -> None:
+    torch.save(make_weights(), tmp_path / "jepa.pt")
+    torch.save({f"encoder.{name}": value for name, value in make_weights().items()}, tmp_path / "mae.pth")
+    np.savez(tmp_path / "rvm.npz", **make_arrays())
+    known = {
+        "jepa": VjepaEncoderConfig(path=tmp_path / "jepa.pt", window=4),
+        "mae": VideoMaeEncoderConfig(path=tmp_path / "mae.pth"),
+        "rvm": RvmEncoderConfig(path=tmp_path / "rvm.npz"),
+    }
+    sources = encoder_sources(encoders(**known), [])
+    loaded = [encoder_on(source, torch.device("cpu")) for source in sources]
+    assert [(encoder.name, as_video_encoder(encoder).window) for encoder in loaded] == [
+        ("jepa", 4),
+        ("mae", 16),
+        ("rvm", 1),
+    ]
+    for source in sources:
+        with pytest.raises(ConfigurationError, match=f"encoders: {source.name} looks at several frames"):
+            image_encoder_on(source, torch.device("cpu"))
+    (tmp_path / "config.json").write_text('{"num_attention_heads": 2, "num_frames": 4}')
+    changed = encoder_sources(encoders(**known), [])
+    same = [before.digest == after.digest for before, after in zip(sources, changed, strict=True)]
+    assert same == [False, False, True]
+    size = FrameSize(rule="exact", sides=(12, 20))
+    settings = LabelPropagationConfig(task="davis", preset="rvm", frame_size=size).resolve()
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 24, 40, 3), dtype=np.uint8))
+    first = np.zeros((24, 40), np.uint8)
+    first[8:16, 8:24] = 1
+    for source in changed:
+        runner = SequenceRunner(load_encoder(source), settings, torch.device("cpu"))
+        maps = list(runner.label_maps(frames, first))
+        assert len(maps) == len(frames)
+        assert {int(label) for label in np.unique(maps[-1])} <= {0, 1}
+
+
+def test_single_pictures_are_shown_to_image_encoders(tmp_path: Path) -> None:
+    (source,) = encoder_sources(encoders(pixels=PixelEncoderConfig()), [])
+    assert image_encoder_on(source, torch.device("cpu")).stride == 16
 
 
 def test_cell_that_is_no_multiple_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every image encoder that is evaluated: where its weights are, and how it is made ready to use."""
+"""Every encoder that is evaluated: where its weights are, and how it is made ready to use."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,17 +12,22 @@ from vidrep_pipelines.evaluation.encoders.config import (
     CheckpointEncoderConfig,
     EncoderConfig,
     EncodersConfig,
+    FolderEncoderConfig,
     OriginalEncoderConfig,
     PixelEncoderConfig,
     RandomEncoderConfig,
+    RvmEncoderConfig,
     TimmEncoderConfig,
+    TrainedEncoderConfig,
+    VideoMaeEncoderConfig,
+    VjepaEncoderConfig,
 )
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     import torch
 
-    from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+    from vidrep_pipelines.evaluation.encoders.protocol import Encoder, ImageEncoder
 
 _ENCODERS_KEPT = 2
 
@@ -37,7 +42,7 @@ class EncoderSource(FrozenConfig):
     """Its kind and parameters."""
 
     checkpoint: Path | None = None
-    """Folder of the checkpoint, for the kind that comes from the catalog."""
+    """Folder of the checkpoint, for the kinds that this project trained."""
 
     system: str | None = None
     """System that trained the checkpoint."""
@@ -66,6 +71,8 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
         raise ConfigurationError(
             f"encoders.known: {name!r} becomes the name of a folder; leave out the slash."
         )
+    if isinstance(config, FolderEncoderConfig):
+        return _trained_source(name, config, Checkpoint.of(config.path))
     if not isinstance(config, CheckpointEncoderConfig):
         science = config.model_dump(mode="json", exclude={"path", "weights"})
         return EncoderSource(name=name, config=config, digest=digest_of(science, _weights_digest(config)))
@@ -75,30 +82,39 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
             f"{', '.join(known) or 'no checkpoint'}. Remedy: run the pipeline that trains it, such as "
             "eval_davis_systems, or leave it out of encoders.use."
         )
-    checkpoint = known[config.dataset]
+    return _trained_source(name, config, known[config.dataset])
+
+
+def _trained_source(name: str, config: TrainedEncoderConfig, checkpoint: Checkpoint) -> EncoderSource:
     weights = digest_of_file(checkpoint.weights)
     return EncoderSource(
         name=name,
         config=config,
         checkpoint=checkpoint.directory.absolute(),
-        system=checkpoint.meta["system"],
+        system=str(checkpoint.meta.get("system")),
         digest=digest_of(config.positions, config.stage, config.cell, checkpoint.config, weights),
     )
 
 
 def _weights_digest(config: EncoderConfig) -> str | None:
-    """Digest of the file that holds the weights, if there is one: what is in it counts, not where it lies."""
-    match config:
-        case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path):
-            from vidrep_pipelines.common.foreign_weights import weights_digest
+    """Digest of the file that holds the weights, if there is one: what is in it counts, not where it lies.
 
+    Beside weights in transformers' layout, ``config.json`` says what no tensor shows.
+    """
+    from vidrep_pipelines.common.foreign_weights import weights_digest
+
+    match config:
+        case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path) | RvmEncoderConfig(path=path):
             return weights_digest("encoders", path)
+        case VjepaEncoderConfig(path=path) | VideoMaeEncoderConfig(path=path):
+            weights, beside = weights_digest("encoders", path), path.parent / "config.json"
+            return digest_of(weights, digest_of_file(beside) if beside.is_file() else None)
         case _:
             return None
 
 
 @lru_cache(maxsize=_ENCODERS_KEPT)
-def encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
+def encoder_on(source: EncoderSource, device: "torch.device") -> "Encoder":
     """The encoder of :func:`load_encoder` on a device; kept, as a worker has many items for the same one."""
     from torch import nn
 
@@ -108,7 +124,24 @@ def encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
     return encoder
 
 
-def load_encoder(source: EncoderSource) -> "ImageEncoder":
+def image_encoder_on(source: EncoderSource, device: "torch.device") -> "ImageEncoder":
+    """The same for an evaluation that looks at single pictures.
+
+    Raises:
+        ConfigurationError: The encoder needs several frames.
+    """
+    from vidrep_pipelines.evaluation.encoders.protocol import VideoEncoder
+
+    encoder = encoder_on(source, device)
+    if isinstance(encoder, VideoEncoder):
+        raise ConfigurationError(
+            f"encoders: {source.name} looks at several frames of a video, and single pictures are evaluated "
+            "here. Remedy: leave it out, or name an image encoder."
+        )
+    return encoder
+
+
+def load_encoder(source: EncoderSource) -> "Encoder":
     """The encoder, on the CPU and ready to evaluate.
 
     Raises:
@@ -118,22 +151,33 @@ def load_encoder(source: EncoderSource) -> "ImageEncoder":
     """
     from vidrep_pipelines.evaluation.encoders.floors import PixelEncoder, random_encoder
     from vidrep_pipelines.evaluation.encoders.original import load_original_encoder
+    from vidrep_pipelines.evaluation.encoders.recurrent import load_rvm_encoder
     from vidrep_pipelines.evaluation.encoders.timm_models import load_timm_encoder
+    from vidrep_pipelines.evaluation.encoders.video_checkpoints import (
+        load_videomae_encoder,
+        load_vjepa_encoder,
+    )
 
     match source.config:
-        case CheckpointEncoderConfig() as config:
+        case CheckpointEncoderConfig() | FolderEncoderConfig() as config:
             return _trained_encoder(source, config)
         case OriginalEncoderConfig() as config:
             return load_original_encoder(source.name, config)
         case TimmEncoderConfig() as config:
             return load_timm_encoder(source.name, config)
+        case VjepaEncoderConfig() as config:
+            return load_vjepa_encoder(source.name, config)
+        case VideoMaeEncoderConfig() as config:
+            return load_videomae_encoder(source.name, config)
+        case RvmEncoderConfig() as config:
+            return load_rvm_encoder(source.name, config)
         case RandomEncoderConfig() as config:
             return random_encoder(source.name, config)
         case PixelEncoderConfig() as config:
             return PixelEncoder(source.name, config)
 
 
-def _trained_encoder(source: EncoderSource, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _trained_encoder(source: EncoderSource, config: TrainedEncoderConfig) -> "ImageEncoder":
     """The encoder inside a checkpoint of one of this project's systems."""
     assert source.checkpoint is not None
     checkpoint = Checkpoint.checked(source.checkpoint)
@@ -144,13 +188,15 @@ def _trained_encoder(source: EncoderSource, config: CheckpointEncoderConfig) -> 
             return _carl_encoder(source.name, checkpoint, config)
         case "vqvae":
             return _vqvae_encoder(source.name, checkpoint, config)
+        case "voc_vae" | "voc_dino" | "voc_musik":
+            return _voc_encoder(source.name, checkpoint, config)
         case _:
             raise ConfigurationError(
                 f"{source.name}: there is no image encoder for checkpoints of {source.system}."
             )
 
 
-def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _rsp_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
     from vidrep_pipelines.models.rsp.config import RspModelConfig
     from vidrep_pipelines.models.rsp.inference import image_encoder
@@ -160,7 +206,7 @@ def _rsp_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCon
     return TransformerEncoder(name, encoder, stride=model.patch_size, positions=config.positions)
 
 
-def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _carl_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
     from vidrep_pipelines.models.carl.inference import BackboneStage, TrainedCarl
 
@@ -168,7 +214,7 @@ def _carl_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderCo
     return FeatureMapEncoder(name, stage, network_stride=stage.stride, cell=config.cell)
 
 
-def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderConfig) -> "ImageEncoder":
+def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
     from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
     from vidrep_pipelines.models.vqvae.inference import FrameLatents, TrainedVqvae
 
@@ -177,4 +223,15 @@ def _vqvae_encoder(name: str, checkpoint: Checkpoint, config: CheckpointEncoderC
     units = trained.data
     return FeatureMapEncoder(
         name, latents, network_stride=latents.stride, cell=config.cell, mean=units.mean, std=units.std
+    )
+
+
+def _voc_encoder(name: str, checkpoint: Checkpoint, config: TrainedEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.evaluation.encoders.feature_maps import FeatureMapEncoder
+    from vidrep_pipelines.models.voc.tokenizers.inference import TokenizerMaps, checkpoint_source
+
+    maps = TokenizerMaps(checkpoint_source(checkpoint.config, checkpoint.weights).load())
+    units = maps.tokenizer.pixels
+    return FeatureMapEncoder(
+        name, maps, network_stride=maps.stride, cell=config.cell, mean=units.mean, std=units.std
     )

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_on
+from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
 from vidrep_pipelines.adapters.policy_ablation_config import (
     EncoderFeatureSet,
     PolicyAblationConfig,
@@ -144,7 +144,8 @@ class EncoderFeatureSource(FrozenConfig):
         Raises:
             InputError: The encoder's weights cannot be read or do not fit.
         """
-        return EncoderFeatures(encoder_on(self.encoder, torch.device(device)), device, self.grid, self.digest)
+        encoder = image_encoder_on(self.encoder, torch.device(device))
+        return EncoderFeatures(encoder, device, self.grid, self.digest)
 
 
 FeatureSource = Annotated[VideoModelSource | EncoderFeatureSource, Field(discriminator="kind")]
@@ -297,6 +298,6 @@ def _encoder_source(
     features: EncoderFeatureSet, encoder: EncoderSource, size: tuple[int, int]
 ) -> EncoderFeatureSource:
     digest = digest_of(_FEATURES, encoder.digest, features.grid)
-    made = EncoderFeatures(encoder_on(encoder, torch.device("cpu")), "cpu", features.grid, digest)
+    made = EncoderFeatures(image_encoder_on(encoder, torch.device("cpu")), "cpu", features.grid, digest)
     F, C, h, w = made(torch.zeros(1, 1, *size, 3, dtype=torch.uint8), ("",), (0,)).shape[2:]
     return EncoderFeatureSource(encoder=encoder, grid=features.grid, shape=(F, C, h, w), digest=digest)

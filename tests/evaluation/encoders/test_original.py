@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.compat import timm
 from vidrep_pipelines.evaluation.encoders.config import OriginalEncoderConfig
 from vidrep_pipelines.evaluation.encoders.original import load_original_encoder
 from vidrep_pipelines.models.layers.encoder import VisionTransformerEncoder
@@ -69,6 +70,33 @@ def test_other_parts_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert "1 tensors are not the encoder's: decoder_pred.bias" in caplog.text
 
 
+@pytest.mark.parametrize("registers", [0, 4])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_dinov2s_layout_that_t_core_has(tmp_path: Path, registers: int, chunked: bool) -> None:
+    torch.manual_seed(0)
+    own = timm.models.vision_transformer.VisionTransformer(
+        img_size=32, patch_size=8, embed_dim=128, depth=2, num_heads=2, init_values=0.5, num_classes=0,
+        global_pool="", reg_tokens=registers, no_embed_class=True, dynamic_img_size=True,
+    ).eval()  # fmt: skip
+    state = {f"backbone.{name}": value for name, value in own.state_dict().items()}
+    cls_place = torch.randn(1, 1, 128)
+    state["backbone.cls_token"] = state["backbone.cls_token"] - cls_place
+    state["backbone.pos_embed"] = torch.cat([cls_place, state["backbone.pos_embed"]], dim=1)
+    state["backbone.mask_token"] = torch.zeros(1, 128)
+    state["dino_head.mlp.0.weight"] = torch.zeros(2, 2)
+    if registers:
+        state["backbone.register_tokens"] = state.pop("backbone.reg_token")
+    if chunked:
+        state = {name.replace("blocks.", "blocks.1."): value for name, value in state.items()}
+    path = saved(tmp_path, {"teacher": state})
+    config = OriginalEncoderConfig(path=path, entry="teacher", positions="timm")
+    images = torch.randn(2, 3, 24, 40)
+    with torch.no_grad():
+        expected = own(images)[:, 1 + registers :].transpose(1, 2).unflatten(2, (3, 5))
+    found = load_original_encoder("x", config).patch_features(images)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
 def without(name: str) -> dict[str, Tensor]:
     return {other: value for other, value in STATE.items() if other != name}
 
@@ -79,6 +107,7 @@ def without(name: str) -> dict[str, Tensor]:
         (without("norm.weight"), "norm.weight is missing"),
         (without("blocks.1.attn.qkv.bias"), "blocks.1.attn.qkv.bias is missing"),
         ({**STATE, "blocks.0.ls1.gamma": torch.ones(128)}, "blocks.0.ls1.gamma is unknown"),
+        ({**STATE, "register_tokens": torch.ones(1, 4, 128)}, "register_tokens is unknown"),
         ({**STATE, "norm.bias": torch.ones(64)}, r"norm.bias is \(64,\), expected \(128,\)"),
         (without("pos_embed"), "'pos_embed' is missing"),
         ({"conv1.weight": torch.ones(2)}, "holds no plain ViT"),

@@ -1,4 +1,4 @@
-"""Both variants of propagation, target by target and in double precision: slow, and plain to read."""
+"""All variants of propagation, target by target and in double precision: slow, and plain to read."""
 
 import math
 
@@ -42,14 +42,14 @@ def _one_cell(
                     found.append((similarity, labels[frame][:, row, column]))
     found.sort(key=lambda pair: -pair[0])
     kept = found[: config.top_k]
-    if config.variant == "dino":
+    if config.variant != "videowalk":
         kept = [pair for pair in found if pair[0] >= kept[-1][0] - 1e-12]
     weights = torch.tensor([math.exp(similarity / config.temperature) for similarity, _ in kept]).double()
     return torch.stack([values for _, values in kept], dim=1) @ (weights / weights.sum())
 
 
 def _context(target: int, config: PropagationConfig) -> list[int]:
-    if config.variant == "dino":
+    if config.variant != "videowalk":
         return [0] + [frame for frame in range(1, target) if frame >= target - config.context_frames]
     padded = [0] * config.context_frames + list(range(target))
     return [0, *padded[target : target + config.context_frames]]
@@ -60,4 +60,5 @@ def _inside(down: int, right: int, config: PropagationConfig) -> bool:
         return True
     if config.variant == "dino":
         return max(abs(down), abs(right)) <= config.radius
-    return math.sqrt(down**2 + right**2) < config.radius
+    distance = math.sqrt(down**2 + right**2)
+    return distance <= config.radius if config.variant == "dinov3" else distance < config.radius

@@ -55,6 +55,13 @@ def test_dino_stretches_each_channel_before_the_largest_wins():
     assert hard_labels(soft, (1, 2), (1, 2), "videowalk").tolist() == [[0, 0]]
 
 
+def test_dinov3_goes_to_the_pixels_by_nearest_neighbor_and_a_constant_label_loses():
+    soft = torch.tensor([[[0.9, 0.7]], [[0.1, 0.3]]])
+    assert hard_labels(soft, (9, 9), (2, 5), "dinov3").tolist() == [[0, 0, 0, 1, 1]] * 2
+    covered = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)])
+    assert (hard_labels(covered, (4, 6), (5, 7), "dinov3") == 0).all()
+
+
 def test_a_label_that_covers_the_whole_frame_wins():
     soft = torch.stack([torch.zeros(2, 3), torch.ones(2, 3)])
     assert (hard_labels(soft, (4, 6), (5, 7), "dino") == 1).all()

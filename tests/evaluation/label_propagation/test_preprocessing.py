@@ -36,6 +36,8 @@ def noise(height: int, width: int, seed: int = 0) -> np.ndarray:
         ((854, 480), FrameSize(), (832, 480)),
         ((720, 1280), FrameSize(rule="long_side", sides=(880,)), (448, 880)),
         ((1280, 720), FrameSize(rule="long_side", sides=(880,)), (880, 448)),
+        ((480, 854), FrameSize(rule="short_side_up", sides=(960,)), (960, 1712)),
+        ((854, 480), FrameSize(rule="short_side_up", sides=(950,)), (1712, 960)),
         ((240, 320), FrameSize(rule="exact", sides=(320, 320)), (320, 320)),
         ((480, 854), FrameSize(rule="native", sides=()), (480, 848)),
     ],

@@ -15,7 +15,7 @@ from vidrep_pipelines.evaluation.label_propagation.config import PropagationConf
 from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
 from vidrep_pipelines.evaluation.label_propagation.propagate import memory_bytes, propagate
 
-VARIANTS = ["dino", "videowalk"]
+VARIANTS = ["dino", "videowalk", "dinov3"]
 
 
 def labels_on(height, width, channels=3, seed=0):
@@ -47,9 +47,14 @@ def test_labels_are_those_of_the_slow_form(config, height, width, frames, seed):
 
 
 @settings(deadline=None, max_examples=60)
-@given(CONFIGS, st.integers(1, 4), st.integers(1, 5), st.integers(2, 5), st.integers(0, 2**31))
+@given(
+    CONFIGS.filter(lambda config: config.variant != "videowalk"),
+    st.integers(1, 4),
+    st.integers(1, 5),
+    st.integers(2, 5),
+    st.integers(0, 2**31),
+)
 def test_all_sources_as_similar_as_the_last_kept_one_count(config, height, width, frames, seed):
-    config = config.model_copy(update={"variant": "dino"})
     kinds = torch.randint(3, (frames, height, width), generator=torch.Generator().manual_seed(seed))
     features, first = F.one_hot(kinds, 3).permute(0, 3, 1, 2).float(), labels_on(height, width, seed=seed)
     found = torch.stack(list(propagate(features, first, config)))

@@ -11,14 +11,18 @@ from torch import Tensor, nn
 
 from tests.helpers.label_sequences import write_release
 from vidrep_pipelines.common.arrays import Pixels
-from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.label_sequences.joint_file import read_joints, write_joints
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
 from vidrep_pipelines.evaluation.encoders.config import IMAGENET_MEAN, IMAGENET_STD, PixelEncoderConfig
 from vidrep_pipelines.evaluation.encoders.floors import PixelEncoder
 from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
 from vidrep_pipelines.evaluation.label_propagation.errors import FeatureError
-from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence, normalization_of
+from vidrep_pipelines.evaluation.label_propagation.frame_features import (
+    device_of_sequence,
+    frame_features,
+    normalization_of,
+)
 from vidrep_pipelines.evaluation.label_propagation.keypoints import to_grid
 from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
     JointTracks,
@@ -90,7 +94,7 @@ def moving_square(count: int = 6) -> tuple[list[Pixels], list[Pixels]]:
     return frames, maps
 
 
-@pytest.mark.parametrize("preset", ["rsp", "dino", "videowalk", "cropmae"])
+@pytest.mark.parametrize("preset", ["rsp", "dino", "videowalk", "cropmae", "dinov3", "rvm"])
 def test_labels_follow_what_they_are_on(preset: str) -> None:
     frames, maps = moving_square()
     found = list(runner(preset=preset, temperature=0.05).label_maps(frames, maps[0]))
@@ -106,6 +110,67 @@ def test_batches_have_no_influence(frames_per_batch: int) -> None:
     expected = list(runner().label_maps(frames, maps[0]))
     found = list(runner(frames_per_batch=frames_per_batch).label_maps(frames, maps[0]))
     np.testing.assert_array_equal(found, expected)
+
+
+class Means(nn.Module):
+    """Sees clips: every frame gets the mean over its window, less its own colors."""
+
+    name, stride, window, mean, std = "means", 4, 4, IMAGENET_MEAN, IMAGENET_STD
+
+    def features(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        if frames.shape[1] < self.window:
+            raise InputError(f"means looks at 4 frames together, and the video has {frames.shape[1]}.")
+        assert frames.shape[1] == self.window
+        small = nn.functional.avg_pool2d(frames.flatten(0, 1), 4).unflatten(0, frames.shape[:2])
+        return small.mean(dim=1, keepdim=True) - 2 * small, None
+
+
+class Memory(nn.Module):
+    """Sees a stream: the features of a frame keep a tenth of those before."""
+
+    name, stride, window, mean, std = "memory", 4, 1, IMAGENET_MEAN, IMAGENET_STD
+
+    def features(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        maps = []
+        for time in range(frames.shape[1]):
+            small = nn.functional.avg_pool2d(frames[:, time], 4)
+            state = small if state is None else 0.9 * small + 0.1 * state
+            maps.append(state)
+        return torch.stack(maps, dim=1), state
+
+
+def test_clips_and_streams_are_followed_like_images() -> None:
+    frames, maps = moving_square(6)
+    expected = [
+        list(runner(encoder, frames_per_batch=6).label_maps(frames, maps[0])) for encoder in (Memory(),)
+    ]
+    for count in (1, 4):
+        found = list(runner(Memory(), frames_per_batch=count).label_maps(frames, maps[0]))
+        np.testing.assert_array_equal(found, expected[0])
+    found = list(
+        runner(Means(), frames_per_batch=2, preset="cropmae", temperature=0.05).label_maps(frames, maps[0])
+    )
+    for truth, result in zip(maps, found, strict=True):
+        overlap = ((truth == 1) & (result == 1)).sum() / ((truth == 1) | (result == 1)).sum()
+        assert overlap > 0.7
+
+
+def test_the_last_window_ends_with_the_video() -> None:
+    frames = [np.full((48, 64, 3), 10 * number, np.uint8) for number in range(6)]
+    settings = config(normalization="encoder").resolve()
+    found = list(frame_features(frames, Means(), (48, 64), settings, torch.device("cpu"), 4))
+    values = torch.tensor([float(features.mean()) for features in found])
+    shown = [torch.arange(4.0), torch.arange(4.0), torch.arange(2.0, 6), torch.arange(2.0, 6)]
+    windows = [*shown[:1] * 4, *shown[2:3] * 2]
+    expected = torch.stack([window.mean() - 2 * time for time, window in enumerate(windows)])
+    expected = expected * 10 / 255 / float(np.mean(IMAGENET_STD))
+    torch.testing.assert_close(values - values[0], expected - expected[0], rtol=0.02, atol=0)
+
+
+def test_a_video_shorter_than_a_window_is_refused() -> None:
+    frames, maps = moving_square(3)
+    with pytest.raises(InputError, match="means looks at 4 frames"):
+        list(runner(Means()).label_maps(frames, maps[0]))
 
 
 def test_half_precision_finds_the_same_object(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +272,8 @@ def test_normalization_is_that_of_the_variant_unless_the_encoder_is_asked() -> N
     assert normalization_of(PIXELS, config().resolve()).std[0] == 0.228
     assert normalization_of(PIXELS, config(preset="cropmae").resolve()).std[0] == 0.229
     assert normalization_of(PIXELS, config(normalization="encoder").resolve()).std == IMAGENET_STD
+    assert config(preset="rvm").resolve().normalization == "encoder"
+    assert normalization_of(PIXELS, config(preset="dinov3").resolve()).std[0] == 0.229
 
 
 def test_what_cropmae_does_otherwise() -> None:

@@ -18,11 +18,21 @@ IMAGENET_STD: Triple = (0.229, 0.224, 0.225)
 class _TransformerOptions(FrozenConfig):
     positions: PositionRule = "dino"
     """How the position table is resampled to another grid. `dino`: bicubic by scale factors of the grid plus
-    0.1, without smoothing, as the published evaluations do; `timm`: bicubic to the size, smoothed."""
+    0.1, without smoothing, as the published evaluations do; `timm`: bicubic to the size, smoothed, as the
+    authors of DINOv2 with registers and of T-CoRe do. Rotary positions follow the grid by themselves."""
 
 
-class CheckpointEncoderConfig(_TransformerOptions):
-    """The encoder of a model that this project trained."""
+class _TrainedOptions(_TransformerOptions):
+    stage: int | None = Field(None, ge=1, le=4)
+    """CARL: the stage of its ResNet whose output is taken. None: the last one that its head builds on."""
+
+    cell: int | None = Field(None, gt=0)
+    """VQ-VAE, CARL and tokenizers: features are averaged over cells of so many pixels, a multiple of their
+    stride. None: as they are."""
+
+
+class CheckpointEncoderConfig(_TrainedOptions):
+    """The encoder of a model that the pipeline trained."""
 
     kind: Literal["checkpoint"] = "checkpoint"
     """Names this kind of encoder."""
@@ -30,12 +40,19 @@ class CheckpointEncoderConfig(_TransformerOptions):
     dataset: Annotated[str, AfterValidator(current_dataset)]
     """Name of the checkpoint in the catalog, such as `rsp_checkpoint`."""
 
-    stage: int | None = Field(None, ge=1, le=4)
-    """CARL: the stage of its ResNet whose output is taken. None: the last one that its head builds on."""
 
-    cell: int | None = Field(None, gt=0)
-    """VQ-VAE and CARL: features are averaged over cells of so many pixels, a multiple of their stride.
-    None: as they are."""
+class FolderEncoderConfig(_TrainedOptions):
+    """The encoder of a model that this project trained at another time or place: RSP, CARL, VQ-VAE, VOC."""
+
+    kind: Literal["folder"] = "folder"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The checkpoint's folder, which holds `model.safetensors`, `config.json` and `meta.json`."""
+
+
+TrainedEncoderConfig = CheckpointEncoderConfig | FolderEncoderConfig
+"""Encoders that this project trained."""
 
 
 class OriginalEncoderConfig(_TransformerOptions):
@@ -62,16 +79,20 @@ class OriginalEncoderConfig(_TransformerOptions):
 
 
 class TimmEncoderConfig(_TransformerOptions):
-    """Any ViT or ResNet that timm knows, with weights from a local file."""
+    """Any network of timm's that gives a feature map, with weights from a local file.
+
+    ViTs, those with registers and rotary positions too (DINOv2, DINOv3, SigLIP, MAE, CLIP), ConvNeXt, ResNet.
+    """
 
     kind: Literal["timm"] = "timm"
     """Names this kind of encoder."""
 
     model: str
-    """timm's name, such as `vit_small_patch16_224` or `resnet50`."""
+    """timm's name, such as `vit_small_patch16_dinov3`, `convnext_tiny` or `resnet50`."""
 
     weights: UserPath
-    """State dict under timm's names, `.safetensors` or `.pth`; nothing is downloaded."""
+    """State dict under timm's names, or the authors' that timm converts, `.safetensors` or `.pth`; nothing is
+    downloaded."""
 
     entry: str | None = None
     """Key of the state dict in the file. None: `model` if present, else the file itself."""
@@ -80,10 +101,60 @@ class TimmEncoderConfig(_TransformerOptions):
     """ViT: side of the images that its position table is made for. None: the size that timm has for it."""
 
     stage: int = Field(3, ge=1, le=4)
-    """ResNet: the stage whose output is taken; 3 has a stride of 16 as a ViT/16 has."""
+    """Networks whose grid grows coarser: which of the last four levels is taken, in a ResNet or ConvNeXt the
+    stage; 3 has a stride of 16 as a ViT/16 has. ViTs give the output of their last block."""
 
     output_stride: Literal[8, 16, 32] = 32
-    """ResNet: stride of the last stage. 8 or 16 dilate late stages (8 at stage 3 is videowalk's grid)."""
+    """Convolutional networks: stride of the last stage. 8 or 16 dilate late stages (8 at stage 3 of a ResNet
+    is videowalk's grid)."""
+
+
+class VjepaEncoderConfig(FrozenConfig):
+    """V-JEPA 2 or 2.1, which looks at clips. Which of them, and its sizes, follow from the tensors."""
+
+    kind: Literal["vjepa"] = "vjepa"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The weights: `model.safetensors` in transformers' layout, whose `config.json` is read if beside it,
+    or the authors' `.pt`."""
+
+    entry: str | None = None
+    """Key of the weights in the file. None: the first of `target_encoder`, `ema_encoder`, `encoder` and
+    `model` that there is, else the file itself."""
+
+    heads: int | None = Field(None, gt=0)
+    """Attention heads. None: what `config.json` says, else those of the published models of this width."""
+
+    window: int = Field(16, gt=0)
+    """Frames that are looked at together, a multiple of 2. It was trained on 16 and 64."""
+
+
+class VideoMaeEncoderConfig(FrozenConfig):
+    """VideoMAE, which looks at clips of as many frames as in its training: 16, or what `config.json` says."""
+
+    kind: Literal["videomae"] = "videomae"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The weights: `model.safetensors` in transformers' layout, whose `config.json` is read if beside it,
+    or the authors' `.pth`."""
+
+    entry: str | None = None
+    """Key of the weights in the file. None: `model` if present, else the file itself."""
+
+    heads: int | None = Field(None, gt=0)
+    """Attention heads. None: what `config.json` says, else those of the published models of this width."""
+
+
+class RvmEncoderConfig(FrozenConfig):
+    """RVM, which sees a video as a stream: the features of a frame depend on all frames before it."""
+
+    kind: Literal["rvm"] = "rvm"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The published `.npz`; sizes follow from its arrays."""
 
 
 class RandomEncoderConfig(_TransformerOptions):
@@ -137,7 +208,17 @@ class PixelEncoderConfig(FrozenConfig):
         return self
 
 
-StandaloneEncoderConfig = OriginalEncoderConfig | TimmEncoderConfig | RandomEncoderConfig | PixelEncoderConfig
+VideoEncoderConfig = VjepaEncoderConfig | VideoMaeEncoderConfig | RvmEncoderConfig
+"""Encoders that look at more than one frame."""
+
+StandaloneEncoderConfig = (
+    OriginalEncoderConfig
+    | TimmEncoderConfig
+    | VideoEncoderConfig
+    | FolderEncoderConfig
+    | RandomEncoderConfig
+    | PixelEncoderConfig
+)
 """Encoders that need nothing from the catalog."""
 
 EncoderConfig = Annotated[CheckpointEncoderConfig | StandaloneEncoderConfig, Field(discriminator="kind")]

@@ -9,31 +9,38 @@ from pydantic import Field
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
 
-Variant = Literal["dino", "videowalk"]
+Variant = Literal["dino", "videowalk", "dinov3"]
 PropagationPrecision = Literal["fp32", "bf16"]
 LabelResize = Literal["direct", "through_input"]
+FrameResize = Literal["opencv", "bicubic", "lanczos"]
+NormalizationRule = Literal["published", "encoder"]
 PropagationTask = Literal["davis", "jhmdb", "vip"]
-PropagationPresetName = Literal["rsp", "dino", "videowalk", "cropmae"]
+PropagationPresetName = Literal["rsp", "dino", "videowalk", "cropmae", "dinov3", "rvm"]
 
 
 class PropagationConfig(FrozenConfig):
     """How labels move from context frames to the next one. Defaults: the script shipped with RSP.
 
-    The two published variants are not numerically the same:
+    The published variants are not numerically the same:
 
-    ============================  ============================  ======================================
-    .                             ``dino``                      ``videowalk``
-    ============================  ============================  ======================================
-    window                        square, |dy| and |dx| <= r    disc, sqrt(dy^2 + dx^2) < r
-    first frame                   within the window as well     unrestricted
-    context of an early frame     as many frames as there are   filled up with copies of the first one
-    kept sources                  all >= the k-th largest       exactly k
-    masks to the grid and back    nearest; min-max per channel  bilinear; as they are
-    ============================  ============================  ======================================
+    ==================  ==========================  ==============================  ========================
+    .                   ``dino``                    ``videowalk``                   ``dinov3``
+    ==================  ==========================  ==============================  ========================
+    window              square, |dy|, |dx| <= r     disc, sqrt(dy^2 + dx^2) < r     disc, ... <= r
+    first frame         within the window as well   unrestricted                    within the window
+    early context       as many frames as there     filled up with copies of the    as many frames as there
+                        are                         first one                       are
+    kept sources        all >= the k-th largest     exactly k                       all >= the k-th largest
+    masks to the grid   nearest                     bilinear                        nearest
+    and back to pixels  bilinear; min-max per       bilinear; as they are           nearest; min-max per
+                        channel, a constant one                                     channel, a constant one
+                        wins                                                        loses
+    ==================  ==========================  ==============================  ========================
     """
 
     variant: Variant = "dino"
-    """`dino` (Caron et al. 2021; DAVIS of RSP) or `videowalk` (Jabri et al. 2020; CropMAE, JHMDB, VIP)."""
+    """`dino` (Caron et al. 2021; DAVIS of RSP), `videowalk` (Jabri et al. 2020; CropMAE, RVM, JHMDB, VIP) or
+    `dinov3` (Simeoni et al. 2025, arXiv 2508.10104, and the notebook of its repository)."""
 
     top_k: int = Field(7, ge=1)
     """Sources that a location takes its label from, over all context frames together."""
@@ -58,9 +65,10 @@ class PropagationConfig(FrozenConfig):
 class FrameSize(FrozenConfig):
     """How large the network sees a frame."""
 
-    rule: Literal["short_side", "long_side", "exact", "native"] = "short_side"
+    rule: Literal["short_side", "short_side_up", "long_side", "exact", "native"] = "short_side"
     """`short_side` and `long_side`: the named side gets the length, the other one keeps the aspect, rounded
-    down to a multiple of 64; `exact`: height and width; `native`: as the file is."""
+    down to a multiple of 64; `short_side_up`: the same, with both sides rounded up to multiples of the
+    encoder's stride; `exact`: height and width; `native`: as the file is."""
 
     sides: tuple[int, ...] = (480,)
     """One length, or height and width for `exact`; nothing for `native`. A DAVIS frame of 880x480 shrinks to
@@ -85,6 +93,12 @@ class Preset(FrozenConfig):
     decoded_cells: int = Field(3, ge=1)
     """Best cells of a joint whose mean is its position."""
 
+    frame_resize: FrameResize = "opencv"
+    """How frames come to that size; see :class:`LabelPropagationConfig`."""
+
+    normalization: NormalizationRule = "published"
+    """Whose mean and standard deviation frames get; see :class:`LabelPropagationConfig`."""
+
 
 _JHMDB_SIZE = FrameSize(rule="exact", sides=(320, 320))
 _SHIPPED = PropagationConfig()
@@ -98,6 +112,8 @@ _VIDEOWALK_POSE = _VIDEOWALK.model_copy(update={"temperature": 0.07})
 _RSP_POSE = PropagationConfig(variant="videowalk", top_k=10, radius=5, context_frames=7, temperature=0.05)
 _RSP_PARTS = PropagationConfig(top_k=10, radius=20, context_frames=20)
 _CROPMAE_PARTS = _CROPMAE.model_copy(update={"top_k": 10})
+# The notebook of the repository; the paper names the same rule for DAVIS, YouTube-VOS and MOSE.
+_DINOV3 = PropagationConfig(variant="dinov3", top_k=5, radius=12, context_frames=7, temperature=0.2)
 
 PRESETS: Mapping[tuple[PropagationTask, PropagationPresetName], Preset] = MappingProxyType(
     {
@@ -111,14 +127,40 @@ PRESETS: Mapping[tuple[PropagationTask, PropagationPresetName], Preset] = Mappin
             frame_size=FrameSize(rule="exact", sides=(480, 880)),
             label_resize="through_input",
         ),
+        ("davis", "dinov3"): Preset(
+            propagation=_DINOV3,
+            frame_size=FrameSize(rule="short_side_up", sides=(960,)),
+            frame_resize="bicubic",
+        ),
+        ("davis", "rvm"): Preset(
+            propagation=_CROPMAE,
+            frame_size=FrameSize(rule="exact", sides=(480, 880)),
+            label_resize="through_input",
+            frame_resize="lanczos",
+            normalization="encoder",
+        ),
         ("jhmdb", "rsp"): Preset(propagation=_RSP_POSE, frame_size=_JHMDB_SIZE),
         ("jhmdb", "videowalk"): Preset(propagation=_VIDEOWALK_POSE, frame_size=_JHMDB_SIZE, stride=8),
         ("jhmdb", "cropmae"): Preset(propagation=_CROPMAE, frame_size=_JHMDB_SIZE, decoded_cells=5),
+        ("jhmdb", "rvm"): Preset(
+            propagation=_CROPMAE,
+            frame_size=_JHMDB_SIZE,
+            decoded_cells=5,
+            frame_resize="lanczos",
+            normalization="encoder",
+        ),
         ("vip", "rsp"): Preset(propagation=_RSP_PARTS, frame_size=FrameSize(rule="exact", sides=(560, 560))),
         ("vip", "cropmae"): Preset(
             propagation=_CROPMAE_PARTS,
             frame_size=FrameSize(rule="long_side", sides=(880,)),
             label_resize="through_input",
+        ),
+        ("vip", "rvm"): Preset(
+            propagation=_CROPMAE_PARTS,
+            frame_size=FrameSize(rule="exact", sides=(448, 880)),
+            label_resize="through_input",
+            frame_resize="lanczos",
+            normalization="encoder",
         ),
     }
 )

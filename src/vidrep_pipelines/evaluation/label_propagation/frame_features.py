@@ -5,12 +5,11 @@ from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+from vidrep_pipelines.evaluation.encoders.protocol import Encoder, VideoEncoder, as_video_encoder
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationPrecision
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import (
     IMAGENET_STD,
@@ -35,7 +34,7 @@ def device_of_sequence(wanted: DeviceName, number: int = 0) -> torch.device:
     return torch.device("cuda", number % count)
 
 
-def normalization_of(encoder: ImageEncoder, settings: RunSettings) -> FrameNormalization:
+def normalization_of(encoder: Encoder, settings: RunSettings) -> FrameNormalization:
     """Mean and standard deviation that frames get."""
     if settings.normalization == "encoder":
         return FrameNormalization(mean=encoder.mean, std=encoder.std)
@@ -44,7 +43,7 @@ def normalization_of(encoder: ImageEncoder, settings: RunSettings) -> FrameNorma
 
 def frame_features(
     frames: Iterable[Pixels],
-    encoder: ImageEncoder,
+    encoder: Encoder,
     size: tuple[int, int],
     settings: RunSettings,
     device: torch.device,
@@ -58,18 +57,32 @@ def frame_features(
         size: Height and width of the network's input.
         settings: Variant (how frames are resized), normalization, precision.
         device: The device that the encoder is on.
-        frames_per_batch: Frames that the encoder sees at once.
+        frames_per_batch: Frames that the encoder sees at once; one that sees clips gets whole windows, and at
+            the end of the video the last window that fits, of which only the new frames count.
+
+    Raises:
+        InputError: The video is shorter than the encoder's window.
     """
+    video = as_video_encoder(encoder)
     normalization = normalization_of(encoder, settings)
-    rounded = settings.propagation.variant == "dino"
-    source = iter(frames)
-    while batch := list(islice(source, frames_per_batch)):
-        prepared = [prepare_frame(pixels, size, normalization, rounded=rounded) for pixels in batch]
-        yield from _encoded(encoder, np.stack(prepared), device, settings.propagation.precision)
+    rounded, resize = settings.propagation.variant == "dino", settings.frame_resize
+    source, count = iter(frames), max(frames_per_batch // video.window, 1) * video.window
+    before, state = torch.empty(0, 3, *size, device=device), None
+    while batch := list(islice(source, count)):
+        prepared = [
+            prepare_frame(pixels, size, normalization, rounded=rounded, resize=resize) for pixels in batch
+        ]
+        images = torch.from_numpy(np.stack(prepared)).to(device)
+        lacking = max(video.window - len(images), 0)
+        seen = torch.cat([before[-lacking:], images]) if lacking else images
+        features, state = _encoded(video, seen, state, settings.propagation.precision)
+        yield from features[-len(images) :]
+        before = images[-(video.window - 1) :] if video.window > 1 else before
 
 
 def _encoded(
-    encoder: ImageEncoder, images: NDArray[np.float32], device: torch.device, precision: PropagationPrecision
-) -> Tensor:
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-        return encoder.patch_features(torch.from_numpy(images).to(device)).float()
+    encoder: VideoEncoder, images: Tensor, state: Tensor | None, precision: PropagationPrecision
+) -> tuple[Tensor, Tensor | None]:
+    with torch.autocast(images.device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        features, state = encoder.features(images[None], state)
+    return features[0].float(), state

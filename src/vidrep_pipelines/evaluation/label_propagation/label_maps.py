@@ -39,12 +39,12 @@ def renumbered(labels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np
 def first_labels(labels: NDArray[np.uint8], height: int, width: int, variant: Variant) -> Tensor:
     """What the first frame's label map (H, W) says on a grid: (C, height, width) float32 in [0, 1].
 
-    Channel k belongs to label k, void (255) to background. ``dino`` takes the nearest label, with channels up
-    to the largest label that is left, so that an object too small for the grid is lost; ``videowalk`` resizes
-    bilinearly, with channels up to the largest label.
+    Channel k belongs to label k, void (255) to background. ``dino`` and ``dinov3`` take the nearest label,
+    with channels up to the largest label that is left, so that an object too small for the grid is lost;
+    ``videowalk`` resizes bilinearly, with channels up to the largest label.
     """
     clean = without_void(labels)
-    if variant == "dino":
+    if variant != "videowalk":
         return torch.from_numpy(nearest_one_hot(clean, height, width))
     maps, classes = bilinear_one_hot(clean, height, width)
     on_grid = torch.zeros(int(classes[-1]) + 1, height, width)
@@ -65,10 +65,11 @@ def hard_labels(
 
     Args:
         soft: (C, h, w).
-        size: Height and width of the network's input, to which soft labels are upsampled bilinearly.
+        size: Height and width of the network's input, to which soft labels are upsampled bilinearly; not used
+            by ``dinov3``, which goes to the original size by nearest neighbor.
         original: Height and width of the result, reached by nearest neighbor.
-        variant: ``dino`` stretches each channel to [0, 1] over the frame before the largest one wins;
-            ``videowalk`` does not.
+        variant: ``dino`` and ``dinov3`` stretch each channel to [0, 1] over the frame before the largest one
+            wins; ``videowalk`` does not.
 
     Returns:
         (height, width) uint8; of equal channels the first one wins.
@@ -78,20 +79,24 @@ def hard_labels(
     """
     if len(soft) > VOID:
         raise LabelImageError(f"{len(soft)} labels do not fit an 8-bit label image; use at most {VOID}.")
+    if variant == "dinov3":
+        large = _stretched(F.interpolate(soft[None], size=original, mode="nearest")[0], constant=0.0)
+        return large.argmax(dim=0).to(torch.uint8).cpu().numpy()
     large = F.interpolate(soft[None], size=size, mode="bilinear", align_corners=False)[0]
     if variant == "dino":
-        large = _stretched(large)
+        large = _stretched(large, constant=torch.inf)
     winners = large.argmax(dim=0).to(torch.uint8).cpu().numpy()
     return resize_labels(winners, *original)
 
 
-def _stretched(maps: Tensor) -> Tensor:
-    """Each channel with anything in it from 0 to 1 over the frame.
+def _stretched(maps: Tensor, constant: float) -> Tensor:
+    """Each channel with anything in it from 0 to 1 over the frame, or a constant where it is constant.
 
-    The original divides zero by zero when a channel is constant and positive, and the resulting NaN wins its
-    argmax. That happens when one label covers the frame; infinity wins in the same way.
+    The originals divide zero by zero when a channel is constant and positive, which happens when one label
+    covers the frame. In DINO's the resulting NaN wins its argmax, and infinity wins in the same way; DINOv3's
+    turns it to 0, so that background wins.
     """
     least, largest = maps.amin(dim=(1, 2), keepdim=True), maps.amax(dim=(1, 2), keepdim=True)
     span = largest - least
-    stretched = torch.where(span > 0, (maps - least) / span, torch.inf)
+    stretched = torch.where(span > 0, (maps - least) / span, constant)
     return torch.where(largest > 0, stretched, maps)

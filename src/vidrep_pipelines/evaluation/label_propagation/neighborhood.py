@@ -72,7 +72,8 @@ def _inside(targets: Tensor, sources: Tensor, places: Tensor, radius: float, var
         return torch.ones((1, 1, 1, 1), dtype=torch.bool, device=targets.device)
     if variant == "dino":
         return (across <= radius) & (along <= radius)
-    return across**2 + along**2 < radius**2
+    distance = across**2 + along**2
+    return distance <= radius**2 if variant == "dinov3" else distance < radius**2
 
 
 def unit_features(features: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """From frames and first labels to what the propagation computes with, equal to what the published code sees.
 
-The published implementations resize by OpenCV, whose bilinear filter looks at two by two pixels however much
+Most published implementations resize by OpenCV, whose bilinear filter looks at two by two pixels however much
 an image shrinks. On 8-bit images it works with 11-bit weights and truncates in between; that arithmetic is
-repeated here to the bit, so that OpenCV is not needed.
+repeated here to the bit, so that OpenCV is not needed. Those of 2025 resize by Pillow.
 """
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +14,14 @@ from PIL import Image
 from vidrep_pipelines.common.arrays import Pixels, SingleArray, Triple
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import ConfigurationError
-from vidrep_pipelines.evaluation.label_propagation.config import FrameSize
+from vidrep_pipelines.evaluation.label_propagation.config import FrameResize, FrameSize
 
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 PUBLISHED_STD = (0.228, 0.224, 0.225)
 """Standard deviation in DINO's propagation script and those derived from it; the first is not ImageNet's."""
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+_PILLOW = {"bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 _LONG_SIDE_STEP = 64
 _WEIGHT_BITS = 11
 _BYTE = np.float32(255)
@@ -51,6 +54,9 @@ def network_size(height: int, width: int, frame_size: FrameSize, stride: int) ->
     match frame_size.rule, frame_size.sides:
         case "short_side", (side,):
             sides = (side, long * side // (short * _LONG_SIDE_STEP) * _LONG_SIDE_STEP)
+        case "short_side_up", (side,):
+            rounded = _rounded_up(side, stride)
+            sides = (rounded, _rounded_up(long * rounded / short, stride))
         case "long_side", (side,):
             sides = (short * side // (long * _LONG_SIDE_STEP) * _LONG_SIDE_STEP, side)
         case "exact", (exact_height, exact_width):
@@ -60,9 +66,13 @@ def network_size(height: int, width: int, frame_size: FrameSize, stride: int) ->
         case rule, lengths:
             raise ConfigurationError(
                 f"frame_size: the rule {rule!r} does not go with sides={list(lengths)}. Remedy: one length "
-                "for short_side and long_side, height and width for exact, none for native."
+                "for short_side, short_side_up and long_side, height and width for exact, none for native."
             )
     return _divisible(sides if height <= width else (sides[1], sides[0]), stride)
+
+
+def _rounded_up(length: float, step: int) -> int:
+    return math.ceil(length / step) * step
 
 
 def _divisible(size: tuple[int, int], stride: int) -> tuple[int, int]:
@@ -75,7 +85,12 @@ def _divisible(size: tuple[int, int], stride: int) -> tuple[int, int]:
 
 
 def prepare_frame(
-    pixels: Pixels, size: tuple[int, int], normalization: FrameNormalization, *, rounded: bool
+    pixels: Pixels,
+    size: tuple[int, int],
+    normalization: FrameNormalization,
+    *,
+    rounded: bool,
+    resize: FrameResize = "opencv",
 ) -> SingleArray:
     """Resizes and normalizes a frame for the encoder.
 
@@ -83,12 +98,16 @@ def prepare_frame(
         pixels: (H, W, 3), RGB, 0 to 255.
         size: Height h and width w of the result, see :func:`network_size`.
         normalization: Mean and standard deviation.
-        rounded: Resize the bytes, which rounds (variant D), or values between 0 and 1 (variant W).
+        rounded: OpenCV: resize the bytes, which rounds (variant D), or values between 0 and 1 (variant W).
+        resize: How the size is reached.
 
     Returns:
         (3, h, w).
     """
-    if rounded:
+    if resize != "opencv":
+        image = Image.fromarray(pixels).resize((size[1], size[0]), _PILLOW[resize])
+        values = np.asarray(image).astype(np.float32) / _BYTE
+    elif rounded:
         values = resize_bytes(pixels, *size).astype(np.float32) / _BYTE
     else:
         values = resize_floats(pixels.astype(np.float32) / _BYTE, *size)

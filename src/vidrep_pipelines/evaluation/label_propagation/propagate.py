@@ -19,7 +19,7 @@ def context_frames(target: int, config: PropagationConfig) -> list[int]:
     """Numbers of the frames in the context of frame ``target`` (from 1), the first frame first.
 
     The variant ``videowalk`` fills up early contexts with copies of the first frame, which therefore counts
-    several times; in ``dino`` the first frame is there once.
+    several times; in the others the first frame is there once.
     """
     count = config.context_frames
     if config.variant == "videowalk":
@@ -63,8 +63,8 @@ def propagate(
     """Yields the soft labels of every frame as its features arrive; only the context stays in memory.
 
     Frame 0 yields the labels that were given. After Caron et al. 2021, "Emerging Properties in
-    Self-Supervised Vision Transformers" (``dino``) and Jabri et al. 2020, "Space-Time Correspondence as a
-    Contrastive Random Walk" (``videowalk``).
+    Self-Supervised Vision Transformers" (``dino``), Jabri et al. 2020, "Space-Time Correspondence as a
+    Contrastive Random Walk" (``videowalk``) and Simeoni et al. 2025, "DINOv3" (``dinov3``).
 
     Args:
         features: One (D, h, w) per frame, not normalized, or a tensor (T, D, h, w). The device of the first
@@ -158,7 +158,7 @@ class _Propagation:
     def _block_labels(self, targets: Tensor, slots: list[int], block: TargetBlock) -> Tensor:
         """(B, C): the weighted mean of the kept sources' labels."""
         frames = [self.context.features[slot] for slot in slots]
-        keeps_ties = self.config.variant == "dino" and self.config.precision == "fp32"
+        keeps_ties = self.config.variant != "videowalk" and self.config.precision == "fp32"
         count = self.config.top_k + int(keeps_ties)  # one more shows whether the last kept one has equals
         selection, scores = select(targets[block.targets], frames, block, count, self.config)
         tied = selection.similarity.new_empty(0, dtype=torch.long)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vidrep_pipelines.common.arrays import Pixels
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence
-from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+from vidrep_pipelines.evaluation.encoders.protocol import Encoder
 from vidrep_pipelines.evaluation.label_propagation.frame_features import frame_features
 from vidrep_pipelines.evaluation.label_propagation.keypoints import decode_joints, stamp_known_joints, to_grid
 from vidrep_pipelines.evaluation.label_propagation.label_maps import (
@@ -35,7 +35,7 @@ class SequenceRunner:
         frames_per_batch: Frames that the encoder sees at once.
     """
 
-    encoder: ImageEncoder
+    encoder: Encoder
     settings: RunSettings
     device: torch.device
     frames_per_batch: int = 8

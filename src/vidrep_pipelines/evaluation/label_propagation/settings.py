@@ -7,8 +7,10 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.evaluation.label_propagation.config import (
     DEFAULT_PRESETS,
+    FrameResize,
     FrameSize,
     LabelResize,
+    NormalizationRule,
     PropagationConfig,
     PropagationPrecision,
     PropagationPresetName,
@@ -29,7 +31,7 @@ class RunSettings(FrozenConfig):
     frame_size: FrameSize
     """How large the network sees frames."""
 
-    normalization: Literal["published", "encoder"]
+    normalization: NormalizationRule
     """See :class:`LabelPropagationConfig`."""
 
     stamp: Literal["fixed", "extent"]
@@ -41,11 +43,14 @@ class RunSettings(FrozenConfig):
     decoded_cells: int = Field(3, ge=1)
     """See :class:`LabelPropagationConfig`."""
 
+    frame_resize: FrameResize = "opencv"
+    """See :class:`LabelPropagationConfig`."""
+
     @model_serializer(mode="wrap")
     def _without_defaults(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What has the value that it always had is left out: what was propagated with it stays up to date."""
         described: dict[str, Any] = serialized(self)
-        usual = {"label_resize": "direct", "decoded_cells": 3}
+        usual = {"label_resize": "direct", "decoded_cells": 3, "frame_resize": "opencv"}
         return {name: value for name, value in described.items() if usual.get(name) != value}
 
 
@@ -59,10 +64,11 @@ class LabelPropagationConfig(FrozenConfig):
     """`davis`, `jhmdb` or `vip`: what is propagated and how it is scored."""
 
     preset: PropagationPresetName | None = None
-    """`rsp`, `dino`, `videowalk` or `cropmae`, as published. None: `rsp` for DAVIS, `cropmae` else."""
+    """`rsp`, `dino`, `videowalk`, `cropmae`, `dinov3` (DAVIS alone) or `rvm`, as published. None: `rsp` for
+    DAVIS, `cropmae` else."""
 
     variant: Variant | None = None
-    """Which of the two published algorithms."""
+    """Which of the published algorithms."""
 
     top_k: int | None = Field(None, ge=1)
     """Sources that a location takes its label from."""
@@ -79,9 +85,14 @@ class LabelPropagationConfig(FrozenConfig):
     frame_size: FrameSize | None = None
     """How large the network sees frames."""
 
-    normalization: Literal["published", "encoder"] = "published"
+    frame_resize: FrameResize | None = None
+    """How frames are resized: `opencv`, bilinear without smoothing (of bytes in `dino`, of values else);
+    `bicubic` (DINOv3) and `lanczos` (RVM), of bytes by Pillow, which smooths."""
+
+    normalization: NormalizationRule = "published"
     """`published`: ImageNet's mean with the standard deviation of the variant's scripts (0.228 for red in
-    `dino`, 0.229 in `videowalk`); `encoder`: what the encoder was trained with."""
+    `dino`, 0.229 else), in the preset `rvm` what each encoder was trained with; `encoder`: always the
+    latter."""
 
     stamp: Literal["fixed", "extent"] = "fixed"
     """Joints only: stamps of half a cell, or by the extent of the body as UVC has it."""
@@ -118,8 +129,9 @@ class LabelPropagationConfig(FrozenConfig):
         return RunSettings(
             propagation=base.propagation.model_copy(update=changes),
             frame_size=self.frame_size or base.frame_size,
-            normalization=self.normalization,
+            normalization="encoder" if self.normalization == "encoder" else base.normalization,
             stamp=self.stamp,
             label_resize=self.label_resize or base.label_resize,
             decoded_cells=self.decoded_cells or base.decoded_cells,
+            frame_resize=self.frame_resize or base.frame_resize,
         )

@@ -27,6 +27,7 @@ from vidrep_pipelines.models.shared.units import to_unit_range
 from vidrep_pipelines.models.shared.weight_file import read_weights
 from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
+from vidrep_pipelines.models.voc.tokenizers.convolutional import ConvolutionalTokenizer
 from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
@@ -90,6 +91,25 @@ def depict(tokenizer: DecodingTokenizer, codes: Tensor) -> Tensor:
     """Codes (N, grid, grid) to pictures (N, 3, S, S) float32 in 0..1."""
     pictures = tokenizer.decode_codes(codes.to(tokenizer.codebook.device))
     return to_unit_range(pictures, tokenizer.pixels).clamp(0, 1)
+
+
+class TokenizerMaps(nn.Module):
+    """What a tokenizer sees of pictures before it quantizes, as maps of one cell per ``stride`` pixels.
+
+    ``vae`` and ``musik`` are convolutional and take pictures of any size; ``dino`` is a transformer for one.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer, self.stride = tokenizer, tokenizer.pixels.size // tokenizer.grid
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Prepared pictures (N, 3, H, W) to latents (N, D, H / stride, W / stride)."""
+        if isinstance(self.tokenizer, VqkdTokenizer):
+            return self.tokenizer.latents(images).movedim(-1, 1)
+        assert isinstance(self.tokenizer, ConvolutionalTokenizer)
+        latents: Tensor = self.tokenizer.to_latents(self.tokenizer.encoder(images))
+        return latents
 
 
 _MODELS: dict[str, tuple[type[FrozenConfig], Any, Any]] = {
