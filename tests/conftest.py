@@ -16,6 +16,7 @@ for name in (
     "VIDREP_DAVIS",
     "VIDREP_JHMDB",
     "VIDREP_VIP",
+    "VIDREP_TAPVID",
     "VIDREP_DATA",
     "VIDREP_VIDEOS",
     "VIDREP_ANNOTATIONS",

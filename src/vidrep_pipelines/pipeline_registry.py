@@ -24,6 +24,7 @@ from vidrep_pipelines.pipelines.ingest.long_videos_pipeline import (
     create_penn_action_pipeline,
     create_pouring_pipeline,
 )
+from vidrep_pipelines.pipelines.ingest.points_pipeline import create_points_pipeline
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -67,6 +68,7 @@ def _label_propagation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> d
         "davis": (create_davis_pipeline(), downstream_eval.create_davis_evaluation_pipeline),
         "jhmdb": (create_jhmdb_pipeline(), downstream_eval.create_jhmdb_evaluation_pipeline),
         "vip": (create_vip_pipeline(), downstream_eval.create_vip_evaluation_pipeline),
+        "points": (create_points_pipeline(), downstream_eval.create_points_evaluation_pipeline),
     }
     named: dict[str, Pipeline] = {}
     for task, (sequences, create_evaluation) in tasks.items():

@@ -20,6 +20,10 @@ TINY_EVALUATION: dict[str, Any] = merged(
         "eval_davis": _SETTINGS,
         "eval_jhmdb": _SETTINGS,
         "eval_vip": _SETTINGS,
+        "eval_points": {
+            "frame_size": _SETTINGS["frame_size"],
+            "propagation": {"radius": 4, "context_frames": 3},
+        },
         "fanout": {"engine": "serial"},
     },
 )
