@@ -76,8 +76,8 @@ def test_public_names() -> None:
     assert set(PIPELINES) == {
         "ingest",
         "ingest_kinetics",
-        *(f"{stage}_{task}" for stage in ("ingest", "eval") for task in LABELS),
-        *(f"eval_{task}{end}" for task in LABELS for end in ("_systems", "_standalone")),
+        *(f"{stage}_{task}" for stage in ("ingest", "eval") for task in (*LABELS, "probe")),
+        *(f"eval_{task}{end}" for task in (*LABELS, "probe") for end in ("_systems", "_standalone")),
         "resize",
         "label_filter",
         "prepare_clips",
@@ -194,6 +194,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:{release}" for release in ("pouring", "penn_action", "finegym")),
         *("params:rsp", "params:encoders", "params:label_miniature"),
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in LABELS),
+        *("params:probe_clips", "params:probe_world", "params:eval_probe"),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
         "params:verify",

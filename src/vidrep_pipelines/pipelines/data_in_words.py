@@ -93,6 +93,13 @@ def _videos(config: Any) -> str:
     return "clips of the sample world" if root is None else f"the videos in {root}"
 
 
+def _labelled_clips(config: Any) -> str:
+    if (folder := getattr(config, "something_something", None)) is not None:
+        return f"Something-Something v2 in {folder}"
+    folder = getattr(config, "validation", None)
+    return "clips of the sample world's activities" if folder is None else f"the clips in {folder}"
+
+
 def _rollouts(config: Any) -> str:
     chosen = getattr(config, "root", config)  # one of several kinds of configuration
     world = getattr(chosen, "world", "tabletop")
@@ -113,6 +120,7 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "robot_episodes": _robot_episodes,
         "dmc": _episodes,
         "ingest": _videos,
+        "probe_clips": _labelled_clips,
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,
