@@ -16,6 +16,7 @@ from vidrep_pipelines.evaluation.points.queries import point_queries
 from vidrep_pipelines.evaluation.points.tracking import (
     TRACKS_SUFFIX,
     follow_points,
+    usable_on,
     video_features,
     write_point_tracks,
 )
@@ -89,8 +90,8 @@ def follow_video(item: PointItem, outputs: Mapping[str, Path]) -> dict[str, Scal
         InputError: The video cannot be read, or features are not numbers.
         ConfigurationError: The encoder's stride does not divide the size of the frames.
     """
-    config = item.config
-    device = device_of_sequence(config.device, item.gpu)
+    device = device_of_sequence(item.config.device, item.gpu)
+    config = usable_on(item.config, device)
     encoder = encoder_on(item.encoder, device)
     video = read_point_video(item.row)
     features = video_features(video.frames, encoder, config, device)
@@ -103,6 +104,7 @@ def follow_video(item: PointItem, outputs: Mapping[str, Path]) -> dict[str, Scal
         "encoder": item.encoder.name,
         "video": str(item.row["id"]),
         "device": device.type,
+        "precision": config.propagation.precision,
         "frames": len(video.frames),
         "rows": features.shape[-2],
         "columns": features.shape[-1],

@@ -24,6 +24,7 @@ from vidrep_pipelines.evaluation.label_propagation.preprocessing import network_
 from vidrep_pipelines.evaluation.label_propagation.propagate import propagate
 from vidrep_pipelines.evaluation.points.config import PointTrackingConfig
 from vidrep_pipelines.evaluation.points.queries import PointQueries
+from vidrep_pipelines.training.precision import usable_precision
 
 TRACKS_SUFFIX = ".h5"
 _POSITIONS, _PRESENCE = "positions", "presence"
@@ -40,6 +41,13 @@ class PointTracks:
 
     positions: NDArray[np.float32]
     presence: NDArray[np.float32]
+
+
+def usable_on(config: PointTrackingConfig, device: torch.device) -> PointTrackingConfig:
+    """The same, with float32 where the device would only emulate bfloat16."""
+    precision = usable_precision(device, config.propagation.precision)
+    propagation = config.propagation.model_copy(update={"precision": precision})
+    return config.model_copy(update={"propagation": propagation})
 
 
 def video_features(
