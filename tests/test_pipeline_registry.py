@@ -31,6 +31,7 @@ from vidrep_pipelines.pipelines.pretrain.vpp_video_nodes import VideoParameters
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 PIPELINES = register_pipelines()
+LABELS = ("davis", "jhmdb", "vip", "points")
 CARL = ("carl", "carl_penn_action", "carl_finegym")
 VOC: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
 VOC_PARAMETERS = ("run", "model", "objective", "train")
@@ -75,8 +76,8 @@ def test_public_names() -> None:
     assert set(PIPELINES) == {
         "ingest",
         "ingest_kinetics",
-        *(f"{stage}_{task}" for stage in ("ingest", "eval") for task in ("davis", "jhmdb", "vip")),
-        *(f"eval_{task}{end}" for task in ("davis", "jhmdb", "vip") for end in ("_systems", "_standalone")),
+        *(f"{stage}_{task}" for stage in ("ingest", "eval") for task in (*LABELS, "probe")),
+        *(f"eval_{task}{end}" for task in (*LABELS, "probe") for end in ("_systems", "_standalone")),
         "resize",
         "label_filter",
         "prepare_clips",
@@ -192,7 +193,8 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:kinetics", "params:tar_shards"),
         *(f"params:{release}" for release in ("pouring", "penn_action", "finegym")),
         *("params:rsp", "params:encoders", "params:label_miniature"),
-        *(f"params:{stage}{task}" for stage in ("", "eval_") for task in ("davis", "jhmdb", "vip")),
+        *(f"params:{stage}{task}" for stage in ("", "eval_") for task in LABELS),
+        *("params:probe_clips", "params:probe_world", "params:eval_probe"),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
         "params:verify",

@@ -66,6 +66,14 @@ HEADLINES = (
     _label_propagation("davis"),
     _label_propagation("jhmdb"),
     _label_propagation("vip"),
+    Headline(
+        "points.summary", "points followed, %", "points", "encoder", measure="measure", measures=2,
+        count="sequences", floors=_ENCODER_FLOORS | {"still"},
+    ),
+    Headline(
+        "probe.summary", "classes of clips, %", "probe_clips", "encoder", measure="measure", measures=3,
+        count="clips", floors=_ENCODER_FLOORS | {"chance"},
+    ),
     _phases("carl", "pouring"),
     _phases("carl_penn_action", "penn_action"),
     _phases("carl_finegym", "finegym"),

@@ -24,6 +24,8 @@ from vidrep_pipelines.pipelines.ingest.long_videos_pipeline import (
     create_penn_action_pipeline,
     create_pouring_pipeline,
 )
+from vidrep_pipelines.pipelines.ingest.points_pipeline import create_points_pipeline
+from vidrep_pipelines.pipelines.ingest.probe_clips_pipeline import create_probe_clips_pipeline
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -50,7 +52,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "measure_video_io": stages["ingest"] + measure_video_io.create_video_io_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
-        **_label_propagation_pipelines(pretrain_rsp, systems),
+        **_encoder_evaluation_pipelines(pretrain_rsp, systems),
         **vqvae,
         **_voc_pipelines(),
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
@@ -61,20 +63,22 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
 
 
-def _label_propagation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> dict[str, Pipeline]:
+def _encoder_evaluation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> dict[str, Pipeline]:
     """``systems``: encoders of all systems. ``standalone``: only encoders that need nothing trained here."""
     tasks = {
         "davis": (create_davis_pipeline(), downstream_eval.create_davis_evaluation_pipeline),
         "jhmdb": (create_jhmdb_pipeline(), downstream_eval.create_jhmdb_evaluation_pipeline),
         "vip": (create_vip_pipeline(), downstream_eval.create_vip_evaluation_pipeline),
+        "points": (create_points_pipeline(), downstream_eval.create_points_evaluation_pipeline),
+        "probe": (create_probe_clips_pipeline(), downstream_eval.create_probe_evaluation_pipeline),
     }
     named: dict[str, Pipeline] = {}
-    for task, (sequences, create_evaluation) in tasks.items():
+    for task, (videos, create_evaluation) in tasks.items():
         named |= {
-            f"ingest_{task}": sequences,
-            f"eval_{task}": pretrain_rsp + sequences + create_evaluation(),
-            f"eval_{task}_systems": systems + sequences + create_evaluation(downstream_eval.SYSTEMS),
-            f"eval_{task}_standalone": sequences + create_evaluation(()),
+            f"ingest_{task}": videos,
+            f"eval_{task}": pretrain_rsp + videos + create_evaluation(),
+            f"eval_{task}_systems": systems + videos + create_evaluation(downstream_eval.SYSTEMS),
+            f"eval_{task}_standalone": videos + create_evaluation(()),
         }
     return named
 

@@ -3,6 +3,8 @@
 import io
 import pickle
 import struct
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tests.fuzz.limits import ROUND, answer_within_limits
 from vidrep_pipelines.common.array_pickle import load_array_pickle
 from vidrep_pipelines.common.restricted_pickle import load_plain_pickle
 from vidrep_pipelines.data.sources.long_videos.published_index import load_tensor_pickle
+from vidrep_pipelines.data.sources.tapvid import read_tapvid
 from vidrep_pipelines.models.shared.weight_file import read_weights
 
 pytestmark = pytest.mark.fuzz
@@ -25,6 +28,13 @@ ARRAYS = {
     "a": np.arange(6, dtype="f4").reshape(2, 3),
     "b": np.array(["x", 1], dtype=object),
     "c": np.int64(3),
+}
+POINTS = {
+    "bear": {
+        "video": np.zeros((2, 3, 4, 3), np.uint8),
+        "points": np.full((1, 2, 2), 0.5, "f4"),
+        "occluded": np.array([[False, True]]),
+    }
 }
 TENSORS = [{"label": torch.arange(4), "id": 1}, torch.zeros(2, 3).T]
 
@@ -64,6 +74,13 @@ def test_array_pickles(content: bytes) -> None:
     with written(content, "arrays.npy") as path:
         value = answer_within_limits(lambda: load_array_pickle(path))
         answer_within_limits(lambda: repr(value))
+
+
+@ROUND
+@given(damaged(*pickles(POINTS), *pickles([POINTS["bear"]])))
+def test_videos_with_points(content: bytes) -> None:
+    with written(content, "tapvid_davis.pkl") as path, TemporaryDirectory() as folder:
+        answer_within_limits(lambda: read_tapvid(path, {".h5": Path(folder) / "videos.h5"}))
 
 
 @ROUND

@@ -1,4 +1,4 @@
-"""Miniatures of DAVIS, JHMDB and VIP for tests, small enough to be written anew by every test."""
+"""Miniatures of DAVIS, JHMDB, VIP and TAP-Vid for tests, small enough to be written anew by every test."""
 
 from functools import cache
 from pathlib import Path
@@ -8,7 +8,7 @@ from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
 from vidrep_pipelines.data.sample_world.clips import clip_requests
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 from vidrep_pipelines.data.sample_world.label_layouts import write_miniature
-from vidrep_pipelines.data.sample_world.miniature import MiniatureClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import MiniatureClip, MiniatureName, MiniatureRequest
 
 TINY_WORLD = SampleWorldConfig(seed=5, clips=2, width=64, height=48, frames_min=16, frames_max=17)
 
@@ -20,7 +20,7 @@ def _rendered() -> tuple[TemporaryDirectory[str], tuple[MiniatureClip, ...]]:
     clips = []
     for number, request in enumerate(clip_requests(TINY_WORLD)):
         clip = MiniatureClip(
-            request.spec.id, Path(folder.name) / f"{number}.mp4", Path(folder.name) / f"{number}.h5"
+            request.spec.id, Path(folder.name) / f"{number}.mp4", Path(folder.name) / f"{number}.h5", request
         )
         render_clip(request, {".mp4": clip.video, ".h5": clip.truth})
         clips.append(clip)
@@ -32,7 +32,7 @@ def tiny_clips() -> tuple[MiniatureClip, ...]:
     return _rendered()[1]
 
 
-def write_release(release: ReleaseName, root: Path) -> Path:
+def write_release(release: MiniatureName, root: Path) -> Path:
     """Writes a miniature of two clips below ``root`` and returns ``root``."""
     write_miniature(MiniatureRequest(release, tiny_clips(), quality=95, digest="test"), root)
     return root

@@ -14,6 +14,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.label_sequences.config import (
     DavisConfig,
     JhmdbConfig,
+    PointsConfig,
     VipConfig,
 )
 from vidrep_pipelines.data.sample_world.miniature import LabelMiniatureConfig, ReleaseName
@@ -31,20 +32,21 @@ from vidrep_pipelines.pipelines.ingest.label_sequences_pipeline import (
 SERIAL = FanOutConfig(engine="serial")
 MINIATURE = LabelMiniatureConfig(world=TINY_WORLD)
 DAVIS, JHMDB, VIP = DavisConfig(protocol="native"), JhmdbConfig(), VipConfig()
+POINTS = PointsConfig()
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Parts:
-    job = label_sequences_nodes.render_label_clips(DAVIS, JHMDB, VIP, MINIATURE, SERIAL)
+    job = label_sequences_nodes.render_label_clips(DAVIS, JHMDB, VIP, POINTS, MINIATURE, SERIAL)
     return run_job(job, tmp_path_factory.mktemp("label_clips"))
 
 
 def test_rendered_unless_every_release_has_a_root(tmp_path: Path) -> None:
     root = {"root": tmp_path}
-    roots = [config.model_copy(update=root) for config in (DAVIS, JHMDB)]
-    assert len(label_sequences_nodes.render_label_clips(*roots, VIP, MINIATURE, SERIAL).items) == 2
+    roots = [config.model_copy(update=root) for config in (DAVIS, JHMDB, VIP)]
+    assert len(label_sequences_nodes.render_label_clips(*roots, POINTS, MINIATURE, SERIAL).items) == 2
     all_roots = label_sequences_nodes.render_label_clips(
-        *roots, VIP.model_copy(update=root), MINIATURE, SERIAL
+        *roots, POINTS.model_copy(update=root), MINIATURE, SERIAL
     )
     assert all_roots.items == []
 

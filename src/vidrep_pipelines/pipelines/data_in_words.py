@@ -11,6 +11,7 @@ _RELEASES = MappingProxyType(
         "davis": ("DAVIS-2017", "VIDREP_DAVIS=<folder DAVIS of DAVIS-2017-trainval-480p.zip>"),
         "jhmdb": ("JHMDB", "VIDREP_JHMDB=<its folder>"),
         "vip": ("VIP", "VIDREP_VIP=<its folder VIP_Fine>"),
+        "points": ("TAP-Vid", "VIDREP_TAPVID=<tapvid_davis.pkl or tapvid_rgb_stacking.pkl>"),
         "pouring": ("Pouring", "VIDREP_POURING=<its folder>"),
         "penn_action": ("PennAction", "VIDREP_PENN_ACTION=<its folder>"),
         "finegym": ("FineGym", "VIDREP_FINEGYM=<its folder>"),
@@ -41,7 +42,10 @@ def data_in_words(block: str, parameters: Parameters, count: int | None = None) 
 
 def missing_release(block: str, parameters: Parameters) -> str | None:
     """What to say at the start of a run that measures on something else in a data set's layout; else none."""
-    if block not in ("davis", "jhmdb", "vip") or getattr(parameters.get(block), "root", None) is not None:
+    if (
+        block not in ("davis", "jhmdb", "vip", "points")
+        or getattr(parameters.get(block), "root", None) is not None
+    ):
         return None
     name, remedy = _RELEASES[block]
     return (
@@ -89,6 +93,13 @@ def _videos(config: Any) -> str:
     return "clips of the sample world" if root is None else f"the videos in {root}"
 
 
+def _labelled_clips(config: Any) -> str:
+    if (folder := getattr(config, "something_something", None)) is not None:
+        return f"Something-Something v2 in {folder}"
+    folder = getattr(config, "validation", None)
+    return "clips of the sample world's activities" if folder is None else f"the clips in {folder}"
+
+
 def _rollouts(config: Any) -> str:
     chosen = getattr(config, "root", config)  # one of several kinds of configuration
     world = getattr(chosen, "world", "tabletop")
@@ -109,6 +120,7 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "robot_episodes": _robot_episodes,
         "dmc": _episodes,
         "ingest": _videos,
+        "probe_clips": _labelled_clips,
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,

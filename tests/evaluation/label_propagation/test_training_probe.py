@@ -29,7 +29,8 @@ def encoder() -> VisionTransformerEncoder:
 def test_sample_world_is_measured_the_same_every_time() -> None:
     probe = LabelPropagationTrainingProbe(every=1, sequences=2, frames=4, settings=SETTINGS)
     scores = probe.measure(encoder())
-    assert set(scores) == {"davis_j_and_f", "davis_j", "davis_f"}
+    assert set(scores) == {"davis_j_and_f", "davis_j", "davis_f", "rankme"}
+    assert 1 < scores["rankme"] < 16
     assert scores["davis_j_and_f"] == pytest.approx((scores["davis_j"] + scores["davis_f"]) / 2)
     assert 0 < scores["davis_j_and_f"] < 100
     assert probe.measure(encoder()) == scores
@@ -40,6 +41,7 @@ def test_model_is_left_as_it_was() -> None:
     before = {name: value.clone() for name, value in model.state_dict().items()}
     LabelPropagationTrainingProbe(every=1, sequences=1, frames=3, settings=SETTINGS).measure(model)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not model._forward_hooks
     with pytest.raises(AssertionError, match="Input height"):
         model(torch.zeros(1, 3, 48, 64))  # other sizes are refused again
 

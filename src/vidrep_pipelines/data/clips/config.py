@@ -1,6 +1,8 @@
 """Parameters of the data stages: where videos come from and which clips are kept."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig, UserLocation, UserPath
 from vidrep_pipelines.data.files.listing import VIDEO_SUFFIXES
@@ -69,3 +71,43 @@ class TarShardsConfig(FrozenConfig):
 
     clips_per_shard: int = Field(default=4096, ge=1)
     """Clips in one archive: at 87 kB read per sample, hundreds of megabytes that lie together on the disk."""
+
+
+class ProbeClipsConfig(FrozenConfig):
+    """Clips with class labels that a probe is trained and measured on (``params:probe_clips``).
+
+    Kinetics: ``train`` and ``validation``. Something-Something v2: ``something_something``. None of them:
+    clips of the sample world, whose classes are its activities.
+    """
+
+    train: UserPath | None = None
+    """Folder of clips in class folders, or flat with ``train_annotations``: the probe is trained on these."""
+
+    validation: UserPath | None = None
+    """The same of the clips that it is measured on."""
+
+    train_annotations: UserPath | None = None
+    """Kinetics' official CSV or JSON, or a list of names and labels, for clips in a flat folder."""
+
+    validation_annotations: UserPath | None = None
+    """The same of the clips that it is measured on."""
+
+    something_something: UserPath | None = None
+    """Folder of Something-Something v2 that has the folders of labels (JSON) and of videos; classes are the
+    templates, parts the published ones."""
+
+    most_per_class: int | None = Field(None, ge=2)
+    """Take at most so many clips of each class and part, the first by name. None: all."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.train is None) != (self.validation is None):
+            raise ValueError("train and validation are needed together, or neither")
+        if self.train is not None and self.something_something is not None:
+            raise ValueError("there are two sources: leave out train and validation, or something_something")
+        return self
+
+    @property
+    def of_sample_world(self) -> bool:
+        """Whether clips of the sample world are used."""
+        return self.train is None and self.something_something is None

@@ -48,3 +48,11 @@ class VipConfig(FrozenConfig):
     list: UserPath | None = None
     """Names of the videos, one in a line (or folder of images and of annotations). None:
     `lists/val_videos.txt`."""
+
+
+class PointsConfig(FrozenConfig):
+    """TAP-Vid: points of videos and where they move (``params:points``)."""
+
+    root: UserPath | None = None
+    """`tapvid_davis.pkl` or `tapvid_rgb_stacking.pkl`, or the folder that one of them is in. None: a
+    miniature of the first from the sample world."""

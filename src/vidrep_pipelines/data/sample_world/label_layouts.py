@@ -1,4 +1,4 @@
-"""Clips of the sample world as miniatures of DAVIS-2017, JHMDB and VIP, in exactly their layouts."""
+"""Clips of the sample world as miniatures of DAVIS-2017, JHMDB, VIP and TAP-Vid, in exactly their layouts."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,8 @@ from PIL import Image
 from vidrep_pipelines.data.label_sequences.images import write_labels
 from vidrep_pipelines.data.label_sequences.joint_file import JOINT_FILE, write_joints
 from vidrep_pipelines.data.label_sequences.layout import DAVIS, JHMDB, VIP
-from vidrep_pipelines.data.sample_world.miniature import MiniatureClip, MiniatureRequest, ReleaseName
+from vidrep_pipelines.data.sample_world.miniature import MiniatureClip, MiniatureName, MiniatureRequest
+from vidrep_pipelines.data.sample_world.point_tracks import write_tapvid_miniature
 from vidrep_pipelines.data.sample_world.truth import Truth, read_truth
 from vidrep_pipelines.data.video.decode import read_frames
 
@@ -24,7 +25,8 @@ def write_miniature(request: MiniatureRequest, root: Path) -> None:
 
     Masks become DAVIS' objects: those that the first frame shows, numbered from 1 without gaps. The keypoints
     of the arm become JHMDB's joints; there are as many as the arm has, not 15. The parts of the arm become
-    VIP's classes by their number; the names of VIP's classes do not apply to them.
+    VIP's classes by their number; the names of VIP's classes do not apply to them. Points of the arm and of
+    the objects become the tracks of TAP-Vid.
     """
     _WRITERS[request.release](request.clips, root, request.quality)
 
@@ -65,8 +67,13 @@ def _write_vip(clips: Sequence[MiniatureClip], root: Path, quality: int) -> None
     _write_list(root / VIP.lists, names)
 
 
-_WRITERS: Mapping[ReleaseName, Callable[[Sequence[MiniatureClip], Path, int], None]] = MappingProxyType(
-    {"davis": _write_davis, "jhmdb": _write_jhmdb, "vip": _write_vip}
+def _write_tapvid(clips: Sequence[MiniatureClip], root: Path, quality: int) -> None:
+    del quality  # frames are kept as they are
+    write_tapvid_miniature(clips, root)
+
+
+_WRITERS: Mapping[MiniatureName, Callable[[Sequence[MiniatureClip], Path, int], None]] = MappingProxyType(
+    {"davis": _write_davis, "jhmdb": _write_jhmdb, "vip": _write_vip, "tapvid": _write_tapvid}
 )
 
 

@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.data.sample_world.clips import ClipRequest
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 
 ReleaseName = Literal["davis", "jhmdb", "vip"]
+MiniatureName = ReleaseName | Literal["tapvid"]
 
 
 class LabelMiniatureConfig(FrozenConfig):
@@ -30,11 +32,13 @@ class MiniatureClip:
         id: Activity and name, such as ``push/push_000``.
         video: The video.
         truth: The clip's truth file.
+        request: What it was rendered from, of which what is not in the truth follows.
     """
 
     id: str
     video: Path
     truth: Path
+    request: ClipRequest
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class MiniatureRequest:
         digest: Changes with the clips' content.
     """
 
-    release: ReleaseName
+    release: MiniatureName
     clips: tuple[MiniatureClip, ...]
     quality: int
     digest: str

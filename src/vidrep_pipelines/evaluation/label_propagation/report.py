@@ -56,16 +56,18 @@ def compare_encoders(
         "sequences_with_errors": sequences.loc[sequences["error"].notna(), "id"].tolist(),
         "encoders_without_result": list(comparison.without_result),
         "settings": config.resolve().model_dump(mode="json"),
-        "encoders": _numbers_by_encoder(summary),
+        "encoders": numbers_by_encoder(summary),
     }
     return summary, comparison.members(), comparison.headlines().reset_index(), metrics
 
 
-def _numbers_by_encoder(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
+def numbers_by_encoder(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
     """The summary as nested numbers, under names that a tracker takes."""
     numbers: dict[str, dict[str, float]] = {}
     for row in summary.to_dict("records"):
-        name = str(row["measure"]).replace("&", "_and_").replace("@", "_at_").replace(" ", "_")
+        name = (
+            str(row["measure"]).replace("&", "_and_").replace("@", "_at_").replace(",", "").replace(" ", "_")
+        )
         own = numbers.setdefault(row["encoder"], {})
         own |= {name: row["value"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
     return numbers

@@ -18,18 +18,25 @@ from vidrep_pipelines.data.sample_world.label_layouts import objects_of_first_fr
 from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
 from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.davis import davis_sequences
+from vidrep_pipelines.evaluation.effective_rank import FeatureRank
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.task_scores import SequenceAnnotations
 from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
 
+_PREFIX = 1
+"""Tokens before those of the patches."""
+
 
 class LabelPropagationTrainingProbe(TrainingProbeConfig):
-    """J&F of a few sequences; a :class:`~vidrep_pipelines.training.probe.Probe`."""
+    """J&F of a few sequences, and the rank of their patches.
+
+    A :class:`~vidrep_pipelines.training.probe.Probe`.
+    """
 
     def measure(self, encoder: Any) -> dict[str, float]:
-        """Scores of a vision transformer as it is now, in percent.
+        """Scores of a vision transformer as it is now, in percent; RankMe from 1 to its width.
 
         Args:
             encoder: Images to tokens, with ``pos_embed`` and timm's ``patch_embed``, on its device.
@@ -39,15 +46,19 @@ class LabelPropagationTrainingProbe(TrainingProbeConfig):
         checks_size = patches.strict_img_size
         device = next(encoder.parameters()).device
         wrapped = TransformerEncoder("probe", encoder, stride=int(patches.patch_size[0]))
+        rank = FeatureRank()
+        hook = encoder.register_forward_hook(lambda _module, _images, tokens: rank.add(tokens[:, _PREFIX:]))
         try:
             runner = SequenceRunner(wrapped, self.settings, device, self.frames_per_batch)
             totals = DavisScore.of(self._scores(runner)).totals()
         finally:
+            hook.remove()
             patches.strict_img_size = checks_size
         return {
             "davis_j_and_f": 100 * totals["J&F-Mean"],
             "davis_j": 100 * totals["J-Mean"],
             "davis_f": 100 * totals["F-Mean"],
+            "rankme": rank.value(),
         }
 
     def _scores(self, runner: SequenceRunner) -> Iterator[SequenceScore]:

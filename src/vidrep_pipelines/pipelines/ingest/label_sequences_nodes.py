@@ -7,6 +7,7 @@ import pandas as pd
 from vidrep_pipelines.data.label_sequences.config import (
     DavisConfig,
     JhmdbConfig,
+    PointsConfig,
     VipConfig,
 )
 from vidrep_pipelines.data.sample_world.miniature import (
@@ -24,6 +25,7 @@ def render_label_clips(
     davis: DavisConfig,
     jhmdb: JhmdbConfig,
     vip: VipConfig,
+    points: PointsConfig,
     miniature: LabelMiniatureConfig,
     fanout: FanOutConfig,
 ) -> Job:
@@ -31,7 +33,7 @@ def render_label_clips(
     from vidrep_pipelines.data.sample_world.clip_rendering import render_clip
     from vidrep_pipelines.data.sample_world.clips import CLIP_SUFFIXES, clip_requests
 
-    needed = None in (davis.root, jhmdb.root, vip.root)
+    needed = None in (davis.root, jhmdb.root, vip.root, points.root)
     requests = clip_requests(miniature.world) if needed else []
     items = [Item(id=request.spec.id, payload=request, digest=request.digest) for request in requests]
     return Job("clips with labels", render_clip, items, CLIP_SUFFIXES, fanout)
@@ -117,10 +119,20 @@ def _miniature(
 ) -> MiniatureRequest:
     from vidrep_pipelines.common.digest import digest_of
 
-    names = clips.ids if root is None else []
-    labelled = tuple(MiniatureClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5")) for clip in names)
+    labelled = labelled_clips(clips, config) if root is None else ()
     content = clips.content_digest if root is None else ""
     return MiniatureRequest(release, labelled, config.quality, digest_of(content, config.quality))
+
+
+def labelled_clips(clips: Parts, config: LabelMiniatureConfig) -> tuple[MiniatureClip, ...]:
+    """The rendered clips, each with what it was rendered from."""
+    from vidrep_pipelines.data.sample_world.clips import clip_requests
+
+    requests = {request.spec.id: request for request in clip_requests(config.world)}
+    return tuple(
+        MiniatureClip(clip, clips.path(clip, ".mp4"), clips.path(clip, ".h5"), requests[clip])
+        for clip in clips.ids
+    )
 
 
 def _root(root: Path | None, miniature: Path) -> Path:

@@ -37,28 +37,26 @@ def create_vip_pipeline() -> Pipeline:
     )
 
 
+def create_label_clips_pipeline() -> Pipeline:
+    """The clips of all miniatures; shared by those of several releases, so that these can be added up."""
+    blocks = ("davis", "jhmdb", "vip", "points", "label_miniature", "fanout")
+    parameters = [f"params:{block}" for block in blocks]
+    render = Node(
+        label_sequences_nodes.render_label_clips,
+        inputs=parameters,
+        outputs="label_clips",
+        name="render",
+        tags=["cpu", "fanout"],
+    )
+    return Pipeline([render], namespace="label_clips", outputs={"label_clips"}, parameters=set(parameters))
+
+
 def _create_pipeline(
     release: str,
     request_miniature: Callable[..., object],
     inspect: Callable[..., object],
     index: Callable[..., object],
 ) -> Pipeline:
-    """The rendering is shared by the three, so that pipelines of several releases can be added up."""
-    parameters = ["params:davis", "params:jhmdb", "params:vip", "params:label_miniature", "params:fanout"]
-    rendering = Pipeline(
-        [
-            Node(
-                label_sequences_nodes.render_label_clips,
-                inputs=parameters,
-                outputs="label_clips",
-                name="render",
-                tags=["cpu", "fanout"],
-            )
-        ],
-        namespace="label_clips",
-        outputs={"label_clips"},
-        parameters=set(parameters),
-    )
     ingest = Pipeline(
         [
             Node(
@@ -87,4 +85,4 @@ def _create_pipeline(
         inputs={"label_clips"},
         parameters={f"params:{release}", "params:label_miniature", "params:fanout"},
     )
-    return rendering + ingest
+    return create_label_clips_pipeline() + ingest
