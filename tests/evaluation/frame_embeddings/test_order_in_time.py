@@ -27,6 +27,18 @@ def test_tau_is_that_of_scipy(rows: list[list[int]]) -> None:
     np.testing.assert_allclose(tau_against_time(sequences), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("length", [256, 257, 600])
+def test_tau_of_long_rows_is_that_of_all_pairs(length: int) -> None:
+    generator = np.random.default_rng(length)
+    drifting = np.arange(length) + generator.integers(-40, 40, length)
+    rows = np.stack([drifting, generator.integers(0, 5, length), np.zeros(length, int), np.arange(length)])
+    signs = np.sign(rows[:, None, :] - rows[:, :, None])[:, *np.triu_indices(length, 1)]
+    with np.errstate(invalid="ignore"):
+        expected = signs.sum(axis=1) / np.sqrt(signs.shape[1] * np.abs(signs).sum(axis=1))
+    np.testing.assert_allclose(tau_against_time(rows), expected, atol=1e-12)
+    assert np.isnan(expected[2]) and expected[3] == 1
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.lists(st.integers(4, 30), min_size=2, max_size=5), st.integers(1, 3))
 def test_tau_and_precision_are_the_published_ones(seed: int, lengths: list[int], stride: int) -> None:

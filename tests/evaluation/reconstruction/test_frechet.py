@@ -27,6 +27,22 @@ def test_fewer_samples_than_features(n: int, m: int) -> None:
     assert frechet_distance(real, other) == pytest.approx(published_frechet_distance(real, other), rel=1e-4)
 
 
+@pytest.mark.parametrize("least", [1.0, 1e-3, 1e-7, 0.0])
+def test_covariances_of_any_rank_give_what_singular_values_do(least: float) -> None:
+    scales = np.geomspace(1, max(least, 1e-9), 30) * (np.arange(30) < 29 if least == 0 else 1)
+    real, other = (np.random.default_rng(seed).normal(size=(200, 30)) * scales for seed in (0, 1))
+    first, second = ((x - x.mean(0)) / np.sqrt(199) for x in (real, other))
+    root = np.linalg.svd(first @ second.T, compute_uv=False).sum()
+    shift = np.square(real.mean(0) - other.mean(0)).sum()
+    expected = shift + np.square(first).sum() + np.square(second).sum() - 2 * root
+    assert frechet_distance(real, other) == pytest.approx(expected, rel=1e-9)
+
+
+def test_same_features_of_full_rank_have_no_distance() -> None:
+    real = features(300, 40, 0)
+    assert frechet_distance(real, real) == pytest.approx(0, abs=1e-9)
+
+
 def test_moments_of_one_number() -> None:
     real, other = np.array([[0.0], [2.0]]), np.array([[5.0], [9.0]])
     assert frechet_distance(real, other) == pytest.approx(6**2 + (8**0.5 - 2**0.5) ** 2)

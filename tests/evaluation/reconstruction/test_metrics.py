@@ -38,6 +38,13 @@ def test_ssim_is_the_published_one(H: int, W: int, C: int, seed: int) -> None:
     torch.testing.assert_close(structural_similarity(real, other), published_ssim(real, other))
 
 
+@pytest.mark.parametrize(("H", "W"), [(34, 58), (35, 83), (110, 100)])
+def test_ssim_of_several_blocks_of_windows_and_portions_of_frames(H: int, W: int) -> None:
+    real, other = (x.double() for x in pair(2, 2, 3, H, W))
+    expected = published_ssim(real.flatten(0, 1), other.flatten(0, 1)).view(2, 2)
+    torch.testing.assert_close(structural_similarity(real, other), expected)
+
+
 def test_ssim_of_equal_pictures_is_one_and_of_small_ones_an_error() -> None:
     real, _ = pair(2, 4, 3, 16, 12)
     torch.testing.assert_close(structural_similarity(real, real), torch.ones(2, 4))

@@ -10,6 +10,7 @@ from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import Embedding
 from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import NearestFrames, find_nearest
 
 _PAIRS_AT_ONCE = 16_000_000
+_ALL_PAIRS_UP_TO = 256  # frames; beyond, sorting row by row is faster than comparing all pairs of a row
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ def tau_of(nearest: NearestFrames) -> KendallTau:
 def tau_against_time(sequences: NDArray[np.integer]) -> NDArray[np.float64]:
     """Tau-b (S,) between (0, 1, ..., T - 1) and each row of (S, T); NaN for constant rows.
 
-    Time has no ties, so only those of the row correct the denominator. All pairs of frames are compared at
-    once, in portions that bound the memory.
+    Time has no ties, so only those of the row correct the denominator. Of short rows all pairs of frames are
+    compared at once, in portions that bound the memory; long ones are SciPy's, which sorts them.
     """
     count, length = sequences.shape
+    if length > _ALL_PAIRS_UP_TO:
+        return _sorted_taus(sequences)
     taus = np.empty(count)
     portion = max(1, _PAIRS_AT_ONCE // max(length * length, 1))
     later = np.triu(np.ones((length, length), dtype=bool), 1)
@@ -76,6 +79,13 @@ def tau_against_time(sequences: NDArray[np.integer]) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore"):
             taus[start : start + portion] = signs.sum(axis=1) / np.sqrt(total * untied)
     return taus
+
+
+def _sorted_taus(sequences: NDArray[np.integer]) -> NDArray[np.float64]:
+    from scipy.stats import kendalltau  # noqa: PLC0415 (slow to import)
+
+    time = np.arange(sequences.shape[1])
+    return np.array([kendalltau(time, row, method="asymptotic").statistic for row in sequences], np.float64)
 
 
 def _check_count(videos: int) -> None:

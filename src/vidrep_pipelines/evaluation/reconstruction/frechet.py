@@ -8,14 +8,18 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.reconstruction.feature_cache import FeatureCache
 from vidrep_pipelines.evaluation.reconstruction.networks import FeatureNetwork
 
+_LEAST_EVENNESS = 1e-4
+
 
 def frechet_distance(real: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Squared Frechet distance of the normal distributions fitted to two sets of features.
 
     |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Dowson and Landau, 1982), with unbiased covariances. The
-    root is never formed: with centered features A and B, its trace is the nuclear norm of A B^T divided by
-    sqrt((n - 1) (m - 1)), which is real and exact also where there are fewer samples than features. The value
-    depends on the number of samples; compare only what was measured with equally many.
+    root is never formed. Where both covariances have full rank, S1 = L L^T and its trace is the sum of the
+    roots of the eigenvalues of L^T S2 L. Elsewhere, with centered features A and B divided by sqrt(n - 1) and
+    sqrt(m - 1), it is the nuclear norm of A B^T, which is real and exact also where there are fewer samples
+    than features. The value depends on the number of samples; compare only what was measured with equally
+    many.
 
     Args:
         real: (n, D), n at least 2.
@@ -30,7 +34,37 @@ def frechet_distance(real: NDArray[np.floating], other: NDArray[np.floating]) ->
     shift = first.mean(0) - second.mean(0)
     first, second = ((x - x.mean(0)) / np.sqrt(len(x) - 1) for x in (first, second))
     traces = np.square(first).sum() + np.square(second).sum()
-    return float(shift @ shift + traces - 2 * _nuclear_norm_of_product(first, second))
+    root = _trace_of_root(first, second)
+    return float(
+        shift @ shift + traces - 2 * (_nuclear_norm_of_product(first, second) if root is None else root)
+    )
+
+
+def _trace_of_root(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
+    """tr((S1 S2)^(1/2)); None where a covariance is so near to losing rank that roots would be inexact.
+
+    Of the eigenvalues, an error of 1e-16 of the largest remains. In the root of one that is nearly zero this
+    is 1e-8, which singular values do not lose.
+    """
+    from scipy.linalg import LinAlgError, cholesky, eigvalsh  # noqa: PLC0415 (slow to import)
+
+    if min(len(first), len(second)) <= first.shape[1]:
+        return None
+    try:
+        lower, other = (cholesky(x.T @ x, lower=True, check_finite=False) for x in (first, second))
+    except LinAlgError:
+        return None
+    if min(_evenness(lower), _evenness(other)) < _LEAST_EVENNESS:
+        return None
+    mixed = lower.T @ other
+    eigenvalues = eigvalsh(mixed @ mixed.T, check_finite=False, overwrite_a=True)
+    return float(np.sqrt(np.maximum(eigenvalues, 0)).sum())
+
+
+def _evenness(lower: NDArray[np.float64]) -> float:
+    """Smallest over largest diagonal element of a Cholesky factor; near to 0 where rank is nearly lost."""
+    diagonal = np.diagonal(lower)
+    return float(diagonal.min() / diagonal.max())
 
 
 def _nuclear_norm_of_product(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
