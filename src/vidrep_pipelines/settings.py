@@ -8,6 +8,7 @@ from omegaconf.resolvers import oc
 from vidrep_pipelines.common.config import at_home
 from vidrep_pipelines.console import LoggingHook, NodeHook
 from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook, UnreadParameterHook
+from vidrep_pipelines.ledger import RunLedger
 from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
 from vidrep_pipelines.project_config import ProjectConfigLoader
 from vidrep_pipelines.results import ResultHook
@@ -17,7 +18,16 @@ from vidrep_pipelines.results import ResultHook
 # machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-HOOKS = (LoggingHook(), NodeHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook(), ResultHook())
+_ledger = RunLedger()
+HOOKS = (
+    LoggingHook(),
+    NodeHook(),
+    ParameterNameHook(),
+    UnreadParameterHook(),
+    _ledger,
+    TrackingHook(),
+    ResultHook(_ledger),
+)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONTEXT_CLASS = ProjectContext
