@@ -7,6 +7,7 @@ from omegaconf.resolvers import oc
 
 from vidrep_pipelines.common.config import at_home
 from vidrep_pipelines.console import LoggingHook, NodeHook
+from vidrep_pipelines.folder_report import report_of_run
 from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook, UnreadParameterHook
 from vidrep_pipelines.ledger import RunLedger
 from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
@@ -26,7 +27,7 @@ HOOKS = (
     UnreadParameterHook(),
     _ledger,
     TrackingHook(),
-    ResultHook(_ledger),
+    ResultHook(_ledger, report_of_run),
 )
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
