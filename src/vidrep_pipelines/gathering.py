@@ -1,7 +1,6 @@
 """Gathers what lies in a data folder for its report: by the catalog, from the records that runs have left."""
 
 import json
-import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,8 +28,9 @@ if TYPE_CHECKING:
 
 _REPORT, _FILMS = ".report", "films"
 _SHOWN = frozenset({".png", ".mp4"})
-_MOST_FILMS, _MOST_NUMBERS, _MOST_COUNTS = 12, 24, 40
+_MOST_FILMS, _MOST_NUMBERS, _MOST_COUNTS, _MOST_MEASURES = 12, 24, 40, 4
 _EVALUATION, _TRAINING = ".downstream_eval.", ".pretrain."
+_SUMMARIES = frozenset({"total", "min", "max", "mean", "median"})
 _PNG = b"\x89PNG\r\n\x1a\n"
 Made = TypeVar("Made")
 
@@ -167,7 +167,7 @@ def score_blocks(headline: Headline, name: str, table: Any) -> tuple[ScoreBlock,
         table: The table.
     """
     blocks = []
-    for measure, rows in headline_rows(headline, table):
+    for measure, rows in headline_rows(headline, table, _MOST_MEASURES):
         scores = [
             ReportedScore(
                 headline.system_of(row.contender, name), row.contender, row.value, row.low, row.high, row.role
@@ -194,7 +194,7 @@ def statistics(
     counts = [
         (_words(name), tuple((str(key), float(number)) for key, number in part.items()))
         for name, part in report.items()
-        if isinstance(part, Mapping) and 1 < len(part) <= _MOST_COUNTS and all(map(_is_count, part.values()))
+        if isinstance(part, Mapping) and 1 < len(part) <= _MOST_COUNTS and _are_counts(part)
     ]
     shown = {title for title, _ in counts}
     numbers = [
@@ -205,9 +205,12 @@ def statistics(
     return tuple(numbers[:_MOST_NUMBERS]), tuple(counts)
 
 
-def _is_count(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value >= 0
+def _are_counts(part: Mapping[Any, Any]) -> bool:
+    """Whether bars of these numbers would mean something: whole numbers of the same kind."""
+    whole = all(
+        isinstance(value, int) and not isinstance(value, bool) and value >= 0 for value in part.values()
+    )
+    return whole and not _SUMMARIES & {str(key) for key in part}
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

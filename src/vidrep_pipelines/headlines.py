@@ -173,11 +173,20 @@ class HeadlineRow:
     role: str
 
 
-def headline_rows(headline: Headline, table: "pd.DataFrame") -> list[tuple[str, list[HeadlineRow]]]:
-    """The rows of the headline by measure; the measure's name is empty where there is only one."""
+def headline_rows(
+    headline: Headline, table: "pd.DataFrame", measures: int | None = None
+) -> list[tuple[str, list[HeadlineRow]]]:
+    """The rows of the headline by measure; the measure's name is empty where there is only one.
+
+    Args:
+        headline: Which rows are meant.
+        table: The table.
+        measures: How many measures at most. None: those of the headline.
+    """
+    most = headline.measures if measures is None else measures
     return [
         (measure, [_row(headline, row) for row in own.to_dict("records")])
-        for measure, own in _by_measure(headline, _rows(headline, table))
+        for measure, own in _by_measure(headline, _rows(headline, table), most)
     ]
 
 
@@ -210,9 +219,9 @@ def _rows(headline: Headline, table: "pd.DataFrame") -> "pd.DataFrame":
     return table
 
 
-def _by_measure(headline: Headline, rows: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFrame"]]:
+def _by_measure(headline: Headline, rows: "pd.DataFrame", most: int) -> Iterator[tuple[str, "pd.DataFrame"]]:
     if headline.measure is None:
         yield "", rows.head(_MOST_ROWS)
         return
-    for measure in list(dict.fromkeys(rows[headline.measure]))[: headline.measures]:
+    for measure in list(dict.fromkeys(rows[headline.measure]))[:most]:
         yield str(measure), rows[rows[headline.measure] == measure].head(_MOST_ROWS)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 CURVE_WIDTH, CURVE_HEIGHT = 600, 150
+_ROOM = 0.06
+"""Share of the numbers' range that a scale goes on for on both sides."""
 _LOGARITHMIC = 20
 """A curve of positive values that differ by more than this factor is drawn on a logarithmic scale."""
 
@@ -73,7 +75,7 @@ def render_page(report: FolderReport, place: Path) -> str:
         inside = file.absolute().is_relative_to(place.absolute().parents[1])
         return quote(os.path.relpath(file, place.parent).replace(os.sep, "/")) if inside else _embedded(file)
 
-    return _template().render(
+    page = _template().render(
         report=report,
         comparison=comparison(report.evaluations),
         address=address,
@@ -87,6 +89,7 @@ def render_page(report: FolderReport, place: Path) -> str:
         height=CURVE_HEIGHT,
         style=_file("page.css"),
     )
+    return page.lstrip()
 
 
 def comparison(evaluations: Sequence[ReportedEvaluation]) -> Comparison:
@@ -112,7 +115,7 @@ def _best_floor(evaluation: ReportedEvaluation) -> ReportedScore | None:
 
 
 def bar(block: ScoreBlock, score: ReportedScore | PublishedNumber) -> Bar:
-    """Where a number stands among those of its block, whose scale holds zero and every interval."""
+    """Where a number stands among those of its block, whose scale holds every interval."""
     low, high = scale_of(block)
     ends = (score.value, score.value)
     if isinstance(score, ReportedScore) and score.low is not None and score.high is not None:
@@ -122,12 +125,13 @@ def bar(block: ScoreBlock, score: ReportedScore | PublishedNumber) -> Bar:
 
 
 def scale_of(block: ScoreBlock) -> tuple[float, float]:
-    """Both ends of a block's scale; never equal."""
-    values = [0.0, *(score.value for score in block.scores), *(number.value for number in block.published)]
+    """Both ends of a block's scale, a little beyond all numbers and intervals; never equal."""
+    values = [*(score.value for score in block.scores), *(number.value for number in block.published)]
     values += [end for score in block.scores for end in (score.low, score.high) if end is not None]
-    known = [value for value in values if math.isfinite(value)]
+    known = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(known), max(known)
-    return (low, high) if low < high else (low, low + 1.0)
+    room = _ROOM * (high - low) or 1.0
+    return low - room, high + room
 
 
 def _percent(value: float, low: float, high: float) -> float:

@@ -101,6 +101,11 @@ class ReportedEvaluation:
     provenance: Provenance | None = None
     exhibits: tuple[Exhibit, ...] = ()
 
+    @property
+    def is_of_one_system(self) -> bool:
+        """Whether nothing stands beside the numbers, so that one table holds them all."""
+        return all(len(block.scores) == 1 and not block.published for block in self.blocks)
+
 
 @dataclass(frozen=True)
 class ReportedCurve:
