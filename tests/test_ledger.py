@@ -34,7 +34,7 @@ class Toy:
         context: Any = SimpleNamespace(project_path=project, env="cluster")
         self.ledger.after_context_created(context)
         spec = {"data_digest": "planned"}
-        self._catalog = DataCatalog(
+        self.catalog = DataCatalog(
             {
                 "params:davis": MemoryDataset(DavisConfig()),
                 "params:ingest": MemoryDataset(SimpleNamespace(root="/data/k400")),
@@ -67,9 +67,9 @@ class Toy:
         manager = _create_hook_manager()
         _register_hooks(manager, (self.ledger,))
         manager.hook.before_pipeline_run(
-            run_params={"pipeline_names": ["eval_davis"]}, pipeline=self._pipeline, catalog=self._catalog
+            run_params={"pipeline_names": ["eval_davis"]}, pipeline=self._pipeline, catalog=self.catalog
         )
-        SequentialRunner().run(self._pipeline, self._catalog, manager)
+        SequentialRunner().run(self._pipeline, self.catalog, manager)
         return self.ledger
 
 
@@ -103,6 +103,26 @@ def test_what_was_found_before_keeps_its_record(toy: Toy) -> None:
     ledger = toy.run()
     assert not ledger.is_up_to_date
     assert [file.read_bytes() for file in toy.summary.parents[1].rglob("*.provenance.json")] != before
+
+
+def test_a_damaged_record_is_written_anew(toy: Toy) -> None:
+    toy.run()
+    Provenance.path_of(toy.summary).write_text("{")
+    assert toy.run().evaluations[0].is_new
+    assert Provenance.of(toy.summary) is not None
+
+
+@pytest.mark.parametrize(
+    ("davis", "words"),
+    [
+        ({"root": "/d", "split": "val", "world": {}}, "2 sequences in DAVIS-2017's layout in /d (list val)"),
+        ({"world": {}}, "davis"),
+    ],
+)
+def test_a_block_that_no_node_reads_says_what_it_can(toy: Toy, davis: dict[str, Any], words: str) -> None:
+    """Kedro makes a configuration only of blocks that the selected nodes read."""
+    toy.catalog["params:davis"] = MemoryDataset(davis)
+    assert toy.run().evaluations[0].provenance.measured_on == words
 
 
 def test_a_run_that_finds_nothing_is_not_up_to_date() -> None:

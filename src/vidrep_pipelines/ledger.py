@@ -8,12 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
+from vidrep_pipelines.common.atomic import ReadOnlyError
 from vidrep_pipelines.common.digest import digest_of
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.provenance import Provenance
 from vidrep_pipelines.headlines import Headline, headline_of, measured_count
 from vidrep_pipelines.pipelines.data_in_words import data_in_words, is_published_benchmark
@@ -72,17 +75,24 @@ class _Clock:
     """Seconds by node, the saving of its products included, which is where a fan-out does its work."""
 
     begun: dict[str, float] = field(default_factory=dict)
-    spent: dict[str, float] = field(default_factory=dict)
+    spent: dict[tuple[str, str], float] = field(default_factory=dict)
 
-    def begin(self, node: str) -> None:
-        self.begun[node] = time.monotonic()
+    def begin(self, node: "Node") -> None:
+        self.begun[node.name] = time.monotonic()
 
-    def note(self, node: str) -> None:
-        if node in self.begun:
-            self.spent[node] = time.monotonic() - self.begun[node]
+    def note(self, node: "Node") -> None:
+        if node.name in self.begun:
+            self.spent[node.name, _stage(node)] = time.monotonic() - self.begun[node.name]
 
-    def seconds(self, namespace: str) -> float:
-        return sum(spent for node, spent in self.spent.items() if node.startswith(f"{namespace}."))
+    def seconds(self, of: "Node") -> float:
+        """Of all nodes of the same namespace and stage: a system's evaluation is not its training."""
+        namespace, stage = of.name.rpartition(".")[0], _stage(of)
+        mine = (node.startswith(f"{namespace}.") and where == stage for node, where in self.spent)
+        return sum(spent for spent, is_mine in zip(self.spent.values(), mine, strict=True) if is_mine)
+
+
+def _stage(node: "Node") -> str:
+    return str(node.func.__module__).rpartition(".")[0]
 
 
 class RunLedger:
@@ -132,12 +142,12 @@ class RunLedger:
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: "Node") -> None:
         """Begins to take the time of a node."""
-        self._clock.begin(node.name)
+        self._clock.begin(node)
 
     @hook_impl(tryfirst=True)
     def after_node_run(self, node: "Node", inputs: dict[str, Any], outputs: dict[str, Any]) -> None:
         """Notes headlines and trainings among the outputs."""
-        self._clock.note(node.name)
+        self._clock.note(node)
         for name, value in outputs.items():
             headline = headline_of(name)
             if headline is not None and hasattr(value, "columns"):
@@ -150,10 +160,10 @@ class RunLedger:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: "Node") -> None:
         """Writes the record of a new result beside it, once that is on the disk."""
-        self._clock.note(node.name)
+        self._clock.note(node)
         for found in (*self.evaluations, *self.trainings):
             if found.provenance.dataset == dataset_name and found.is_new:
-                self._attempt(lambda found=found: self._write(found))
+                self._attempt(lambda found=found: self._write(found, node))
 
     def _measured(self, name: str, headline: Headline, table: Any, inputs: Mapping[str, Any]) -> None:
         parameters, count = self._parameters({headline.data, "ingest"}), measured_count(headline, table)
@@ -188,30 +198,44 @@ class RunLedger:
 
     def _differs(self, provenance: Provenance) -> bool:
         path = file_of(self._catalog, provenance.dataset)
-        former = None if path is None or not path.is_file() else Provenance.of(path)
+        try:
+            former = None if path is None or not path.is_file() else Provenance.of(path)
+        except InputError:  # damaged: written anew
+            return True
         both = ("result_digest", "data_digest")
         return former is None or any(getattr(former, name) != getattr(provenance, name) for name in both)
 
-    def _write(self, found: EvaluationFinding | TrainingFinding) -> None:
+    def _write(self, found: EvaluationFinding | TrainingFinding, node: "Node") -> None:
         path = file_of(self._catalog, found.provenance.dataset)
         if path is None or not path.is_file():
             return
-        namespace = found.provenance.dataset.rpartition(".")[0]
         update = {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(self._clock.seconds(namespace), 1),
+            "seconds": round(self._clock.seconds(node), 1),
             "peak_memory_gibibytes": _peak_memory(),
         }
         found.provenance.model_copy(update=update).write_beside(path)
 
     def _parameters(self, names: set[str]) -> dict[str, Any]:
-        known = names & blocks_of(self._pipeline)
+        """Blocks of parameters by name, as far as they are known; also those that no node of this run reads."""
+        known = {name: self._parameter(name) for name in names}
+        return {name: value for name, value in known.items() if value is not None}
+
+    def _parameter(self, name: str) -> Any:
         catalog = self._catalog
-        return {} if catalog is None else {name: catalog.load(f"{PARAMETER_PREFIX}{name}") for name in known}
+        dataset = None if catalog is None else catalog.get(f"{PARAMETER_PREFIX}{name}")
+        value = None if dataset is None else dataset.load()
+        if not isinstance(value, Mapping):
+            return value
+        # No node of this run reads the block, so that Kedro made no configuration of it.
+        places = {key: value[key] for key in ("root", "split") if key in value}
+        return SimpleNamespace(**places) if "root" in places else None
 
     def _attempt(self, action: Callable[[], None]) -> None:
         try:
             action()
+        except ReadOnlyError:
+            return  # a finished data folder, which an earlier version filled
         except Exception as error:
             if not self._warned:
                 _log.warning("Where results come from could not be noted: %s", error)

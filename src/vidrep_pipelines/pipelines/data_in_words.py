@@ -39,7 +39,7 @@ def data_in_words(
             name unless they bear the names of its own.
     """
     config = parameters.get(block)
-    if block in _RELEASES:
+    if block in _RELEASES and (config is not None or block == "robonet"):
         return _release(block, config, parameters, count, names)
     describe = _OTHERS.get(block)
     return describe(config) if describe and config is not None else block
