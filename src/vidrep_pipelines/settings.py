@@ -26,7 +26,7 @@ HOOKS = (
     ParameterNameHook(),
     UnreadParameterHook(),
     _ledger,
-    TrackingHook(),
+    TrackingHook(_ledger),
     ResultHook(_ledger, report_of_run),
 )
 
