@@ -217,7 +217,7 @@ class RunLedger:
         found.provenance.model_copy(update=update).write_beside(path)
 
     def _parameters(self, names: set[str]) -> dict[str, Any]:
-        """Blocks of parameters by name, as far as they are known; also those that no node of the run reads."""
+        """Blocks of parameters by name, as far as they are known, also of those that no node reads."""
         known = {name: self._parameter(name) for name in names}
         return {name: value for name, value in known.items() if value is not None}
 

@@ -47,7 +47,7 @@ class ComparedCell:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SystemComparison:
     """Systems by evaluations.
 
     Attributes:
@@ -92,7 +92,7 @@ def render_page(report: FolderReport, place: Path) -> str:
     return page.lstrip()
 
 
-def comparison(evaluations: Sequence[ReportedEvaluation]) -> Comparison:
+def comparison(evaluations: Sequence[ReportedEvaluation]) -> SystemComparison:
     """Systems by evaluations, by the main measure of each; floors and ceilings are no systems."""
     shown = tuple(each for each in evaluations if each.blocks and each.blocks[0].scores)
     contenders = [score for each in shown for score in each.blocks[0].scores if not score.role]
@@ -100,7 +100,7 @@ def comparison(evaluations: Sequence[ReportedEvaluation]) -> Comparison:
         (system, tuple(ComparedCell(_score_of(each, system), each) for each in shown))
         for system in dict.fromkeys(score.system for score in contenders)
     )
-    return Comparison(shown, rows, tuple(_best_floor(each) for each in shown))
+    return SystemComparison(shown, rows, tuple(_best_floor(each) for each in shown))
 
 
 def _score_of(evaluation: ReportedEvaluation, system: str) -> ReportedScore | None:
