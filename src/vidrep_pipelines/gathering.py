@@ -114,8 +114,8 @@ class _Gathering:
         if metrics is None or not (metrics.is_file() or logged is not None):
             return None
         known = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {}
-        curves, times = ((), ()) if logged is None else training_curves(logged)
-        numbers = (*training_numbers(known, checkpoint), *times)
+        curves, costs = training_curves(logged)
+        numbers = (*training_numbers(known, checkpoint), *costs)
         exhibits = (*self._exhibits(name, _TRAINING), *_pictures_on_the_way(metrics.parent))
         status = training_status(known) if known else "not finished"
         return ReportedTraining(name, status, numbers, curves, self._provenance(metrics), exhibits)
@@ -244,7 +244,10 @@ def _size(path: Path) -> tuple[int, int] | None:
     """Width and height of a PNG file, from its first bytes; none of any other."""
     with path.open("rb") as file:
         start = file.read(24)
-    return struct.unpack(">II", start[16:24]) if len(start) == 24 and start.startswith(_PNG) else None
+    if len(start) < 24 or not start.startswith(_PNG):
+        return None
+    width, height = struct.unpack(">II", start[16:])
+    return width, height
 
 
 def _evaluation_name(dataset: str) -> str:

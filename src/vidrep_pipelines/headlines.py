@@ -206,11 +206,11 @@ def headline_lines(headline: Headline, table: "pd.DataFrame") -> list[str]:
 
 
 def _row(headline: Headline, row: Mapping[Any, Any]) -> HeadlineRow:
-    low, high = (row.get(name) for name in ("low", "high"))
-    known = low is not None and high is not None and not math.isnan(low) and not math.isnan(high)
-    name = str(row[headline.contender])
-    ends = (float(low), float(high)) if known else (None, None)
-    return HeadlineRow(name, float(row[headline.value]), *ends, headline.role(name))
+    name, low, high = str(row[headline.contender]), row.get("low"), row.get("high")
+    value, role = float(row[headline.value]), headline.role(name)
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return HeadlineRow(name, value, None, None, role)
+    return HeadlineRow(name, value, float(low), float(high), role)
 
 
 def _rows(headline: Headline, table: "pd.DataFrame") -> "pd.DataFrame":

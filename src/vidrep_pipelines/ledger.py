@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,8 @@ class RunLedger:
         self.project, self.environment = Path(), ""
         self.evaluations: list[EvaluationFinding] = []
         self.trainings: list[TrainingFinding] = []
-        self._pipeline, self._names = Pipeline([]), ("__default__",)
+        self._pipeline = Pipeline([])
+        self._names: tuple[str, ...] = ()
         self._catalog: CatalogProtocol[Any, Any] | None = None
         self._clock, self._warned = _Clock(), False
         self._facts: RunFacts | None = None
@@ -151,11 +153,9 @@ class RunLedger:
         for name, value in outputs.items():
             headline = headline_of(name)
             if headline is not None and hasattr(value, "columns"):
-                self._attempt(
-                    lambda name=name, of=headline, table=value: self._measured(name, of, table, inputs)
-                )
+                self._attempt(partial(self._measured, name, headline, value, inputs))
             elif name.endswith(TRAIN_METRICS) and isinstance(value, Mapping):
-                self._attempt(lambda name=name, metrics=value: self._trained(name, metrics, node, inputs))
+                self._attempt(partial(self._trained, name, value, node, inputs))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: "Node") -> None:
@@ -163,7 +163,7 @@ class RunLedger:
         self._clock.note(node)
         for found in (*self.evaluations, *self.trainings):
             if found.provenance.dataset == dataset_name and found.is_new:
-                self._attempt(lambda found=found: self._write(found, node))
+                self._attempt(partial(self._write, found, node))
 
     def _measured(self, name: str, headline: Headline, table: Any, inputs: Mapping[str, Any]) -> None:
         parameters, count = self._parameters({headline.data, "ingest"}), measured_count(headline, table)

@@ -26,12 +26,15 @@ Numbers = tuple[tuple[str, str], ...]
 """Names and texts."""
 
 
-def training_curves(log: Path) -> tuple[tuple[ReportedCurve, ...], Numbers]:
+def training_curves(log: Path | None) -> tuple[tuple[ReportedCurve, ...], Numbers]:
     """Curves of a training's log, and what it says of time and memory.
 
     Args:
-        log: A table, or the file with a JSON object per line that a training writes while it goes on.
+        log: A table, or the file with a JSON object per line that a training writes while it goes on. None:
+            there is none.
     """
+    if log is None:
+        return (), ()
     columns = _table(log) if log.suffix == ".parquet" else _lines(log)
     steps = columns.get(_STEP)
     if steps is None or not len(steps):

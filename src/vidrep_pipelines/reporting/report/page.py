@@ -110,8 +110,8 @@ def _score_of(evaluation: ReportedEvaluation, system: str) -> ReportedScore | No
 
 def _best_floor(evaluation: ReportedEvaluation) -> ReportedScore | None:
     floors = [score for score in evaluation.blocks[0].scores if score.role == "floor"]
-    best = min if "less is better" in evaluation.what else max
-    return best(floors, key=lambda score: score.value) if floors else None
+    floors.sort(key=lambda score: score.value, reverse="less is better" not in evaluation.what)
+    return floors[0] if floors else None
 
 
 def bar(block: ScoreBlock, score: ReportedScore | PublishedNumber) -> Bar:
