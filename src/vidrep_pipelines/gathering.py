@@ -26,7 +26,7 @@ from vidrep_pipelines.training_records import training_curves, training_numbers
 if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
-_REPORT, _FILMS = ".report", "films"
+_REPORT, _FILMS = "report", "films"
 _SHOWN = frozenset({".png", ".mp4"})
 _MOST_FILMS, _MOST_NUMBERS, _MOST_COUNTS, _MOST_MEASURES = 12, 24, 40, 4
 _EVALUATION, _TRAINING = ".downstream_eval.", ".pretrain."
@@ -127,9 +127,8 @@ class _Gathering:
         numbers, counts = statistics(json.loads(path.read_text(encoding="utf-8")))
         node = self.makers[name]
         beside = [one for one, maker in self.makers.items() if _group(maker) == _group(node) and one != name]
-        return ReportedData(
-            name.removesuffix(_REPORT).replace("_", " "), numbers, counts, tuple(self._shown(beside))
-        )
+        title = _words(name.removesuffix(f".{_REPORT}"))
+        return ReportedData(title, numbers, counts, tuple(self._shown(beside)))
 
     def _provenance(self, path: Path) -> Provenance | None:
         try:
@@ -257,8 +256,8 @@ def _evaluation_name(dataset: str) -> str:
     return namespace if headline is None or not headline.names_system else f"{namespace}: {_words(table)}"
 
 
-def _group(node: "Node") -> str:
-    return str(node.namespace or node.func.__module__)
+def _group(node: "Node") -> tuple[str | None, str]:
+    return node.namespace, str(node.func.__module__)
 
 
 def _purpose(node: "Node") -> str:
