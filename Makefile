@@ -17,7 +17,7 @@ export KEDRO_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint types format viz notebook bench mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format viz notebook bench report mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -38,7 +38,7 @@ install: $(DEVELOPMENT) ## Create .venv and install the project with its develop
 
 demo: $(INSTALLED) ## Render the sample world and pretrain RSP on it, end to end
 	$(BIN)/kedro run --pipelines pretrain_rsp
-	@echo "Look at data/08_reporting/ (pictures), then: make viz, make notebook, make mlflow"
+	@echo "Look at data/08_reporting/report.html, then: make viz, make notebook, make mlflow"
 
 test: install ## Run the tests (slow ones are in test-slow)
 	$(BIN)/python -m pytest -q -m "not slow" --instafail $(call hangs_after,300) $(PARALLEL)
@@ -70,8 +70,11 @@ notebook: install ## Open the notebooks on the catalog
 bench: $(INSTALLED) ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
 	$(BIN)/python -m benchmarks.run $(if $(BENCH),--only $(BENCH))
 
-mlflow: $(INSTALLED) ## Open the run tracker's user interface
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///$${VIDREP_DATA:-data}/mlflow.db
+report: $(INSTALLED) ## Write data/08_reporting/report.html: all that was trained and measured, on one page
+	$(BIN)/kedro report
+
+mlflow: $(INSTALLED) ## Serve the run tracker's pages and say where the table of runs is
+	$(BIN)/python scripts/mlflow_ui.py
 
 clean: ## Remove caches and built pages (never data)
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 from kedro.framework.hooks.manager import _create_hook_manager, _register_hooks
 from kedro.framework.project import pipelines
@@ -25,9 +26,12 @@ from pydantic import ValidationError
 
 from tests.helpers.project import bootstrap, run_pipeline
 from vidrep_pipelines import hooks
+from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import ConfigurationError, MissingExtraError
 from vidrep_pipelines.console import LoggingHook
+from vidrep_pipelines.data.label_sequences.config import DavisConfig
 from vidrep_pipelines.hooks import MissingExtraHook, ParameterNameHook, TrackingHook
+from vidrep_pipelines.ledger import RunLedger
 from vidrep_pipelines.models.rsp.config import RspDataConfig
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun
@@ -160,6 +164,11 @@ def test_started_processes_log_plain_lines_without_announcing_themselves(
 
 # --- tracking
 
+SCORES = pd.DataFrame(
+    [("J&F-Mean", "rsp", 41.2, 38.0, 44.0, 2), ("J&F-Mean", "random", 35.0, 34.0, 36.0, 2)],
+    columns=["measure", "encoder", "value", "low", "high", "sequences"],
+)
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -249,6 +258,45 @@ def test_run_receives_parameters_metrics_and_pictures(
     artifacts = MlflowClient(tracking_uri=tracking.uri).list_artifacts(run.info.run_id)
     assert [artifact.path for artifact in artifacts] == ["toy.curves.png"]
     assert toy.seen == [tracking.model_copy(update={"run_id": run.info.run_id})]
+
+
+def test_headlines_data_and_description_of_an_evaluation(
+    tracking: TrackingConfig, runs: Callable[[], list[Run]], tmp_path: Path
+) -> None:
+    ledger = RunLedger()
+    pipeline = Pipeline(
+        [
+            Node(
+                lambda *_: SCORES,
+                ["sequences", "params:davis", "params:tracking"],
+                "davis.summary",
+                name="davis.summarize",
+                tags=["eval"],
+            )
+        ]
+    )
+    catalog = DataCatalog(
+        {
+            "sequences": MemoryDataset(pd.DataFrame({"id": ["a"], "digest": ["1"]})),
+            "params:davis": MemoryDataset(DavisConfig(root=tmp_path / "mine")),
+            "params:tracking": MemoryDataset(tracking),
+        }
+    )
+    manager = _create_hook_manager()
+    _register_hooks(manager, (ledger, TrackingHook(ledger)))
+    about: dict[str, Any] = {"run_params": {}, "pipeline": pipeline, "catalog": catalog}
+    manager.hook.before_pipeline_run(**about)
+    SequentialRunner().run(pipeline, catalog, manager)
+    manager.hook.after_pipeline_run(**about, run_result={})
+    (run,) = runs()
+    assert run.data.metrics == {"headline/davis.rsp": 41.2, "headline/davis.random": 35.0}
+    words = "2 sequences in DAVIS-2017's layout in mine (list val)"
+    assert (run.data.tags["data.davis"], run.data.tags["outcome"]) == (words, "new")
+    assert run.data.params["davis.root"] == "mine"
+    (read,) = run.inputs.dataset_inputs
+    assert read.dataset.digest == digest_of(["a"], ["1"]) == run.data.tags["data_digest.davis"]
+    description = run.data.tags["mlflow.note.content"]
+    assert "rsp         41.2  [38, 44]" in description and f"measured on: {words}" in description
 
 
 @pytest.mark.parametrize(

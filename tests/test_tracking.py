@@ -114,6 +114,32 @@ def test_passwords_of_addresses_are_not_logged(run: TrackedRun, client: MlflowCl
     assert client.get_run(run.run_id).data.params == {"fanout.scheduler": "tls://host:8786"}
 
 
+def test_tags_data_and_a_description(run: TrackedRun, client: MlflowClient) -> None:
+    assert run.tag({"commit": "1a2b", "data (x)": "clips", "empty": ""}) == []
+    assert run.describe("**rsp** 41.2") == []
+    assert run.log_data("davis", "1f2e", "12 clips", "evaluation") == []
+    found = client.get_run(run.run_id)
+    assert found.data.tags["commit"] == "1a2b" and "empty" not in found.data.tags
+    assert found.data.tags["mlflow.note.content"] == "**rsp** 41.2"
+    (read,) = found.inputs.dataset_inputs
+    assert (read.dataset.name, read.dataset.digest, read.dataset.source) == (
+        "davis",
+        "1f2e",
+        '{"data": "12 clips"}',
+    )
+
+
+def test_an_experiment_is_shown_as_one_with_runs_to_compare(
+    config: TrackingConfig, client: MlflowClient
+) -> None:
+    kind = "mlflow.experimentKind"
+    TrackedRun.open(config, "first")
+    assert client.get_experiment_by_name("toy").tags[kind] == "custom_model_development"
+    client.create_experiment("of an earlier version")
+    TrackedRun.open(config.model_copy(update={"experiment": "of an earlier version"}), "later")
+    assert client.get_experiment_by_name("of an earlier version").tags[kind] == "custom_model_development"
+
+
 def test_an_experiment_that_another_run_creates_meanwhile_is_used(
     config: TrackingConfig, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,13 @@ from typing import Any
 
 from kedro.framework.cli.utils import LazyGroup
 
-cli = LazyGroup(name="kedro", lazy_subcommands={"run": "vidrep_pipelines.run_command.run"})
+cli = LazyGroup(
+    name="kedro",
+    lazy_subcommands={
+        "run": "vidrep_pipelines.run_command.run",
+        "report": "vidrep_pipelines.report_command.report",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:

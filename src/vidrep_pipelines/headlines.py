@@ -26,6 +26,8 @@ class Headline:
         measure: Column of the measure, of whose values the first so many are shown: ``measures``.
         measures: How many.
         count: Column that counts sequences, videos or episodes.
+        system: What was trained, where its name as a contender does not say it; ``*`` as in ``dataset``.
+        trained: That name.
         floors: Contenders that need no training, or know nothing.
         ceilings: Contenders that know more than can be learned.
     """
@@ -39,8 +41,37 @@ class Headline:
     measure: str | None = None
     measures: int = 1
     count: str | None = None
+    system: str = ""
+    trained: str = ""
     floors: frozenset[str] = frozenset()
     ceilings: frozenset[str] = frozenset()
+
+    def role(self, contender: str) -> str:
+        """``floor`` for what needs no training, ``ceiling`` for what knows too much, else nothing."""
+        return "floor" if contender in self.floors else "ceiling" if contender in self.ceilings else ""
+
+    def system_of(self, contender: str, dataset: str) -> str:
+        """The name of what was measured, over all evaluations.
+
+        Args:
+            contender: Its name in the table.
+            dataset: Name of the table in the catalog.
+        """
+        if not self.system or not (self.rows_are_measures or contender == self.trained):
+            return contender
+        star = self.dataset.partition("*")
+        middle = dataset.removeprefix(star[0]).removesuffix(star[2]) if star[1] else ""
+        return self.system.replace("*", middle)
+
+    @property
+    def names_system(self) -> bool:
+        """Whether the table's namespace is a system's name, which says nothing of the evaluation."""
+        return self.dataset.startswith("*") or self.dataset.startswith(f"{self.system}.")
+
+    @property
+    def rows_are_measures(self) -> bool:
+        """Whether a row is a measure of the one system, not a contender."""
+        return self.contender == "metric" and not self.floors
 
 
 _ENCODER_FLOORS = frozenset({"random", "pixels"})
@@ -58,7 +89,7 @@ def _label_propagation(task: str) -> Headline:
 def _phases(model: str, release: str) -> Headline:
     return Headline(
         f"{model}.phases_summary", "embeddings of frames", release, "encoder", measure="measure", measures=2,
-        count="videos", floors=frozenset({"untrained", "clock"}),
+        count="videos", system=model, trained="trained", floors=frozenset({"untrained", "clock"}),
     )  # fmt: skip
 
 
@@ -79,11 +110,12 @@ HEADLINES = (
     _phases("carl_finegym", "finegym"),
     Headline(
         "*.reconstruction_summary", "reconstruction of held-out clips", "robonet", "metric",
-        rows={"robot": ("all",), "metric": ("psnr", "ssim", "lpips")}, count="videos",
+        rows={"robot": ("all",), "metric": ("psnr", "ssim", "lpips")}, count="videos", system="*",
     ),
     Headline(
         "*.occupancy_scores", "values of held-out episodes, less is better", "dmc", "metric",
-        rows={"metric": _OCCUPANCY}, count="episodes", floors=_BASELINES,
+        rows={"metric": _OCCUPANCY}, count="episodes", system="*", trained="value_error",
+        floors=_BASELINES,
     ),
     Headline(
         "occupancy_chains.summary", "how many times closer to the true value than the reference",
@@ -91,18 +123,19 @@ HEADLINES = (
     ),
     Headline(
         "video_prediction.summary", "predicted videos", "robot_episodes", "predictor",
-        rows={"robot": ("all",)}, measure="metric", count="episodes", floors=frozenset({"first_frame"}),
-        ceilings=frozenset({"codec"}),
+        rows={"robot": ("all",)}, measure="metric", count="episodes", system="vpp_video",
+        trained="model", floors=frozenset({"first_frame"}), ceilings=frozenset({"codec"}),
     ),
     Headline(
         "open_loop.errors", "error of predicted actions, less is better", "robot_episodes", "predictor",
         rows={"part": ("all",), "predictor": ("policy", "mean_action", "last_action")}, measure="measure",
-        count="episodes", floors=frozenset({"mean_action", "last_action"}),
+        count="episodes", system="vpp_policy", trained="policy",
+        floors=frozenset({"mean_action", "last_action"}),
     ),
     Headline(
         "rollout.successes", "share of episodes in which the policy does what it is told", "rollout",
         "condition", value="success", rows={"task": ("all",)}, count="episodes",
-        floors=frozenset({"untrained", "uniform", "still"}),
+        system="vpp_policy", trained="trained", floors=frozenset({"untrained", "uniform", "still"}),
         ceilings=frozenset({"scripted", "scripted_coded"}),
     ),
     Headline(
@@ -116,8 +149,8 @@ HEADLINES = (
     ),
     Headline(
         "calvin*.calvin_lengths", "instructions followed in a row, of five", "calvin", "policy",
-        value="average_length", count="sequences", floors=frozenset({"random", "still"}),
-        ceilings=frozenset({"expert"}),
+        value="average_length", count="sequences", system="vpp_policy", trained="trained",
+        floors=frozenset({"random", "still"}), ceilings=frozenset({"expert"}),
     ),
 )  # fmt: skip
 """One for every evaluation with intervals."""
@@ -134,21 +167,63 @@ def measured_count(headline: Headline, table: "pd.DataFrame") -> int | None:
     return int(rows[headline.count].max()) if headline.count and len(rows) else None
 
 
+@dataclass(frozen=True)
+class HeadlineRow:
+    """A number of a headline.
+
+    Attributes:
+        contender: What was measured, as the table calls it.
+        value: The number.
+        low: Lower end of its 95 % interval, if it has one.
+        high: Upper end.
+        role: Whether it is a floor or a ceiling.
+    """
+
+    contender: str
+    value: float
+    low: float | None
+    high: float | None
+    role: str
+
+
+def headline_rows(
+    headline: Headline, table: "pd.DataFrame", measures: int | None = None
+) -> list[tuple[str, list[HeadlineRow]]]:
+    """The rows of the headline by measure; the measure's name is empty where there is only one.
+
+    Args:
+        headline: Which rows are meant.
+        table: The table.
+        measures: How many measures at most. None: those of the headline.
+    """
+    most = headline.measures if measures is None else measures
+    return [
+        (measure, [_row(headline, row) for row in own.to_dict("records")])
+        for measure, own in _by_measure(headline, _rows(headline, table), most)
+    ]
+
+
 def headline_lines(headline: Headline, table: "pd.DataFrame") -> list[str]:
     """The table for a console: a line for every contender, its interval, and whether it is a floor."""
-    rows = _rows(headline, table)
-    if rows.empty:
+    if _rows(headline, table).empty:
         return [f"{headline.what}: nothing was scored, for there is no annotation"]
     lines = [f"{headline.what}, with 95 % intervals"]
-    for measure, own in _by_measure(headline, rows):
+    for measure, rows in headline_rows(headline, table):
         lines += [f"  {measure}"] if measure else []
-        names = own[headline.contender].astype(str)
-        width = max(map(len, names))
-        for name, row in zip(names, own.to_dict("records"), strict=True):
-            lines.append(
-                f"    {name:<{width}}  {_numbers(row, headline.value)}{_role(headline, name)}".rstrip()
-            )
+        width = max(len(row.contender) for row in rows)
+        for row in rows:
+            interval = "" if row.low is None or row.high is None else f"  [{row.low:.3g}, {row.high:.3g}]"
+            role = f"  {row.role}" if row.role else ""
+            lines.append(f"    {row.contender:<{width}}  {row.value:8.3g}{interval}{role}".rstrip())
     return lines
+
+
+def _row(headline: Headline, row: Mapping[Any, Any]) -> HeadlineRow:
+    name, low, high = str(row[headline.contender]), row.get("low"), row.get("high")
+    value, role = float(row[headline.value]), headline.role(name)
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return HeadlineRow(name, value, None, None, role)
+    return HeadlineRow(name, value, float(low), float(high), role)
 
 
 def _rows(headline: Headline, table: "pd.DataFrame") -> "pd.DataFrame":
@@ -157,19 +232,9 @@ def _rows(headline: Headline, table: "pd.DataFrame") -> "pd.DataFrame":
     return table
 
 
-def _by_measure(headline: Headline, rows: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFrame"]]:
+def _by_measure(headline: Headline, rows: "pd.DataFrame", most: int) -> Iterator[tuple[str, "pd.DataFrame"]]:
     if headline.measure is None:
         yield "", rows.head(_MOST_ROWS)
         return
-    for measure in list(dict.fromkeys(rows[headline.measure]))[: headline.measures]:
+    for measure in list(dict.fromkeys(rows[headline.measure]))[:most]:
         yield str(measure), rows[rows[headline.measure] == measure].head(_MOST_ROWS)
-
-
-def _numbers(row: Mapping[Any, Any], value: str) -> str:
-    number = f"{row[value]:8.3g}"
-    low, high = row.get("low"), row.get("high")
-    return number if low is None or math.isnan(low) else f"{number}  [{low:.3g}, {high:.3g}]"
-
-
-def _role(headline: Headline, name: str) -> str:
-    return "  floor" if name in headline.floors else "  ceiling" if name in headline.ceilings else ""

@@ -3,18 +3,22 @@
 import atexit
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 
-from vidrep_pipelines.common.digest import plain
+from vidrep_pipelines.common.digest import digest_of, plain
 from vidrep_pipelines.common.extras import refuse_missing
 from vidrep_pipelines.common.former_names import current_parameters
+from vidrep_pipelines.common.portable_paths import text_without_places, without_places
 from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
+from vidrep_pipelines.headlines import headline_rows
+from vidrep_pipelines.ledger import UP_TO_DATE, EvaluationFinding, RunLedger, TrainingFinding
 from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.results import finding_lines
 from vidrep_pipelines.runtime_parameters import (
     PARAMETER_PREFIX,
     describe_unread,
@@ -108,12 +112,19 @@ class TrackingHook:
 
     The run's address reaches such a node through its ``params:tracking`` input, so that training curves are
     logged by the training process itself, wherever that runs. Everything else is read off the node's outputs:
-    numbers of ``*_metrics`` datasets become metrics, pictures become artifacts. A tracking server that cannot
-    be reached is reported once, is not asked again in this run of the pipeline, and never stops it. A name
-    that the server refuses is reported and costs nothing else.
+    numbers of ``*_metrics`` datasets become metrics, pictures become artifacts. The ledger says what was
+    found and on which data: headlines become metrics ``headline/...``, data become inputs, commit,
+    environment and device become tags, and a run that found nothing new is tagged ``outcome: up to date``. A
+    tracking server that cannot be reached is reported once, is not asked again in this run of the pipeline,
+    and never stops it. A name that the server refuses is reported and costs nothing else.
+
+    Args:
+        ledger: What the run finds. None: one that stays empty.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: RunLedger | None = None) -> None:
+        self._ledger = ledger or RunLedger()
+        self._told: list[EvaluationFinding | TrainingFinding] = []
         self._run: TrackedRun | None = None
         self._uri, self._lost = "", False
         self._name = ""
@@ -125,7 +136,7 @@ class TrackingHook:
     ) -> None:
         """Remembers what a tracked run of this pipeline would be called and which parameters it uses."""
         self._close("KILLED")  # Kedro reports no Ctrl-C, so that the run before may still be open
-        self._lost = False
+        self._lost, self._told = False, []
         self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
         self._parameters = {
             name: catalog.load(f"{PARAMETER_PREFIX}{name}")
@@ -147,13 +158,19 @@ class TrackingHook:
 
     @hook_impl
     def after_node_run(self, outputs: dict[str, Any]) -> None:
-        """Logs metrics and pictures among the outputs."""
+        """Logs metrics and pictures among the outputs, and what the ledger has noted of them."""
         for name, value in outputs.items():
             self._attempt(partial(self._log_output, name, value))
+        found = [*self._ledger.trainings, *self._ledger.evaluations]
+        new = [each for each in found if each not in self._told]
+        if self._run is not None and new:
+            self._told += new
+            self._attempt(partial(self._log_findings, new))
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Marks the run as finished."""
+        """Describes the run and marks it as finished."""
+        self._attempt(self._describe)
         self._close("FINISHED")
 
     @hook_impl
@@ -167,7 +184,16 @@ class TrackingHook:
         atexit.register(self._close, "KILLED")  # does nothing once the pipeline has come to its own end
         address = without_credentials(config.uri)
         _log.info("MLflow run %s in experiment %r at %s", self._run.run_id, config.experiment, address)
-        return self._run.log_parameters(plain(self._parameters))
+        facts = self._ledger.facts
+        refused = self._run.tag(
+            {
+                "commit": facts.commit.removeprefix("commit "),
+                "environment": facts.environment,
+                "device": facts.device,
+                **{f"version.{library}": version for library, version in facts.versions.items()},
+            }
+        )
+        return refused + self._run.log_parameters(without_places(plain(self._parameters)))
 
     def _log_output(self, name: str, value: Any) -> list[str]:
         if self._run is None:
@@ -177,6 +203,32 @@ class TrackingHook:
         if hasattr(value, "getpixel"):  # a PIL image, without importing PIL here
             return self._run.log_picture(name, value)
         return []
+
+    def _log_findings(self, found: Sequence[EvaluationFinding | TrainingFinding]) -> list[str]:
+        if self._run is None:
+            return []
+        refused: list[str] = []
+        for each in found:
+            is_training = isinstance(each, TrainingFinding)
+            data, name = each.provenance, each.provenance.dataset.rpartition(".")[0]
+            words = text_without_places(data.measured_on)
+            digest = data.data_digest or digest_of(words)
+            context = "training" if is_training else "evaluation"
+            refused += self._run.log_data(name, digest, words, context)
+            refused += self._run.tag({f"data.{name}": words, f"data_digest.{name}": data.data_digest})
+        return refused + self._run.log_metrics("headline", _headline_numbers(found))
+
+    def _describe(self) -> list[str]:
+        if self._run is None:
+            return []
+        lines = [text_without_places(line) for line in finding_lines(self._ledger)]
+        table = ["```", *lines, "```", ""] if lines else []
+        up_to_date = self._ledger.is_up_to_date
+        note = ["Nothing was new: all this was found by an earlier run.", ""] if up_to_date else []
+        facts = self._ledger.facts
+        outcome = {"outcome": UP_TO_DATE if up_to_date else "new", "device": facts.device}
+        text = "\n".join([*note, *table, f"Made with {facts}."])
+        return self._run.describe(text) + self._run.tag(outcome)
 
     def _close(self, status: str) -> None:
         run, self._run = self._run, None
@@ -198,3 +250,14 @@ class TrackingHook:
         else:
             for reason in refused:
                 _log.warning("MLflow refused a part: %s", without_secrets_of(self._uri, reason))
+
+
+def _headline_numbers(found: Sequence[EvaluationFinding | TrainingFinding]) -> dict[str, Any]:
+    """Numbers of the main measure of each evaluation, by evaluation and contender."""
+    numbers = {}
+    for each in found:
+        if isinstance(each, EvaluationFinding):
+            blocks = headline_rows(each.headline, each.table)
+            rows = blocks[0][1] if blocks else []
+            numbers[each.provenance.dataset.rpartition(".")[0]] = {row.contender: row.value for row in rows}
+    return numbers

@@ -20,9 +20,11 @@ class UserFault(click.ClickException):
         click.secho(self.message, file=file or sys.stderr, fg="yellow" if sys.stderr.isatty() else None)
 
 
-class _Run(click.Command):
+class UserCommand(click.Command):
+    """A command of this project: faults of its user end in one paragraph."""
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the pipelines.
+        """Does what the command is for.
 
         Raises:
             UserFault: Somebody has to correct, install or free something before this can work.
@@ -52,19 +54,19 @@ def _remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     ctx.meta[VERBOSE] = value
 
 
-run = _Run(
+VERBOSE_OPTION = click.Option(
+    ["--verbose", "-v"],
+    is_flag=True,
+    envvar=VERBOSE,
+    expose_value=False,
+    callback=_remember,
+    help=f"Show where in the code a fault was found. {VERBOSE}=1 says the same.",
+)
+"""Of every command."""
+
+run = UserCommand(
     name="run",
-    params=[
-        *kedro_run.params,
-        click.Option(
-            ["--verbose", "-v"],
-            is_flag=True,
-            envvar=VERBOSE,
-            expose_value=False,
-            callback=_remember,
-            help=f"Show where in the code a fault was found. {VERBOSE}=1 says the same.",
-        ),
-    ],
+    params=[*kedro_run.params, VERBOSE_OPTION],
     callback=kedro_run.callback,
     help=kedro_run.help,
 )

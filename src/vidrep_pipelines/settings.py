@@ -7,7 +7,9 @@ from omegaconf.resolvers import oc
 
 from vidrep_pipelines.common.config import at_home
 from vidrep_pipelines.console import LoggingHook, NodeHook
+from vidrep_pipelines.folder_report import report_of_run
 from vidrep_pipelines.hooks import MissingExtraHook, ParameterNameHook, TrackingHook, UnreadParameterHook
+from vidrep_pipelines.ledger import RunLedger
 from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
 from vidrep_pipelines.project_config import ProjectConfigLoader
 from vidrep_pipelines.results import ResultHook
@@ -17,14 +19,16 @@ from vidrep_pipelines.results import ResultHook
 # machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
+_ledger = RunLedger()
 HOOKS = (
     LoggingHook(),
     NodeHook(),
     ParameterNameHook(),
     MissingExtraHook(),
     UnreadParameterHook(),
-    TrackingHook(),
-    ResultHook(),
+    _ledger,
+    TrackingHook(_ledger),
+    ResultHook(_ledger, report_of_run),
 )
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader

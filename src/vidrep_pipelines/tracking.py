@@ -1,7 +1,8 @@
 """One MLflow run, addressed explicitly: no active-run global, so threads and child processes are safe."""
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _LONGEST_PARAMETER = 500
+_LONGEST_TEXT = 5000
+_DESCRIPTION = "mlflow.note.content"
+_KIND, _RUNS_TO_COMPARE = "mlflow.experimentKind", "custom_model_development"
+"""What an experiment is for: without it, MLflow's pages take it for one of a language model."""
 _PARAMETERS_PER_CALL, _METRICS_PER_CALL = 100, 1000  # the server's limits
 
 
@@ -80,13 +85,37 @@ class TrackedRun:
 
     def log_picture(self, name: str, picture: "Image") -> list[str]:
         """Uploads a picture as ``name.png``."""
-        try:
-            self._client.log_image(self.run_id, picture.convert("RGB"), f"{safe_name(name)}.png")
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            return [str(error)]
-        return []
+        pixels, file = picture.convert("RGB"), f"{safe_name(name)}.png"
+        return _unless_refused(lambda: self._client.log_image(self.run_id, pixels, file))
+
+    def tag(self, tags: Mapping[str, str]) -> list[str]:
+        """Sets tags, by which runs are searched; those without a value are left out."""
+        from mlflow.entities import RunTag
+
+        known = [
+            RunTag(safe_name(name), safe_text(text, _LONGEST_TEXT)) for name, text in tags.items() if text
+        ]
+        return _unless_refused(lambda: self._client.log_batch(self.run_id, tags=known))
+
+    def describe(self, text: str) -> list[str]:
+        """Sets the description, which the page of the run shows; Markdown."""
+        return self.tag({_DESCRIPTION: text})
+
+    def log_data(self, name: str, digest: str, words: str, context: str) -> list[str]:
+        """Names the data that the run read.
+
+        Args:
+            name: What they were read for, such as ``davis``.
+            digest: Changes with the data.
+            words: What they are.
+            context: ``training`` or ``evaluation``.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"data": safe_text(words, _LONGEST_TEXT)})
+        data = Dataset(name=safe_name(name), digest=digest, source_type="vidrep", source=source)
+        inputs = [DatasetInput(data, [InputTag("mlflow.data.context", context)])]
+        return _unless_refused(lambda: self._client.log_inputs(self.run_id, inputs))
 
     def close(self, status: str) -> None:
         """Ends the run: FINISHED, FAILED or KILLED.
@@ -102,6 +131,21 @@ class TrackedRun:
 
     def _send_metrics(self, batch: Sequence[Any]) -> None:
         self._client.log_batch(self.run_id, metrics=batch)
+
+
+def _unless_refused(send: Callable[[], object]) -> list[str]:
+    """Sends something; the reason if the server refuses it.
+
+    Raises:
+        Exception: The server does not answer.
+    """
+    try:
+        send()
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        return [str(error)]
+    return []
 
 
 def _ensure_database(uri: str, artifacts: str | None) -> None:
@@ -140,9 +184,11 @@ def _experiment_id(client: "MlflowClient", name: str, location: str | None) -> s
 
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
+        if _KIND not in experiment.tags:  # of an earlier version
+            client.set_experiment_tag(experiment.experiment_id, _KIND, _RUNS_TO_COMPARE)
         return str(experiment.experiment_id)
     try:
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, location, {_KIND: _RUNS_TO_COMPARE}))
     except MlflowException:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:

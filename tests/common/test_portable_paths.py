@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from vidrep_pipelines.common.portable_paths import portable, resolved
+from vidrep_pipelines.common.portable_paths import portable, resolved, text_without_places, without_places
 
 _SPEC: dict[str, Any] = {
     "run_directory": "/data/me/06_models/rsp/run",
@@ -71,3 +71,39 @@ def test_an_older_description_whose_models_are_elsewhere_on_purpose_is_taken_as_
 def test_what_is_no_description_is_refused(description: Any) -> None:
     with pytest.raises(ValueError, match="no description"):
         resolved(description, _FOLDER)
+
+
+def test_parameters_do_not_tell_where_things_lie() -> None:
+    given = {
+        "root": "/home/me/videos/k400",
+        "home": "~/weights/vgg16.pth",
+        "file": "file:///srv/x.csv",
+        "bucket": "s3://bucket/a/b",
+        "list": ["/a/b", "relative/c", 3],
+        "top": "/",
+    }
+    assert without_places(given) == {
+        "root": "k400",
+        "home": "vgg16.pth",
+        "file": "x.csv",
+        "bucket": "s3://bucket/a/b",
+        "list": ["b", "relative/c", 3],
+        "top": "/",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the videos in /data/k400/train", "the videos in train"),
+        (
+            "30 sequences in DAVIS-2017's layout in /d/mine (list val)",
+            "30 sequences in DAVIS-2017's layout in mine (list val)",
+        ),
+        ("the videos in s3://bucket/a/b", "the videos in s3://bucket/a/b"),
+        ("4 / 5 and/or 1/2", "4 / 5 and/or 1/2"),
+        ("the videos in ~/clips/", "the videos in clips"),
+    ],
+)
+def test_sentences_do_not_tell_where_things_lie(text: str, shown: str) -> None:
+    assert text_without_places(text) == shown

@@ -18,8 +18,10 @@ _VARYING = frozenset(
 """Columns and keys that may differ."""
 
 _VARYING_PARTS = ("_seconds", "per_second", "memory", "speed/", "_digest", "resumed")
-_IGNORED_NAMES = frozenset({"log.txt", "lock", "_stamp.json", "run.json", "exported.json", "loss_curves.png"})
-"""Of the last two the first holds digests only, and the second shows the speed."""
+_IGNORED_NAMES = frozenset(
+    {"log.txt", "lock", "_stamp.json", "run.json", "exported.json", "loss_curves.png", "report.html"}
+)
+"""Of the last three the first holds digests only, the others show the speed."""
 
 _IGNORED_SUFFIXES = frozenset({".packets", ".lock", ".db"})
 
@@ -49,7 +51,7 @@ def _ignored(path: Path) -> bool:
     return (
         path.name in _IGNORED_NAMES
         or path.suffix in _IGNORED_SUFFIXES
-        or path.name.endswith(".lock")
+        or path.name.endswith((".lock", ".provenance.json"))
         or store
     )
 

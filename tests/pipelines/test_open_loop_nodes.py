@@ -36,7 +36,7 @@ def test_recorded_episodes_to_errors_and_a_picture(trained: Trained) -> None:
     errors, metrics = open_loop_nodes.measure_replay(rows, parameters, TrackingConfig())
     assert rows["episode"].nunique() == 1 and set(errors["part"]) == {"all", "dimension", "step"}
     assert metrics["absolute_error_policy"] > 0
-    assert isinstance(open_loop_nodes.draw_replay(rows, errors), Image)
+    assert isinstance(open_loop_nodes.draw_replay(rows, errors, RobotEpisodesConfig()), Image)
 
 
 def test_what_goes_in_and_comes_out() -> None:

@@ -67,7 +67,7 @@ def test_run_has_parameters_metrics_and_pictures(data: Path, parameters: dict[st
     (run,) = runs_in(data)
     assert run.data.params["rsp.train.steps"] == "6"
     assert run.data.params["rsp.model.image_size"] == "32"
-    assert run.data.params["ingest.root"] == parameters["ingest"]["root"]
+    assert run.data.params["ingest.root"] == Path(parameters["ingest"]["root"]).name
     assert run.data.metrics["rsp.train_metrics/step"] == 6
     client = client_of(data)
     assert {"rsp.loss_curves.png", "rsp.predictions.png"} <= {
@@ -76,6 +76,29 @@ def test_run_has_parameters_metrics_and_pictures(data: Path, parameters: dict[st
     pictures = {artifact.path for artifact in client.list_artifacts(run.info.run_id, "pictures")}
     assert pictures == {f"pictures/step-{step:08d}.png" for step in (2, 4, 6)}
     assert not (Path.cwd() / "mlruns").exists()
+
+
+def test_run_says_what_it_was_trained_on_and_made_with(data: Path, parameters: dict[str, Any]) -> None:
+    (run,) = runs_in(data)
+    tags, folder = run.data.tags, Path(parameters["ingest"]["root"]).name
+    assert (tags["environment"], tags["outcome"], tags["data.rsp"]) == (
+        "laptop",
+        "new",
+        f"the videos in {folder}",
+    )
+    assert tags["commit"] and tags["device"] and tags["version.torch"]
+    (trained_on,) = run.inputs.dataset_inputs
+    assert (trained_on.dataset.name, trained_on.dataset.digest) == ("rsp", tags["data_digest.rsp"])
+    assert [(tag.key, tag.value) for tag in trained_on.tags] == [("mlflow.data.context", "training")]
+    description = tags["mlflow.note.content"]
+    assert "rsp: trained up to update 6, loss" in description and "environment laptop" in description
+
+
+def test_run_does_not_tell_whose_machine_it_was(data: Path, parameters: dict[str, Any]) -> None:
+    (run,) = runs_in(data)
+    said = [*run.data.params.values(), *run.data.tags.values(), run.inputs.dataset_inputs[0].dataset.source]
+    places = (str(data), str(Path(parameters["ingest"]["root"]).parent), str(Path.home()))
+    assert not [text for text in said if any(place in text for place in places)]
 
 
 def test_run_of_a_finished_training_adds_a_run_and_leaves_the_first_alone(
@@ -90,4 +113,6 @@ def test_run_of_a_finished_training_adds_a_run_and_leaves_the_first_alone(
     assert again.info.run_id == first.info.run_id
     assert curves(data, again, "train/loss") == before
     assert second.info.status == "FINISHED"
+    assert (again.data.tags["outcome"], second.data.tags["outcome"]) == ("new", "up to date")
+    assert "Nothing was new" in second.data.tags["mlflow.note.content"]
     assert second.data.metrics["rsp.train_metrics/step"] == 6

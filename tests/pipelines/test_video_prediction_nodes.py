@@ -104,7 +104,7 @@ def test_clips_are_measured_and_the_run_is_recorded(
     counterfactuals = nodes.judge_counterfactuals(
         *published.model, no_tables(published, tmp_path), asked, *where
     )[1]
-    pictures = nodes.draw_measures(horizons, losses, counterfactuals)
+    pictures = nodes.draw_measures(horizons, losses, counterfactuals, RobotEpisodesConfig())
     assert all(min(picture.size) > 50 for picture in pictures)
     checkpoint, spec, _ = published.model
     record = nodes.record_run(checkpoint, spec, summary, differences, counterfactuals, asked)

@@ -6,6 +6,7 @@ memory all paths are absolute.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,27 @@ def resolved(description: Any, folder: Path) -> dict[str, Any]:
     if former is None or former == root or _mentions(content, root):
         return content
     return _replace_start(content, former, root)
+
+
+def without_places(value: Any) -> Any:
+    """The same nest of mappings and lists; of paths on this machine stay only their last names.
+
+    Addresses of other machines (``s3://bucket/videos``) stay; so do keys.
+    """
+    return _each_text(value, _without_place)
+
+
+def text_without_places(text: str) -> str:
+    """A sentence in which of every absolute path only the last name is left: "the videos in train"."""
+    return _ABSOLUTE.sub(r"\1", text)
+
+
+_ABSOLUTE = re.compile(r"(?<![\w.:/~])~?/(?:[^\s/,;()'\"]+/)*([^\s/,;()'\"]+)/?")
+
+
+def _without_place(text: str) -> str:
+    path = text.removeprefix("file://")
+    return Path(path).name or path if path.startswith(("/", "~")) else text
 
 
 def _root_above(folder: Path) -> Path:

@@ -1,11 +1,13 @@
 """What was measured on, in the words of a person: what a number is worth depends on it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-_DAVIS_COUNTS = MappingProxyType({"train": 60, "val": 30, "test-dev": 30, "test-challenge": 30})
-"""Sequences in the lists of DAVIS-2017."""
+from vidrep_pipelines.data.sources.davis_names import DAVIS_SEQUENCES, is_davis
+
+_BENCHMARK_COUNTS = MappingProxyType({"jhmdb": 268, "vip": 50})
+"""Videos that published numbers of a release are means over."""
 _RELEASES = MappingProxyType(
     {
         "davis": ("DAVIS-2017", "VIDREP_DAVIS=<folder DAVIS of DAVIS-2017-trainval-480p.zip>"),
@@ -25,19 +27,39 @@ Parameters = Mapping[str, Any]
 """Blocks of parameters by name, as configurations."""
 
 
-def data_in_words(block: str, parameters: Parameters, count: int | None = None) -> str:
+def data_in_words(
+    block: str, parameters: Parameters, count: int | None = None, names: Collection[str] = ()
+) -> str:
     """Where data come from, such as ``"12 clips of the sample world in VIP's layout, not VIP"``.
 
     Args:
         block: The block of parameters that says it, such as ``davis`` or ``robot_episodes``.
         parameters: All blocks that the run reads.
         count: How many sequences, videos or clips were measured, where that is known.
+        names: Their names, where these are known. Videos in the layout of a data set are not called by its
+            name unless they bear the names of its own.
     """
     config = parameters.get(block)
-    if block in _RELEASES:
-        return _release(block, config, parameters, count)
+    if block in _RELEASES and (config is not None or block == "robonet"):
+        return _release(block, config, parameters, count, names)
     describe = _OTHERS.get(block)
     return describe(config) if describe and config is not None else block
+
+
+def is_published_benchmark(
+    block: str, parameters: Parameters, count: int | None = None, names: Collection[str] = ()
+) -> bool:
+    """Whether numbers may stand beside published ones: all that was published was measured, nothing else.
+
+    The arguments are those of :func:`data_in_words`.
+    """
+    config = parameters.get(block)
+    if getattr(config, "root", None) is None:
+        return False
+    if block == "davis":
+        split = getattr(config, "split", "")
+        return is_davis(names, split) and count == len(DAVIS_SEQUENCES[split])
+    return count is not None and count == _BENCHMARK_COUNTS.get(block)
 
 
 def missing_release(block: str, parameters: Parameters) -> str | None:
@@ -54,7 +76,9 @@ def missing_release(block: str, parameters: Parameters) -> str | None:
     )
 
 
-def _release(block: str, config: Any, parameters: Parameters, count: int | None) -> str:
+def _release(
+    block: str, config: Any, parameters: Parameters, count: int | None, names: Collection[str]
+) -> str:
     name, _ = _RELEASES[block]
     root = getattr(config, "root", None)
     clips = "clips" if count is None else f"{count} clips"
@@ -64,11 +88,16 @@ def _release(block: str, config: Any, parameters: Parameters, count: int | None)
             return f"{clips} of the videos in {videos}, not {name}"
         return f"{clips} of the sample world in {name}'s layout, not {name}"
     if block == "davis":
-        split = getattr(config, "split", "")
-        if count is not None and count != _DAVIS_COUNTS.get(split):
-            return f"{count} sequences in {name}'s layout in {root} (list {split})"
-        return f"{name} {split}, {count} sequences" if count else f"{name} {split}"
+        return _davis(root, getattr(config, "split", ""), count, names)
     return f"{name} in {root}" + (f", {count} of its videos" if count else "")
+
+
+def _davis(root: Any, split: str, count: int | None, names: Collection[str]) -> str:
+    sequences = "sequences" if count is None else f"{count} sequences"
+    if not is_davis(names, split):
+        return f"{sequences} in DAVIS-2017's layout in {root} (list {split})"
+    whole = len(DAVIS_SEQUENCES[split])
+    return f"DAVIS-2017 {split}, {sequences}" + (f" of {whole}" if count not in (None, whole) else "")
 
 
 def _robot_episodes(config: Any) -> str:

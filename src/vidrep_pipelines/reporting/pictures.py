@@ -154,6 +154,22 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=size)
 
 
+def measured_on(picture: Image.Image, words: str) -> Image.Image:
+    """The picture with a band below it that says on what was measured, so that it can stand alone.
+
+    Args:
+        picture: A chart.
+        words: The data, in words.
+    """
+    text = f"measured on: {words}"
+    lines = len(_wrapped(text, _TITLE_SIZE, picture.width - _GAP))
+    band = Image.fromarray(text_band(text, picture.width, lines))
+    joined = Image.new("RGB", (picture.width, picture.height + band.height), _PAPER)
+    joined.paste(picture, (0, 0))
+    joined.paste(band, (0, picture.height))
+    return joined
+
+
 def text_band(text: str, width: int, lines: int = 1) -> Pixels:
     """A band of paper (h, width, 3) with a text, to be put above or below a picture; as high for every text.
 

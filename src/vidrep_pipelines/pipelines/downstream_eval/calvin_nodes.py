@@ -22,6 +22,7 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.pipelines.config import SystemParameters, TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.training.config import LaunchConfig
 
 _log = logging.getLogger(__name__)
@@ -152,7 +153,8 @@ def draw_sequences(
     from vidrep_pipelines.reporting.calvin import chain_picture
 
     level = f"{100 * parameters.evaluation.confidence:g} % intervals"
-    heading = f"CALVIN's sequences, rendered by {world_maker(parameters.world).renderer}; {level}"
+    words = data_in_words("calvin", {"calvin": parameters})
+    heading = f"Measured on {words}, rendered by {world_maker(parameters.world).renderer}; {level}"
     return chain_picture(chains, lengths, tasks, heading)
 
 

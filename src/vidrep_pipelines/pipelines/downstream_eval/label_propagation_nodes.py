@@ -71,22 +71,24 @@ def summarize_scores(
 
 
 def davis_interval_picture(
-    summary: pd.DataFrame, config: LabelPropagationConfig, davis: DavisConfig
+    summary: pd.DataFrame, sequences: pd.DataFrame, config: LabelPropagationConfig, davis: DavisConfig
 ) -> Image:
     """The main measures of all encoders with their intervals; the title says what they were measured on."""
-    return _interval_picture(summary, config, davis)
+    return _interval_picture(summary, sequences, config, davis)
 
 
 def jhmdb_interval_picture(
-    summary: pd.DataFrame, config: LabelPropagationConfig, jhmdb: JhmdbConfig
+    summary: pd.DataFrame, sequences: pd.DataFrame, config: LabelPropagationConfig, jhmdb: JhmdbConfig
 ) -> Image:
     """The main measures of all encoders with their intervals; the title says what they were measured on."""
-    return _interval_picture(summary, config, jhmdb)
+    return _interval_picture(summary, sequences, config, jhmdb)
 
 
-def vip_interval_picture(summary: pd.DataFrame, config: LabelPropagationConfig, vip: VipConfig) -> Image:
+def vip_interval_picture(
+    summary: pd.DataFrame, sequences: pd.DataFrame, config: LabelPropagationConfig, vip: VipConfig
+) -> Image:
     """The main measures of all encoders with their intervals; the title says what they were measured on."""
-    return _interval_picture(summary, config, vip)
+    return _interval_picture(summary, sequences, config, vip)
 
 
 def sheet_picture(
@@ -138,7 +140,10 @@ def export_vip(sequences: pd.DataFrame, predictions: Parts) -> ResultExport:
 
 
 def _interval_picture(
-    summary: pd.DataFrame, config: LabelPropagationConfig, release: DavisConfig | JhmdbConfig | VipConfig
+    summary: pd.DataFrame,
+    sequences: pd.DataFrame,
+    config: LabelPropagationConfig,
+    release: DavisConfig | JhmdbConfig | VipConfig,
 ) -> Image:
     from vidrep_pipelines.evaluation.label_propagation.measures import MAIN_MEASURES
     from vidrep_pipelines.reporting.label_propagation import interval_bars, note
@@ -146,5 +151,5 @@ def _interval_picture(
     if summary.empty:
         return note(f"{config.task}: no sequence has an annotation, so nothing was scored")
     count = int(summary["sequences"].iloc[0])
-    title = f"Label propagation: {data_in_words(config.task, {config.task: release}, count)}"
-    return interval_bars(summary, MAIN_MEASURES[config.task], title)
+    words = data_in_words(config.task, {config.task: release}, count, sequences["id"].astype(str).tolist())
+    return interval_bars(summary, MAIN_MEASURES[config.task], f"Label propagation: {words}")

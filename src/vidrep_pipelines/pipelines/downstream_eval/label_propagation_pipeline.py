@@ -103,7 +103,7 @@ def _pictures(task: str, config: str) -> list[Node]:
     return [
         Node(
             _INTERVAL_PICTURES[task],
-            inputs=["summary", config, f"params:{task}"],
+            inputs=["summary", "sequences", config, f"params:{task}"],
             outputs="bars",
             name="draw_bars",
             tags=["cpu"],

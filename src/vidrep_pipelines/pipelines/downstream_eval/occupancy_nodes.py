@@ -11,6 +11,8 @@ from vidrep_pipelines.datasets.token_episodes import TokenEpisodesFile
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig, OccupancyEvaluationConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
+from vidrep_pipelines.pipelines.ingest.dmc_nodes import DmcConfig
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -43,14 +45,18 @@ def measure_occupancy(
     return values, scores, {"run": str(checkpoint.meta["digest"]), **metrics}
 
 
-def occupancy_pictures(values: pd.DataFrame, scores: pd.DataFrame) -> tuple[Image, Image, Image]:
+def occupancy_pictures(
+    values: pd.DataFrame, scores: pd.DataFrame, episodes: DmcConfig
+) -> tuple[Image, Image, Image]:
     """Values against returns, values along episodes, calibration."""
     from vidrep_pipelines.reporting import occupancy
+    from vidrep_pipelines.reporting.pictures import measured_on
 
+    words = data_in_words("dmc", {"dmc": episodes})
     return (
-        occupancy.value_scatter(values, scores),
-        occupancy.values_along_episodes(values),
-        occupancy.calibration_chart(values, scores),
+        measured_on(occupancy.value_scatter(values, scores), words),
+        measured_on(occupancy.values_along_episodes(values), words),
+        measured_on(occupancy.calibration_chart(values, scores), words),
     )
 
 

@@ -41,7 +41,7 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
             ),
             Node(
                 occupancy_nodes.occupancy_pictures,
-                inputs=["occupancy_values", "occupancy_scores"],
+                inputs=["occupancy_values", "occupancy_scores", "params:dmc"],
                 outputs=["occupancy_scatter", "occupancy_along_episodes", "occupancy_calibration"],
                 name="draw_occupancy",
                 tags=["voc"],
@@ -68,7 +68,7 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
             "frames": "dmc_frames",
             "tokenizer_checkpoint": f"voc_tokenizer_{kind}_checkpoint",
         },
-        parameters=set(_SHARED),
+        parameters={*_SHARED, "params:dmc"},
     )
 
 

@@ -9,6 +9,7 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.evaluation.rollouts.open_loop import OpenLoopConfig
 from vidrep_pipelines.models.vpp.policy.config import ActionSamplingConfig
 from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -66,8 +67,10 @@ def measure_replay(
     return errors, open_loop_metrics(errors)
 
 
-def draw_replay(rows: pd.DataFrame, errors: pd.DataFrame) -> Image:
+def draw_replay(rows: pd.DataFrame, errors: pd.DataFrame, episodes: RobotEpisodesConfig) -> Image:
     """Errors over the chunk's steps, and every number of an episode's actions."""
     from vidrep_pipelines.reporting.open_loop import open_loop_chart
+    from vidrep_pipelines.reporting.pictures import measured_on
 
-    return open_loop_chart(rows, errors)
+    words = data_in_words("robot_episodes", {"robot_episodes": episodes})
+    return measured_on(open_loop_chart(rows, errors), words)

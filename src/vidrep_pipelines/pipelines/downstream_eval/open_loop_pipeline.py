@@ -33,7 +33,7 @@ def create_open_loop_pipeline() -> Pipeline:
             ),
             Node(
                 open_loop_nodes.draw_replay,
-                inputs=["rows", "errors"],
+                inputs=["rows", "errors", "params:robot_episodes"],
                 outputs="chart",
                 name="draw",
                 tags=["vpp", "cpu"],

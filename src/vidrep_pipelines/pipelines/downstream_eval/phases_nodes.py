@@ -1,13 +1,20 @@
 """Nodes that measure and show what embeddings of frames are worth."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.data.sources.long_videos.config import (
+    FineGymConfig,
+    LongVideosConfig,
+    PennActionConfig,
+    PouringConfig,
+)
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.training.config import LaunchConfig
 
 if TYPE_CHECKING:
@@ -16,6 +23,15 @@ if TYPE_CHECKING:
     from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 else:
     FrameEmbeddings = FrameStore = LabelledVideos = Any  # their modules take seconds to import
+
+
+# Kedro checks parameters against the classes in the signatures; this leaves that to the nodes of the videos.
+Release = TypeVar("Release", bound=LongVideosConfig)
+_BLOCKS: dict[type[LongVideosConfig], str] = {
+    PouringConfig: "pouring",
+    PennActionConfig: "penn_action",
+    FineGymConfig: "finegym",
+}
 
 
 def measure_phases(
@@ -52,9 +68,14 @@ def phases_pictures(
     return film, shown.strip(), shown.montage(), shown.heat_maps(), shown.trajectories()
 
 
-def measures_picture(summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig) -> Image:
+def measures_picture(
+    summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig, release: Release
+) -> Image:
     """All measures: trained, untrained, and the clock."""
     from vidrep_pipelines.reporting.frame_measures import measure_bars
+    from vidrep_pipelines.reporting.pictures import measured_on
 
     videos = int((labelled.table["split"] == config.split).sum())
-    return measure_bars(summary, f"Embeddings of {videos} videos of the split {config.split}, 95 % intervals")
+    title = f"Embeddings of {videos} videos of the split {config.split}, 95 % intervals"
+    block = _BLOCKS[type(release)]
+    return measured_on(measure_bars(summary, title), data_in_words(block, {block: release}, videos))

@@ -39,7 +39,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
             ),
             Node(
                 phases_nodes.measures_picture,
-                inputs=["phases_summary", "labelled_videos", "params:phases"],
+                inputs=["phases_summary", "labelled_videos", "params:phases", "params:release"],
                 outputs="phases_bars",
                 name="draw_bars",
                 tags=["carl"],
@@ -47,5 +47,9 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
         ],
         namespace=namespace,
         inputs={name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
-        parameters={"params:phases": f"params:phases_{release}", **{name: name for name in _SHARED}},
+        parameters={
+            "params:phases": f"params:phases_{release}",
+            "params:release": f"params:{release}",
+            **{name: name for name in _SHARED},
+        },
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.data.clips.config import IngestConfig
+from vidrep_pipelines.data.sources.robonet.config import RoboNetConfig
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.evaluation.reconstruction.config import (
@@ -13,6 +15,7 @@ from vidrep_pipelines.evaluation.reconstruction.config import (
     ReconstructionEvaluationConfig,
 )
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.training.config import LaunchConfig
 
 if TYPE_CHECKING:
@@ -49,18 +52,26 @@ def measure_vqvae(
 
 
 def vqvae_clip_pictures(
-    checkpoint: Checkpoint, store: FrameStore, measured_clips: MeasuredClipsConfig, summary: pd.DataFrame
+    checkpoint: Checkpoint,
+    store: FrameStore,
+    measured_clips: MeasuredClipsConfig,
+    summary: pd.DataFrame,
+    robonet: RoboNetConfig,
+    ingest: IngestConfig,
 ) -> tuple[Image, Film, Image]:
     """Original, reconstruction and error of a few of the clips, still and moving; metrics per robot."""
     from vidrep_pipelines.adapters.reconstruction import shown_pairs
     from vidrep_pipelines.evaluation.reconstruction.clips import MeasuredClips
     from vidrep_pipelines.models.vqvae.pictures import comparison_film, comparison_strips
+    from vidrep_pipelines.reporting.pictures import measured_on
     from vidrep_pipelines.reporting.reconstruction import robot_chart
 
     few = measured_clips.model_copy(update={"limit": _SHOWN_CLIPS})
     pairs = shown_pairs(checkpoint, MeasuredClips.of(store, few))
     main = summary[summary["pixels"] == summary["pixels"].iloc[0]]
-    return comparison_strips(pairs), Film(comparison_film(pairs), _FRAMES_PER_SECOND), robot_chart(main)
+    words = data_in_words("robonet", {"robonet": robonet, "ingest": ingest}, int(main["videos"].max()))
+    film = Film(comparison_film(pairs), _FRAMES_PER_SECOND)
+    return comparison_strips(pairs), film, measured_on(robot_chart(main), words)
 
 
 def rate_distortion_picture(runs: pd.DataFrame) -> Image:

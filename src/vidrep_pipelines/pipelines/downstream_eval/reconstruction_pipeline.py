@@ -11,6 +11,7 @@ _SHARED = (
     "params:folders",
     "params:tracking",
 )
+_DATA = ("params:robonet", "params:ingest")
 
 
 def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
@@ -31,7 +32,13 @@ def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
             ),
             Node(
                 reconstruction_nodes.vqvae_clip_pictures,
-                inputs=["checkpoint", "frame_store", "params:measured_clips", "reconstruction_summary"],
+                inputs=[
+                    "checkpoint",
+                    "frame_store",
+                    "params:measured_clips",
+                    "reconstruction_summary",
+                    *_DATA,
+                ],
                 outputs=["reconstruction_strips", "reconstruction_film", "reconstruction_per_robot"],
                 name="draw_clips",
                 tags=["vqvae"],
@@ -46,7 +53,7 @@ def create_vqvae_reconstruction_pipeline(namespace: str = "vqvae") -> Pipeline:
         ],
         namespace=namespace,
         inputs={"frame_store": "frame_store", "checkpoint": f"{namespace}_checkpoint"},
-        parameters=set(_SHARED),
+        parameters={*_SHARED, *_DATA},
     )
 
 

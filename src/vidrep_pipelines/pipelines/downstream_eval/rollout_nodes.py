@@ -12,6 +12,7 @@ from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.pipelines.config import TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -99,9 +100,12 @@ def tabulate_rollouts(
     return rows, successes, comparisons, metrics_of_rollouts(together, comparisons)
 
 
-def paint_successes(successes: pd.DataFrame) -> Image:
+def paint_successes(successes: pd.DataFrame, config: RolloutParameters) -> Image:
     """Shares of success with intervals, for all tasks together and for each."""
+    from vidrep_pipelines.reporting.pictures import measured_on
     from vidrep_pipelines.reporting.rollouts import success_bars
 
     together = successes["task"] == "all"
-    return success_bars(successes[together], successes[~together], "A policy in closed loop, and its floors")
+    title = "A policy in closed loop, and its floors"
+    picture = success_bars(successes[together], successes[~together], title)
+    return measured_on(picture, data_in_words("rollout", {"rollout": config}))

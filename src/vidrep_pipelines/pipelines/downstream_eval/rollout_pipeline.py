@@ -55,7 +55,7 @@ def create_rollout_pipeline() -> Pipeline:
             ),
             Node(
                 rollout_nodes.paint_successes,
-                inputs="successes",
+                inputs=["successes", "params:rollout"],
                 outputs="chart",
                 name="draw_successes",
                 tags=["vpp", "cpu"],

@@ -17,6 +17,7 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.vpp.video.config import VideoSamplingConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, SystemParameters, TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -167,15 +168,20 @@ def draw_counterfactuals(
 
 
 def draw_measures(
-    horizons: pd.DataFrame, losses: pd.DataFrame, counterfactuals: pd.DataFrame
+    horizons: pd.DataFrame,
+    losses: pd.DataFrame,
+    counterfactuals: pd.DataFrame,
+    episodes: RobotEpisodesConfig,
 ) -> tuple[Image, Image, Image]:
     """Charts over the horizon, over the noise level, and of the counterfactual test."""
     from vidrep_pipelines.reporting import video_prediction
+    from vidrep_pipelines.reporting.pictures import measured_on
 
+    words = data_in_words("robot_episodes", {"robot_episodes": episodes})
     return (
-        video_prediction.horizon_chart(horizons),
-        video_prediction.noise_chart(losses),
-        video_prediction.counterfactual_chart(counterfactuals),
+        measured_on(video_prediction.horizon_chart(horizons), words),
+        measured_on(video_prediction.noise_chart(losses), words),
+        measured_on(video_prediction.counterfactual_chart(counterfactuals), "the sample world's tabletop"),
     )
 
 

@@ -96,7 +96,7 @@ def _reporting() -> list[Node]:
     return [
         Node(
             nodes.draw_measures,
-            inputs=["horizons", "losses", "counterfactuals"],
+            inputs=["horizons", "losses", "counterfactuals", "params:robot_episodes"],
             outputs=["horizon_chart", "noise_chart", "counterfactual_chart"],
             name="draw_measures",
             tags=["vpp", "cpu"],

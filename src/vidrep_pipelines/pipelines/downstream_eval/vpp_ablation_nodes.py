@@ -14,6 +14,7 @@ from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.vpp.policy.features_config import FeatureStoreConfig
 from vidrep_pipelines.models.vpp.policy.items_config import PolicyItemsConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
+from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.pipelines.downstream_eval.video_prediction_nodes import VideoPredictionParameters
 from vidrep_pipelines.pipelines.ingest.robot_episodes_nodes import RobotEpisodesConfig
 from vidrep_pipelines.pipelines.pretrain.shared_nodes import train, weights_file
@@ -206,11 +207,13 @@ def tabulate_policies(
     return rows, table, ablation_metrics(table)
 
 
-def paint_ablation(table: pd.DataFrame) -> Image:
+def paint_ablation(table: pd.DataFrame, episodes: RobotEpisodesConfig) -> Image:
     """Success against demonstrations, by features, and against the execution horizon."""
+    from vidrep_pipelines.reporting.pictures import measured_on
     from vidrep_pipelines.reporting.policy_ablation import ablation_picture
 
-    return ablation_picture(table, "A policy, one thing at a time")
+    words = data_in_words("robot_episodes", {"robot_episodes": episodes})
+    return measured_on(ablation_picture(table, "A policy, one thing at a time"), words)
 
 
 def film_asked_tables(

@@ -143,7 +143,7 @@ def _comparison() -> list[Node]:
         ),
         Node(
             vpp_ablation_nodes.paint_ablation,
-            inputs="table",
+            inputs=["table", "params:robot_episodes"],
             outputs="chart",
             name="draw_table",
             tags=["vpp", "cpu"],

@@ -96,7 +96,9 @@ def fitted_codec(config: CodecConfig, store: FrameStore, folder: Path) -> CodecP
         ConfigurationError: All data sets are left out.
         InputError: The frames do not divide into blocks.
     """
-    own = config.model_dump(exclude={"folder", "decode_frames", "fit_without"})  # the digest of frames says it
+    own = config.model_dump(
+        exclude={"folder", "decode_frames", "fit_without"}
+    )  # the digest of frames says it
     frames = _fitted_to(config, store)
     digest = digest_of(own, frames.content_digest)
     meta = _earlier_fit(folder, digest)
