@@ -11,13 +11,22 @@ from vidrep_pipelines.hooks import ParameterNameHook, TrackingHook, UnreadParame
 from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
 from vidrep_pipelines.project_config import ProjectConfigLoader
 from vidrep_pipelines.results import ResultHook
+from vidrep_pipelines.run_status import RunStatusHook
 
 # Arithmetic threads that spin for long while they wait slow each other down several times as soon as
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
 # machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-HOOKS = (LoggingHook(), NodeHook(), ParameterNameHook(), UnreadParameterHook(), TrackingHook(), ResultHook())
+HOOKS = (
+    LoggingHook(),
+    NodeHook(),
+    ParameterNameHook(),
+    UnreadParameterHook(),
+    TrackingHook(),
+    RunStatusHook(),
+    ResultHook(),
+)
 
 CONFIG_LOADER_CLASS = ProjectConfigLoader
 CONTEXT_CLASS = ProjectContext
