@@ -45,7 +45,7 @@ def main() -> None:
     if not (SITE / "api").is_dir():
         sys.exit("Kedro-Viz built no pages; its message is above.")
     for path in [SITE / "api" / "main", *(SITE / "api" / "pipelines").iterdir()]:
-        path.write_text(json.dumps(fold_products(json.loads(path.read_text()))))
+        path.write_text(json.dumps(with_own_layers(fold_products(json.loads(path.read_text())))))
     names = machine_paths(os.environ)
     for path in (path for path in (SITE / "api").rglob("*") if path.is_file()):
         path.write_text(without_paths(path.read_text(), names))
@@ -88,6 +88,13 @@ def fold_products(page: Page) -> Page:
         page["edges"] = [
             edge for edge in page["edges"] if edge["source"] != space or edge["target"] not in inside
         ]
+    return page
+
+
+def with_own_layers(page: Page) -> Page:
+    """Leaves out the layers of other pipelines, which Kedro-Viz lists at any place."""
+    own = {node.get("layer") for node in page["nodes"]}
+    page["layers"] = [layer for layer in page["layers"] if layer in own]
     return page
 
 

@@ -12,7 +12,13 @@ from kedro_viz.api.rest.responses.pipelines import get_pipeline_response
 from kedro_viz.api.rest.responses.utils import get_encoded_response
 from kedro_viz.data_access import data_access_manager
 from kedro_viz.server import populate_data
-from scripts.build_viz import fold_products, machine_paths, shown_at_first, without_paths
+from scripts.build_viz import (
+    fold_products,
+    machine_paths,
+    shown_at_first,
+    with_own_layers,
+    without_paths,
+)
 
 from tests.conftest import ROOT
 from tests.helpers.project import bootstrap
@@ -92,6 +98,11 @@ def test_a_page_is_legible(name: str, pages: dict[str, dict[str, Any]]) -> None:
     known = {node["id"] for node in page["nodes"]}
     assert {node["id"] for node in page["nodes"] if node["type"] != "parameters"} <= {*children}
     assert {end for edge in page["edges"] for end in (edge["source"], edge["target"])} <= known
+
+
+def test_layers_of_other_pipelines_are_left_out() -> None:
+    page = {"nodes": [{"layer": "raw"}, {"layer": None}, {"type": "task"}], "layers": ["reporting", "raw"]}
+    assert with_own_layers(page)["layers"] == ["raw"]
 
 
 def test_what_nobody_reads_is_folded_into_its_namespace() -> None:
