@@ -117,6 +117,10 @@ def test_table_of_pipelines_has_them_all() -> None:
     assert "`VIDREP_VIDEOS`" in rows["pretrain_rsp"] and "`rsp_checkpoint`" in rows["pretrain_rsp"]
     assert "`VIDREP_VGG16`" in rows["eval_reconstruction"]
     assert "extra `vpp`" in rows["eval_rollout"] and "`rollout.successes`" in rows["eval_rollout"]
+    assert "`rsp.original_checkpoint`" in rows["export_rsp"] and "rsp_checkpoint" not in rows["export_rsp"]
+    assert "`davis.sequences`" in rows["ingest_davis"]
+    assert "`vqvae.codes`" in rows["latent_extraction_vqvae"]
+    assert "`voc.occupancy_comparison`" in rows["eval_occupancy"] and "`clip_table`" in rows["prepare_clips"]
     without = {name for name, pipeline in registered.items() if not pipelines.products(pipeline)}
     assert without == {"serve_policy"}
 

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.headlines import headline_of
 from vidrep_pipelines.pipeline_registry import register_pipelines
@@ -25,6 +25,7 @@ _VARIABLE = re.compile(r"oc\.env:(VIDREP_\w+)")
 _REFERENCE = re.compile(r"globals:(\w+)\.(\w+)")
 
 PARAMETERS = "params:"
+_FEW = 4
 
 
 def page() -> str:
@@ -70,12 +71,32 @@ def row(name: str, pipeline: Pipeline) -> str:
 
 
 def products(pipeline: Pipeline) -> list[str]:
-    """What the last namespace makes: what others may read, and the tables of results."""
-    last = pipeline.nodes[-1].namespace
-    made = {dataset for node in pipeline.nodes if node.namespace == last for dataset in node.outputs}
-    read = {dataset for node in pipeline.nodes for dataset in node.inputs}
-    shown = {name for name in made if "." not in name or headline_of(name)}
-    return sorted(shown or made - read)
+    """What it makes that no public pipeline inside of it makes: what others read, and tables of results.
+
+    Where there is neither, the first few of its products; where it only puts others together, those of the
+    last of them.
+    """
+    own = (
+        _own_nodes(pipeline) or pipeline.only_nodes_with_namespaces([str(pipeline.nodes[-1].namespace)]).nodes
+    )
+    made = [dataset for node in own for dataset in node.outputs]
+    read = {
+        name for nodes in _public().values() for node in nodes - {*pipeline.nodes} for name in node.inputs
+    }
+    shown = {name for name in read if not name.endswith("training_spec")}
+    return [name for name in made if "." not in name or headline_of(name) or name in shown] or made[:_FEW]
+
+
+def _own_nodes(pipeline: Pipeline) -> list[Node]:
+    """Nodes that are in none of the smaller public pipelines."""
+    every = frozenset(pipeline.nodes)
+    within = [part for part in _public().values() if part < every]
+    return [node for node in pipeline.nodes if not any(node in part for part in within)]
+
+
+@cache
+def _public() -> dict[str, frozenset[Node]]:
+    return {name: frozenset(pipeline.nodes) for name, pipeline in register_pipelines().items()}
 
 
 def extras(pipeline: Pipeline) -> list[str]:
