@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.installed-development
+DOCUMENTATION := $(VENV)/.installed-documentation
 PIPELINE ?= pretrain_rsp
 BENCH ?=
 # As many test processes as there are processors to use, at most four; a file's tests stay together.
@@ -17,7 +18,7 @@ export KEDRO_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint types format viz notebook bench report mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format docs viz notebook bench report mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +33,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 $(DEVELOPMENT): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,cluster]"
+	@touch $@
+
+$(DOCUMENTATION): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	@touch $@
 
 install: $(DEVELOPMENT) ## Create .venv and install the project with its development tools
@@ -60,6 +65,10 @@ types: install ## Check types
 format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(DOCUMENTATION) ## Build the documentation as a site in build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Look at build/docs/index.html"
 
 viz: $(INSTALLED) ## Build the static lineage site in build/viz and say how to look at it
 	$(BIN)/python scripts/build_viz.py

@@ -16,7 +16,7 @@ from vidrep_pipelines.common.former_names import current_pipeline
 from vidrep_pipelines.pipelines.config import SystemParameters
 from vidrep_pipelines.runtime_parameters import flatten
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCKS: dict[str, set[Any]] = {}
 for every in PIPELINES.values():
     for reader in every.nodes:
@@ -36,7 +36,7 @@ FILE = re.compile(
 )
 NAME = re.compile(r"[a-z]\w*(?:\.[a-z]\w*)+")
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def commands(text: str) -> Iterator[list[str]]:

@@ -35,7 +35,11 @@ LABELS = ("davis", "jhmdb", "vip", "points")
 CARL = ("carl", "carl_penn_action", "carl_finegym")
 VOC: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
 VOC_PARAMETERS = ("run", "model", "objective", "train")
-LAYERS = ["raw", "intermediate", "primary", "feature", "model_input", "models", "model_output", "reporting"]
+LAYERS = [
+    *("raw", "intermediate", "primary", "model_input", "models", "model_output"),
+    *("second_stage_models", "second_stage_output", "reporting"),
+]
+"""In their order: nothing of a later one is needed for an earlier one."""
 TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl", "vpp"}
 
 every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)

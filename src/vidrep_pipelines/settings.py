@@ -13,6 +13,7 @@ from vidrep_pipelines.ledger import RunLedger
 from vidrep_pipelines.project import ProjectCatalog, ProjectContext, ProjectSession
 from vidrep_pipelines.project_config import ProjectConfigLoader
 from vidrep_pipelines.results import ResultHook
+from vidrep_pipelines.run_status import RunStatusHook
 
 # Arithmetic threads that spin for long while they wait slow each other down several times as soon as
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
@@ -28,6 +29,7 @@ HOOKS = (
     UnreadParameterHook(),
     _ledger,
     TrackingHook(_ledger),
+    RunStatusHook(),
     ResultHook(_ledger, report_of_run),
 )
 
