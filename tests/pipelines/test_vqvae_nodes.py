@@ -3,12 +3,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.models.vqvae.tiny import make_config
 from tests.pipelines.planned import assert_published_as_planned
 from vidrep_pipelines.adapters.reconstruction import run_label
-from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.models.vqvae.config import (
+    LossFiles,
+    VqvaeDataConfig,
+    VqvaeObjectiveConfig,
+    VqvaeValidationConfig,
+)
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import VqvaeRunConfig, plan_vqvae
@@ -19,15 +25,20 @@ from vidrep_pipelines.training.task import load_task
 MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
 
 
-def plan(folder: Path, digest: str = "frames", **changes: Any) -> TrainSpec:
+def plan(
+    folder: Path, digest: str = "frames", splits: tuple[str, ...] = ("train", "validation"), **changes: Any
+) -> TrainSpec:
     facts = SimpleNamespace(mean=MEAN, std=STD)
-    store: Any = SimpleNamespace(folder=folder / "store", facts=facts, content_digest=digest)
+    store: Any = SimpleNamespace(
+        folder=folder / "store", facts=facts, content_digest=digest, table=pd.DataFrame({"split": splits})
+    )
     arguments: dict[str, Any] = {
         "run": VqvaeRunConfig(),
         "data": VqvaeDataConfig(),
         "model": make_config(),
         "objective": VqvaeObjectiveConfig(perceptual_network="random"),
         "files": LossFiles(),
+        "validation": VqvaeValidationConfig(),
         "train": TrainConfig(steps=3, batch_size=24, seed=5),
         "launch": LaunchConfig(device="cpu"),
         "folders": FoldersConfig(models=folder / "models", reporting=folder / "reporting"),
@@ -89,3 +100,14 @@ def test_data_and_science_make_another_run(changes: dict[str, Any], tmp_path: Pa
 def test_machine_and_place_make_no_other_run(tmp_path: Path) -> None:
     other = plan(tmp_path / "elsewhere", launch=LaunchConfig(processes=3), run=VqvaeRunConfig(folder="x"))
     assert digest_of_run(other) == digest_of_run(plan(tmp_path))
+
+
+def test_the_held_out_split_is_measured_and_drawn_where_there_is_one(tmp_path: Path) -> None:
+    spec = plan(tmp_path, validation=VqvaeValidationConfig(every_steps=7, keep={"psnr": "highest"}))
+    assert spec.probe is not None and spec.probe.every_steps == 7 and spec.probe.keep == {"psnr": "highest"}
+    assert (spec.probe.config["task"]["split"], spec.task_config["split"]) == ("validation", "train")
+    never = plan(tmp_path, validation=VqvaeValidationConfig(every_steps=None))
+    assert never.probe is None and never.task_config["shown_split"] == "validation"
+    nothing = plan(tmp_path, splits=("train",))
+    assert nothing.probe is None and nothing.task_config["shown_split"] is None
+    assert len({digest_of_run(each) for each in (spec, never, nothing)}) == 1

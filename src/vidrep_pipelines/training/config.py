@@ -230,6 +230,13 @@ class ProbeSpec(FrozenConfig):
     every_steps: int | None = Field(None, ge=1)
     """Updates between two measurements, in place of ``every``."""
 
+    keep: dict[str, Literal["lowest", "highest"]] = Field(default_factory=dict)
+    """Scores by which the best weights are kept, each beside the last ones, and which end is better:
+    ``{loss: lowest}``."""
+
+    publish: str | None = None
+    """The score in ``keep`` whose best weights become the trained model. None: the last weights do."""
+
     @model_validator(mode="after")
     def _check_interval(self) -> Self:
         if (self.every is None) == (self.every_steps is None):
@@ -237,6 +244,8 @@ class ProbeSpec(FrozenConfig):
                 f"set exactly one of probe.every and probe.every_steps (every={self.every}, "
                 f"every_steps={self.every_steps})"
             )
+        if self.publish is not None and self.publish not in self.keep:
+            raise ValueError(f"publish is {self.publish!r}, by which nothing is kept: see keep={self.keep}")
         return self
 
 
@@ -268,7 +277,7 @@ class TrainSpec(FrozenConfig):
     """Digest of the training data's content; other data means another run."""
 
     probe: ProbeSpec | None = None
-    """Measured now and then while training. Never part of the run's digest. None: nothing."""
+    """Measured now and then while training. Never part of the run's digest. None: nothing is measured."""
 
     @classmethod
     def of(

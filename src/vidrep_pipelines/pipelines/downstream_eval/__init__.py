@@ -22,6 +22,7 @@ from vidrep_pipelines.pipelines.downstream_eval.open_loop_pipeline import create
 from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
+    create_original_reconstruction_pipeline,
     create_vqvae_reconstruction_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.rollout_pipeline import create_rollout_pipeline
@@ -43,6 +44,7 @@ __all__ = [
     "create_occupancy_comparison_pipeline",
     "create_occupancy_pipeline",
     "create_open_loop_pipeline",
+    "create_original_reconstruction_pipeline",
     "create_phases_pipeline",
     "create_predict_video_pipeline",
     "create_rollout_pipeline",
