@@ -101,7 +101,9 @@ def test_public_names() -> None:
         *(f"ingest_{release}" for release in ("pouring", "penn_action", "finegym")),
         *(f"{stage}_{model}" for stage in ("pretrain", "latent_extraction", "export") for model in CARL),
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
-        "pretrain_carl_kinetics",
+        "eval_phases_finegym_features",
+        *(f"eval_phases{end}_original" for end in ("", "_penn_action", "_finegym")),
+        *("pretrain_carl_kinetics", "latent_extraction_carl_kinetics", "eval_phases_kinetics"),
         "export_carl_kinetics",
         "ingest_robot_clips",
         "latent_extraction_svd",
@@ -202,7 +204,9 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
             for model in (*CARL, "carl_kinetics")
             for name in ("run", "data", "model", "objective", "train")
         ),
-        *(f"params:{model}.embedding" for model in CARL),
+        *(f"params:{model}.embedding" for model in (*CARL, "carl_kinetics")),
+        "params:carl_finegym_features",
+        *(f"params:{model}_original.{name}" for model in CARL for name in ("checkpoint", "embedding")),
         *(f"params:phases_{release}" for release in ("pouring", "penn_action", "finegym")),
         *("params:dmc", "params:sample_agent"),
         *(f"params:voc_tokenizer_{kind}.{name}" for kind in VOC for name in VOC_PARAMETERS),

@@ -157,9 +157,9 @@ def test_published_trainings_are_those_of_the_papers(data: dict[str, Any]) -> No
     pixels = VqvaePreset.named("baseline_2d")
     vqvae = tasks["vqvae"]
     assert (vqvae.model, vqvae.objective, vqvae.data) == (pixels.model, pixels.objective, pixels.data)
-    assert (specs["vqvae_clips"].train.batch_size, specs["vqvae_clips"].launch.device_batch_size) == (60, 20)
     probe = specs["vqvae"].probe
     assert probe is not None and (probe.every_steps, set(probe.keep)) == (100, {"loss", "psnr"})
+    assert (specs["vqvae_clips"].train.batch_size, specs["vqvae_clips"].launch.device_batch_size) == (60, 20)
     for kind in ("vae", "dino", "musik"):
         assert tasks[f"voc_tokenizer_{kind}"].model.pixels.normalization == "published"
         assert tasks[f"voc_{kind}"].objective.target.top_k == 50
@@ -181,7 +181,7 @@ def test_commands_of_the_page_are_planned(command: str, data: dict[str, Any]) ->
     for pipeline in options["--pipelines"].split(","):
         names = [node.name for node in PIPELINES[pipeline].nodes if node.name in PLANS]
         untrained = pipeline.startswith(("ingest", "resize", "label", "prepare", "latent", "serve"))
-        assert names or untrained or pipeline.endswith("_original")
+        assert names or untrained or pipeline.endswith(("_original", "_features"))
         for name in names:
             spec = planned(name, known, data)
             plan = plan_batches(spec.train, spec.launch, spec.launch.processes)

@@ -69,6 +69,11 @@ HEADLINES = (
     _phases("carl", "pouring"),
     _phases("carl_penn_action", "penn_action"),
     _phases("carl_finegym", "finegym"),
+    _phases("carl_kinetics", "penn_action"),
+    _phases("carl_original", "pouring"),
+    _phases("carl_penn_action_original", "penn_action"),
+    _phases("carl_finegym_original", "finegym"),
+    _phases("carl_finegym_features", "carl_finegym_features"),
     Headline(
         "*.reconstruction_summary", "reconstruction of held-out clips", "robonet", "metric",
         rows={"robot": ("all",), "metric": ("psnr", "ssim", "lpips")}, count="videos",

@@ -127,7 +127,11 @@ def _voc_pipelines() -> dict[str, Pipeline]:
 
 
 def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
-    """``_penn_action`` and ``_finegym`` are the same on other releases; Kinetics is only trained on."""
+    """``_penn_action`` and ``_finegym`` are the same on other releases.
+
+    What Kinetics taught is measured on PennAction, as the published configuration is.
+    ``_original`` measures a checkpoint of the original code, and trains nothing.
+    """
     ingests = {
         "pouring": create_pouring_pipeline(),
         "penn_action": create_penn_action_pipeline(),
@@ -135,8 +139,19 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
     }
     kinetics = clips + pretrain.create_carl_kinetics_pipeline()
     named = {f"ingest_{release}": videos for release, videos in ingests.items()}
+    features = "carl_finegym_features"
+    named["eval_phases_finegym_features"] = latent_extraction.create_finegym_features_pipeline(
+        features
+    ) + downstream_eval.create_given_phases_pipeline(features, "finegym")
     named["pretrain_carl_kinetics"] = kinetics
     named["export_carl_kinetics"] = kinetics + pretrain.create_carl_export_pipeline("carl_kinetics")
+    evaluated = ("carl_kinetics", "penn_action")  # what the published configuration is evaluated on
+    named["latent_extraction_carl_kinetics"] = (
+        kinetics + ingests["penn_action"] + latent_extraction.create_carl_extraction_pipeline(*evaluated)
+    )
+    named["eval_phases_kinetics"] = named[
+        "latent_extraction_carl_kinetics"
+    ] + downstream_eval.create_phases_pipeline(*evaluated)
     for release, videos in ingests.items():
         model = "carl" if release == "pouring" else f"carl_{release}"
         pretrained = videos + pretrain.create_carl_pipeline(model, release)
@@ -145,6 +160,12 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
         named[f"latent_extraction_{model}"] = embedded
         named[model.replace("carl", "eval_phases", 1)] = embedded + downstream_eval.create_phases_pipeline(
             model, release
+        )
+        original = f"{model}_original"
+        named[original.replace("carl", "eval_phases", 1)] = (
+            videos
+            + latent_extraction.create_original_carl_extraction_pipeline(original, release)
+            + downstream_eval.create_phases_pipeline(original, release)
         )
         named[f"export_{model}"] = pretrained + pretrain.create_carl_export_pipeline(model)
     return named

@@ -104,6 +104,10 @@ def _chains(_: Any) -> str:
     return "random Markov chains, whose truth is known"
 
 
+def _published_features(config: Any) -> str:
+    return f"the published features of FineGym in {getattr(config, 'root', None)}"
+
+
 _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     {
         "robot_episodes": _robot_episodes,
@@ -112,5 +116,6 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,
+        "carl_finegym_features": _published_features,
     }
 )

@@ -70,7 +70,7 @@ class BestWeights:
         if not better:
             return
         contents = gather_contents(parts, with_optimizer=False)
-        problem = None
+        problem: str | None = None
         for name in better if distributed.is_main() else []:
             path = checkpoint_path(self._place(name), state.step)
             problem = problem or write_contents(path, contents, state, {_SCORE_FILE: {name: scores[name]}})

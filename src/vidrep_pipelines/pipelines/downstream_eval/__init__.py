@@ -19,7 +19,10 @@ from vidrep_pipelines.pipelines.downstream_eval.occupancy_pipeline import (
     create_occupancy_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.open_loop_pipeline import create_open_loop_pipeline
-from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
+from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import (
+    create_given_phases_pipeline,
+    create_phases_pipeline,
+)
 from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
     create_original_reconstruction_pipeline,
@@ -39,6 +42,7 @@ __all__ = [
     "create_calvin_pipeline",
     "create_comparison_pipeline",
     "create_davis_evaluation_pipeline",
+    "create_given_phases_pipeline",
     "create_jhmdb_evaluation_pipeline",
     "create_occupancy_chains_pipeline",
     "create_occupancy_comparison_pipeline",

@@ -28,9 +28,33 @@ def measure_phases(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """All tasks: overall, per action, what was left out with reasons, and the numbers to track."""
+    del tracking  # the hook logs the numbers
+    return _measured(labelled, embeddings, untrained, config, launch, folders)
+
+
+def measure_given_phases(
+    labelled: LabelledVideos,
+    embeddings: FrameEmbeddings,
+    config: PhasesConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    tracking: TrackingConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The same of embeddings from elsewhere, of whose model nothing is known."""
+    del tracking  # the hook logs the numbers
+    return _measured(labelled, embeddings, None, config, launch, folders)
+
+
+def _measured(
+    labelled: LabelledVideos,
+    embeddings: FrameEmbeddings,
+    untrained: FrameEmbeddings | None,
+    config: PhasesConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     from vidrep_pipelines.evaluation.frame_embeddings.report import report_embeddings, tracked_numbers
 
-    del tracking  # the hook logs the numbers
     folder = folders.models / "phases_reports"
     report = report_embeddings(labelled, embeddings, untrained, config, launch, folder)
     return report.summary, report.per_action, report.dropped, tracked_numbers(report, config)

@@ -1,6 +1,10 @@
 """Whole data sets through a trained encoder."""
 
-from vidrep_pipelines.pipelines.latent_extraction.carl_pipeline import create_carl_extraction_pipeline
+from vidrep_pipelines.pipelines.latent_extraction.carl_pipeline import (
+    create_carl_extraction_pipeline,
+    create_finegym_features_pipeline,
+    create_original_carl_extraction_pipeline,
+)
 from vidrep_pipelines.pipelines.latent_extraction.video_latents_pipeline import (
     create_video_latents_export_pipeline,
     create_video_latents_pipeline,
@@ -11,6 +15,8 @@ from vidrep_pipelines.pipelines.latent_extraction.vqvae_pipeline import create_v
 
 __all__ = [
     "create_carl_extraction_pipeline",
+    "create_finegym_features_pipeline",
+    "create_original_carl_extraction_pipeline",
     "create_video_latents_export_pipeline",
     "create_video_latents_pipeline",
     "create_voc_extraction_pipeline",
