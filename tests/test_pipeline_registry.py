@@ -97,7 +97,13 @@ def test_public_names() -> None:
         "ingest_dmc",
         *(f"pretrain_voc_tokenizer_{kind}" for kind in VOC),
         *(f"{stage}_voc_{kind}" for stage in ("pretrain", "latent_extraction", "export") for kind in VOC),
-        *("pretrain_voc_joint", "latent_extraction_voc_joint"),
+        *(
+            f"{stage}_{kind}_released"
+            for stage in ("pretrain_voc", "eval_occupancy")
+            for kind in ("vae", "dino")
+        ),
+        *(f"{stage}_joint" for stage in ("pretrain_voc", "latent_extraction_voc", "export_voc")),
+        "eval_occupancy_joint",
         *(f"ingest_{release}" for release in ("pouring", "penn_action", "finegym")),
         *(f"{stage}_{model}" for stage in ("pretrain", "latent_extraction", "export") for model in CARL),
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
@@ -205,6 +211,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
             for name in ("run", "data", "model", "objective", "train")
         ),
         *(f"params:{model}.embedding" for model in (*CARL, "carl_kinetics")),
+        *(f"params:{model}.validation" for model in CARL),
         "params:carl_finegym_features",
         *(f"params:{model}_original.{name}" for model in CARL for name in ("checkpoint", "embedding")),
         *(f"params:phases_{release}" for release in ("pouring", "penn_action", "finegym")),
@@ -216,6 +223,13 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
             for name in ("extraction", *VOC_PARAMETERS)
         ),
         *("params:voc_joint.tokenizer", "params:voc_joint.tokenizer_objective"),
+        *(f"params:voc_{kind}.validation" for kind in VOC),
+        *(f"params:voc_{kind}_released_latents" for kind in ("vae", "dino")),
+        *(
+            f"params:voc_{kind}_released.{name}"
+            for kind in ("vae", "dino")
+            for name in ("validation", *VOC_PARAMETERS)
+        ),
         *("params:robonet", "params:robonet_clips", "params:frame_store.frames", "params:frame_store.views"),
         *(f"params:vqvae.{name}" for name in ("run", "data", "model", "objective", "files", "train")),
         *("params:vqvae.validation", "params:vqvae_original"),

@@ -62,6 +62,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {
         **named,
         **{f"voc_{kind}.token_episodes": tokens for kind in ("vae", "dino", "musik")},
+        **{f"voc_{kind}_released.token_episodes": tokens for kind in ("vae", "dino")},
         "clip_table": pd.DataFrame(clip),
         "resized_videos": videos,
         "packet_store": videos,
@@ -160,6 +161,10 @@ def test_published_trainings_are_those_of_the_papers(data: dict[str, Any]) -> No
     probe = specs["vqvae"].probe
     assert probe is not None and (probe.every_steps, set(probe.keep)) == (100, {"loss", "psnr"})
     assert (specs["vqvae_clips"].train.batch_size, specs["vqvae_clips"].launch.device_batch_size) == (60, 20)
+    for kind, updates, batch in (("vae", 50_000, 64), ("dino", 100_000, 32), ("musik", 50_000, 64)):
+        train = specs[f"voc_{kind}"].train
+        assert (train.steps, train.batch_size, train.summed_batches) == (updates, batch, batch // 32)
+        assert tasks[f"voc_{kind}"].objective.second_rate == "constant"
     for kind in ("vae", "dino", "musik"):
         assert tasks[f"voc_tokenizer_{kind}"].model.pixels.normalization == "published"
         assert tasks[f"voc_{kind}"].objective.target.top_k == 50

@@ -62,6 +62,13 @@ def _phases(model: str, release: str) -> Headline:
     )  # fmt: skip
 
 
+def _occupancy(model: str, data: str) -> Headline:
+    return Headline(
+        f"{model}.occupancy_scores", "values of held-out episodes, less is better", data, "metric",
+        rows={"metric": _OCCUPANCY}, count="episodes", floors=_BASELINES,
+    )  # fmt: skip
+
+
 HEADLINES = (
     _label_propagation("davis"),
     _label_propagation("jhmdb"),
@@ -78,10 +85,8 @@ HEADLINES = (
         "*.reconstruction_summary", "reconstruction of held-out clips", "robonet", "metric",
         rows={"robot": ("all",), "metric": ("psnr", "ssim", "lpips")}, count="videos",
     ),
-    Headline(
-        "*.occupancy_scores", "values of held-out episodes, less is better", "dmc", "metric",
-        rows={"metric": _OCCUPANCY}, count="episodes", floors=_BASELINES,
-    ),
+    *(_occupancy(f"voc_{kind}", "dmc") for kind in ("vae", "dino", "musik", "joint")),
+    *(_occupancy(f"voc_{kind}_released", f"voc_{kind}_released_latents") for kind in ("vae", "dino")),
     Headline(
         "occupancy_chains.summary", "how many times closer to the true value than the reference",
         "occupancy_chains", "learner", value="times_closer", measure="kind", measures=2, count="runs",

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.config import ReleasedName, TokenizerName
 from vidrep_pipelines.pipelines import (
     downstream_eval,
     ingest,
@@ -118,9 +118,21 @@ def _voc_pipelines() -> dict[str, Pipeline]:
             f"export_voc_{kind}": model + exported,
             f"eval_occupancy_{kind}": model + downstream_eval.create_occupancy_pipeline(kind),
         }
+    released: tuple[ReleasedName, ...] = ("vae_released", "dino_released")
+    for name in released:
+        model = latent_extraction.create_released_latents_pipeline(name) + pretrain.create_voc_pipeline(name)
+        named[f"pretrain_voc_{name}"] = model
+        named[f"eval_occupancy_{name}"] = model + downstream_eval.create_released_occupancy_pipeline(name)
     joint = frames + pretrain.create_voc_joint_pipeline()
     named["pretrain_voc_joint"] = joint
-    named["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
+    tokens = joint + latent_extraction.create_voc_extraction_pipeline("joint")
+    named["latent_extraction_voc_joint"] = tokens
+    named["export_voc_joint"] = (
+        joint
+        + pretrain.create_voc_tokenizer_export_pipeline("joint")
+        + pretrain.create_voc_export_pipeline("joint")
+    )
+    named["eval_occupancy_joint"] = tokens + downstream_eval.create_occupancy_pipeline("joint")
     evaluated = [named[f"eval_occupancy_{kind}"] for kind in kinds]
     named["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
     return named

@@ -108,6 +108,10 @@ def _published_features(config: Any) -> str:
     return f"the published features of FineGym in {getattr(config, 'root', None)}"
 
 
+def _published_codes(_: Any) -> str:
+    return "episodes under the codes that VOC's authors publish"
+
+
 _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     {
         "robot_episodes": _robot_episodes,
@@ -117,5 +121,7 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "calvin": _calvin,
         "occupancy_chains": _chains,
         "carl_finegym_features": _published_features,
+        "voc_vae_released_latents": _published_codes,
+        "voc_dino_released_latents": _published_codes,
     }
 )

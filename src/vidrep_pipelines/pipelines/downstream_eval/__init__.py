@@ -17,6 +17,7 @@ from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_pipeline import
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_pipeline import (
     create_occupancy_comparison_pipeline,
     create_occupancy_pipeline,
+    create_released_occupancy_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.open_loop_pipeline import create_open_loop_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import (
@@ -51,6 +52,7 @@ __all__ = [
     "create_original_reconstruction_pipeline",
     "create_phases_pipeline",
     "create_predict_video_pipeline",
+    "create_released_occupancy_pipeline",
     "create_rollout_pipeline",
     "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",

@@ -10,6 +10,7 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.token_episodes import TokenEpisodesFile
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig, OccupancyEvaluationConfig
+from vidrep_pipelines.models.voc.config import OccupancyName
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig
 from vidrep_pipelines.training.config import LaunchConfig
@@ -34,12 +35,38 @@ def measure_occupancy(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Measures held-out episodes: values per state, scores with intervals, numbers to track."""
+    del tracking  # the hook logs the numbers
+    return _measured(checkpoint, spec, tokens, run.tokenizer, config, launch, folders)
+
+
+def measure_joint_occupancy(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    tokens: TokenEpisodesFile,
+    config: OccupancyEvaluationConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    tracking: TrackingConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The same of a model that was trained together with its tokenizer."""
+    del tracking  # the hook logs the numbers
+    return _measured(checkpoint, spec, tokens, "joint", config, launch, folders)
+
+
+def _measured(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    tokens: TokenEpisodesFile,
+    kind: OccupancyName,
+    config: OccupancyEvaluationConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     from vidrep_pipelines.adapters.occupancy import discount_of, measured_values
     from vidrep_pipelines.evaluation.occupancy.scores import score_report
 
-    del tracking  # the hook logs the numbers
     values = measured_values(checkpoint, spec, tokens, config, launch, folders.models / "occupancy_values")
-    scores, metrics = score_report(values, discount_of(spec), config, run.tokenizer)
+    scores, metrics = score_report(values, discount_of(spec), config, kind)
     return values, scores, {"run": str(checkpoint.meta["digest"]), **metrics}
 
 

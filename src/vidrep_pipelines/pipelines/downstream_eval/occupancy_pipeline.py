@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kedro.pipeline import Node, Pipeline
 
+from vidrep_pipelines.models.voc.config import OccupancyName, ReleasedName
 from vidrep_pipelines.pipelines.downstream_eval import occupancy_nodes
 
 _SHARED = (
@@ -15,21 +16,56 @@ _SHARED = (
 )
 
 
-def create_occupancy_pipeline(kind: str) -> Pipeline:
+def create_occupancy_pipeline(kind: OccupancyName) -> Pipeline:
     """Measures values, likelihoods and calibration, and shows sampled futures.
 
     Args:
-        kind: Tokenizer whose occupancy model it is: ``vae``, ``dino`` or ``musik``.
+        kind: Tokenizer whose occupancy model it is; ``joint``: the one that was trained along with it.
     """
-    return Pipeline(
+    return _measuring(kind) + Pipeline(
         [
             Node(
-                occupancy_nodes.measure_occupancy,
+                occupancy_nodes.show_futures,
                 inputs=[
                     "checkpoint",
                     "training_spec",
                     "token_episodes",
-                    "params:run",
+                    "frames",
+                    "tokenizer_checkpoint",
+                    "params:occupancy_futures",
+                    "params:launch",
+                ],
+                outputs=["occupancy_futures", "occupancy_film"],
+                name="draw_futures",
+                tags=["voc", "gpu"],
+            )
+        ],
+        namespace=f"voc_{kind}",
+        inputs={
+            "checkpoint": f"voc_{kind}_checkpoint",
+            "frames": "dmc_frames",
+            "tokenizer_checkpoint": f"voc_tokenizer_{kind}_checkpoint",
+        },
+        parameters={"params:occupancy_futures", "params:launch"},
+    )
+
+
+def create_released_occupancy_pipeline(kind: ReleasedName) -> Pipeline:
+    """The same on published codes, beside which there are no frames to be shown."""
+    return _measuring(kind)
+
+
+def _measuring(kind: OccupancyName | ReleasedName) -> Pipeline:
+    joint = kind == "joint"
+    return Pipeline(
+        [
+            Node(
+                occupancy_nodes.measure_joint_occupancy if joint else occupancy_nodes.measure_occupancy,
+                inputs=[
+                    "checkpoint",
+                    "training_spec",
+                    "token_episodes",
+                    *([] if joint else ["params:run"]),
                     "params:occupancy",
                     "params:launch",
                     "params:folders",
@@ -46,29 +82,10 @@ def create_occupancy_pipeline(kind: str) -> Pipeline:
                 name="draw_occupancy",
                 tags=["voc"],
             ),
-            Node(
-                occupancy_nodes.show_futures,
-                inputs=[
-                    "checkpoint",
-                    "training_spec",
-                    "token_episodes",
-                    "frames",
-                    "tokenizer_checkpoint",
-                    "params:occupancy_futures",
-                    "params:launch",
-                ],
-                outputs=["occupancy_futures", "occupancy_film"],
-                name="draw_futures",
-                tags=["voc", "gpu"],
-            ),
         ],
         namespace=f"voc_{kind}",
-        inputs={
-            "checkpoint": f"voc_{kind}_checkpoint",
-            "frames": "dmc_frames",
-            "tokenizer_checkpoint": f"voc_tokenizer_{kind}_checkpoint",
-        },
-        parameters=set(_SHARED),
+        inputs={"checkpoint": f"voc_{kind}_checkpoint"},
+        parameters=set(_SHARED) - {"params:occupancy_futures"},
     )
 
 
