@@ -17,6 +17,7 @@ from tests.pipelines.planned import assert_published_as_planned
 from vidrep_pipelines.adapters.carl_validation import CarlValidation
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.labelled_videos.frame_labels import read_labelled_videos
+from vidrep_pipelines.datasets.checkpoint import CheckpointDataset
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.checkpoint_io import original_checkpoint, original_settings
@@ -26,11 +27,14 @@ from vidrep_pipelines.models.carl.config import (
     CarlObjectiveConfig,
     CarlValidationConfig,
     EmbeddingConfig,
+    OriginalCarlConfig,
 )
 from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
+from vidrep_pipelines.models.carl.inference import TrainedCarl
 from vidrep_pipelines.models.carl.presets import CarlPreset, CarlPresetName, Release
 from vidrep_pipelines.models.carl.task import CarlTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
+from vidrep_pipelines.pipelines.latent_extraction.carl_nodes import open_original_carl
 from vidrep_pipelines.pipelines.pretrain.carl_nodes import (
     CarlRunConfig,
     initialize_carl,
@@ -190,3 +194,20 @@ def test_first_weights_are_those_that_training_starts_from(tmp_path: Path) -> No
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name].numpy(), value.numpy())
     assert source.config == {name: spec.task_config[name] for name in ("model", "data")}
+
+
+def test_an_original_checkpoint_and_its_floor_become_checkpoints_of_the_catalog(tmp_path: Path) -> None:
+    config, state = make_config(), make_model().state_dict()
+    path = tmp_path / "checkpoint_epoch_00002.pth"
+    torch.save(original_checkpoint(state, epoch=2, settings=original_settings(config)), path)
+    original = OriginalCarlConfig(path=path, image_size=32, heads=2, evaluation_crop="resize")
+    folders = FoldersConfig(models=tmp_path / "models", reporting=tmp_path / "reporting")
+    loaded = []
+    for number, source in enumerate(open_original_carl(original, folders)):
+        dataset = CheckpointDataset(filepath=tmp_path / f"checkpoint_{number}")
+        dataset.save(source)
+        loaded.append(TrainedCarl.load(dataset.load().directory))
+    trained, floor = loaded
+    assert all(torch.equal(trained.model.state_dict()[name], value) for name, value in state.items())
+    assert not torch.equal(floor.model.head.to_embedding.weight, trained.model.head.to_embedding.weight)
+    assert trained.data.evaluation_crop == "resize" and not floor.model.training
