@@ -27,6 +27,7 @@ _SHOWN = {".png", ".mp4", ".html"}
 _MOST_FOLDERS, _MOST_FILES = 3, 4
 _TRAINED, _LOSS = ".train_metrics", "train/loss"
 _log = logging.getLogger(__name__)
+_VOC = ("vae", "dino", "musik", "joint", "vae_released", "dino_released")
 _NEXT = {
     "prepare_clips": "pretrain_rsp",
     "pretrain_rsp": "eval_davis",
@@ -34,9 +35,10 @@ _NEXT = {
     "pretrain_carl": "eval_phases",
     "pretrain_carl_penn_action": "eval_phases_penn_action",
     "pretrain_carl_finegym": "eval_phases_finegym",
+    "pretrain_carl_kinetics": "eval_phases_kinetics",
     "pretrain_vpp_video": "eval_video_prediction",
     "pretrain_vpp_policy": "eval_rollout",
-    **{f"pretrain_voc_{kind}": f"eval_occupancy_{kind}" for kind in ("vae", "dino", "musik")},
+    **{f"pretrain_voc_{kind}": f"eval_occupancy_{kind}" for kind in _VOC},
 }
 """What measures what a pipeline made."""
 
