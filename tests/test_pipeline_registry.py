@@ -94,6 +94,7 @@ def test_public_names() -> None:
         "pretrain_vqvae",
         "latent_extraction_vqvae",
         "eval_reconstruction",
+        "eval_reconstruction_original",
         "export_vqvae",
         "ablate_vqvae",
         "eval_occupancy_chains",
@@ -101,11 +102,19 @@ def test_public_names() -> None:
         "ingest_dmc",
         *(f"pretrain_voc_tokenizer_{kind}" for kind in VOC),
         *(f"{stage}_voc_{kind}" for stage in ("pretrain", "latent_extraction", "export") for kind in VOC),
-        *("pretrain_voc_joint", "latent_extraction_voc_joint"),
+        *(
+            f"{stage}_{kind}_released"
+            for stage in ("pretrain_voc", "eval_occupancy")
+            for kind in ("vae", "dino")
+        ),
+        *(f"{stage}_joint" for stage in ("pretrain_voc", "latent_extraction_voc", "export_voc")),
+        "eval_occupancy_joint",
         *(f"ingest_{release}" for release in ("pouring", "penn_action", "finegym")),
         *(f"{stage}_{model}" for stage in ("pretrain", "latent_extraction", "export") for model in CARL),
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
-        "pretrain_carl_kinetics",
+        "eval_phases_finegym_features",
+        *(f"eval_phases{end}_original" for end in ("", "_penn_action", "_finegym")),
+        *("pretrain_carl_kinetics", "latent_extraction_carl_kinetics", "eval_phases_kinetics"),
         "export_carl_kinetics",
         "ingest_robot_clips",
         "latent_extraction_svd",
@@ -207,7 +216,10 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
             for model in (*CARL, "carl_kinetics")
             for name in ("run", "data", "model", "objective", "train")
         ),
-        *(f"params:{model}.embedding" for model in CARL),
+        *(f"params:{model}.embedding" for model in (*CARL, "carl_kinetics")),
+        *(f"params:{model}.validation" for model in CARL),
+        "params:carl_finegym_features",
+        *(f"params:{model}_original.{name}" for model in CARL for name in ("checkpoint", "embedding")),
         *(f"params:phases_{release}" for release in ("pouring", "penn_action", "finegym")),
         *("params:dmc", "params:sample_agent"),
         *(f"params:voc_tokenizer_{kind}.{name}" for kind in VOC for name in VOC_PARAMETERS),
@@ -217,8 +229,16 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
             for name in ("extraction", *VOC_PARAMETERS)
         ),
         *("params:voc_joint.tokenizer", "params:voc_joint.tokenizer_objective"),
+        *(f"params:voc_{kind}.validation" for kind in VOC),
+        *(f"params:voc_{kind}_released_latents" for kind in ("vae", "dino")),
+        *(
+            f"params:voc_{kind}_released.{name}"
+            for kind in ("vae", "dino")
+            for name in ("validation", *VOC_PARAMETERS)
+        ),
         *("params:robonet", "params:robonet_clips", "params:frame_store.frames", "params:frame_store.views"),
         *(f"params:vqvae.{name}" for name in ("run", "data", "model", "objective", "files", "train")),
+        *("params:vqvae.validation", "params:vqvae_original"),
         *(f"params:vqvae_{name}.run" for name in ("pixel", "perceptual", "clips")),
         *(f"params:vqvae_{name}.train" for name in ("pixel", "perceptual", "clips")),
         *("params:robot_episodes", "params:vpp_video", "params:vpp_video_export"),

@@ -93,6 +93,14 @@ def _phases(model: str, release: str) -> Headline:
     )  # fmt: skip
 
 
+def _occupancy(model: str, data: str) -> Headline:
+    return Headline(
+        f"{model}.occupancy_scores", "values of held-out episodes, less is better", data, "metric",
+        rows={"metric": _OCCUPANCY}, count="episodes", system=model, trained="value_error",
+        floors=_BASELINES,
+    )  # fmt: skip
+
+
 HEADLINES = (
     _label_propagation("davis"),
     _label_propagation("jhmdb"),
@@ -108,15 +116,17 @@ HEADLINES = (
     _phases("carl", "pouring"),
     _phases("carl_penn_action", "penn_action"),
     _phases("carl_finegym", "finegym"),
+    _phases("carl_kinetics", "penn_action"),
+    _phases("carl_original", "pouring"),
+    _phases("carl_penn_action_original", "penn_action"),
+    _phases("carl_finegym_original", "finegym"),
+    _phases("carl_finegym_features", "carl_finegym_features"),
     Headline(
         "*.reconstruction_summary", "reconstruction of held-out clips", "robonet", "metric",
         rows={"robot": ("all",), "metric": ("psnr", "ssim", "lpips")}, count="videos", system="*",
     ),
-    Headline(
-        "*.occupancy_scores", "values of held-out episodes, less is better", "dmc", "metric",
-        rows={"metric": _OCCUPANCY}, count="episodes", system="*", trained="value_error",
-        floors=_BASELINES,
-    ),
+    *(_occupancy(f"voc_{kind}", "dmc") for kind in ("vae", "dino", "musik", "joint")),
+    *(_occupancy(f"voc_{kind}_released", f"voc_{kind}_released_latents") for kind in ("vae", "dino")),
     Headline(
         "occupancy_chains.summary", "how many times closer to the true value than the reference",
         "occupancy_chains", "learner", value="times_closer", measure="kind", measures=2, count="runs",

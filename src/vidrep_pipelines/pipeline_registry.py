@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.config import ReleasedName, TokenizerName
 from vidrep_pipelines.pipelines import (
     downstream_eval,
     ingest,
@@ -97,6 +97,7 @@ def _vqvae_pipelines() -> dict[str, Pipeline]:
         "pretrain_vqvae": pretrained,
         "latent_extraction_vqvae": pretrained + latent_extraction.create_vqvae_extraction_pipeline(),
         "eval_reconstruction": pretrained + downstream_eval.create_vqvae_reconstruction_pipeline(),
+        "eval_reconstruction_original": frames + downstream_eval.create_original_reconstruction_pipeline(),
         "export_vqvae": pretrained + pretrain.create_vqvae_export_pipeline(),
         "ablate_vqvae": sum(measured, frames) + downstream_eval.create_comparison_pipeline(*variants),
     }
@@ -121,16 +122,32 @@ def _voc_pipelines() -> dict[str, Pipeline]:
             f"export_voc_{kind}": model + exported,
             f"eval_occupancy_{kind}": model + downstream_eval.create_occupancy_pipeline(kind),
         }
+    released: tuple[ReleasedName, ...] = ("vae_released", "dino_released")
+    for name in released:
+        model = latent_extraction.create_released_latents_pipeline(name) + pretrain.create_voc_pipeline(name)
+        named[f"pretrain_voc_{name}"] = model
+        named[f"eval_occupancy_{name}"] = model + downstream_eval.create_released_occupancy_pipeline(name)
     joint = frames + pretrain.create_voc_joint_pipeline()
     named["pretrain_voc_joint"] = joint
-    named["latent_extraction_voc_joint"] = joint + latent_extraction.create_voc_extraction_pipeline("joint")
+    tokens = joint + latent_extraction.create_voc_extraction_pipeline("joint")
+    named["latent_extraction_voc_joint"] = tokens
+    named["export_voc_joint"] = (
+        joint
+        + pretrain.create_voc_tokenizer_export_pipeline("joint")
+        + pretrain.create_voc_export_pipeline("joint")
+    )
+    named["eval_occupancy_joint"] = tokens + downstream_eval.create_occupancy_pipeline("joint")
     evaluated = [named[f"eval_occupancy_{kind}"] for kind in kinds]
     named["eval_occupancy"] = sum(evaluated, downstream_eval.create_occupancy_comparison_pipeline(kinds))
     return named
 
 
 def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
-    """``_penn_action`` and ``_finegym`` are the same on other releases; Kinetics is only trained on."""
+    """``_penn_action`` and ``_finegym`` are the same on other releases.
+
+    What Kinetics taught is measured on PennAction, as the published configuration is.
+    ``_original`` measures a checkpoint of the original code, and trains nothing.
+    """
     ingests = {
         "pouring": create_pouring_pipeline(),
         "penn_action": create_penn_action_pipeline(),
@@ -138,8 +155,19 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
     }
     kinetics = clips + pretrain.create_carl_kinetics_pipeline()
     named = {f"ingest_{release}": videos for release, videos in ingests.items()}
+    features = "carl_finegym_features"
+    named["eval_phases_finegym_features"] = latent_extraction.create_finegym_features_pipeline(
+        features
+    ) + downstream_eval.create_given_phases_pipeline(features, "finegym")
     named["pretrain_carl_kinetics"] = kinetics
     named["export_carl_kinetics"] = kinetics + pretrain.create_carl_export_pipeline("carl_kinetics")
+    evaluated = ("carl_kinetics", "penn_action")  # what the published configuration is evaluated on
+    named["latent_extraction_carl_kinetics"] = (
+        kinetics + ingests["penn_action"] + latent_extraction.create_carl_extraction_pipeline(*evaluated)
+    )
+    named["eval_phases_kinetics"] = named[
+        "latent_extraction_carl_kinetics"
+    ] + downstream_eval.create_phases_pipeline(*evaluated)
     for release, videos in ingests.items():
         model = "carl" if release == "pouring" else f"carl_{release}"
         pretrained = videos + pretrain.create_carl_pipeline(model, release)
@@ -148,6 +176,12 @@ def _carl_pipelines(clips: Pipeline) -> dict[str, Pipeline]:
         named[f"latent_extraction_{model}"] = embedded
         named[model.replace("carl", "eval_phases", 1)] = embedded + downstream_eval.create_phases_pipeline(
             model, release
+        )
+        original = f"{model}_original"
+        named[original.replace("carl", "eval_phases", 1)] = (
+            videos
+            + latent_extraction.create_original_carl_extraction_pipeline(original, release)
+            + downstream_eval.create_phases_pipeline(original, release)
         )
         named[f"export_{model}"] = pretrained + pretrain.create_carl_export_pipeline(model)
     return named

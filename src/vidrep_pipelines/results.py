@@ -24,6 +24,7 @@ _LOSS = "train/loss"
 _log = logging.getLogger(__name__)
 WriteReport = Callable[[RunLedger, "CatalogProtocol[Any, Any]"], Path | None]
 """Writes the report; where to is up to it."""
+_VOC = ("vae", "dino", "musik", "joint", "vae_released", "dino_released")
 _NEXT = {
     "prepare_clips": "pretrain_rsp",
     "pretrain_rsp": "eval_davis",
@@ -31,9 +32,10 @@ _NEXT = {
     "pretrain_carl": "eval_phases",
     "pretrain_carl_penn_action": "eval_phases_penn_action",
     "pretrain_carl_finegym": "eval_phases_finegym",
+    "pretrain_carl_kinetics": "eval_phases_kinetics",
     "pretrain_vpp_video": "eval_video_prediction",
     "pretrain_vpp_policy": "eval_rollout",
-    **{f"pretrain_voc_{kind}": f"eval_occupancy_{kind}" for kind in ("vae", "dino", "musik")},
+    **{f"pretrain_voc_{kind}": f"eval_occupancy_{kind}" for kind in _VOC},
 }
 """What measures what a pipeline made."""
 

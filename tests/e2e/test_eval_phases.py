@@ -21,6 +21,7 @@ TINY: dict[str, Any] = merged(
     {
         "pouring": RELEASE,
         "finegym": {**RELEASE, "world": {**WORLD, "activities": ["pour", "wave"]}},
+        "carl": {"validation": {"every_steps": 2, "evaluate": True}},
         "carl_finegym": TINY_CARL["carl"],
         "phases_pouring": {"stride": 2, "resamples": 100, "shown": {"film_frames": 10}},
         "phases_finegym": {"resamples": 100, "probe": {"epochs": 5, "videos_per_batch": 2}},
@@ -71,6 +72,16 @@ def test_pictures_and_film(data: Path) -> None:
     assert np.abs(film[0].astype(int) - film[-1].astype(int)).mean() > 1
 
 
+def test_held_out_videos_are_measured_while_training_as_afterwards(data: Path) -> None:
+    log = pd.read_parquet(data / "08_reporting/carl/train_log.parquet")
+    measured = log.dropna(subset=["probe/loss"])
+    assert list(measured["step"]) == [2, 4]
+    summary = pd.read_parquet(data / PHASES / "summary.parquet")
+    values = summary[summary["encoder"] == "trained"].set_index("measure")["value"]
+    for name in ("phase_classification_100", "kendall_tau", "retrieval_at_5"):
+        assert measured.iloc[-1][f"probe/{name}"] == pytest.approx(values[name], abs=1e-6), name
+
+
 def test_second_run_measures_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     before = (data / PHASES / "summary.parquet").read_bytes()
     with caplog.at_level(logging.INFO):
@@ -78,6 +89,27 @@ def test_second_run_measures_nothing(data: Path, caplog: pytest.LogCaptureFixtur
     assert "phases: up to date" in caplog.text
     assert caplog.text.count("embeddings: up to date (8 items)") == 2
     assert (data / PHASES / "summary.parquet").read_bytes() == before
+
+
+def test_a_checkpoint_of_the_original_code_is_measured_without_training(data: Path) -> None:
+    """Exported and read again, the model embeds as it did before; what it learned on is not needed."""
+    run_pipeline("export_carl", data, TINY, to_nodes=["carl.export"])
+    path = data / "07_model_output/carl/original_checkpoint.pth"
+    checkpoint = {"path": str(path), "image_size": 32, "heads": 2, "evaluation_crop": "resize"}
+    original = {"carl_original": {"checkpoint": checkpoint, "embedding": TINY["carl"]["embedding"]}}
+    run_pipeline("eval_phases_original", data, merged(TINY, original))
+    ours, read, floor = (
+        load(name, data)
+        for name in ("carl.embeddings", "carl_original.embeddings", "carl_original.untrained_embeddings")
+    )
+    assert ours.ids == read.ids
+    for video in ours.ids:
+        np.testing.assert_allclose(read.of(video), ours.of(video), atol=1e-5)
+    assert np.abs(floor.of(video) - read.of(video)).max() > 0.1
+    summary = load("carl_original.phases_summary", data)
+    assert set(summary["encoder"]) == {"trained", "untrained", "clock"}
+    with pytest.raises(Exception, match=r"carl_original\.checkpoint\.path names no checkpoint.*VIDREP_CARL"):
+        run_pipeline("eval_phases_original", data, TINY)
 
 
 @pytest.mark.slow

@@ -97,7 +97,10 @@ def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.L
     exported = data / "07_model_output"
     files = {
         "voc_tokenizer_vae": {
-            "run": {"published": str(exported / "voc_vae_tokenizer/original_checkpoint.pth")}
+            "run": {
+                "published": str(exported / "voc_vae_tokenizer/original_checkpoint.pth"),
+                "published_pixels": "of_model",
+            }
         },
         "voc_vae": {
             "run": {
@@ -119,7 +122,7 @@ def test_files_of_others_take_the_place_of_training(data: Path, caplog: pytest.L
 
 
 def test_joint_training_gives_a_tokenizer_and_a_model_on_its_codes(data: Path) -> None:
-    run_pipeline("latent_extraction_voc_joint", data, TINY_VOC)
+    run_pipeline(["eval_occupancy_joint", "export_voc_joint"], data, TINY_VOC)
     checkpoint, episodes = load("voc_joint_checkpoint", data), load("voc_joint.token_episodes", data).episodes
     model = trained_model(VocModel(VocModelConfig.model_validate(checkpoint.config)), checkpoint.state_dict())
     assert model.codebook is not None
@@ -127,3 +130,8 @@ def test_joint_training_gives_a_tokenizer_and_a_model_on_its_codes(data: Path) -
     assert model.rewards(torch.from_numpy(episodes.states_of(0, 2))).isfinite().all()
     log = pd.read_parquet(data / "08_reporting/voc_joint/train_log.parquet")
     assert {"train/loss_pixel", "train/loss_occupancy", "train/loss_reward"} <= set(log)
+    scores = load("voc_joint.occupancy_scores", data)
+    assert set(scores["model"]) == {"joint"} and "value_error" in set(scores["metric"])
+    assert "transformer.wte.weight" in load("voc_joint.original_checkpoint", data)
+    exported = load("voc_tokenizer_joint.original_checkpoint", data)
+    np.testing.assert_array_equal(exported["quantize.embedding.weight"].numpy(), episodes.codebook)

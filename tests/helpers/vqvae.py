@@ -21,6 +21,7 @@ TINY_VQVAE: dict[str, Any] = {
             "latent_channels": 8,
             "codebook": {"size": 16, "dimension": 4},
         },
+        "validation": {"every_steps": 2},
         "train": {**_TRAIN, "steps": 4, "checkpoint_every_steps": 2},
     },
     "vqvae_pixel": {"train": _TRAIN},

@@ -15,7 +15,7 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset
 from vidrep_pipelines.datasets.token_episodes import TokenEpisodesDataset, TokenEpisodesFile
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.models.voc.checkpoint_io import to_original
-from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig, VocValidationConfig
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import to_original as vqkd_to_original
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdObjectiveConfig
@@ -23,7 +23,9 @@ from vidrep_pipelines.models.voc.tokenizers.dino.model import VqkdTokenizer
 from vidrep_pipelines.models.voc.tokenizers.inference import checkpoint_source
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.model import MusikTokenizer
+from vidrep_pipelines.models.voc.tokenizers.vae.checkpoint_io import to_original as vae_to_original
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeObjectiveConfig
+from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.latent_extraction import voc_nodes as extraction_nodes
 from vidrep_pipelines.pipelines.latent_extraction.voc_nodes import TokenExtractionConfig
@@ -53,9 +55,15 @@ def tokens(tmp_path: Path) -> TokenEpisodesFile:
     return dataset.load()
 
 
-def planned(tokens: TokenEpisodesFile, folders: FoldersConfig, model: VocModelConfig, **run: Any) -> Any:
-    run_config = VocRunConfig.model_validate(run)
-    return voc_nodes.plan_voc(tokens, run_config, model, VocObjectiveConfig(), TRAIN, LAUNCH, folders)
+def planned(
+    tokens: TokenEpisodesFile,
+    folders: FoldersConfig,
+    model: VocModelConfig,
+    validation: VocValidationConfig | None = None,
+    **run: Any,
+) -> Any:
+    given = VocRunConfig.model_validate(run), model, VocObjectiveConfig(), TRAIN
+    return voc_nodes.plan_voc(tokens, *given, validation or VocValidationConfig(), LAUNCH, folders)
 
 
 def test_presets_reach_the_tokenizers(store: FrameStore, folders: FoldersConfig) -> None:
@@ -105,6 +113,33 @@ def test_a_published_tokenizer_is_used_without_training(
     assert exported.keys() == vqkd_to_original(VqkdTokenizer(vqkd_config()).state_dict()).keys()
     with pytest.raises(ConfigurationError, match="dino has no contrastive head"):
         voc_tokenizer_nodes.export_action_energy(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("run", "units", "resize"),
+    [
+        ({}, "published", "nearest"),
+        ({"published_pixels": "of_model"}, "imagenet", "bilinear"),
+        ({"preset": "published"}, "published", "nearest"),
+    ],
+)
+def test_a_released_tokenizer_is_given_the_pixels_that_it_needs(
+    tmp_path: Path, store: FrameStore, folders: FoldersConfig, run: dict[str, str], units: str, resize: str
+) -> None:
+    torch.save(vae_to_original(VaeTokenizer(vae_config()).state_dict()), tmp_path / "vae.pth")
+    pixels = vae_config().pixels.model_copy(update={"normalization": "imagenet", "resize": "bilinear"})
+    model = vae_config().model_copy(update={"pixels": pixels})
+    config = VocTokenizerRunConfig.model_validate({"published": tmp_path / "vae.pth", **run})
+    spec = voc_tokenizer_nodes.plan_vae(store, config, model, VaeObjectiveConfig(), TRAIN, LAUNCH, folders)
+    used = spec["finished"]["model"]["pixels"]
+    assert (used["normalization"], used["resize"], used["size"]) == (units, resize, pixels.size)
+
+
+def test_vq_kd_is_given_the_pixels_that_it_was_trained_on(
+    tmp_path: Path, store: FrameStore, folders: FoldersConfig
+) -> None:
+    spec, _, _ = finished(tmp_path, store, folders)
+    assert spec["finished"]["model"]["pixels"]["normalization"] == "symmetric"
 
 
 def test_musik_is_exported_in_two_files(tmp_path: Path) -> None:
@@ -159,6 +194,17 @@ def test_an_occupancy_model_is_fitted_or_must_fit(tokens: TokenEpisodesFile, fol
     long = VocModelConfig.model_validate({**make_config().model_dump(), "frame_stack": 11, "gpt": {}})
     with pytest.raises(ConfigurationError, match="frame_stack is 11, but the longest episode has 10 frames"):
         planned(tokens, folders, long)
+
+
+def test_held_out_episodes_are_measured_while_training(
+    tokens: TokenEpisodesFile, folders: FoldersConfig
+) -> None:
+    own = VocValidationConfig(every_steps=3, keep={"loss": "lowest"}, publish="loss")
+    spec = TrainSpec.model_validate(planned(tokens, folders, make_config(), own))
+    assert spec.probe is not None and (spec.probe.every_steps, spec.probe.publish) == (3, "loss")
+    assert (spec.probe.config["task"]["split"], spec.task_config["split"]) == ("validation", "train")
+    for other in (VocValidationConfig(every_steps=None), VocValidationConfig(split="nowhere")):
+        assert planned(tokens, folders, make_config(), other)["probe"] is None
 
 
 def test_weights_of_another_vocabulary_are_refused(

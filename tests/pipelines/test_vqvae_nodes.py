@@ -3,14 +3,27 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from tests.models.vqvae.tiny import make_config
+from tests.models.vqvae.tiny import make_config, make_model
 from tests.pipelines.planned import assert_published_as_planned
 from vidrep_pipelines.adapters.reconstruction import run_label
-from vidrep_pipelines.models.vqvae.config import LossFiles, VqvaeDataConfig, VqvaeObjectiveConfig
+from vidrep_pipelines.datasets.checkpoint import CheckpointDataset
+from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, unpublished_settings
+from vidrep_pipelines.models.vqvae.config import (
+    LossFiles,
+    OriginalVqvaeConfig,
+    VqvaeDataConfig,
+    VqvaeObjectiveConfig,
+    VqvaeValidationConfig,
+)
+from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
 from vidrep_pipelines.pipelines.config import FoldersConfig
+from vidrep_pipelines.pipelines.downstream_eval.reconstruction_nodes import open_original_vqvae
 from vidrep_pipelines.pipelines.pretrain.vqvae_nodes import VqvaeRunConfig, plan_vqvae
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig, TrainSpec
 from vidrep_pipelines.training.run_record import RunRecord
@@ -19,15 +32,20 @@ from vidrep_pipelines.training.task import load_task
 MEAN, STD = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
 
 
-def plan(folder: Path, digest: str = "frames", **changes: Any) -> TrainSpec:
+def plan(
+    folder: Path, digest: str = "frames", splits: tuple[str, ...] = ("train", "validation"), **changes: Any
+) -> TrainSpec:
     facts = SimpleNamespace(mean=MEAN, std=STD)
-    store: Any = SimpleNamespace(folder=folder / "store", facts=facts, content_digest=digest)
+    store: Any = SimpleNamespace(
+        folder=folder / "store", facts=facts, content_digest=digest, table=pd.DataFrame({"split": splits})
+    )
     arguments: dict[str, Any] = {
         "run": VqvaeRunConfig(),
         "data": VqvaeDataConfig(),
         "model": make_config(),
         "objective": VqvaeObjectiveConfig(perceptual_network="random"),
         "files": LossFiles(),
+        "validation": VqvaeValidationConfig(),
         "train": TrainConfig(steps=3, batch_size=24, seed=5),
         "launch": LaunchConfig(device="cpu"),
         "folders": FoldersConfig(models=folder / "models", reporting=folder / "reporting"),
@@ -89,3 +107,33 @@ def test_data_and_science_make_another_run(changes: dict[str, Any], tmp_path: Pa
 def test_machine_and_place_make_no_other_run(tmp_path: Path) -> None:
     other = plan(tmp_path / "elsewhere", launch=LaunchConfig(processes=3), run=VqvaeRunConfig(folder="x"))
     assert digest_of_run(other) == digest_of_run(plan(tmp_path))
+
+
+def test_the_held_out_split_is_measured_and_drawn_where_there_is_one(tmp_path: Path) -> None:
+    spec = plan(tmp_path, validation=VqvaeValidationConfig(every_steps=7, keep={"psnr": "highest"}))
+    assert spec.probe is not None and spec.probe.every_steps == 7 and spec.probe.keep == {"psnr": "highest"}
+    assert (spec.probe.config["task"]["split"], spec.task_config["split"]) == ("validation", "train")
+    never = plan(tmp_path, validation=VqvaeValidationConfig(every_steps=None))
+    assert never.probe is None and never.task_config["shown_split"] == "validation"
+    nothing = plan(tmp_path, splits=("train",))
+    assert nothing.probe is None and nothing.task_config["shown_split"] is None
+    assert len({digest_of_run(each) for each in (spec, never, nothing)}) == 1
+
+
+@pytest.mark.parametrize("decoder", ["2d", "3d"])
+def test_an_original_checkpoint_becomes_one_of_the_catalog(decoder: str, tmp_path: Path) -> None:
+    model, data = make_model(make_config(decoder=decoder)).eval(), VqvaeDataConfig(mean=MEAN, std=STD)
+    noted = unpublished_settings(model.config, data)
+    content = original_checkpoint(model.state_dict(), step=7, unpublished=noted)
+    torch.save(content, tmp_path / "7.ckpt")
+    folders = FoldersConfig(models=tmp_path / "models", reporting=tmp_path / "reporting")
+    original = OriginalVqvaeConfig(path=tmp_path / "7.ckpt", image_size=16)
+    dataset = CheckpointDataset(filepath=tmp_path / "checkpoint")
+    dataset.save(open_original_vqvae(original, folders))
+    checkpoint = dataset.load()
+    assert checkpoint.meta["file"] == "7.ckpt"
+    trained, expected = TrainedVqvae.load(checkpoint.directory), TrainedVqvae(model, data)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 12, 16, 16, 3), dtype=np.uint8)
+    assert trained.data.mean == MEAN and trained.model.config.groups == 4
+    for found, wanted in zip(trained.reconstruct(frames), expected.reconstruct(frames), strict=True):
+        torch.testing.assert_close(found, wanted)

@@ -17,6 +17,7 @@ from vidrep_pipelines.training.errors import NonFiniteLossError, TrainingInterru
 from vidrep_pipelines.training.loop import run_training
 from vidrep_pipelines.training.order import DataOrder, ItemKey
 from vidrep_pipelines.training.run_directory import RunDirectory
+from vidrep_pipelines.training.sinks import read_rows
 
 
 def _changed(**changes: Any) -> TrainConfig:
@@ -115,6 +116,21 @@ def test_accumulation_changes_nothing(tmp_path: Path) -> None:
         whole = load_file(tmp_path / "whole/run/checkpoints/step-00000012/model.safetensors")
         parts = load_file(result.checkpoint / "model.safetensors")
         assert all(torch.allclose(parts[name], whole[name], atol=1e-6) for name in whole)
+
+
+def test_the_gradients_of_batches_may_be_summed(tmp_path: Path) -> None:
+    """As published for VOC: twice the mean, which SGD takes twice as far."""
+    plain, summed = (
+        _changed(steps=1, summed_batches=count, optimizer=OptimizerConfig(name="sgd", warmup_steps=0))
+        for count in (1, 2)
+    )
+    norms = []
+    for name, train in (("mean", plain), ("sum", summed)):
+        (row,) = read_rows(run_training(toy_spec(tmp_path / name, train=train)).log)
+        norms.append((row["train/loss"], row["optimizer/gradient_norm"]))
+    assert norms[0][0] == norms[1][0] and norms[1][1] == pytest.approx(2 * norms[0][1])
+    assert "summed_batches" not in plain.identity() and summed.identity()["summed_batches"] == 2
+    assert "schedule_steps" not in plain.identity()["optimizer"]
 
 
 def test_pictures_do_not_disturb_training(tmp_path: Path) -> None:

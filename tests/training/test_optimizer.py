@@ -59,6 +59,15 @@ def test_fused_and_plain_agree_and_rates_are_scaled() -> None:
     torch.testing.assert_close(results[0], results[1])
 
 
+def test_a_group_may_keep_the_peak() -> None:
+    groups = [{"params": [nn.Parameter(torch.ones(1))]} for _ in range(3)]
+    groups[1] |= {"constant_rate": True}
+    groups[2] |= {"constant_rate": True, "lr_scale": 0.5}
+    optimizer = build_optimizer(groups, OptimizerConfig(), torch.device("cpu"))
+    set_learning_rate(optimizer, 0.1, peak=0.4)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.4, 0.2]
+
+
 @pytest.mark.parametrize(
     ("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam), ("sgd", torch.optim.SGD)]
 )

@@ -37,6 +37,21 @@ def test_published_epochs_count_samples() -> None:
     assert schedule.learning_rate(200) == schedule.base == scaled_learning_rate(1.5e-4, 10)
 
 
+def test_a_cosine_may_be_laid_out_over_more_than_the_run() -> None:
+    """The published VOC stops after half of it: at 1.62e-4 of 3e-4."""
+
+    def planned(steps: int, **own: Any) -> Any:
+        optimizer = OptimizerConfig(learning_rate=3e-4, warmup_steps=5000, **own)
+        return plan_schedule(TrainConfig(steps=steps, batch_size=1, optimizer=optimizer), 10, 1)
+
+    half, whole = planned(50_000, schedule_steps=100_000), planned(100_000)
+    for step in (0, 100, 5000, 30_000, 50_000):
+        assert half.learning_rate(step) == whole.learning_rate(step)
+    assert half.learning_rate(50_000) == pytest.approx(1.62e-4, rel=5e-3) and half.steps == 50_000
+    with pytest.raises(ValueError, match="schedule_steps needs schedule: cosine"):
+        OptimizerConfig(schedule="constant", schedule_steps=10)
+
+
 def test_length_in_steps() -> None:
     train = TrainConfig(steps=7, batch_size=4, optimizer=OptimizerConfig(warmup_steps=2, learning_rate=0.5))
     schedule = plan_schedule(train, items=9, samples_per_item=3)

@@ -109,8 +109,9 @@ def load_model(checkpoint: Checkpoint, tokens: TokenEpisodes, launch: LaunchConf
 
 
 def discount_of(spec: dict[str, Any]) -> float:
-    """The discount that a model was trained for."""
-    return VocObjectiveConfig.model_validate(spec["task_config"]["objective"]).target.gamma
+    """The discount that a model was trained for, alone or together with its tokenizer."""
+    objective = spec["task_config"]["objective"]
+    return VocObjectiveConfig.model_validate(objective.get("occupancy", objective)).target.gamma
 
 
 def split_of(tokens: TokenEpisodes, split: str, parameter: str) -> TokenEpisodes:

@@ -89,7 +89,7 @@ def _measure(
 
 def run_record(
     checkpoint: Checkpoint,
-    task: dict[str, Any],
+    label: str,
     clips: int,
     measured: MeasuredRun,
     config: ReconstructionEvaluationConfig,
@@ -98,7 +98,7 @@ def run_record(
 
     Args:
         checkpoint: The model.
-        task: Fields of the task that trained it.
+        label: Its short name in charts.
         clips: How many were measured.
         measured: What :func:`measured_vqvae` gave.
         config: Says which pixel range counts.
@@ -109,7 +109,7 @@ def run_record(
     model = VqvaeModelConfig.model_validate(checkpoint.config["model"])
     return {
         "run": str(checkpoint.meta["digest"]),
-        "label": run_label(task),
+        "label": label,
         "clips": clips,
         **dict(rows[["metric", "value"]].itertuples(index=False)),
         **codebook_report(torch.tensor(counts, dtype=torch.float64), model),

@@ -144,6 +144,14 @@ def _chains(_: Any) -> str:
     return "random Markov chains, whose truth is known"
 
 
+def _published_features(config: Any) -> str:
+    return f"the published features of FineGym in {getattr(config, 'root', None)}"
+
+
+def _published_codes(_: Any) -> str:
+    return "episodes under the codes that VOC's authors publish"
+
+
 _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     {
         "robot_episodes": _robot_episodes,
@@ -153,5 +161,8 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,
+        "carl_finegym_features": _published_features,
+        "voc_vae_released_latents": _published_codes,
+        "voc_dino_released_latents": _published_codes,
     }
 )

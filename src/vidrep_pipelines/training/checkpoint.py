@@ -7,6 +7,7 @@ and the step. ``state.json`` holds the digests of the other files, so that a dam
 trained on.
 """
 
+import json
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -68,10 +69,18 @@ class CheckpointState(FrozenConfig):
 
 
 @dataclass(frozen=True)
-class _Contents:
+class CheckpointContents:
+    """What a checkpoint holds, on the CPU and unsharded.
+
+    Attributes:
+        model: The weights, by the system's own names.
+        average: Their moving average, whole. None: there is none.
+        optimizer: State of the optimizer and of the loss scale. None: weights that nobody trains on.
+    """
+
     model: Mapping[str, Tensor]
     average: Mapping[str, Tensor] | None
-    optimizer: dict[str, Any]
+    optimizer: dict[str, Any] | None
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -99,9 +108,9 @@ def save_checkpoint(
     Raises:
         CheckpointWriteError: On every process, when the main one could not write.
     """
-    contents = _gather(parts)
+    contents = gather_contents(parts)
     path = checkpoint_path(folder, state.step)
-    problem = distributed.from_main(_write(path, contents, state) if distributed.is_main() else None)
+    problem = distributed.from_main(write_contents(path, contents, state) if distributed.is_main() else None)
     if problem:
         raise CheckpointWriteError(problem)
     if distributed.is_main():
@@ -117,26 +126,46 @@ def _step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix("step-"))
 
 
-def _gather(parts: TrainingParts) -> _Contents:
-    """Collects the state of all processes on the CPU."""
+def gather_contents(parts: TrainingParts, *, with_optimizer: bool = True) -> CheckpointContents:
+    """Collects the state of all processes on the CPU. Every process must call this."""
     whole = cast(dict[str, Tensor], get_model_state_dict(parts.model, options=_FULL))
     model = {name: value for name, value in whole.items() if name not in parts.left_out}
-    optimizer = {
-        "optimizer": get_optimizer_state_dict(parts.model, parts.optimizer, options=_FULL),
-        "scaler": parts.scaler.state_dict(),
-    }
+    optimizer = None
+    if with_optimizer:
+        optimizer = {
+            "optimizer": get_optimizer_state_dict(parts.model, parts.optimizer, options=_FULL),
+            "scaler": parts.scaler.state_dict(),
+        }
     average = None if parts.average is None else {**model, **parts.average.full_state()}
-    return _Contents(model, average, optimizer)
+    return CheckpointContents(model, average, optimizer)
 
 
-def _write(path: Path, contents: _Contents, state: CheckpointState) -> str | None:
-    """Returns what went wrong, if anything did, so that all processes can stop together."""
+def write_contents(
+    path: Path,
+    contents: CheckpointContents,
+    state: CheckpointState,
+    notes: Mapping[str, Mapping[str, Any]] | None = None,
+) -> str | None:
+    """Writes a checkpoint's folder, whole or not at all. Only the main process may call this.
+
+    Args:
+        path: The folder, by :func:`checkpoint_path`.
+        contents: What it holds.
+        state: Where training is; the files' sizes and digests are added.
+        notes: JSON files to write beside, by their names.
+
+    Returns:
+        What went wrong, if anything did, so that all processes can stop together.
+    """
     try:
         with atomic_directory(path) as temporary:
             save_file(_unshared(contents.model), temporary / MODEL_FILE)
             if contents.average is not None:
                 save_file(_unshared(contents.average), temporary / AVERAGE_FILE)
-            torch.save(contents.optimizer, temporary / OPTIMIZER_FILE)
+            if contents.optimizer is not None:
+                torch.save(contents.optimizer, temporary / OPTIMIZER_FILE)
+            for name, note in (notes or {}).items():
+                (temporary / name).write_text(json.dumps(note) + "\n", encoding="utf-8")
             written = sorted(temporary.iterdir())
             sizes = {file.name: file.stat().st_size for file in written}
             digests = {file.name: digest_of_file(file) for file in written}
@@ -259,9 +288,9 @@ def _choose(folder: Path, digest: str) -> tuple[Path | None, str]:
     return None, "\n".join(problems)
 
 
-def _read(path: Path) -> _Contents:
+def _read(path: Path) -> CheckpointContents:
     average = path / AVERAGE_FILE
-    return _Contents(
+    return CheckpointContents(
         model=_read_tensors(path / MODEL_FILE),
         average=_read_tensors(average) if average.is_file() else None,
         optimizer=_read_optimizer(path / OPTIMIZER_FILE),
@@ -287,7 +316,7 @@ def _read_optimizer(file: Path) -> dict[str, Any]:
     return contents
 
 
-def _restore(path: Path, contents: _Contents, parts: TrainingParts) -> None:
+def _restore(path: Path, contents: CheckpointContents, parts: TrainingParts) -> None:
     own = _shapes(parts.model.state_dict(), parts.left_out)
     theirs = _shapes(contents.model, parts.left_out)
     different = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
@@ -296,6 +325,7 @@ def _restore(path: Path, contents: _Contents, parts: TrainingParts) -> None:
         raise InputError(f"{path} is of another model: {what} does not fit. {_remedy(path)}")
     options = _FULL if not parts.left_out else replace(_FULL, strict=False)
     set_model_state_dict(parts.model, dict(contents.model), options=options)
+    assert contents.optimizer is not None  # those of a checkpoint to continue from are always read
     set_optimizer_state_dict(parts.model, parts.optimizer, contents.optimizer["optimizer"], options=_FULL)
     for group in parts.optimizer.param_groups:
         if "betas" in group:  # torch made a list of them: the bytes of the next file would be others

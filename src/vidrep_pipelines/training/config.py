@@ -64,6 +64,10 @@ class OptimizerConfig(FrozenConfig):
     tri_stage: TriStageConfig = TriStageConfig()
     """Stages of the schedule ``tri_stage``, which takes none of the other warm-ups and ends."""
 
+    schedule_steps: int | None = Field(None, ge=1)
+    """Updates that the cosine is laid out over, where that is more than the run has: a run that ends halfway
+    down, as the published VOC does. None: those of the run."""
+
     rate_changes: Literal["every_update", "every_epoch"] = "every_update"
     """``every_epoch``: the rate stays the same during a pass over the data; the cosine is then sampled at
     the beginning of each pass and would only reach its end one pass after the last."""
@@ -94,6 +98,11 @@ class OptimizerConfig(FrozenConfig):
         """The stages are counted in updates."""
         if self.schedule == "tri_stage" and self.rate_changes == "every_epoch":
             raise ValueError("rate_changes: the schedule tri_stage changes the rate at every update")
+        if self.schedule_steps is not None and (self.schedule, self.rate_changes) != (
+            "cosine",
+            "every_update",
+        ):
+            raise ValueError("schedule_steps needs schedule: cosine and rate_changes: every_update")
         return self
 
     @model_serializer(mode="wrap")
@@ -102,6 +111,8 @@ class OptimizerConfig(FrozenConfig):
         described: dict[str, Any] = serialized(self)
         if self.schedule != "tri_stage":
             described.pop("tri_stage", None)
+        if self.schedule_steps is None:
+            described.pop("schedule_steps", None)
         return described
 
 
@@ -116,6 +127,10 @@ class TrainConfig(FrozenConfig):
 
     batch_size: int = Field(64, ge=1)
     """Items per update, over all processes and accumulated micro-batches."""
+
+    summed_batches: int = Field(1, ge=1)
+    """Take the gradient of so many equal parts of an update as their sum, in place of the mean of all items:
+    2 in the published VOC, which adds up two batches. Adam hardly notices; clipping and SGD do."""
 
     optimizer: OptimizerConfig = OptimizerConfig()
     """Optimizer and learning-rate schedule."""
@@ -168,8 +183,11 @@ class TrainConfig(FrozenConfig):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The fields that determine the trained weights."""
-        return self.model_dump(mode="json", exclude=_NOT_SCIENCE)
+        """The fields that determine the trained weights; digests of runs that only have means stay."""
+        fields = self.model_dump(mode="json", exclude=_NOT_SCIENCE)
+        if self.summed_batches == 1:
+            del fields["summed_batches"]
+        return fields
 
 
 class LaunchConfig(FrozenConfig):
@@ -230,6 +248,13 @@ class ProbeSpec(FrozenConfig):
     every_steps: int | None = Field(None, ge=1)
     """Updates between two measurements, in place of ``every``."""
 
+    keep: dict[str, Literal["lowest", "highest"]] = Field(default_factory=dict)
+    """Scores by which the best weights are kept, each beside the last ones, and which end is better:
+    ``{loss: lowest}``."""
+
+    publish: str | None = None
+    """The score in ``keep`` whose best weights become the trained model. None: the last weights do."""
+
     @model_validator(mode="after")
     def _check_interval(self) -> Self:
         if (self.every is None) == (self.every_steps is None):
@@ -237,6 +262,8 @@ class ProbeSpec(FrozenConfig):
                 f"set exactly one of probe.every and probe.every_steps (every={self.every}, "
                 f"every_steps={self.every_steps})"
             )
+        if self.publish is not None and self.publish not in self.keep:
+            raise ValueError(f"publish is {self.publish!r}, by which nothing is kept: see keep={self.keep}")
         return self
 
 
@@ -268,7 +295,7 @@ class TrainSpec(FrozenConfig):
     """Digest of the training data's content; other data means another run."""
 
     probe: ProbeSpec | None = None
-    """Measured now and then while training. Never part of the run's digest. None: nothing."""
+    """Measured now and then while training. Never part of the run's digest. None: nothing is measured."""
 
     @classmethod
     def of(

@@ -13,6 +13,7 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.training import distributed
+from vidrep_pipelines.training.best import BestWeights
 from vidrep_pipelines.training.checkpoint import (
     CheckpointState,
     checkpoint_path,
@@ -115,6 +116,7 @@ class _TrainingRun:
         train = spec.train.model_copy(update={"precision": self._precision})
         self._updater = Updater(task, train, self._parts, self._schedule, self._plan)
         self._probing = Probing(spec.probe, task, self._schedule)
+        self._best = BestWeights(directory.best, {} if spec.probe is None else spec.probe.keep)
         # Only now, when all processes found that this run is possible, may another run make place for it.
         distributed.barrier()
         if distributed.is_main():
@@ -181,17 +183,15 @@ class _TrainingRun:
         return self._spec.train.checkpoint_every_steps or default
 
     def _save(self, step: int) -> Path:
-        state = CheckpointState(
-            task=self._task.name,
-            digest=self._record.digest,
-            step=step,
-            finished=step == self._schedule.steps,
-        )
         train = self._spec.train
         lasting = train.keep_every and train.keep_every * self._checkpoint_interval
         return save_checkpoint(
-            self._directory.checkpoints, self._parts, state, train.keep_checkpoints, lasting
+            self._directory.checkpoints, self._parts, self._state(step), train.keep_checkpoints, lasting
         )
+
+    def _state(self, step: int) -> CheckpointState:
+        finished = step == self._schedule.steps
+        return CheckpointState(task=self._task.name, digest=self._record.digest, step=step, finished=finished)
 
     def _look_ahead(self, sinks: list[MetricSink]) -> None:
         """Lets a task that wants to show on the main process what its first batch is."""
@@ -239,7 +239,9 @@ class _TrainingRun:
             "system/peak_memory_gibibytes": peak_memory_gibibytes(self._parts.device),
         }
         if self._probing.due(step):
-            row |= self._probing.measure(self._parts.model, self._parts.device)
+            scores = self._probing.measure(self._parts.model, self._parts.device)
+            self._best.offer(scores, self._parts, self._state(step))
+            row |= {f"probe/{name}": value for name, value in scores.items()}
             self._speed.read()  # the time of the measurement is not that of training
         for sink in sinks:
             sink.log(row)

@@ -63,7 +63,16 @@ def _eight_bit(groups: list[dict[str, Any]], config: OptimizerConfig) -> torch.o
     return optimizer
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    """Sets every group's rate; a group's optional ``lr_scale`` multiplies it."""
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, learning_rate: float, peak: float | None = None
+) -> None:
+    """Sets every group's rate.
+
+    Args:
+        optimizer: The optimizer.
+        learning_rate: What the schedule says.
+        peak: Its highest value, which a group with ``constant_rate`` always has. None: the same.
+    """
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate * group.get("lr_scale", 1.0)
+        rate = peak if peak is not None and group.get("constant_rate") else learning_rate
+        group["lr"] = rate * group.get("lr_scale", 1.0)

@@ -55,15 +55,14 @@ class Probing:
         return self._interval > 0 and (step % self._interval == 0 or step == self._last)
 
     def measure(self, model: nn.Module, device: torch.device) -> dict[str, float]:
-        """Scores named ``probe/...``; empty on all but the first process. Every process must call this."""
+        """Scores by name; empty on all but the first process. Every process must call this."""
         started, whole = time.monotonic(), whole_model(self._task, model, device)
         scores: dict[str, float] = {}
         if distributed.is_main():
             assert self._probe is not None
             with own_random_state(device), evaluation_mode(whole), torch.no_grad():
                 scores = self._probe.measure(self._measured(whole))
-                scores = {f"probe/{name}": value for name, value in scores.items()}
-            shown = ", ".join(f"{name} {value:.4g}" for name, value in scores.items())
+            shown = ", ".join(f"probe/{name} {value:.4g}" for name, value in scores.items())
             _log.info("%s (%.0f s)", shown, time.monotonic() - started)
         distributed.barrier()
         return scores

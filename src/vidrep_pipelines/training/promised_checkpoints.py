@@ -11,7 +11,7 @@ from vidrep_pipelines.training.checkpoint import (
     checkpoint_path,
     list_checkpoints,
 )
-from vidrep_pipelines.training.run_record import CHECKPOINTS, LOG, RECORD
+from vidrep_pipelines.training.run_record import BEST, CHECKPOINTS, LOG, RECORD
 
 _UNRECORDED = "a readable state"
 """Stands in place of the checksum of ``state.json``, which holds those of the others and has none itself."""
@@ -27,14 +27,16 @@ def run_folders(root: Path) -> list[Path]:
 
 
 def promised_checkpoints(run: Path) -> Iterator[PromisedFile]:
-    """The files of all checkpoints of one run.
+    """The files of all checkpoints of one run, and of the weights that measured best.
 
     Those written before digests were kept are left out. So is the optimizer's state of a finished run: nobody
     reads it any more, and its weights are worth keeping without it.
     """
     checkpoints = list_checkpoints(run / CHECKPOINTS)
-    for path in checkpoints:
-        remedy = _remedy(path, run, alone=len(checkpoints) == 1)
+    remedies = {path: _remedy(path, run, alone=len(checkpoints) == 1) for path in checkpoints}
+    best = [path for folder in sorted((run / BEST).glob("*")) for path in list_checkpoints(folder)]
+    remedies |= {path: f"remove {path}; a later measurement of the same run may keep others" for path in best}
+    for path, remedy in remedies.items():
         state = _state(path)
         if state is None:
             yield PromisedFile(path / STATE_FILE, _UNRECORDED, remedy)
@@ -47,7 +49,8 @@ def promised_checkpoints(run: Path) -> Iterator[PromisedFile]:
 def checkpoint_of(file: Path) -> Path | None:
     """The checkpoint that a file belongs to, which is worth nothing without it; none for other files."""
     path = file.parent
-    return path if path.parent.name == CHECKPOINTS and path in list_checkpoints(path.parent) else None
+    ours = path.parent.name == CHECKPOINTS or path.parent.parent.name == BEST
+    return path if ours and path in list_checkpoints(path.parent) else None
 
 
 def _state(path: Path) -> CheckpointState | None:

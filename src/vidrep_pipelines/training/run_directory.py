@@ -18,6 +18,7 @@ from vidrep_pipelines.training.former_runs import FormerRuns, write_record
 from vidrep_pipelines.training.report_files import ReportFiles
 from vidrep_pipelines.training.result import TrainResult
 from vidrep_pipelines.training.run_record import (
+    BEST,
     CHECKPOINTS,
     LOG,
     RESULT,
@@ -43,7 +44,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, report_directory: Path, keep_former_runs: int) -> None:
         self.path = path
-        self.checkpoints, self.log = path / CHECKPOINTS, path / LOG
+        self.checkpoints, self.best, self.log = path / CHECKPOINTS, path / BEST, path / LOG
         self._result, self._keep = path / RESULT, keep_former_runs
         self._report_directory = report_directory
         self._reports = ReportFiles(path, report_directory)

@@ -18,10 +18,13 @@ CHECKPOINTS, LOG, RECORD, RESULT, REPORTS = (
     "result.json",
     "reports.json",
 )
+BEST = "best"
+"""Folder of the weights that measured best, see :mod:`vidrep_pipelines.training.best`."""
+
 PICTURES = "reports"
 """Folder of a run's pictures while the run is not the current one."""
 
-RUN_PARTS = (CHECKPOINTS, LOG, RECORD, RESULT, REPORTS, PICTURES)
+RUN_PARTS = (CHECKPOINTS, BEST, LOG, RECORD, RESULT, REPORTS, PICTURES)
 """All that a run consists of. Other files beside them belong to whoever planned the run."""
 
 _log = logging.getLogger(__name__)

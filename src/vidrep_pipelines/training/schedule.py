@@ -91,6 +91,8 @@ class Schedule:
     warmup_start: float = 0.0
     by_epoch: bool = False
     stages: TriStageConfig | None = None
+    horizon: int | None = None
+    """Updates that the cosine is laid out over. None: ``steps``."""
 
     def epoch(self, step: int) -> float:
         """Passes over the data done after ``step`` updates."""
@@ -113,7 +115,7 @@ class Schedule:
             self.epoch(step),
             base=self.base,
             minimum=self.minimum,
-            epochs=self.epoch(self.steps),
+            epochs=self.epoch(self.horizon or self.steps),
             warmup_epochs=self.warmup_epochs,
             start=self.warmup_start,
         )
@@ -155,6 +157,7 @@ def plan_schedule(train: TrainConfig, items: int, samples_per_item: int) -> Sche
         warmup_start=optimizer.warmup_learning_rate,
         by_epoch=optimizer.rate_changes == "every_epoch",
         stages=stages,
+        horizon=None if optimizer.schedule_steps is None else max(optimizer.schedule_steps, steps),
     )
 
 

@@ -93,7 +93,10 @@ class Task(Protocol[Model]):
         """Names of items, for error messages."""
 
     def parameter_groups(self, model: Model, weight_decay: float) -> list[dict[str, Any]]:
-        """The optimizer's groups of parameters. An optional ``"lr_scale"`` multiplies a group's rate."""
+        """The optimizer's groups of parameters.
+
+        An optional ``"lr_scale"`` multiplies a group's rate; ``"constant_rate": True`` keeps it at the peak.
+        """
 
     def shard_units(self, model: Model) -> list[nn.Module]:
         """The submodules that FSDP2 gathers one at a time, usually the transformer blocks.

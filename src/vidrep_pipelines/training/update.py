@@ -78,7 +78,7 @@ class Updater:
             NonFiniteLossError: On every process, when the loss or gradient of any is not finite.
         """
         rate = self._schedule.learning_rate(step)
-        set_learning_rate(self._parts.optimizer, rate)
+        set_learning_rate(self._parts.optimizer, rate, self._schedule.base)
         info = StepInfo(
             step, self._schedule.epoch(step), distributed.mean_across_ranks, distributed.gather_across_ranks
         )
@@ -106,7 +106,8 @@ class Updater:
             with autocast(parts.device, self._train.precision):
                 here = replace(info, mean_across_ranks=mean_over_items)
                 loss, metrics = parts.module(move_to(batch, parts.device), here)
-            parts.scaler.scale(loss * self._shares[number]).backward()
+            weight = self._shares[number] * self._train.summed_batches
+            parts.scaler.scale(loss * weight).backward()
         return loss.detach().float(), metrics
 
     def _gradient_norm(self) -> Tensor:

@@ -57,7 +57,7 @@ def measure(
     frames: int = 9,
     **options: object,
 ) -> ReconstructionReport:
-    config = ReconstructionEvaluationConfig.model_validate({"resamples": 200, **options})
+    config = ReconstructionEvaluationConfig.model_validate({"resamples": 200, "frechet_clips": 2, **options})
     measurement = ReconstructionMeasurement(config, networks, cache)
     pieces = zip(*(video.split(list(sizes)) for video in videos(frames)), strict=True)
     start = 0
@@ -112,6 +112,19 @@ def test_short_clips_have_no_video_distance() -> None:
     report = measure(3, 4, frames=8)
     assert set(report.summary["metric"]) == {"psnr", "ssim", "lpips", "fid"}
     assert "clips of 8 frames are too short" in report.skipped[-1]
+
+
+def test_frechet_distances_of_few_clips_are_refused_with_a_line() -> None:
+    report = measure(CLIPS, frechet_clips=CLIPS + 1)
+    assert set(report.summary["metric"]) == {"psnr", "ssim", "lpips"}
+    assert [line.split(" is left out: 7 clips are fewer")[0] for line in report.skipped[1:]] == ["fvd", "fid"]
+    enough = measure(CLIPS, frechet_clips=4)  # of all robots together, and of one of the two
+    distances = enough.summary[enough.summary["metric"] == "fvd"]
+    assert list(distances["robot"]) == ["all", "kuka"] and enough.skipped == ("a line",)
+
+
+def test_remarks_of_networks_reach_the_report() -> None:
+    assert measure(CLIPS, networks=MetricNetworks(remarks=("unknown file",))).remarks == ("unknown file",)
 
 
 def test_real_features_are_computed_once(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.reconstruction.networks import load_frame_features
-from vidrep_pipelines.models.layers import published_program
+from vidrep_pipelines.models.layers import perceptual_distance, published_program
 from vidrep_pipelines.models.layers.action_features import ActionFeatures
 from vidrep_pipelines.models.layers.perceptual_distance import VGG16_WIDTHS, PerceptualDistance, Vgg16Features
 
@@ -64,6 +64,20 @@ def test_the_published_files_are_read(tmp_path: Path) -> None:
     distance = PerceptualDistance.load(trunk, heads)
     expected = torch.load(heads, weights_only=True)["lin2.model.1.weight"].flatten()
     assert torch.equal(distance.heads[2], expected)
+
+
+def test_files_that_fit_and_are_not_the_published_ones_are_said_to_be_unknown(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trunk, heads = saved(tmp_path)
+    PerceptualDistance.load(trunk, heads)
+    assert "vgg16.pth, which is not the published vgg16-397923af.pth" in caplog.text
+    assert "vgg.pth, which is not the published vgg.pth" in caplog.text
+    digests = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in (trunk, heads)}
+    names = dict(zip(digests, ("vgg16-397923af.pth", "vgg.pth"), strict=True))
+    monkeypatch.setattr(perceptual_distance, "_PUBLISHED", names)
+    assert perceptual_distance.unknown_files(trunk, heads) == []
+    assert len(perceptual_distance.unknown_files(heads, trunk)) == 2  # each in the place of the other
 
 
 @pytest.mark.parametrize("wrong", ["lin0.model.1.weight", "features.0.weight"])

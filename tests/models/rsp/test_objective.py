@@ -16,7 +16,13 @@ from tests.models.rsp.tiny import (
 from vidrep_pipelines.models.rsp.checkpoint_io import our_name
 from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
-from vidrep_pipelines.models.rsp.objective import RspOutputs, draw_randomness, rsp_objective, with_free_bits
+from vidrep_pipelines.models.rsp.objective import (
+    RspOutputs,
+    RspRandomness,
+    draw_randomness,
+    rsp_objective,
+    with_free_bits,
+)
 
 CONTINUOUS = RspModelConfig.model_validate({**CONFIG.model_dump(), "latent": "continuous"})
 
@@ -104,6 +110,28 @@ def test_the_gate_follows_the_mean_of_all_ranks(mean: float, open_gate: bool) ->
     value.backward()  # type: ignore[no-untyped-call]
     assert kl.grad == (1.0 if open_gate else 0.0)
     assert float(value.detach()) == pytest.approx(0.1)
+
+
+def test_every_pass_decides_for_itself_as_published() -> None:
+    """Of two accumulated passes, one above the free bits and one below, the one below gives no gradient."""
+    model, (source, target), randomness = make_model(), make_frames(), make_randomness()
+    parts = [slice(0, 1), slice(1, None)]
+
+    def of(rows: slice, free_bits: float) -> RspOutputs:
+        own = RspRandomness(
+            *(getattr(randomness, field.name)[rows] for field in dataclasses.fields(randomness))
+        )
+        config = OBJECTIVE.model_copy(update={"kl_free_bits": free_bits})
+        return rsp_objective(model, source[rows], target[rows], own, config)
+
+    low, high = sorted(float(of(rows, 0.0).kl.detach()) for rows in parts)
+    whole = float(of(slice(None), 0.0).kl.detach())
+    assert low < whole < high
+    between = (low + whole) / 2  # the whole batch together is above it
+    gradients = [backward(model, of(rows, between)) for rows in (*parts, slice(None))]
+    priors = [name for name in gradients[0] if name.startswith("to_prior")]
+    opened = [any(bool(gradient[name].any()) for name in priors) for gradient in gradients]
+    assert sorted(opened[:2]) == [False, True] and opened[2]
 
 
 def test_balance_shares_the_gradient() -> None:

@@ -17,10 +17,12 @@ from vidrep_pipelines.models.vqvae.checkpoint_io import (
     load_original,
     original_checkpoint,
     original_optimizer_state,
+    read_original,
     to_original,
+    unpublished_settings,
     without_discriminator,
 )
-from vidrep_pipelines.models.vqvae.config import VqvaePreset
+from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig, VqvaePreset
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 _KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "vqvae_keys.json"
@@ -127,3 +129,20 @@ def test_optimizer_states_are_numbered_in_the_published_order() -> None:
 def test_weights_of_other_models_have_no_config() -> None:
     with pytest.raises(InputError, match="VQ-VAE"):
         infer_model_config({"patch_embed.proj.weight": torch.zeros(2, 2)})
+
+
+def test_what_the_original_does_not_have_is_noted_in_the_file_and_read_again(tmp_path: Path) -> None:
+    config = make_config({"codes": "cosine"})
+    data = VqvaeDataConfig(mean=(0.5, 0.4, 0.3))
+    noted = unpublished_settings(config, data)
+    assert noted == {"groups": 4, "codes": "cosine", "mean": [0.5, 0.4, 0.3]}
+    assert unpublished_settings(VqvaeModelConfig(), VqvaeDataConfig()) == {}
+    state = make_model(config).state_dict()
+    torch.save(original_checkpoint(state, step=1, unpublished=noted), tmp_path / "noted.ckpt")
+    weights, read = read_original(tmp_path / "noted.ckpt")
+    assert read == noted
+    inferred = infer_model_config(weights, image_size=16, unpublished=read)
+    assert (inferred.groups, inferred.codebook.codes, inferred.width) == (4, "cosine", 8)
+    with pytest.raises(InputError, match=r"cannot be normalized in 32 groups"):
+        infer_model_config(weights, image_size=16)
+    assert "unpublished" not in original_checkpoint(state, step=1, unpublished={})

@@ -25,6 +25,10 @@ class IngestConfig(FrozenConfig):
     split: str | None = None
     """Keep only the rows of this split of ``annotations``, for example ``train``."""
 
+    rows: UserPath | None = None
+    """CARL's list for Kinetics, ``train.csv`` with rows ``relative path,label``: only the videos that it
+    names are used, without the four that its authors found broken. None: all that is below the root."""
+
 
 class KineticsConfig(FrozenConfig):
     """Kinetics as it is published (``params:kinetics``): archives of clips, and tables of their classes."""

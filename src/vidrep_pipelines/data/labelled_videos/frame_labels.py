@@ -109,6 +109,20 @@ def write_labelled_videos(folder: Path, videos: LabelledVideos) -> None:
             file[_VALUES] = np.concatenate([np.zeros(0, np.int16), *videos.labels])
 
 
+def keep_labelled_videos(folder: Path, videos: LabelledVideos) -> Path:
+    """Writes them, unless the folder holds exactly these already; returns the folder.
+
+    So a run that is finished can be gone through again where nothing can be written.
+    """
+    try:
+        same = read_labelled_videos(folder).digest == videos.digest
+    except InputError:
+        same = False
+    if not same:
+        write_labelled_videos(folder, videos)
+    return folder
+
+
 def read_labelled_videos(folder: Path) -> LabelledVideos:
     """Reads what :func:`write_labelled_videos` wrote.
 

@@ -85,7 +85,7 @@ _log = logging.getLogger(__name__)
 def report_embeddings(
     labelled: LabelledVideos,
     embeddings: FrameEmbeddings,
-    untrained: FrameEmbeddings,
+    untrained: FrameEmbeddings | None,
     config: PhasesConfig,
     launch: LaunchConfig,
     folder: Path,
@@ -95,7 +95,8 @@ def report_embeddings(
     Args:
         labelled: The release.
         embeddings: Embeddings of the trained model.
-        untrained: Embeddings of the same model before training.
+        untrained: Embeddings of the same model before training. None: there are none, and the clock alone is
+            beside them.
         config: Tasks.
         launch: Says on which device, and with how many threads.
         folder: The folder of all kept reports.
@@ -103,7 +104,8 @@ def report_embeddings(
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.
     """
-    encoders: dict[str, FrameArrays] = {TRAINED: embeddings, UNTRAINED: untrained, CLOCK: Clock(labelled)}
+    floors: dict[str, FrameArrays] = {} if untrained is None else {UNTRAINED: untrained}
+    encoders: dict[str, FrameArrays] = {TRAINED: embeddings, **floors, CLOCK: Clock(labelled)}
     kept = KeptEmbeddingsReport.of(folder, labelled, encoders, config)
     report = kept.load()
     if report is None:

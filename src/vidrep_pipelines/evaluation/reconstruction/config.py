@@ -37,6 +37,11 @@ class ReconstructionEvaluationConfig(FrozenConfig):
     """``clamped`` puts reconstructions into 0..1, as a display does; ``rounded`` also to one of 256 levels,
     as a file does; ``as_published`` leaves values outside, as the original does by an oversight."""
 
+    frechet_clips: int = Field(256, ge=2)
+    """Fewest clips of which a Frechet distance is reported, overall and for each robot; of fewer, the
+    distance tells more of their number than of the model. Published: 256. Compare only values of equal
+    numbers."""
+
     confidence: float = Field(0.95, gt=0, lt=1)
     """Probability that a bootstrap interval covers the true mean."""
 

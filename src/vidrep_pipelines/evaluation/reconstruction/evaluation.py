@@ -75,4 +75,5 @@ def _joined(reports: dict[PixelRange, ReconstructionReport]) -> ReconstructionRe
         joined({pixels: report.videos for pixels, report in reports.items()}),
         joined({pixels: report.summary for pixels, report in reports.items()}),
         next(iter(reports.values())).skipped,
+        next(iter(reports.values())).remarks,
     )

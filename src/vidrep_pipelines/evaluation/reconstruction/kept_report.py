@@ -57,7 +57,8 @@ class KeptReconstructionReport:
             videos, summary = (
                 pd.read_parquet(self.folder / f"{name}.parquet") for name in ("videos", "summary")
             )
-            return ReconstructionReport(videos, summary, tuple(facts["skipped"])), facts["counts"]
+            lines = (tuple(facts[name]) for name in ("skipped", "remarks"))
+            return ReconstructionReport(videos, summary, *lines), facts["counts"]
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{self.folder} is damaged ({error}). Remedy: delete it.") from error
 
@@ -66,5 +67,5 @@ class KeptReconstructionReport:
         with atomic_directory(self.folder) as folder:
             report.videos.to_parquet(folder / "videos.parquet", index=False)
             report.summary.to_parquet(folder / "summary.parquet", index=False)
-            facts = {"skipped": report.skipped, "counts": counts}
+            facts = {"skipped": report.skipped, "remarks": report.remarks, "counts": counts}
             (folder / _FACTS).write_text(json.dumps(facts) + "\n", encoding="utf-8")

@@ -40,7 +40,7 @@ def metric_summary(
 
     Returns:
         Columns robot (``all`` first), metric, value, low, high, videos. Frechet distances have no interval:
-        resampling repeats clips, which makes every distance larger.
+        resampling repeats clips, which makes every distance larger. Groups of too few clips have none.
     """
     rows: list[dict[str, Any]] = []
     for robot, mask in _groups(videos):
@@ -48,7 +48,7 @@ def metric_summary(
         for name in videos.columns.drop(list(_NO_METRICS)):
             value, low, high = _mean(videos[mask], name, config)
             rows.append({**counted, "metric": name, "value": value, "low": low, "high": high})
-        for name, (pair, samples) in pairs.items():
+        for name, (pair, samples) in pairs.items() if mask.sum() >= config.frechet_clips else ():
             value = pair.distance(np.repeat(mask, samples))
             rows.append({**counted, "metric": name, "value": value, "low": np.nan, "high": np.nan})
     return pd.DataFrame(rows, columns=["robot", "metric", "value", "low", "high", "videos"])
@@ -87,11 +87,13 @@ class ReconstructionReport:
             there; each the mean over the clip's frames.
         summary: One row per group and metric, see :func:`metric_summary`.
         skipped: One line per metric that was left out, with the reason.
+        remarks: One line per metric that is not computed with the published file.
     """
 
     videos: pd.DataFrame
     summary: pd.DataFrame
     skipped: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
 
 class ReconstructionMeasurement:
@@ -161,7 +163,13 @@ class ReconstructionMeasurement:
         for pair, _ in present.values():
             pair.finish()
         summary = metric_summary(videos, present, self._config)
-        return ReconstructionReport(videos, summary, tuple(self._skipped))
+        self._skipped += [
+            f"{name} is left out: {len(videos)} clips are fewer than reconstruction.frechet_clips = "
+            f"{self._config.frechet_clips}, below which the distance tells more of their number than of the "
+            "model. Remedy: measure more clips, or lower that number and compare equal numbers only."
+            for name in (present if len(videos) < self._config.frechet_clips else ())
+        ]
+        return ReconstructionReport(videos, summary, tuple(self._skipped), self._networks.remarks)
 
     def _add_features(self, real: Tensor, other: Tensor) -> None:
         if self._clips and real.shape[1] < MIN_CLIP_FRAMES:

@@ -57,12 +57,14 @@ class MetricNetworks:
         clips: The network of the Frechet video distance.
         frames: The network of the Frechet distance of frames.
         skipped: One line per metric that is left out, with how to get what it needs.
+        remarks: One line per file that fits a network and is not the published one.
     """
 
     perceptual: FrameDistance | None = None
     clips: FeatureNetwork | None = None
     frames: FeatureNetwork | None = None
     skipped: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 NETWORKS = ("lpips", "fvd", "fid")
@@ -99,7 +101,16 @@ def load_networks(
         if networks[name] is None:
             skipped.append(_HOW_TO_GET[name])
             _log.warning(skipped[-1])
-    return MetricNetworks(networks.get("lpips"), networks.get("fvd"), networks.get("fid"), tuple(skipped))
+    remarks = _unknown_files(config) if networks.get("lpips") else ()
+    loaded = (networks.get(name) for name in loaders)
+    return MetricNetworks(*loaded, skipped=tuple(skipped), remarks=remarks)
+
+
+def _unknown_files(config: ReconstructionEvaluationConfig) -> tuple[str, ...]:
+    from vidrep_pipelines.models.layers.perceptual_distance import unknown_files  # noqa: PLC0415
+
+    assert config.vgg16 is not None and config.perceptual_heads is not None  # else there is no network
+    return tuple(unknown_files(config.vgg16, config.perceptual_heads))
 
 
 def load_clip_features(path: Path, device: torch.device) -> FeatureNetwork:

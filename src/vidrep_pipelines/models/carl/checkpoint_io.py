@@ -96,6 +96,27 @@ def load_into(model: CarlModel, state: Mapping[str, Tensor], origin: str) -> Non
     load_strictly(model, from_original(state), origin, optional=is_counter)
 
 
+def with_layers(state: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Published weights for a transformer of more layers: those that are missing are copies of the last one.
+
+    As published, training starts from layers that are all alike; so do those that are added.
+
+    Args:
+        state: Weights under the published names, of one layer or more.
+        layers: How many layers the model has; weights of as many, or of none, stay as they are.
+    """
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    there = len(_numbers(state, _LAYERS))
+    added = {
+        f"{_LAYERS}{number}.{name.removeprefix(last)}": value.clone()
+        for last in ([f"{_LAYERS}{there - 1}."] if there else [])
+        for number in range(there, layers)
+        for name, value in state.items()
+        if name.startswith(last)
+    }
+    return {**state, **added}
+
+
 def is_counter(name: str) -> bool:
     """Whether this is a counter of a batch norm, from which nothing is computed."""
     return name.endswith(_COUNTER)

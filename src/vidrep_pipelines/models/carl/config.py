@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from vidrep_pipelines.common.arrays import Pair
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.carl.excerpt_sampling import ExcerptSamplingConfig
 
 EvaluationCrop = Literal["short_side_center", "resize", "center_native"]
@@ -81,6 +81,10 @@ EncoderName = Literal["transformer", "conv", "vanilla"]
 ObjectiveName = Literal["scl", "tcc", "tcn", "classification"]
 BackboneOrigin = Literal["byol", "supervised", "mocov2", "simclr", "random"]
 """What a ResNet is started from: weights of that method on ImageNet, or none."""
+
+MissingLayers = Literal["refuse", "copy_last"]
+"""What is done where weights to start from have fewer transformer layers than the model. ``copy_last``:
+those that are missing start as copies of it; Kinetics is trained with two layers, PennAction with three."""
 
 _STAGES = {"transformer": 4, "conv": 3, "vanilla": 4}
 
@@ -250,6 +254,74 @@ class CarlDataConfig(FrozenConfig):
 
     fraction: float = Field(1.0, gt=0, le=1)
     """Share of the training videos that is used, the first ones."""
+
+
+class CarlValidationConfig(FrozenConfig):
+    """What is measured on held-out videos while training, and which weights are kept by it."""
+
+    every: int | None = Field(50, ge=1)
+    """Passes over the data between two measurements, as published; the end is always measured. None: see
+    ``every_steps``, or never."""
+
+    every_steps: int | None = Field(None, ge=1)
+    """Updates between two measurements, in place of ``every``."""
+
+    split: str = "validation"
+    """Part of the frame store whose loss is measured."""
+
+    batch_size: int = Field(1, ge=1)
+    """Samples whose loss is measured together."""
+
+    evaluate: bool = True
+    """Also embed all videos and do the tasks of the release, as published. False: only the loss."""
+
+    keep: dict[str, Literal["lowest", "highest"]] = Field(default_factory=dict)
+    """Scores by which the best weights are kept in the run's folder, below ``best``: ``{loss: lowest}``."""
+
+    publish: str | None = None
+    """The one of ``keep`` whose best weights become the trained model. None: the last weights do."""
+
+    @model_validator(mode="after")
+    def _check_interval(self) -> Self:
+        if self.every is not None and self.every_steps is not None:
+            raise ValueError("set every or every_steps, not both; set the other to null")
+        if self.publish is not None and self.publish not in self.keep:
+            raise ValueError(f"publish: {self.publish} needs an entry in keep")
+        return self
+
+
+class OriginalCarlConfig(FrozenConfig):
+    """A checkpoint of the original code, and what it does not say of itself."""
+
+    folder: str = Field("carl_original", pattern=r"^[A-Za-z0-9_-]+$")
+    """Folder below ``folders.models`` for its weights as ours."""
+
+    path: UserPath | None = None
+    """The file, ``checkpoint_epoch_<n>.pth``. Sizes follow from its tensors. None: there is none."""
+
+    image_size: int = Field(224, gt=0)
+    """Side of the square frames that it was trained with, in pixels."""
+
+    frames: int | None = Field(None, ge=1)
+    """Frames T of a training view, in place of what the file says of it; published: 240 for Pouring and
+    FineGym, 80 for PennAction and Kinetics."""
+
+    heads: int = Field(8, gt=0)
+    """Attention heads of the transformer."""
+
+    context_frames: int = Field(2, ge=1)
+    """Frames at each position of a convolutional model."""
+
+    context_stride: int = Field(15, ge=1)
+    """Frames from one of them to the next."""
+
+    evaluation_crop: EvaluationCrop = "center_native"
+    """How frames are fitted to the model's size: as published for contrastive models, or ``resize`` as for
+    the others."""
+
+    seed: int = Field(1, ge=0)
+    """Seed of the random weights of the floor: the same network, in which only the ResNet's stages that were
+    not trained are the checkpoint's."""
 
 
 class EmbeddingConfig(FrozenConfig):

@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.common.seeds import seed_for
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
 from vidrep_pipelines.data.transforms import normalize
@@ -25,11 +24,7 @@ from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig,
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.video_source import fit_frames
 from vidrep_pipelines.models.shared.trained import loaded_once, read_checkpoint, trained_model
-from vidrep_pipelines.models.shared.weight_file import write_weights
-from vidrep_pipelines.training.config import TrainSpec
-from vidrep_pipelines.training.inspection import own_random_state
 from vidrep_pipelines.training.precision import autocast, usable_precision
-from vidrep_pipelines.training.task import load_task
 
 PUBLISHED_STRIDE = 15
 """Frames between the context frames of the published convolutional models."""
@@ -164,18 +159,6 @@ class TrainedCarl:
         stride = self.data.sampling.context_stride
         embeddings: NDArray[np.float32] = embed_frames(self.model, fitted, length, config, stride).numpy()
         return embeddings
-
-
-def write_untrained(spec: TrainSpec, folder: Path) -> None:
-    """Writes ``folder/model.safetensors``: the model exactly as the run initializes it.
-
-    Raises:
-        InputError: Weights that it starts from cannot be read.
-    """
-    with own_random_state(torch.device("cpu")):
-        torch.manual_seed(seed_for("model", spec.train.seed))  # as the training loop does
-        model = load_task(spec).build_model()
-    write_weights(model.state_dict(), folder / "model.safetensors")
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,13 @@ from vidrep_pipelines.data.clips.table import ClipRows
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.models.carl.augmentation import change_colors
 from vidrep_pipelines.models.carl.backbone import load_backbone
-from vidrep_pipelines.models.carl.checkpoint_io import load_into, load_original
+from vidrep_pipelines.models.carl.checkpoint_io import load_into, load_original, with_layers
 from vidrep_pipelines.models.carl.config import (
     BackboneOrigin,
     CarlDataConfig,
     CarlModelConfig,
     CarlObjectiveConfig,
+    MissingLayers,
 )
 from vidrep_pipelines.models.carl.dataset import ExcerptDataset, FrameLabelRows
 from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
@@ -48,6 +49,7 @@ class CarlTask(SystemTask[CarlModel]):
         "labels",
         "backbone_weights",
         "initialize_from",
+        "missing_layers",  # refused, or added in one way: another run it is by the file and model.layers
     }
 
     clip_table: Path | None = None
@@ -85,6 +87,9 @@ class CarlTask(SystemTask[CarlModel]):
     initialize_from: Path | None = None
     """Weights of the whole model to start from, a checkpoint in the original layout, in place of
     ``backbone_weights``."""
+
+    missing_layers: MissingLayers = "refuse"
+    """What is done where ``initialize_from`` has fewer layers than the model."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -144,7 +149,10 @@ class CarlTask(SystemTask[CarlModel]):
         """
         model = CarlModel(self.model)
         if self.initialize_from is not None:
-            load_into(model, load_original(self.initialize_from).weights, str(self.initialize_from))
+            state = load_original(self.initialize_from).weights
+            if self.missing_layers == "copy_last":
+                state = with_layers(state, self.model.layers)
+            load_into(model, state, str(self.initialize_from))
             return model
         if (self.backbone_origin == "random") != (self.backbone_weights is None):
             raise ConfigurationError(

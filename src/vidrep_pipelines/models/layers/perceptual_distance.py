@@ -1,5 +1,7 @@
 """LPIPS: a distance of pictures in the feature space of VGG16."""
 
+import hashlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -62,6 +64,32 @@ HOW_TO_GET = (
     "vgg.pth, the VGG heads (version 0.1) in the repository richzhang/PerceptualSimilarity."
 )
 
+_PUBLISHED = {
+    "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0": "vgg16-397923af.pth",
+    "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868": "vgg.pth",
+}
+"""SHA-256 of the published files, and their names."""
+
+_log = logging.getLogger(__name__)
+
+
+def unknown_files(trunk: Path, heads: Path) -> list[str]:
+    """One line for each of the two files of LPIPS that is not, byte for byte, the published one.
+
+    Other weights fit the same layout: those of another training, in which distances are others.
+    """
+    lines = []
+    for path, name in ((trunk, "vgg16-397923af.pth"), (heads, "vgg.pth")):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if _PUBLISHED.get(digest) != name:
+            lines.append(
+                f"LPIPS is computed with {path}, which is not the published {name} (SHA-256 "
+                f"{digest[:16]}...): its values cannot be compared with those by the published files."
+            )
+    return lines
+
+
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 _SMALLEST_NORM = 1e-10
@@ -90,7 +118,7 @@ class PerceptualDistance(nn.Module):
 
     @classmethod
     def load(cls, trunk: Path, heads: Path) -> Self:
-        """Builds the published metric from its two files.
+        """Builds the published metric from its two files; the log names any that is not the published one.
 
         Args:
             trunk: VGG16 in torchvision's layout, ``features.<i>.weight`` and ``.bias``; a classifier beside
@@ -110,6 +138,8 @@ class PerceptualDistance(nn.Module):
         _check(lines, {name: head.view(1, -1, 1, 1) for name, head in rows}, heads)
         for head, name in zip(distance.heads, names, strict=True):
             head.copy_(lines[name].flatten())
+        for line in unknown_files(trunk, heads):
+            _log.warning("%s", line)
         return distance
 
     @classmethod

@@ -8,12 +8,15 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 
 
-def infer_sizes(state: Mapping[str, Tensor], image_size: int) -> tuple[VqganConfig, CodebookConfig]:
+def infer_sizes(
+    state: Mapping[str, Tensor], image_size: int, groups: int = 32
+) -> tuple[VqganConfig, CodebookConfig]:
     """Derives the configs from weights under the names of taming-transformers.
 
     Args:
         state: The weights.
         image_size: Side of the frames that the network was laid out for, which no shape shows.
+        groups: Groups of its normalizations, which no shape shows either; 32 in all that is published.
 
     Raises:
         InputError: The tensors are not those of a VQ-VAE.
@@ -29,6 +32,11 @@ def infer_sizes(state: Mapping[str, Tensor], image_size: int) -> tuple[VqganConf
     uneven = [output for output in outputs if output % width]
     if uneven:
         raise InputError(f"Levels of {uneven} channels are no multiples of the first convolution's {width}.")
+    if any(output % groups for output in (width, *outputs)):
+        raise InputError(
+            f"Levels of {outputs} channels cannot be normalized in {groups} groups, as the published code "
+            "does."
+        )
     attended = [level for level in levels if f"encoder.down.{level}.attn.0.q.weight" in state]
     network = VqganConfig(
         image_size=image_size,
@@ -38,6 +46,7 @@ def infer_sizes(state: Mapping[str, Tensor], image_size: int) -> tuple[VqganConf
         residual_blocks=len(_numbers(state, "encoder.down.0.block.")),
         attention_resolutions=tuple(image_size // 2**level for level in attended),
         latent_channels=latent_channels,
+        groups=groups,
     )
     return network, CodebookConfig(size=size, dimension=dimension)
 

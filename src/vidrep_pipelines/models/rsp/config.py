@@ -129,7 +129,9 @@ class RspObjectiveConfig(FrozenConfig):
     """Share of the KL gradient that moves the posterior; the rest moves the prior."""
 
     kl_free_bits: float = Field(0.1, ge=0)
-    """Nats, on the mean over the batch, below which the KL gives no gradient (`kl_freebit`)."""
+    """Nats, below which the KL gives no gradient (`kl_freebit`). What counts is its mean over the samples
+    that all devices have in one forward pass; as published, every accumulated pass decides for itself. With a
+    KL near this value, the gradient therefore depends on how an update is cut into passes."""
 
     normalize_patches: bool = True
     """Targets are normalized per patch. In the original (`norm_pix_loss`) the constructor says true, the

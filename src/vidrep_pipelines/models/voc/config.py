@@ -4,15 +4,24 @@ Defaults are correct by our reading; ``VocPreset.published`` selects what the re
 slips included, each of which is a field of its own.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from vidrep_pipelines.common.config import FrozenConfig
 
 TokenizerName = Literal["vae", "dino", "musik"]
 OccupancyName = Literal["vae", "dino", "musik", "joint"]
 """Occupancy models by what their tokens come from; ``joint``: a ``vae`` that is trained along with it."""
+
+ReleasedName = Literal["vae_released", "dino_released"]
+"""Occupancy models on the codes that the authors publish."""
 
 FeatureLayout = Literal["channel_major", "token_major"]
 TargetKind = Literal["td", "n_step", "geometric"]
@@ -155,6 +164,56 @@ class VocObjectiveConfig(FrozenConfig):
     ema_decay: float = Field(0.9, ge=0, lt=1)
     """Decay of the target network, per update. 0: it is the trained network itself."""
 
+    second_rate: Literal["scheduled", "constant"] = "scheduled"
+    """Learning rate of all but the GPT: of the reward head, and of a tokenizer that is trained along. As
+    released, these have an optimizer of their own, whose rate stays at the peak."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A rate that follows the schedule is left out: digests of runs with it stay as they were."""
+        described: dict[str, Any] = serialized(self)
+        if self.second_rate == "scheduled":
+            described.pop("second_rate", None)
+        return described
+
+
+class VocValidationConfig(FrozenConfig):
+    """What is measured on held-out episodes while training, and which weights are kept by it."""
+
+    every_steps: int | None = Field(5000, ge=1)
+    """Updates between two measurements; the end is always measured. Published: 100 (vae) or 200, on the
+    episodes that are trained on. None: never."""
+
+    split: str = "validation"
+    """Part of the episodes that is measured."""
+
+    items: int = Field(512, ge=1)
+    """Contexts whose loss is measured, spread evenly over the episodes."""
+
+    batch_size: int = Field(32, ge=1)
+    """Contexts that are measured together."""
+
+    evaluate: bool = True
+    """Also measure values, as published. False: only the loss."""
+
+    contexts: int = Field(32, ge=2)
+    """States whose values are measured."""
+
+    samples: int = Field(100, ge=1)
+    """States drawn from the discounted future of each."""
+
+    keep: dict[str, Literal["lowest", "highest"]] = Field(default_factory=dict)
+    """Scores by which the best weights are kept in the run's folder, below ``best``: ``{loss: lowest}``."""
+
+    publish: str | None = None
+    """The one of ``keep`` whose best weights become the trained model. None: the last weights do."""
+
+    @model_validator(mode="after")
+    def _check_publish(self) -> Self:
+        if self.publish is not None and (self.every_steps is None or self.publish not in self.keep):
+            raise ValueError(f"publish: {self.publish} needs validation.every_steps, and an entry in keep")
+        return self
+
 
 class VocPreset(FrozenConfig):
     """What a released script trains, by tokenizer.
@@ -162,8 +221,8 @@ class VocPreset(FrozenConfig):
     The schedule that goes with it: AdamW with betas 0.9 and 0.999, learning rate 3e-4, weight decay 0.1,
     warm-up over 5000 of 100,000 updates, batch 32. The vae and musik scripts add up (not average) the
     gradients of two batches per update, to which AdamW is nearly blind, and stop halfway down the cosine
-    after 50,000 updates; an average and a schedule as long as the run replace both. Their reward head has a
-    constant learning rate, ours follows the schedule.
+    after 50,000 updates: ``train.summed_batches`` and ``train.optimizer.schedule_steps``, as
+    ``conf/published`` has them. Their reward head has a constant learning rate (``second_rate``).
     """
 
     model: VocModelConfig
@@ -182,7 +241,7 @@ class VocPreset(FrozenConfig):
         """
         return cls(
             model=_published_model(tokenizer, intended=sizes == "intended"),
-            objective=VocObjectiveConfig(target=TargetConfig(top_k=50, dropout=True)),
+            objective=VocObjectiveConfig(target=TargetConfig(top_k=50, dropout=True), second_rate="constant"),
         )
 
 

@@ -129,10 +129,17 @@ def _fitting_codebook(config: VocModelConfig, codebook: Tensor | None) -> Tensor
     return codebook.detach().clone().float()
 
 
-def occupancy_groups(model: VocModel, weight_decay: float) -> list[dict[str, Any]]:
+def occupancy_groups(
+    model: VocModel, weight_decay: float, *, constant_second_rate: bool = False
+) -> list[dict[str, Any]]:
     """The optimizer's groups, as published: in the GPT all but norms and biases are decayed.
 
     The reward head is a group of its own, all of it decayed by ``model.reward.weight_decay``.
+
+    Args:
+        model: The model.
+        weight_decay: That of the GPT.
+        constant_second_rate: Keep the rate of the reward head at its peak.
     """
     named = list(model.gpt.named_parameters())
     groups: list[dict[str, Any]] = [
@@ -141,8 +148,14 @@ def occupancy_groups(model: VocModel, weight_decay: float) -> list[dict[str, Any
     ]
     if model.reward_head is not None and model.config.reward is not None:
         head = list(model.reward_head.parameters())
-        groups.append({"params": head, "weight_decay": model.config.reward.weight_decay})
+        group = {"params": head, "weight_decay": model.config.reward.weight_decay}
+        groups.append(with_constant_rate(group) if constant_second_rate else group)
     return groups
+
+
+def with_constant_rate(group: dict[str, Any]) -> dict[str, Any]:
+    """The same group of parameters, with a rate that stays at its peak."""
+    return {**group, "constant_rate": True}
 
 
 def _is_decayed(name: str) -> bool:

@@ -98,7 +98,8 @@ class VocTask(SystemTask[VocModel]):
 
     def parameter_groups(self, model: VocModel, weight_decay: float) -> list[dict[str, Any]]:
         """The published groups: the GPT's norms and biases without decay, the reward head with its own."""
-        return occupancy_groups(model, weight_decay)
+        constant = self.objective.second_rate == "constant"
+        return occupancy_groups(model, weight_decay, constant_second_rate=constant)
 
     def shard_units(self, model: VocModel) -> list[nn.Module]:
         """The transformer blocks, of the target network too."""

@@ -11,14 +11,21 @@ from torch import Tensor
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.vqgan_weights import infer_sizes, original_path, our_path
 from vidrep_pipelines.models.shared.trained import load_strictly
-from vidrep_pipelines.models.shared.weight_file import read_weights
-from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
+from vidrep_pipelines.models.shared.weight_file import read_content, state_dict_in
+from vidrep_pipelines.models.vqvae.config import (
+    ROBONET_MEAN,
+    ROBONET_STD,
+    VqvaeDataConfig,
+    VqvaeModelConfig,
+)
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 _WEIGHTS_ENTRY = "model_state_dict"
 _FROZEN_NETWORKS = "loss."
 _DISCRIMINATOR = "discriminator."
 _TRAINING_ONLY = (_DISCRIMINATOR, "codebook_average.")
+_UNPUBLISHED_ENTRY = "unpublished"
+"""Entry of a file that we wrote: what the original code does not have, and no shape shows."""
 # The best metrics so far, which the published files carry, may be numbers of NumPy's.
 _NUMPY_NUMBERS: list[Any] = [
     np._core.multiarray.scalar,  # type: ignore[attr-defined]
@@ -38,12 +45,22 @@ def load_original(path: Path) -> dict[str, Tensor]:
     Raises:
         InputError: The file is absent, damaged, of another kind, or asks for code to be run.
     """
+    return read_original(path)[0]
+
+
+def read_original(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights as :func:`load_original` reads them, and what :func:`unpublished_settings` noted there.
+
+    Raises:
+        InputError: The file is absent, damaged, of another kind, or asks for code to be run.
+    """
     with torch.serialization.safe_globals(_NUMPY_NUMBERS):
-        try:
-            weights = read_weights(path, None if path.suffix == ".safetensors" else _WEIGHTS_ENTRY)
-        except InputError:
-            weights = read_weights(path)  # not wrapped; or says what is wrong with the file itself
-    return {name: value for name, value in weights.items() if not name.startswith(_FROZEN_NETWORKS)}
+        content = read_content(path)
+    wrapped = isinstance(content, dict) and _WEIGHTS_ENTRY in content
+    weights = state_dict_in(content, path, _WEIGHTS_ENTRY if wrapped else None)
+    noted = content.get(_UNPUBLISHED_ENTRY) if wrapped else None
+    kept = {name: value for name, value in weights.items() if not name.startswith(_FROZEN_NETWORKS)}
+    return kept, dict(noted) if isinstance(noted, dict) else {}
 
 
 def from_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -93,7 +110,11 @@ def without_discriminator(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def original_checkpoint(
-    state: Mapping[str, Tensor], *, step: int, optimizer: Mapping[str, Any] | None = None
+    state: Mapping[str, Tensor],
+    *,
+    step: int,
+    optimizer: Mapping[str, Any] | None = None,
+    unpublished: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The content of a checkpoint in the published layout, to be written by ``torch.save``.
 
@@ -101,9 +122,27 @@ def original_checkpoint(
         state: Our model's state dict.
         step: Updates done.
         optimizer: Optimizer state in the published order, see :func:`original_optimizer_state`.
+        unpublished: See :func:`unpublished_settings`; noted in an entry that the original does not read.
     """
     content: dict[str, Any] = {"step": step, _WEIGHTS_ENTRY: to_original(state)}
-    return content if optimizer is None else {**content, "opt_state_dict": dict(optimizer)}
+    content |= {} if optimizer is None else {"opt_state_dict": dict(optimizer)}
+    return {**content, _UNPUBLISHED_ENTRY: dict(unpublished)} if unpublished else content
+
+
+def unpublished_settings(model: VqvaeModelConfig, data: VqvaeDataConfig) -> dict[str, Any]:
+    """What makes the original code compute something else from the same weights; empty: nothing.
+
+    ``groups`` of the normalizations, kind of ``codes``, ``mean`` and ``std`` of the pixels: these stand in
+    the original's code, and no tensor shows them.
+    """
+    published = VqvaeModelConfig()
+    pairs = {
+        "groups": (model.groups, published.groups),
+        "codes": (model.codebook.codes, published.codebook.codes),
+        "mean": (list(data.mean), list(ROBONET_MEAN)),
+        "std": (list(data.std), list(ROBONET_STD)),
+    }
+    return {name: ours for name, (ours, theirs) in pairs.items() if ours != theirs}
 
 
 def original_optimizer_state(optimizer: torch.optim.Optimizer, model: VqvaeModel) -> dict[str, Any]:
@@ -164,16 +203,21 @@ def original_name(ours: str, *, has_head: bool) -> str:
 _HEAD_PREFIX = "decoder._2d_decoder."
 
 
-def infer_model_config(state: Mapping[str, Tensor], *, image_size: int = 64) -> VqvaeModelConfig:
+def infer_model_config(
+    state: Mapping[str, Tensor], *, image_size: int = 64, unpublished: Mapping[str, Any] | None = None
+) -> VqvaeModelConfig:
     """Derives the config from weights under the published names.
 
     Args:
         state: The weights.
         image_size: Side of the frames it was trained with, which no shape shows.
+        unpublished: What :func:`read_original` found noted beside them.
 
     Raises:
         InputError: The tensors are not those of a published VQ-VAE.
     """
-    network, codebook = infer_sizes(state, image_size)
+    noted = unpublished or {}
+    network, inferred = infer_sizes(state, image_size, int(noted.get("groups", VqvaeModelConfig().groups)))
+    codebook = {**inferred.model_dump(), "codes": noted.get("codes", inferred.codes)}
     decoder = "3d" if any(name.startswith(_HEAD_PREFIX) for name in state) else "2d"
     return VqvaeModelConfig.model_validate({**network.model_dump(), "codebook": codebook, "decoder": decoder})

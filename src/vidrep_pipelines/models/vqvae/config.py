@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
@@ -163,6 +163,55 @@ class LossFiles(FrozenConfig):
     def paths(self) -> dict[str, Path | None]:
         """The files by field."""
         return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+class VqvaeValidationConfig(FrozenConfig):
+    """What is measured on held-out frames while training, and which weights are kept by it."""
+
+    every_steps: int | None = Field(100, ge=1)
+    """Updates between two measurements; the end is always measured. Published: 100, or 10 of the
+    configuration that decodes clips. None: never."""
+
+    split: str = "validation"
+    """Part of the frame store that is measured, and drawn at every checkpoint."""
+
+    samples: int | None = Field(None, ge=1)
+    """At most so many samples, spread evenly over the split. None: all, as published."""
+
+    batch_size: int = Field(32, ge=2)
+    """Samples that are measured together."""
+
+    keep: dict[Literal["loss", "psnr", "perplexity"], Literal["lowest", "highest"]] = Field(
+        default_factory=lambda: {"loss": "lowest"}
+    )
+    """By what the best weights are kept in the run's folder, below ``best``. Published: by the loss, PSNR,
+    SSIM, LPIPS and FVD; the last three are measured by ``eval_reconstruction`` only."""
+
+    publish: Literal["loss", "psnr", "perplexity"] | None = None
+    """The one of ``keep`` whose best weights become the trained model. None: the last weights do."""
+
+    @model_validator(mode="after")
+    def _check_publish(self) -> Self:
+        if self.publish is not None and (self.every_steps is None or self.publish not in self.keep):
+            raise ValueError(f"publish: {self.publish} needs validation.every_steps, and an entry in keep")
+        return self
+
+
+class OriginalVqvaeConfig(FrozenConfig):
+    """A checkpoint of the original code, and what it does not say of itself."""
+
+    path: UserPath | None = None
+    """The file, ``<step>.ckpt``. Sizes follow from its tensors. None: there is none to evaluate."""
+
+    image_size: int = Field(64, gt=0)
+    """Side of the frames that it was trained with; places of attention are counted from there."""
+
+    mean: Triple = ROBONET_MEAN
+    """Mean of each color channel that its frames were standardized with, for values in 0..1; those of
+    RoboNet stand in the original's code."""
+
+    std: Triple = ROBONET_STD
+    """Standard deviation of each color channel."""
 
 
 class LatentExtractionConfig(FrozenConfig):

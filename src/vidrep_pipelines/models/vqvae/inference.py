@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.codes import code_shard
 from vidrep_pipelines.data.frame_store.contiguous import OpenArrays, StoredRows
 from vidrep_pipelines.data.frame_store.film_frames import open_frames
@@ -19,10 +19,22 @@ from vidrep_pipelines.data.frame_store.shard import FRAMES, SHARD_SUFFIX, VERSIO
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.fanout.devices import device_of_item
+from vidrep_pipelines.models.shared.catalog_checkpoint import WEIGHTS
 from vidrep_pipelines.models.shared.trained import loaded_once, read_checkpoint, trained_model
 from vidrep_pipelines.models.shared.units import to_unit_range
-from vidrep_pipelines.models.vqvae.checkpoint_io import without_discriminator
-from vidrep_pipelines.models.vqvae.config import LatentExtractionConfig, VqvaeDataConfig, VqvaeModelConfig
+from vidrep_pipelines.models.shared.weight_file import write_weights
+from vidrep_pipelines.models.vqvae.checkpoint_io import (
+    infer_model_config,
+    load_into,
+    read_original,
+    without_discriminator,
+)
+from vidrep_pipelines.models.vqvae.config import (
+    LatentExtractionConfig,
+    OriginalVqvaeConfig,
+    VqvaeDataConfig,
+    VqvaeModelConfig,
+)
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
 
@@ -92,6 +104,31 @@ class TrainedVqvae:
             raise InputError(f"Codes {codes.min()}..{codes.max()} are not those of a codebook of {size}.")
         clips = self.model.decode_codes(torch.from_numpy(codes.astype(np.int64)).to(self.device))
         return to_unit_range(clips, self.data)
+
+
+def write_original_vqvae(original: OriginalVqvaeConfig, folder: Path) -> dict[str, Any]:
+    """Writes the weights of a checkpoint of the original code as ours: ``folder/model.safetensors``.
+
+    Returns:
+        The configuration that a checkpoint of the catalog has beside them: ``model`` and ``data``.
+
+    Raises:
+        ConfigurationError: No file is named.
+        InputError: The file cannot be read, or holds another network.
+    """
+    if original.path is None:
+        raise ConfigurationError(
+            "vqvae_original.path names no checkpoint of the original code. Remedy: set VIDREP_VQVAE, or run "
+            "eval_reconstruction, which trains a model of its own."
+        )
+    state, noted = read_original(original.path)
+    config = infer_model_config(state, image_size=original.image_size, unpublished=noted)
+    model = VqvaeModel(config)
+    load_into(model, state, str(original.path))
+    write_weights(model.state_dict(), folder / WEIGHTS)
+    units = {name: noted.get(name, getattr(original, name)) for name in ("mean", "std")}
+    data = VqvaeDataConfig.model_validate({**units, "clip_frames": 12 if config.needs_clips else 1})
+    return {"model": config.model_dump(mode="json"), "data": data.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)

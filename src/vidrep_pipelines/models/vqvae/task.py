@@ -35,7 +35,12 @@ from vidrep_pipelines.models.vqvae.dataset import (
     spread_samples,
 )
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
-from vidrep_pipelines.models.vqvae.objective import LossNetworks, load_loss_networks, vqvae_objective
+from vidrep_pipelines.models.vqvae.objective import (
+    LossNetworks,
+    VqvaeLosses,
+    load_loss_networks,
+    vqvae_objective,
+)
 from vidrep_pipelines.models.vqvae.pictures import reconstruction_strips
 from vidrep_pipelines.training.optimizer import weight_decay_groups
 from vidrep_pipelines.training.system_task import SystemTask
@@ -56,6 +61,7 @@ class VqvaeTask(SystemTask[VqvaeModel]):
         "frame_store",
         "files",
         "initialize_from",
+        "shown_split",
     }
 
     clip_table: Path | None = None
@@ -69,6 +75,9 @@ class VqvaeTask(SystemTask[VqvaeModel]):
 
     split: str = "train"
     """Part of the frame store that is trained on."""
+
+    shown_split: str | None = None
+    """Held-out part of the frame store of which pictures are made, too. None: only of what is trained on."""
 
     data: VqvaeDataConfig
     """Which frames make a sample, and their units."""
@@ -90,6 +99,8 @@ class VqvaeTask(SystemTask[VqvaeModel]):
         files = self.clip_table is not None and self.videos is not None
         if files == (self.frame_store is not None):
             raise ValueError("set either clip_table and videos, or frame_store")
+        if files and self.shown_split is not None:
+            raise ValueError("only a frame store has a shown_split")
         if self.model.channels != 3:
             raise ValueError(f"videos have 3 color channels, but model.channels is {self.model.channels}")
         return self
@@ -193,10 +204,8 @@ class VqvaeTask(SystemTask[VqvaeModel]):
 
     def loss(self, model: VqvaeModel, batch: Batch, step: StepInfo) -> tuple[Tensor, Metrics]:
         """The loss of windows: frames (B, R, T, 3, S, S) uint8, seed (B, R)."""
-        clips = self.standardized(batch["frames"].flatten(0, 1))
-        images = clips[:, 0] if self.data.clip_frames == 1 and not self.model.needs_clips else clips
-        networks = self._networks.to(images.device)
-        losses = vqvae_objective(model, images, self.objective, self.data, networks)
+        images = self._images(batch["frames"].flatten(0, 1))
+        losses = self._losses(model, images)
         if model.codebook_average is not None:
             quantized = losses.outputs.quantized
             vectors = quantized.latents.detach().flatten(0, -2)
@@ -216,6 +225,19 @@ class VqvaeTask(SystemTask[VqvaeModel]):
         )
         return losses.loss + game.loss, losses.metrics() | game.metrics()
 
+    def losses(self, model: VqvaeModel, frames: Tensor) -> VqvaeLosses:
+        """The loss of windows (B, T, 3, S, S) uint8 without that of a discriminator, and its parts."""
+        return self._losses(model, self._images(frames))
+
+    def _losses(self, model: VqvaeModel, images: Tensor) -> VqvaeLosses:
+        networks = self._networks.to(images.device)
+        return vqvae_objective(model, images, self.objective, self.data, networks)
+
+    def _images(self, frames: Tensor) -> Tensor:
+        """Windows (B, T, 3, S, S) uint8 in the network's units; (B, 3, S, S) if they are single frames."""
+        clips = self.standardized(frames)
+        return clips[:, 0] if self.data.clip_frames == 1 and not self.model.needs_clips else clips
+
     def after_update(self, model: VqvaeModel, step: StepInfo) -> None:
         """Moves a codebook that follows averages."""
         if model.codebook_average is not None:
@@ -227,7 +249,14 @@ class VqvaeTask(SystemTask[VqvaeModel]):
 
     def pictures(self, model: VqvaeModel) -> dict[str, Image]:
         """Reconstructions of a few clips that never change, and the use of the codes."""
-        return {"reconstructions": self.reconstructions_picture(model), "codes": self.code_use_picture(model)}
+        pictures = {"reconstructions": self.reconstructions_picture(model)}
+        if self.shown_split is not None:
+            pictures["held_out"] = self.held_out().reconstructions_picture(model)
+        return {**pictures, "codes": self.code_use_picture(model)}
+
+    def held_out(self) -> Self:
+        """The same on the held-out split; itself, if none is named."""
+        return self if self.shown_split is None else self.model_copy(update={"split": self.shown_split})
 
     def reconstructions_picture(self, model: VqvaeModel) -> Image:
         """Original, reconstruction and error of clips spread over the data set."""

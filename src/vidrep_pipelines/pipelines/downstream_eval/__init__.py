@@ -17,13 +17,18 @@ from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_pipeline import
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_pipeline import (
     create_occupancy_comparison_pipeline,
     create_occupancy_pipeline,
+    create_released_occupancy_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.open_loop_pipeline import create_open_loop_pipeline
-from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_phases_pipeline
+from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import (
+    create_given_phases_pipeline,
+    create_phases_pipeline,
+)
 from vidrep_pipelines.pipelines.downstream_eval.points_pipeline import create_points_evaluation_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.probe_pipeline import create_probe_evaluation_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
+    create_original_reconstruction_pipeline,
     create_vqvae_reconstruction_pipeline,
 )
 from vidrep_pipelines.pipelines.downstream_eval.rollout_pipeline import create_rollout_pipeline
@@ -40,15 +45,18 @@ __all__ = [
     "create_calvin_pipeline",
     "create_comparison_pipeline",
     "create_davis_evaluation_pipeline",
+    "create_given_phases_pipeline",
     "create_jhmdb_evaluation_pipeline",
     "create_occupancy_chains_pipeline",
     "create_occupancy_comparison_pipeline",
     "create_occupancy_pipeline",
     "create_open_loop_pipeline",
+    "create_original_reconstruction_pipeline",
     "create_phases_pipeline",
     "create_points_evaluation_pipeline",
     "create_predict_video_pipeline",
     "create_probe_evaluation_pipeline",
+    "create_released_occupancy_pipeline",
     "create_rollout_pipeline",
     "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",

@@ -10,9 +10,11 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.token_episodes import TokenEpisodesFile
 from vidrep_pipelines.datasets.video_file import Film
 from vidrep_pipelines.evaluation.occupancy.config import FuturesConfig, OccupancyEvaluationConfig
+from vidrep_pipelines.models.voc.config import OccupancyName
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.data_in_words import data_in_words
 from vidrep_pipelines.pipelines.ingest.dmc_nodes import DmcConfig
+from vidrep_pipelines.pipelines.latent_extraction.voc_nodes import ReleasedLatentsConfig
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
@@ -22,6 +24,8 @@ else:
     FrameStore = Any  # its module takes seconds to import
 
 _FRAMES_PER_SECOND = 5
+_RELEASED = "voc_vae_released_latents"
+"""Block of parameters of published codes; those of the other tokenizer are said in the same words."""
 _log = logging.getLogger(__name__)
 
 
@@ -36,12 +40,38 @@ def measure_occupancy(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """Measures held-out episodes: values per state, scores with intervals, numbers to track."""
+    del tracking  # the hook logs the numbers
+    return _measured(checkpoint, spec, tokens, run.tokenizer, config, launch, folders)
+
+
+def measure_joint_occupancy(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    tokens: TokenEpisodesFile,
+    config: OccupancyEvaluationConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    tracking: TrackingConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The same of a model that was trained together with its tokenizer."""
+    del tracking  # the hook logs the numbers
+    return _measured(checkpoint, spec, tokens, "joint", config, launch, folders)
+
+
+def _measured(
+    checkpoint: Checkpoint,
+    spec: dict[str, Any],
+    tokens: TokenEpisodesFile,
+    kind: OccupancyName,
+    config: OccupancyEvaluationConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     from vidrep_pipelines.adapters.occupancy import discount_of, measured_values
     from vidrep_pipelines.evaluation.occupancy.scores import score_report
 
-    del tracking  # the hook logs the numbers
     values = measured_values(checkpoint, spec, tokens, config, launch, folders.models / "occupancy_values")
-    scores, metrics = score_report(values, discount_of(spec), config, run.tokenizer)
+    scores, metrics = score_report(values, discount_of(spec), config, kind)
     return values, scores, {"run": str(checkpoint.meta["digest"]), **metrics}
 
 
@@ -49,10 +79,20 @@ def occupancy_pictures(
     values: pd.DataFrame, scores: pd.DataFrame, episodes: DmcConfig
 ) -> tuple[Image, Image, Image]:
     """Values against returns, values along episodes, calibration."""
+    return _pictures(values, scores, data_in_words("dmc", {"dmc": episodes}))
+
+
+def released_occupancy_pictures(
+    values: pd.DataFrame, scores: pd.DataFrame, released: ReleasedLatentsConfig
+) -> tuple[Image, Image, Image]:
+    """The same on published codes."""
+    return _pictures(values, scores, data_in_words(_RELEASED, {_RELEASED: released}))
+
+
+def _pictures(values: pd.DataFrame, scores: pd.DataFrame, words: str) -> tuple[Image, Image, Image]:
     from vidrep_pipelines.reporting import occupancy
     from vidrep_pipelines.reporting.pictures import measured_on
 
-    words = data_in_words("dmc", {"dmc": episodes})
     return (
         measured_on(occupancy.value_scatter(values, scores), words),
         measured_on(occupancy.values_along_episodes(values), words),

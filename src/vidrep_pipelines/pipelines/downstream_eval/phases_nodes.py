@@ -7,6 +7,7 @@ from PIL.Image import Image
 
 from vidrep_pipelines.data.sources.long_videos.config import (
     FineGymConfig,
+    FineGymFeaturesConfig,
     LongVideosConfig,
     PennActionConfig,
     PouringConfig,
@@ -44,9 +45,33 @@ def measure_phases(
     tracking: TrackingConfig,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """All tasks: overall, per action, what was left out with reasons, and the numbers to track."""
+    del tracking  # the hook logs the numbers
+    return _measured(labelled, embeddings, untrained, config, launch, folders)
+
+
+def measure_given_phases(
+    labelled: LabelledVideos,
+    embeddings: FrameEmbeddings,
+    config: PhasesConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+    tracking: TrackingConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """The same of embeddings from elsewhere, of whose model nothing is known."""
+    del tracking  # the hook logs the numbers
+    return _measured(labelled, embeddings, None, config, launch, folders)
+
+
+def _measured(
+    labelled: LabelledVideos,
+    embeddings: FrameEmbeddings,
+    untrained: FrameEmbeddings | None,
+    config: PhasesConfig,
+    launch: LaunchConfig,
+    folders: FoldersConfig,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     from vidrep_pipelines.evaluation.frame_embeddings.report import report_embeddings, tracked_numbers
 
-    del tracking  # the hook logs the numbers
     folder = folders.models / "phases_reports"
     report = report_embeddings(labelled, embeddings, untrained, config, launch, folder)
     return report.summary, report.per_action, report.dropped, tracked_numbers(report, config)
@@ -72,10 +97,22 @@ def measures_picture(
     summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig, release: Release
 ) -> Image:
     """All measures: trained, untrained, and the clock."""
+    return _bars(summary, labelled, config, _BLOCKS[type(release)], release)
+
+
+def given_measures_picture(
+    summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig, given: FineGymFeaturesConfig
+) -> Image:
+    """The same of embeddings from elsewhere: beside the clock alone."""
+    return _bars(summary, labelled, config, "carl_finegym_features", given)
+
+
+def _bars(
+    summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig, block: str, source: Any
+) -> Image:
     from vidrep_pipelines.reporting.frame_measures import measure_bars
     from vidrep_pipelines.reporting.pictures import measured_on
 
     videos = int((labelled.table["split"] == config.split).sum())
     title = f"Embeddings of {videos} videos of the split {config.split}, 95 % intervals"
-    block = _BLOCKS[type(release)]
-    return measured_on(measure_bars(summary, title), data_in_words(block, {block: release}, videos))
+    return measured_on(measure_bars(summary, title), data_in_words(block, {block: source}, videos))

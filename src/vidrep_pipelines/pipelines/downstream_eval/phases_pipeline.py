@@ -1,9 +1,13 @@
 """What the embeddings of the frames of long videos are worth."""
 
+from collections.abc import Callable
+
 from kedro.pipeline import Node, Pipeline
+from PIL.Image import Image
 
 from vidrep_pipelines.pipelines.downstream_eval import phases_nodes
 
+_TABLES = ["phases_summary", "phases_per_action", "phases_left_out", "phases_metrics"]
 _SHARED = ("params:launch", "params:folders", "params:tracking")
 
 
@@ -20,7 +24,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
             Node(
                 phases_nodes.measure_phases,
                 inputs=["labelled_videos", *embedded, *_SHARED],
-                outputs=["phases_summary", "phases_per_action", "phases_left_out", "phases_metrics"],
+                outputs=_TABLES,
                 name="measure_phases",
                 tags=["carl", "gpu", "eval"],
             ),
@@ -37,13 +41,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
                 name="draw_phases",
                 tags=["carl"],
             ),
-            Node(
-                phases_nodes.measures_picture,
-                inputs=["phases_summary", "labelled_videos", "params:phases", "params:release"],
-                outputs="phases_bars",
-                name="draw_bars",
-                tags=["carl"],
-            ),
+            _bars(phases_nodes.measures_picture, "params:release"),
         ],
         namespace=namespace,
         inputs={name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
@@ -52,4 +50,42 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
             "params:release": f"params:{release}",
             **{name: name for name in _SHARED},
         },
+    )
+
+
+def create_given_phases_pipeline(namespace: str, release: str) -> Pipeline:
+    """Measures embeddings from elsewhere beside a clock; there are no videos to be shown.
+
+    Args:
+        namespace: Namespace of the embeddings and their labels.
+        release: The tasks are those of ``params:phases_<release>``.
+    """
+    return Pipeline(
+        [
+            Node(
+                phases_nodes.measure_given_phases,
+                inputs=["labelled_videos", "embeddings", "params:phases", *_SHARED],
+                outputs=_TABLES,
+                name="measure_phases",
+                tags=["carl", "gpu", "eval"],
+            ),
+            _bars(phases_nodes.given_measures_picture, "params:given"),
+        ],
+        namespace=namespace,
+        inputs={"labelled_videos": f"{namespace}_labelled_videos"},
+        parameters={
+            "params:phases": f"params:phases_{release}",
+            "params:given": f"params:{namespace}",
+            **{name: name for name in _SHARED},
+        },
+    )
+
+
+def _bars(draw: Callable[..., Image], measured_on: str) -> Node:
+    return Node(
+        draw,
+        inputs=["phases_summary", "labelled_videos", "params:phases", measured_on],
+        outputs="phases_bars",
+        name="draw_bars",
+        tags=["carl"],
     )

@@ -26,7 +26,7 @@ def list_raw_videos(sample_world: Parts, ingest: IngestConfig) -> tuple[Rows, pd
     from vidrep_pipelines.data.sources.kinetics.videos import list_classified_videos
 
     root = str(sample_world.folder) if ingest.root is None else ingest.root
-    return list_classified_videos(root, ingest.suffixes, ingest.annotations, ingest.split)
+    return list_classified_videos(root, ingest.suffixes, ingest.annotations, ingest.split, ingest.rows)
 
 
 def unpack_archives(kinetics: KineticsConfig, fanout: FanOutConfig) -> Job:

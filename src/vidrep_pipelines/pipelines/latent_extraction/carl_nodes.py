@@ -2,16 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.data.sources.long_videos.config import FineGymFeaturesConfig
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
-from vidrep_pipelines.models.carl.config import EmbeddingConfig
+from vidrep_pipelines.models.carl.config import EmbeddingConfig, OriginalCarlConfig
+from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.training.config import LaunchConfig
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 else:
-    FrameStore = Any  # its module takes seconds to import
+    FrameStore = LabelledVideos = Any  # their modules take seconds to import
 
 
 def embed_videos(
@@ -33,3 +36,39 @@ def embed_videos(
     requests = embedding_requests(checkpoint.directory, version, store, embedding, device)
     items = [Item(request.video, request, request.digest) for request in requests]
     return Job("embeddings", embed_video, items, (EMBEDDINGS_SUFFIX,), workers_for_device(fanout, device))
+
+
+def open_original_carl(
+    checkpoint: OriginalCarlConfig, folders: FoldersConfig
+) -> tuple[CheckpointSource, CheckpointSource]:
+    """A checkpoint of the original code, and its floor, as checkpoints of the catalog; nothing is trained."""
+    from vidrep_pipelines.common.digest import digest_of
+    from vidrep_pipelines.common.foreign_weights import weights_digest
+    from vidrep_pipelines.models.carl.given_weights import write_original_carl
+
+    folder = folders.models / checkpoint.folder
+    places = folder / "read", folder / "floor"
+    config = write_original_carl(checkpoint, *places)
+    digest = digest_of(weights_digest(f"{checkpoint.folder}.checkpoint.path", checkpoint.path), config)
+    name = checkpoint.path.name if checkpoint.path else ""
+    metas = {"system": "carl", "digest": digest, "file": name}, {"system": "carl", "step": 0}
+    trained, floor = (
+        CheckpointSource(place, config=config, meta=meta) for place, meta in zip(places, metas, strict=True)
+    )
+    return trained, floor
+
+
+def read_finegym_features(features: FineGymFeaturesConfig, fanout: FanOutConfig) -> Job:
+    """One item per published file of embeddings."""
+    from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX
+    from vidrep_pipelines.data.sources.long_videos.published_features import feature_files, store_features
+
+    items = [Item(file.id, file, file.digest) for file in feature_files(features)]
+    return Job("published embeddings", store_features, items, (EMBEDDINGS_SUFFIX,), fanout)
+
+
+def label_finegym_features(features: FineGymFeaturesConfig) -> LabelledVideos:
+    """The labels that lie beside the published embeddings."""
+    from vidrep_pipelines.data.sources.long_videos.published_features import feature_files, label_features
+
+    return label_features(feature_files(features))

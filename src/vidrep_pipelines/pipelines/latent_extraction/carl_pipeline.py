@@ -31,6 +31,59 @@ def create_carl_extraction_pipeline(namespace: str = "carl", release: str = "pou
     )
 
 
+def create_original_carl_extraction_pipeline(
+    namespace: str = "carl_original", release: str = "pouring"
+) -> Pipeline:
+    """The same embeddings by a checkpoint of the original code, and by its floor; nothing is trained.
+
+    Args:
+        namespace: The model's namespace, and that of its parameters ``checkpoint`` and ``embedding``.
+        release: Namespace of the videos.
+    """
+    return Pipeline(
+        [
+            Node(
+                nodes.open_original_carl,
+                inputs=["params:checkpoint", "params:folders"],
+                outputs=["checkpoint", "untrained_checkpoint"],
+                name="open",
+                tags=["carl"],
+            ),
+            _embed("checkpoint", "embeddings"),
+            _embed("untrained_checkpoint", "untrained_embeddings"),
+        ],
+        namespace=namespace,
+        inputs={"video_frames": f"{release}_video_frames"},
+        outputs={"checkpoint": f"{namespace}_checkpoint"},
+        parameters={name: name for name in ("params:launch", "params:fanout", "params:folders")},
+    )
+
+
+def create_finegym_features_pipeline(namespace: str = "carl_finegym_features") -> Pipeline:
+    """The embeddings of FineGym that the authors publish, and their labels."""
+    return Pipeline(
+        [
+            Node(
+                nodes.read_finegym_features,
+                inputs=["params:features", "params:fanout"],
+                outputs="embeddings",
+                name="read_features",
+                tags=["carl", "fanout"],
+            ),
+            Node(
+                nodes.label_finegym_features,
+                inputs="params:features",
+                outputs="labelled_videos",
+                name="label_features",
+                tags=["carl", "cpu"],
+            ),
+        ],
+        namespace=namespace,
+        outputs={"labelled_videos": f"{namespace}_labelled_videos"},
+        parameters={"params:features": f"params:{namespace}", "params:fanout": "params:fanout"},
+    )
+
+
 def _embed(checkpoint: str, embeddings: str) -> Node:
     return Node(
         nodes.embed_videos,

@@ -1,11 +1,11 @@
 """Nodes that turn the frames of episodes into tokens."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL.Image import Image
 from pydantic import Field
 
-from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
@@ -24,6 +24,47 @@ class TokenExtractionConfig(FrozenConfig):
 
     batch_size: int = Field(32, ge=1)
     """Frames that are encoded at once."""
+
+
+class ReleasedLatentsConfig(FrozenConfig):
+    """The codes that the authors publish, in place of extracting them."""
+
+    folder: UserPath | None = None
+    """Folder of ``<i>_<level>_vq_latents.hdf5`` (or ``_dino_``) files of one domain. None: there are none."""
+
+    column: Literal["vae_latents", "dino_latents"] = "vae_latents"
+    """Where the codes are in a file."""
+
+    tokenizer: UserPath | None = None
+    """The tokenizer that made them, in the published layout, for the vectors of the codes. None: there is no
+    reward head, and there are no values."""
+
+    vocabulary: int = Field(1024, ge=2, le=32768)
+    """Codes of the tokenizer, where none is given."""
+
+    validation: float = Field(0.05, ge=0, lt=1)
+    """Share of the episodes that is held out; the original has none."""
+
+    test: float = Field(0.05, ge=0, lt=1)
+    """Share of the episodes that the model is scored on."""
+
+    seed: int = 0
+    """Seed of the choice of these."""
+
+
+def read_released_latents(released: ReleasedLatentsConfig) -> TokenEpisodes:
+    """The episodes of all published files, some of them held out."""
+    from vidrep_pipelines.models.voc.tokenizers.released_latents import released_episodes
+
+    shares = {"validation": released.validation, "test": released.test}
+    return released_episodes(
+        released.folder,
+        released.column,
+        tokenizer=released.tokenizer,
+        vocabulary=released.vocabulary,
+        shares=shares,
+        seed=released.seed,
+    )
 
 
 def extract_voc_codes(

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.models.voc.config import OccupancyName
+from vidrep_pipelines.models.voc.config import OccupancyName, ReleasedName
 from vidrep_pipelines.pipelines.latent_extraction import voc_nodes
 
 
@@ -35,4 +35,21 @@ def create_voc_extraction_pipeline(kind: OccupancyName) -> Pipeline:
         namespace=f"voc_{kind}",
         inputs={"tokenizer": f"voc_tokenizer_{kind}_checkpoint", "frames": "dmc_frames"},
         parameters={name: name for name in ("params:launch", "params:fanout")},
+    )
+
+
+def create_released_latents_pipeline(kind: ReleasedName) -> Pipeline:
+    """The episodes under the codes that the authors publish; no frames and no tokenizer are needed."""
+    return Pipeline(
+        [
+            Node(
+                voc_nodes.read_released_latents,
+                inputs="params:released",
+                outputs="token_episodes",
+                name="read_latents",
+                tags=["voc"],
+            )
+        ],
+        namespace=f"voc_{kind}",
+        parameters={"params:released": f"params:voc_{kind}_latents"},
     )

@@ -11,21 +11,26 @@ from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.carl.config import (
     BackboneOrigin,
     CarlDataConfig,
     CarlModelConfig,
     CarlObjectiveConfig,
+    CarlValidationConfig,
+    EmbeddingConfig,
+    MissingLayers,
 )
 from vidrep_pipelines.models.carl.presets import CarlPresetName, Release, camera_ready_name
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
     from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
     from vidrep_pipelines.models.carl.presets import CarlParameters
+    from vidrep_pipelines.training.config import TrainSpec
 else:
     FrameStore = LabelledVideos = Any  # their modules take seconds to import
 
@@ -60,12 +65,16 @@ class CarlRunConfig(FrozenConfig):
     """A checkpoint of the whole model in the original layout to start from, in place of
     ``backbone_weights``."""
 
+    missing_layers: MissingLayers = "refuse"
+    """What is done where ``initialize_from`` has fewer layers than the model."""
+
     @field_validator("preset", mode="before")
     @classmethod
     def _one_name(cls, value: object) -> object:
         return camera_ready_name(value) if isinstance(value, str) else value
 
 
+_PROBE = "vidrep_pipelines.adapters.carl_validation:CarlValidation"
 _log = logging.getLogger(__name__)
 
 
@@ -77,6 +86,9 @@ def plan_carl(
     model: CarlModelConfig,
     objective: CarlObjectiveConfig,
     train: TrainConfig,
+    validation: CarlValidationConfig,
+    embedding: EmbeddingConfig,
+    phases: PhasesConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -95,7 +107,47 @@ def plan_carl(
         "splits": run.splits,
         "labels": write_frame_labels(labelled, run_directory) if needs_labels else None,
     }
-    return _spec(source, run, parameters, launch, folders, store.content_digest)
+    spec = _spec(source, run, parameters, launch, folders, store.content_digest)
+    probe = _probe_spec(spec, labelled, validation, embedding, phases)
+    return spec.model_copy(update={"probe": probe}).model_dump(mode="json")
+
+
+def _probe_spec(
+    spec: "TrainSpec",
+    labelled: "LabelledVideos",
+    validation: CarlValidationConfig,
+    embedding: EmbeddingConfig,
+    phases: PhasesConfig,
+) -> ProbeSpec | None:
+    """What is measured of a training on held-out videos; none if there are none, or it is not wanted."""
+    from vidrep_pipelines.adapters.carl_validation import CarlValidation
+    from vidrep_pipelines.data.labelled_videos.frame_labels import keep_labelled_videos
+    from vidrep_pipelines.models.carl.task import CarlTask
+
+    if validation.every is None and validation.every_steps is None:
+        return None
+    held_out = labelled.table["split"] == validation.split
+    if not held_out.any():
+        _log.warning(
+            "carl: no video is in the split %r; nothing is measured while training.", validation.split
+        )
+        return None
+    labelled_frames = labelled.table.loc[held_out, "labelled_frames"].sum()
+    probe = CarlValidation(
+        **{**validation.model_dump(), "evaluate": validation.evaluate and bool(labelled_frames)},
+        task=CarlTask.model_validate({**spec.task_config, "splits": (validation.split,)}),
+        labels=keep_labelled_videos(spec.run_directory.with_name("labels"), labelled),
+        phases=phases,
+        embedding=embedding,
+    )
+    return ProbeSpec(
+        probe=_PROBE,
+        config=probe.model_dump(mode="json"),
+        every=validation.every,
+        every_steps=validation.every_steps,
+        keep=validation.keep,
+        publish=validation.publish,
+    )
 
 
 def _require_labels(labelled: "LabelledVideos", run: CarlRunConfig) -> None:
@@ -128,7 +180,7 @@ def plan_carl_on_clips(
         "clip_table": snapshot(clips, folders.run_directory(run.folder)),
         "videos": videos.folder.absolute(),
     }
-    return _spec(source, run, parameters, launch, folders, content_digest(clips))
+    return _spec(source, run, parameters, launch, folders, content_digest(clips)).model_dump(mode="json")
 
 
 def _with_published(
@@ -152,7 +204,7 @@ def _spec(
     launch: LaunchConfig,
     folders: FoldersConfig,
     data_digest: str,
-) -> dict[str, Any]:
+) -> "TrainSpec":
     from vidrep_pipelines.models.carl.task import CarlTask
     from vidrep_pipelines.training.config import TrainSpec
 
@@ -164,9 +216,10 @@ def _spec(
         backbone_origin=run.backbone_origin,
         backbone_weights=run.backbone_weights,
         initialize_from=run.initialize_from,
+        missing_layers=run.missing_layers,
         seed=parameters.train.seed,
     )
-    spec = TrainSpec.of(
+    return TrainSpec.of(
         task,
         train=parameters.train,
         launch=launch,
@@ -174,12 +227,11 @@ def _spec(
         report_directory=folders.reporting / run.folder,
         data_digest=data_digest,
     )
-    return spec.model_dump(mode="json")
 
 
 def initialize_carl(spec: dict[str, Any]) -> CheckpointSource:
     """The same model with the weights that its training starts from: the floor of every evaluation."""
-    from vidrep_pipelines.models.carl.inference import write_untrained
+    from vidrep_pipelines.models.carl.given_weights import write_untrained
     from vidrep_pipelines.training.config import TrainSpec
     from vidrep_pipelines.training.task import load_task
 

@@ -17,24 +17,31 @@ def create_carl_pipeline(namespace: str = "carl", release: str = "pouring") -> P
         release: Namespace of the videos and their labels.
     """
     videos = {name: f"{release}_{name}" for name in ("video_frames", "labelled_videos")}
-    return _training(namespace, carl_nodes.plan_carl, list(videos), videos)
+    measured = ["params:validation", "params:embedding", "params:phases"]
+    tasks = {"params:phases": f"params:phases_{release}"}
+    return _training(namespace, carl_nodes.plan_carl, videos, measured, tasks)
 
 
 def create_carl_kinetics_pipeline(namespace: str = "carl_kinetics") -> Pipeline:
     """The same on the resized clips of any videos, without labels, as published for Kinetics."""
     clips = {name: name for name in ("clip_table", "resized_videos")}
-    return _training(namespace, carl_nodes.plan_carl_on_clips, list(clips), clips)
+    return _training(namespace, carl_nodes.plan_carl_on_clips, clips, [], {})
 
 
 def _training(
-    namespace: str, plan: Callable[..., object], sources: list[str], inputs: dict[str, str]
+    namespace: str,
+    plan: Callable[..., object],
+    inputs: dict[str, str],
+    measured: list[str],
+    tasks: dict[str, str],
 ) -> Pipeline:
+    """A training; ``measured``: parameters of what is measured meanwhile; ``tasks``: where some come from."""
     own = [f"params:{name}" for name in _OWN_PARAMETERS]
     return Pipeline(
         [
             Node(
                 plan,
-                inputs=[*sources, *own, "params:launch", "params:folders"],
+                inputs=[*inputs, *own, *measured, "params:launch", "params:folders"],
                 outputs="training_spec",
                 name="plan",
                 tags=["carl"],
@@ -64,7 +71,10 @@ def _training(
         namespace=namespace,
         inputs=inputs,
         outputs={"checkpoint": f"{namespace}_checkpoint"},
-        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+        parameters={
+            **tasks,
+            **{name: name for name in ("params:launch", "params:folders", "params:tracking")},
+        },
     )
 
 

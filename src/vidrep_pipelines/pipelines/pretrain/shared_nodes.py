@@ -1,5 +1,6 @@
 """Nodes of pretraining that every system has."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from vidrep_pipelines.datasets.checkpoint import CheckpointSource
 from vidrep_pipelines.pipelines.config import TrackingConfig
 
 if TYPE_CHECKING:
+    from vidrep_pipelines.training.config import TrainSpec
     from vidrep_pipelines.training.result import TrainResult
 
 
@@ -32,14 +34,30 @@ def train(
     reported = {"status", "step", "resumed_from", "precision", "first", "last"}
     metrics = result.model_dump(mode="json", include=reported)
     log = read_log(result.log)
-    origin = {"system": result.task, "digest": result.digest, "step": result.step, "metrics": result.last}
+    directory, origin = _published(checked, result)
+    passes = _passes(result, log) * (origin["step"] / max(result.step, 1))
     source = CheckpointSource(
-        result.checkpoint,
+        directory,
         config=load_task(checked).checkpoint_config(),
-        meta={**origin, "passes": _passes(result, log)},
+        meta={"system": result.task, **origin, "passes": passes},
         weights=weights_file(checked.train.ema_decay),
     )
     return source, log, metrics
+
+
+def _published(spec: "TrainSpec", result: "TrainResult") -> tuple[Path, dict[str, Any]]:
+    """The folder of the weights that become the trained model, the last or the best, and their origin."""
+    from vidrep_pipelines.common.digest import digest_of
+    from vidrep_pipelines.training.best import best_checkpoint
+    from vidrep_pipelines.training.run_record import BEST
+
+    probe = spec.probe
+    if probe is None or probe.publish is None:
+        return result.checkpoint, {"digest": result.digest, "step": result.step, "metrics": result.last}
+    name, end = probe.publish, probe.keep[probe.publish]
+    path, state = best_checkpoint(result.run_directory / BEST, name, end, result.digest)
+    digest = digest_of(result.digest, name, end, state.step)  # other weights than the run's last ones
+    return path, {"digest": digest, "step": state.step, "metrics": result.last, "best_by": f"{end} {name}"}
 
 
 def weights_file(ema_decay: float | None) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
 from vidrep_pipelines.models.voc.config import TokenizerName
 
@@ -15,7 +17,11 @@ class VocTokenizerRunConfig(FrozenConfig):
 
     published: UserPath | None = None
     """A finished tokenizer in the published layout. It is used as it is and nothing is trained; its sizes are
-    read off the file, units of pixels are those of ``model.pixels``."""
+    read off the file."""
+
+    published_pixels: Literal["as_released", "of_model"] = "as_released"
+    """Units of pixels and resizing of ``published``. ``as_released``: those that the released files need,
+    which no file says; ``of_model``: those in ``model.pixels``, for a file that ``export_voc_...`` wrote."""
 
     initialize_from: UserPath | None = None
     """Weights in the published layout (taming-transformers, BEiT v2, MUSIK) to fine-tune, of the sizes in
@@ -26,7 +32,10 @@ class VocRunConfig(FrozenConfig):
     """Which occupancy model is trained."""
 
     tokenizer: TokenizerName = "vae"
-    """Whose tokens are modeled; names the folder of the run, ``voc_<tokenizer>``."""
+    """Whose tokens are modeled."""
+
+    folder: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$")
+    """Folder of the run below ``folders.models`` and ``folders.reporting``. None: ``voc_<tokenizer>``."""
 
     preset: Literal["published"] | None = None
     """``published``: targets, dropout and losses of the released scripts, every slip included, see

@@ -1,15 +1,22 @@
 """Nodes of the training of occupancy models on token episodes."""
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
 
 from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.token_episodes import TokenEpisodesFile
-from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig, VocValidationConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig
-from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
+
+if TYPE_CHECKING:
+    from vidrep_pipelines.models.voc.task import VocTask
+
+_PROBE = "vidrep_pipelines.adapters.voc_validation:VocValidation"
+_log = logging.getLogger(__name__)
 
 
 def plan_voc(
@@ -18,6 +25,7 @@ def plan_voc(
     model: VocModelConfig,
     objective: VocObjectiveConfig,
     train: TrainConfig,
+    validation: VocValidationConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -40,7 +48,7 @@ def plan_voc(
         initialize_reward_from=run.initialize_reward_from,
         seed=train.seed,
     )
-    folder = f"voc_{run.tokenizer}"
+    folder = run.folder or f"voc_{run.tokenizer}"
     spec = TrainSpec.of(
         task,
         train=train,
@@ -48,8 +56,31 @@ def plan_voc(
         run_directory=folders.run_directory(folder),
         report_directory=folders.reporting / folder,
         data_digest=tokens.digest,
+        probe=_probe_spec(task, tokens, validation),
     )
     return spec.model_dump(mode="json")
+
+
+def _probe_spec(
+    task: "VocTask", tokens: TokenEpisodesFile, validation: VocValidationConfig
+) -> ProbeSpec | None:
+    """What is measured of a training on held-out episodes; none if there are none, or it is not wanted."""
+    from vidrep_pipelines.adapters.voc_validation import VocValidation
+
+    if validation.every_steps is None:
+        return None
+    if validation.split not in tokens.episodes.splits:
+        _log.warning("voc: no episode is in the split %r; nothing is measured meanwhile.", validation.split)
+        return None
+    held_out = task.model_copy(update={"split": validation.split})
+    probe = VocValidation(task=held_out, **validation.model_dump())
+    return ProbeSpec(
+        probe=_PROBE,
+        config=probe.model_dump(mode="json"),
+        every_steps=validation.every_steps,
+        keep=validation.keep,
+        publish=validation.publish,
+    )
 
 
 def paint_values(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:

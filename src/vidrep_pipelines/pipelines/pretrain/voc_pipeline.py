@@ -2,13 +2,13 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.config import OccupancyName, ReleasedName, TokenizerName
 from vidrep_pipelines.pipelines.pretrain import shared_nodes, voc_joint_nodes, voc_nodes, voc_tokenizer_nodes
 
-_OWN_PARAMETERS = ("run", "model", "objective", "train")
+_OWN_PARAMETERS = ("run", "model", "objective", "train", "validation")
 
 
-def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
+def create_voc_pipeline(kind: TokenizerName | ReleasedName) -> Pipeline:
     """Plans and runs the training of an occupancy model, publishes it, shows losses and values."""
     return Pipeline(
         [
@@ -52,7 +52,7 @@ def create_voc_pipeline(kind: TokenizerName) -> Pipeline:
     )
 
 
-def create_voc_export_pipeline(kind: TokenizerName) -> Pipeline:
+def create_voc_export_pipeline(kind: OccupancyName) -> Pipeline:
     """Writes an occupancy model in the layout of the original repository: GPT and reward head."""
     return Pipeline(
         [

@@ -1,11 +1,13 @@
 """Nodes of the training of tokenizers for Video Occupancy Models."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from PIL.Image import Image
 
+from vidrep_pipelines.common.digest import differences
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdObjectiveConfig
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 else:
     FrameStore = Any  # its module takes seconds to import
+
+_log = logging.getLogger(__name__)
 
 _FINISHED = "finished"
 """Entry of a specification that names a tokenizer which needs no training."""
@@ -42,7 +46,7 @@ def plan_vae(
     if run.preset is not None:
         model, objective = published_vae(model, objective)
     if run.published is not None:
-        return _finished(run.published, model, "vae", folders)
+        return _finished(run, model, "vae", folders)
     task = VaeTask(
         frame_store=frames.folder.absolute(),
         initialize_from=run.initialize_from,
@@ -69,7 +73,7 @@ def plan_dino(
     if run.preset is not None:
         model = published_vqkd(model)
     if run.published is not None:
-        return _finished(run.published, model, "dino", folders)
+        return _finished(run, model, "dino", folders)
     task = VqkdTask(
         frame_store=frames.folder.absolute(),
         initialize_from=run.initialize_from,
@@ -96,7 +100,7 @@ def plan_musik(
     if run.preset is not None:
         model, objective = published_musik(model, objective)
     if run.published is not None:
-        return _finished(run.published, model, "musik", folders)
+        return _finished(run, model, "musik", folders)
     task = MusikTask(
         frame_store=frames.folder.absolute(),
         initialize_from=run.initialize_from,
@@ -129,11 +133,24 @@ def _spec(
 
 
 def _finished(
-    path: Path, model: VaeConfig | VqkdConfig | MusikConfig, kind: TokenizerName, folders: FoldersConfig
+    run: VocTokenizerRunConfig,
+    model: VaeConfig | VqkdConfig | MusikConfig,
+    kind: TokenizerName,
+    folders: FoldersConfig,
 ) -> dict[str, Any]:
     from vidrep_pipelines.models.voc.tokenizers.checkpoint_io import finished_source
+    from vidrep_pipelines.models.voc.tokenizers.presets import released_pixels
 
-    source = finished_source(path.absolute(), model)
+    assert run.published is not None
+    if run.published_pixels == "as_released" and run.preset is None:  # a preset has set them
+        pixels = released_pixels(kind, model.pixels)
+        if pixels != model.pixels:
+            changed = differences(model.pixels.model_dump(), pixels.model_dump())
+            _log.info(
+                "voc_tokenizer_%s: %s is given what it needs: %s", kind, run.published, ", ".join(changed)
+            )
+        model = model.model_copy(update={"pixels": pixels})
+    source = finished_source(run.published.absolute(), model)
     directory = _folder(folders, kind) / "published"
     return {_FINISHED: source.model_dump(mode="json"), "directory": directory.as_posix()}
 

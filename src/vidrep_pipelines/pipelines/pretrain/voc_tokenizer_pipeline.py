@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.config import OccupancyName, TokenizerName
 from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes
 
 _PLANS: dict[TokenizerName, Callable[..., dict[str, Any]]] = {
@@ -61,7 +61,7 @@ def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
     )
 
 
-def create_voc_tokenizer_export_pipeline(kind: TokenizerName) -> Pipeline:
+def create_voc_tokenizer_export_pipeline(kind: OccupancyName) -> Pipeline:
     """Writes a tokenizer's checkpoint in the layout of the original repositories."""
     exports = [
         Node(

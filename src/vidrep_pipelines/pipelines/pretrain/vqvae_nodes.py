@@ -14,12 +14,14 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaeModelConfig,
     VqvaeObjectiveConfig,
     VqvaePresetName,
+    VqvaeValidationConfig,
 )
 from vidrep_pipelines.pipelines.config import FoldersConfig
-from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.models.vqvae.task import VqvaeTask
 else:
     FrameStore = Any  # its module takes seconds to import
 
@@ -53,6 +55,7 @@ class VqvaeRunConfig(FrozenConfig):
         return launch.model_copy(update={"device_batch_size": samples})
 
 
+_PROBE = "vidrep_pipelines.models.vqvae.validation:VqvaeValidation"
 _log = logging.getLogger(__name__)
 
 
@@ -63,6 +66,7 @@ def plan_vqvae(
     model: VqvaeModelConfig,
     objective: VqvaeObjectiveConfig,
     files: LossFiles,
+    validation: VqvaeValidationConfig,
     train: TrainConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
@@ -89,6 +93,7 @@ def plan_vqvae(
         objective=parameters.objective,
         files=files,
         initialize_from=run.initialize_from,
+        shown_split=_held_out_split(store, validation),
         seed=train.seed,
     )
     spec = TrainSpec.of(
@@ -98,22 +103,58 @@ def plan_vqvae(
         run_directory=folders.run_directory(run.folder),
         report_directory=folders.reporting / run.folder,
         data_digest=store.content_digest,
+        probe=_probe_spec(task, validation),
     )
     return spec.model_dump(mode="json")
 
 
+def _held_out_split(store: "FrameStore", validation: VqvaeValidationConfig) -> str | None:
+    """The split that is measured and shown, if the store has it."""
+    if (store.table["split"] == validation.split).any():
+        return validation.split
+    _log.warning("vqvae: no view is in the split %r; nothing is measured while training.", validation.split)
+    return None
+
+
+def _probe_spec(task: "VqvaeTask", validation: VqvaeValidationConfig) -> ProbeSpec | None:
+    from vidrep_pipelines.models.vqvae.validation import VqvaeValidation
+
+    if task.shown_split is None or validation.every_steps is None:
+        return None
+    probe = VqvaeValidation(task=task.held_out(), **validation.model_dump())
+    return ProbeSpec(
+        probe=_PROBE,
+        config=probe.model_dump(mode="json"),
+        every_steps=validation.every_steps,
+        keep={str(name): end for name, end in validation.keep.items()},
+        publish=validation.publish,
+    )
+
+
 def paint_vqvae(checkpoint: Checkpoint, spec: dict[str, Any]) -> tuple[Image, Image]:
-    """Reconstructions of training clips, and how often each code is used."""
+    """Reconstructions of held-out clips, or of training's if none are held out; the use of the codes."""
     from vidrep_pipelines.models.vqvae.inference import TrainedVqvae
     from vidrep_pipelines.models.vqvae.task import VqvaeTask
 
     task = VqvaeTask.model_validate(spec["task_config"])
     model = TrainedVqvae.load(checkpoint.directory).model
-    return task.reconstructions_picture(model), task.code_use_picture(model)
+    return task.held_out().reconstructions_picture(model), task.code_use_picture(model)
 
 
 def export_vqvae(checkpoint: Checkpoint) -> dict[str, Any]:
-    """VQ-VAE's weights under the names of the original repository."""
-    from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint
+    """VQ-VAE's weights under the names of the original repository, with what its code does not have."""
+    from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, unpublished_settings
 
-    return original_checkpoint(checkpoint.state_dict(), step=int(checkpoint.meta["step"]))
+    model, data = (
+        kind.model_validate(checkpoint.config[name])
+        for name, kind in (("model", VqvaeModelConfig), ("data", VqvaeDataConfig))
+    )
+    unpublished = unpublished_settings(model, data)
+    if unpublished:
+        _log.warning(
+            "vqvae: from these weights the original code would compute something else: it does not have %s. "
+            "The exported file notes it, and eval_reconstruction_original reads it there.",
+            ", ".join(f"{name} = {value}" for name, value in unpublished.items()),
+        )
+    step = int(checkpoint.meta["step"])
+    return original_checkpoint(checkpoint.state_dict(), step=step, unpublished=unpublished)

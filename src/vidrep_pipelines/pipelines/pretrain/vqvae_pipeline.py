@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.pipelines.pretrain import shared_nodes, vqvae_nodes
 
-_OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "train")
+_OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "validation", "train")
 
 
 def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_PARAMETERS) -> Pipeline:

@@ -1,11 +1,17 @@
-import pandas as pd
+from pathlib import PurePosixPath
 
+import pandas as pd
+import pytest
+
+from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.files.listing import list_videos
 from vidrep_pipelines.data.sources.kinetics.annotations import read_annotations
 from vidrep_pipelines.data.sources.kinetics.videos import (
+    DAMAGED,
     REPLACEMENT_FOLDER,
     assign_classes,
     list_classified_videos,
+    read_kinetics_rows,
 )
 from vidrep_pipelines.data.tables.table import as_table
 
@@ -122,3 +128,48 @@ def test_what_a_table_does_not_know_is_left_out(tmp_path):
     ]
     folders, nothing = list_classified_videos(tmp_path / "videos", (".mp4",), None, None)
     assert len(rows_of(folders)) == 2 and nothing.empty
+
+
+def written(folder, text):
+    path = folder / "train.csv"
+    path.write_text(text)
+    return path
+
+
+def test_rows_without_the_damaged_videos(tmp_path):
+    damaged = "".join(f"train/{name},3\n" for name in sorted(DAMAGED))
+    path = written(tmp_path, f'lunge/a.mp4,12\n{damaged}\n"odd, name/b.mp4",-1\n')
+    rows = read_kinetics_rows(path)
+    assert rows == [(PurePosixPath("lunge/a.mp4"), 12), (PurePosixPath("odd, name/b.mp4"), -1)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a.mp4", "a.mp4,b", ",3", "a.mp4,1,2", "/a.mp4,1", "../a.mp4,1", "a.mp4,--5", "a.mp4,1.5", '"a.mp4,1'],
+)
+def test_wrong_lines_are_named(tmp_path, line):
+    with pytest.raises(InputError, match=r"train\.csv, line 2"):
+        read_kinetics_rows(written(tmp_path, f"a.mp4,0\n{line}\n"))
+
+
+def test_empty_and_missing_lists(tmp_path):
+    with pytest.raises(InputError, match="names no videos"):
+        read_kinetics_rows(written(tmp_path, "\n"))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_kinetics_rows(tmp_path / "none.csv")
+
+
+def test_only_the_videos_of_the_list_are_used_and_absent_ones_are_named(tmp_path):
+    touch(tmp_path / "videos", "lunge/a.mp4", "lunge/b.mp4", "dive/c.mp4")
+    rows = written(tmp_path, "lunge/a.mp4,1\ndive/c.mp4,0\nlunge/gone.mp4,1\n")
+    videos, left_out = list_classified_videos(tmp_path / "videos", (".mp4",), None, None, rows)
+    assert rows_of(videos)["id"].tolist() == ["dive/c", "lunge/a"]
+    assert left_out.to_dict("records") == [
+        {
+            "id": "lunge/gone.mp4",
+            "path": "lunge/gone.mp4",
+            "reason": "train.csv names it, but there is no such file",
+        }
+    ]
+    with pytest.raises(InputError, match=r"ingest\.rows: none of the 1 videos .* is below ingest\.root"):
+        list_classified_videos(tmp_path / "videos", (".mp4",), None, None, written(tmp_path, "x.mp4,1\n"))

@@ -7,7 +7,8 @@ Where to look:
     pouring.py            Pouring: TFRecord files of JPEG frames.
     penn_action.py        PennAction: folders of frames, actions as .mat and phases as .npy files.
     finegym.py            FineGym: annotation, element lists, labels; ``event_cut.py`` cuts events out.
-    published_index.py    the published pickled lists, read without executing them; Kinetics' list.
+    published_index.py    the published pickled lists, read without executing them.
+    published_features.py  the published embeddings of FineGym, likewise.
     rendered.py           the sample world, when there is no release.
     shards.py             frames of prepared videos to the shards of a store, by given splits.
 """

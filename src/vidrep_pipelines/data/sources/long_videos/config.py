@@ -61,6 +61,10 @@ class FineGymConfig(LongVideosConfig):
     world: SampleWorldConfig = SampleWorldConfig(seed=4, activities=("pour", "stack", "wave"), frames_max=160)
     """What is rendered when there is no root; every phase of every activity is a class."""
 
+    frames: FramesConfig = FramesConfig(height=360, width=640, min_frames=2, storage="mp4")
+    """Size of the stored frames. Published are events of 640 x 360 pixels, from which training and evaluation
+    cut their own crops; 34,000 events of that size are kept as films."""
+
     index: bool = False
     """Read the published lists (``gym99_train_v1.0.pkl``, ...) with ``processed_videos/*.mp4``, instead of
     cutting the events out of the raw videos."""
@@ -94,3 +98,13 @@ class FineGymConfig(LongVideosConfig):
     def raw_folder(self, root: Path) -> Path:
         """Folder of the raw videos of the release in ``root``."""
         return (self.raw_videos or root / "videos").absolute()
+
+
+class FineGymFeaturesConfig(FrozenConfig):
+    """The published embeddings of FineGym's frames (``params:carl_finegym_features``)."""
+
+    root: UserPath | None = None
+    """Folder with ``finegym_eval_trainset`` and ``finegym_eval_valset``. None: there are none to evaluate."""
+
+    classes: Literal[99, 288] = 99
+    """How many classes their labels are of."""

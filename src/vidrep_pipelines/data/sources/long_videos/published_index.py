@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from torch._utils import _rebuild_tensor_v2
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.foreign_number import whole_number, whole_numbers
-from vidrep_pipelines.common.foreign_text import ForeignRow, read_foreign_rows
 from vidrep_pipelines.common.pickle_bounds import check_saved_tensors
 from vidrep_pipelines.common.restricted_pickle import encoded_bytes, load_restricted_pickle
 from vidrep_pipelines.data.frame_store.video_episode import VideoEpisode
@@ -31,7 +30,7 @@ _rebuild: Callable[..., torch.Tensor] = _rebuild_tensor_v2
 def _storage(content: bytes) -> Any:
     """A tensor's memory; it is a file of its own inside the pickle, and just as little trusted."""
     check_saved_tensors(io.BytesIO(content))
-    return torch.load(io.BytesIO(content), weights_only=True)
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 
 def _array(
@@ -188,60 +187,3 @@ def _video(root: Path, split: str, entry: IndexedVideo, form: IndexForm) -> Long
 def _labels(labels: Labels, frames: int) -> Labels:
     del frames
     return labels
-
-
-_REMEDY = "Correct the line, or name the list of relative paths and labels that CARL's authors publish."
-
-DAMAGED = frozenset(
-    {
-        "blowing out candles/4o5v7aDXU9k_000000_000010.mp4",
-        "bandaging/HvaU7W635to_000853_000863.mp4",
-        "lunge/pNvkk7VDOws_000001_000011.mp4",
-        "marching/uLaU_15HYdo_000002_000012.mp4",
-    }
-)
-"""Videos that the authors left out; anything else that cannot be decoded is found by decoding it."""
-
-
-class KineticsRow(NamedTuple):
-    """One video.
-
-    Attributes:
-        path: Relative to the folder of the list.
-        label: Number of its class, which the training does not use.
-    """
-
-    path: PurePosixPath
-    label: int
-
-
-def read_kinetics_rows(path: Path) -> list[KineticsRow]:
-    """Reads the list without the damaged videos, in its order.
-
-    Raises:
-        InputError: The file is missing, empty, or a line is no ``path,label``.
-    """
-    rows = [_row(row, path) for row in read_foreign_rows(path, _REMEDY)]
-    if not rows:
-        raise InputError(f"{path} names no videos.")
-    return [row for row in rows if "/".join(row.path.parts[-2:]) not in DAMAGED]
-
-
-def missing_videos(root: Path, rows: list[KineticsRow]) -> list[PurePosixPath]:
-    """Which files of the list are not below the folder."""
-    return [row.path for row in rows if not (root / row.path).is_file()]
-
-
-def _row(row: ForeignRow, path: Path) -> KineticsRow:
-    place = f"{path}, line {row.number}"
-    if row.problem:
-        raise InputError(f"{place} {row.problem}. {_REMEDY}")
-    if len(row.cells) != 2 or not row.cells[0]:
-        raise InputError(f"{place}: {','.join(row.cells)!r} is no path,label. {_REMEDY}")
-    relative = PurePosixPath(row.cells[0])
-    if relative.is_absolute() or ".." in relative.parts:
-        raise InputError(f"{place}: {relative} points out of the folder of videos. {_REMEDY}")
-    try:
-        return KineticsRow(relative, whole_number(row.cells[1], "the label", least=-1))
-    except InputError as error:
-        raise InputError(f"{place}: {error}. {_REMEDY}") from error

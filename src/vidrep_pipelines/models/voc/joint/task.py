@@ -12,7 +12,7 @@ from vidrep_pipelines.models.voc.gpt import GptBlock
 from vidrep_pipelines.models.voc.joint.config import JointConfig, JointObjectiveConfig
 from vidrep_pipelines.models.voc.joint.dataset import JointSamples
 from vidrep_pipelines.models.voc.joint.model import JointModel
-from vidrep_pipelines.models.voc.model import occupancy_groups
+from vidrep_pipelines.models.voc.model import occupancy_groups, with_constant_rate
 from vidrep_pipelines.models.voc.objective import OccupancyBatch, OccupancyLosses, occupancy_objective
 from vidrep_pipelines.models.voc.sampling import draw_uniforms
 from vidrep_pipelines.models.voc.tokenizers.dataset import prepare_frames
@@ -106,8 +106,12 @@ class JointTask(SystemTask[JointModel]):
 
     def parameter_groups(self, model: JointModel, weight_decay: float) -> list[dict[str, Any]]:
         """The published groups: the GPT has the optimizer's decay, the rest that of a second optimizer."""
+        constant = self.objective.occupancy.second_rate == "constant"
         tokenizer = weight_decay_groups(model.tokenizer, _TOKENIZER_DECAY)
-        return [*occupancy_groups(model.occupancy, weight_decay), *tokenizer]
+        if constant:
+            tokenizer = [with_constant_rate(group) for group in tokenizer]
+        occupancy = occupancy_groups(model.occupancy, weight_decay, constant_second_rate=constant)
+        return [*occupancy, *tokenizer]
 
     def shard_units(self, model: JointModel) -> list[nn.Module]:
         """The transformer blocks, and the levels of the tokenizer."""

@@ -1,5 +1,6 @@
 """What the released scripts do with each tokenizer, laid over parameters of any size."""
 
+from vidrep_pipelines.models.voc.config import TokenizerName
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig, QuantizationConfig
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
@@ -11,6 +12,17 @@ _LEGACY = QuantizationConfig(weighting="legacy")
 def published_pixels(pixels: PixelConfig) -> PixelConfig:
     """Nearest pixels in the units of the released checkpoints; size and shift stay."""
     return pixels.model_copy(update={"resize": "nearest", "normalization": "published"})
+
+
+def released_pixels(kind: TokenizerName, pixels: PixelConfig) -> PixelConfig:
+    """What a released file needs, as it was trained; size and shift stay.
+
+    The VQ checkpoints were trained on nearest pixels in units with a slip, VQ-KD (BEiT v2) on -1..1, which
+    the scripts that use it step over (``published_vqkd``).
+    """
+    if kind == "dino":
+        return pixels.model_copy(update={"normalization": "symmetric"})
+    return published_pixels(pixels)
 
 
 def published_vae(model: VaeConfig, objective: VaeObjectiveConfig) -> tuple[VaeConfig, VaeObjectiveConfig]:
