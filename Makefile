@@ -17,7 +17,7 @@ export KEDRO_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint types format viz notebook bench mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format lock viz notebook bench mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,10 @@ types: install ## Check types
 format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+lock: ## Write requirements.lock anew from pyproject.toml and constraints.txt (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11.5 --constraint constraints.txt \
+	  --no-header --no-annotate --generate-hashes --quiet --output-file requirements.lock
 
 viz: $(INSTALLED) ## Build the static lineage site in build/viz and say how to look at it
 	$(BIN)/python scripts/build_viz.py
