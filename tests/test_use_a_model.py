@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
+from tests.helpers.notebooks import check_committed, executed, pictures, printed
 from tests.helpers.trained_models import publish_tiny
 from tests.helpers.video_models import publish_video_model_and_codec
 from tests.helpers.videos import write_video
@@ -17,6 +18,7 @@ from vidrep_pipelines.pipelines.config import FoldersConfig
 from vidrep_pipelines.pipelines.pretrain.rsp_nodes import export_rsp_to_timm
 
 PAGE = ROOT / "docs" / "use_a_model.md"
+NOTEBOOK = ROOT / "notebooks" / "use_a_model.ipynb"
 CHECKPOINTS = {
     "rsp": "rsp/checkpoint",
     "vqvae": "vqvae/checkpoint",
@@ -52,6 +54,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     video = publish_video_model_and_codec(models, folder / "runs")
     export_video_model(video, outputs / "vpp_video_diffusers", half=False)
     write_video(folder / "clip.mp4", 20, width=64, height=48)
+    write_video(folder / "data" / "01_raw" / "sample_world" / "clip.mp4", 20, width=64, height=48)
     return folder
 
 
@@ -89,3 +92,16 @@ def test_every_system_has_a_section() -> None:
     for path in (*CHECKPOINTS.values(), "vpp_video/checkpoint"):
         pattern = re.sub(r"voc_\w+?_tokenizer", "voc_{kind}_tokenizer", f"data/06_models/{path}")
         assert pattern in text, path
+
+
+def test_the_notebook_is_committed_without_outputs() -> None:
+    check_committed(NOTEBOOK)
+
+
+@pytest.mark.slow
+def test_the_notebook_shows_every_model(place: Path) -> None:
+    cells = executed(NOTEBOOK, place / "data")
+    assert {cell.id for cell in cells if pictures(cell)} == {"frames", "vectors", "maps"}
+    text = printed(cells)
+    assert "not trained yet" not in text
+    assert text.count("6 updates") == len(CHECKPOINTS) and "codes in 5 frames" in text
