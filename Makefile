@@ -18,7 +18,7 @@ export KEDRO_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint types format docs viz notebook bench report mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format docs lock viz notebook bench report mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -69,6 +69,10 @@ format: install ## Format the code
 docs: $(DOCUMENTATION) ## Build the documentation as a site in build/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Look at build/docs/index.html"
+
+lock: ## Write requirements.lock anew from pyproject.toml and constraints.txt (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11.5 --constraint constraints.txt \
+	  --no-header --no-annotate --generate-hashes --quiet --output-file requirements.lock
 
 viz: $(INSTALLED) ## Build the static lineage site in build/viz and say how to look at it
 	$(BIN)/python scripts/build_viz.py

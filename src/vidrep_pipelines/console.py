@@ -25,7 +25,7 @@ class LoggingHook:
     @hook_impl
     def after_context_created(self, context: "KedroContext") -> None:
         """Replaces Kedro's rich handler unless standard error is a terminal."""
-        workers = Path(context.project_path) / "conf" / "logging_workers.yml"
+        workers = Path(context.config_loader.conf_source).absolute() / "logging_workers.yml"
         if workers.is_file():  # read by spawned processes, which import the kedro command again
             os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(workers))
         root = logging.getLogger()

@@ -20,6 +20,7 @@ from vidrep_pipelines.common.former_names import (
     renamed_dataset,
 )
 from vidrep_pipelines.selection import (
+    refuse_missing_configuration,
     refuse_unknown_environment,
     refuse_unknown_pipelines,
     refuse_unknown_selection,
@@ -115,12 +116,14 @@ class ProjectSession(KedroSession):
         """Runs what was selected; arguments and options are those of :meth:`KedroSession.run`.
 
         Raises:
-            ConfigurationError: There is no such environment, pipeline, node, dataset, namespace or tag.
+            ConfigurationError: There is no configuration, or no such environment, pipeline, node, dataset,
+                namespace or tag.
         """
         for option, current in _SELECTIONS.items():
             names: Iterable[str] | None = options.get(option)
             if names:
                 options[option] = [current(name) for name in names]
+        refuse_missing_configuration(self._conf_source)
         refuse_unknown_environment(self._conf_source, self.store.get("env"))
         if not arguments:  # which may be any of the options; Kedro itself names them
             former = options.get("pipeline_name")

@@ -14,6 +14,20 @@ _NODE_OPTIONS = {"node_names": "--nodes", "from_nodes": "--from-nodes", "to_node
 _DATASET_OPTIONS = {"from_inputs": "--from-inputs", "to_outputs": "--to-outputs"}
 
 
+def refuse_missing_configuration(conf: str) -> None:
+    """Looks for a local folder of configuration, before Kedro does, whose error is about one of its files.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if "://" in conf or Path(conf).is_file() or (Path(conf) / "base").is_dir():
+        return
+    raise ConfigurationError(
+        f"There is no configuration at {conf}: no folder base in it. Remedy: run in the project's folder, or "
+        "name a folder or an archive of kedro package with --conf-source."
+    )
+
+
 def refuse_unknown_environment(conf: str, environment: str | None) -> None:
     """Looks for the folder of an environment in a local folder of configuration.
 

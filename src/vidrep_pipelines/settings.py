@@ -1,6 +1,7 @@
 """Kedro project settings: environments, configuration loading and hooks."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from omegaconf.resolvers import oc
@@ -19,6 +20,12 @@ from vidrep_pipelines.run_status import RunStatusHook
 # anything else uses the processor, data-loader workers included; 1000 turns cost a few percent on an idle
 # machine. Read by OpenMP when torch is imported; a value set by the user stays.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+INCLUDED_CONFIGURATION = Path(__file__).with_name("conf")
+"""Where an installed wheel has the configuration; in a clone it is at the root, and nothing is here."""
+
+if INCLUDED_CONFIGURATION.is_dir() and not Path("conf", "base").is_dir():
+    CONF_SOURCE = INCLUDED_CONFIGURATION.as_posix()
 
 _ledger = RunLedger()
 HOOKS = (

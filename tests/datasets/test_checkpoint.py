@@ -8,7 +8,7 @@ from kedro.io import DatasetError
 from safetensors.torch import save_file
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.datasets.checkpoint import CheckpointDataset, CheckpointSource
+from vidrep_pipelines.datasets.checkpoint import CheckpointDataset, CheckpointSource, ExportDescription
 from vidrep_pipelines.fanout.config import FanOutConfig
 
 
@@ -31,6 +31,7 @@ def test_publishing_links_the_weights_and_writes_the_rest(run: Path, dataset: Ch
     dataset.save(CheckpointSource(run, config={"fan": FanOutConfig()}, meta={"step": 2, "run": run}))
     checkpoint = dataset.load()
     assert sorted(path.name for path in checkpoint.directory.iterdir()) == [
+        "README.md",
         "config.json",
         "meta.json",
         "model.safetensors",
@@ -74,6 +75,47 @@ def test_a_checkpoint_of_an_earlier_version_is_read(run: Path, dataset: Checkpoi
     dataset.save(CheckpointSource(run, config={}, meta={"step": 2}))
     (dataset.load().directory / "meta.json").write_text('{"step": 2}')
     assert dataset.load().meta == {"step": 2}
+
+
+def test_a_checkpoint_of_an_earlier_version_gets_a_card(
+    run: Path, dataset: CheckpointDataset, tmp_path: Path
+) -> None:
+    source = CheckpointSource(run, config={"depth": 3}, meta={"system": "rsp", "step": 2})
+    dataset.save(source)
+    card = tmp_path / "checkpoint" / "README.md"
+    text = card.read_text()
+    assert "| updates | 2 |" in text and '"depth": 3' in text
+    card.unlink()
+    inode = (tmp_path / "checkpoint").stat().st_ino
+    dataset.save(source)
+    assert card.read_text() == text and (tmp_path / "checkpoint").stat().st_ino == inode
+    card.write_text("a person's own words")
+    dataset.save(source)
+    assert card.read_text() == "a person's own words"
+
+
+def test_without_a_card_a_read_only_checkpoint_is_published_too(
+    run: Path, dataset: CheckpointDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = CheckpointSource(run, config={}, meta={"step": 2})
+    dataset.save(source)
+    card = tmp_path / "checkpoint" / "README.md"
+    card.unlink()
+    monkeypatch.setattr("vidrep_pipelines.common.atomic.is_read_only", lambda path: True)
+    dataset.save(source)
+    assert not card.exists()
+
+
+def test_an_export_is_described_beside_its_weights(
+    run: Path, dataset: CheckpointDataset, tmp_path: Path
+) -> None:
+    dataset.save(CheckpointSource(run, config={"depth": 3}, meta={"system": "rsp", "step": 2}))
+    description = ExportDescription(filepath=tmp_path / "out" / "original_checkpoint.json")
+    assert not description.exists() and description.preview() == "{}"
+    description.save(dataset.load())
+    assert description.load() == {"config": {"depth": 3}, "meta": {"system": "rsp", "step": 2}}
+    assert json.loads(description.preview()) == description.load()
+    assert "original_checkpoint.pth" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_what_is_published_already_is_left_alone(

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+import vidrep_pipelines
 from tests.helpers.project import TINY, load, merged, run_pipeline
 
 
@@ -119,10 +121,17 @@ def test_a_changed_resize_parameter_redoes_from_there(data: Path, caplog: pytest
 
 
 def test_export_has_the_original_names(data: Path) -> None:
-    run_pipeline("export_rsp", data, TINY, to_nodes=["rsp.export"])
+    exports = ["rsp.export", "rsp.describe_export", "rsp.export_to_timm"]
+    run_pipeline("export_rsp", data, TINY, to_nodes=exports)
     exported = load("rsp.original_checkpoint", data)
     assert {"model", "epoch"} <= exported.keys()
     assert {"cls_token", "decoder_pred.weight", "to_prior.0.weight"} <= exported["model"].keys()
+    places = ("07_model_output/rsp/original_checkpoint.pth", "07_model_output/rsp/timm_encoder")
+    frames = torch.rand(1, 2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    expected = vidrep_pipelines.load(data / "06_models/rsp/checkpoint").encode(frames)
+    for place in places:
+        vectors = vidrep_pipelines.load(data / place).encode(frames).vectors
+        torch.testing.assert_close(vectors, expected.vectors, rtol=0, atol=1e-5)
 
 
 def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -9,7 +10,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from vidrep_pipelines import __version__
 from vidrep_pipelines.serving.gate import Gate, RateLimit, read_body, refusal_response
 from vidrep_pipelines.serving.openpi import serve_openpi
 from vidrep_pipelines.serving.questions import PlanMessage, RefusedError, question_of
@@ -43,7 +43,7 @@ def create_application(service: PolicyService, token: str | None) -> ASGIApp:
     # Pages with the documentation would fetch scripts from elsewhere; the schema itself is at /openapi.json.
     application = FastAPI(
         title="vidrep-pipelines, serve_policy",
-        version=__version__,
+        version=version("vidrep-pipelines"),
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
@@ -55,6 +55,39 @@ class RemoteFolders:
         inside = [info for info in infos if info["name"].strip("/") != place.strip("/")]
         described = (_described(info, wanted) for info in inside)
         return [entry for entry in described if entry is not None]
+
+
+def fetch_files(address: str, folder: Path, endings: tuple[str, ...]) -> Path:
+    """Copies a file with those beside it that differ in their ending, or a folder, to a local disk.
+
+    Args:
+        address: A file or a folder, such as ``hf://user/model`` or ``s3://bucket/folder/model.pth``.
+        folder: Receives the files, under their names below the folder that they lie in.
+        endings: Of the names of files that are copied.
+
+    Returns:
+        Where the file, or the folder, is now.
+
+    Raises:
+        InputError: There is no such place, it cannot be reached, or the address holds a password.
+        MissingExtraError: The file system's driver is not installed.
+    """
+    files, root = file_system(address)
+    try:
+        is_file = files.isfile(root)
+        source = root.rstrip("/").rpartition("/")[0] if is_file else root.rstrip("/")
+        start = root.rpartition(".")[0] if is_file else source
+        found = files.find(source, maxdepth=1 if is_file else None)
+        names = [name for name in found if name.startswith(start) and name.endswith(endings)]
+        for name in names:
+            target = folder / PurePosixPath(name).relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(name, str(target))
+    except Exception as error:  # every file system has its own errors
+        raise InputError(f"{address}: it cannot be fetched: {error}.") from error
+    if not names:
+        raise InputError(f"{address}: there is nothing there. Remedy: correct the address.")
+    return folder / PurePosixPath(root).name if is_file else folder
 
 
 def file_system(address: str) -> tuple[Any, str]:

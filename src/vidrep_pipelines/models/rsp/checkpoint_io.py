@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from vidrep_pipelines.models.rsp.config import NAMED_SIZES, ModelName, RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.shared.trained import check_architecture
@@ -18,6 +19,8 @@ from vidrep_pipelines.models.shared.weight_file import WRAPPER_PREFIXES, read_we
 _ENCODER_PARTS = ("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm.")
 _POSITION_TABLES = ("encoder.pos_embed", "decoder.positions")
 _TABLE_TOLERANCE = 1e-4
+TIMM_ENTRY = "vidrep"
+"""Entry of a timm folder's configuration that timm passes over."""
 
 
 def load_original(path: Path) -> dict[str, Tensor]:
@@ -108,6 +111,42 @@ def encoder_state(state: Mapping[str, Tensor], expected: Iterable[str]) -> Encod
         ignored=tuple(name for name in state if name not in wanted.values()),
         missing=tuple(name for name in expected if name not in wanted),
     )
+
+
+def timm_config(config: RspModelConfig) -> dict[str, Any]:
+    """The ``config.json`` with which ``timm.create_model("local-dir:<folder>")`` builds the encoder.
+
+    Beside it lies ``model.safetensors`` with the encoder's weights, which have timm's names already. timm
+    passes over the entry ``vidrep``: the whole model's configuration.
+    """
+    sizes = {
+        "img_size": config.image_size,
+        "patch_size": config.patch_size,
+        "in_chans": config.channels,
+        "embed_dim": config.embedding_dimension,
+        "depth": config.depth,
+        "num_heads": config.heads,
+        "mlp_ratio": config.mlp_ratio,
+    }
+    pixels = {
+        "input_size": (config.channels, config.image_size, config.image_size),
+        "fixed_input_size": True,
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "first_conv": "patch_embed.proj",
+        "classifier": "head",
+    }
+    return {
+        "architecture": f"{config.name}_224",  # timm's name; model_args have the sizes
+        "num_classes": 0,
+        "num_features": config.embedding_dimension,
+        "global_pool": "token",
+        "model_args": {**sizes, "num_classes": 0, "global_pool": "token"},
+        "pretrained_cfg": {**pixels, "num_classes": 0},
+        TIMM_ENTRY: config.model_dump(mode="json"),
+    }
 
 
 def original_checkpoint(

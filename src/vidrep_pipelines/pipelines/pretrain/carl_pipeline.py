@@ -88,7 +88,14 @@ def create_carl_export_pipeline(namespace: str = "carl") -> Pipeline:
                 outputs="original_checkpoint",
                 name="export",
                 tags=["carl"],
-            )
+            ),
+            Node(
+                shared_nodes.describe_export,
+                inputs="checkpoint",
+                outputs="original_description",
+                name="describe_export",
+                tags=["carl"],
+            ),
         ],
         namespace=namespace,
         inputs={"checkpoint": f"{namespace}_checkpoint"},

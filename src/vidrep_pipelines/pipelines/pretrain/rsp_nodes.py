@@ -6,7 +6,7 @@ from PIL.Image import Image
 
 from vidrep_pipelines.common.config import UserPath
 from vidrep_pipelines.data.tables.table import Rows
-from vidrep_pipelines.datasets.checkpoint import Checkpoint
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
 from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
@@ -96,3 +96,15 @@ def export_rsp(checkpoint: Checkpoint) -> dict[str, Any]:
 
     last_epoch = max(0, int(checkpoint.meta["passes"]) - 1)  # the original counts finished epochs from 0
     return original_checkpoint(checkpoint.state_dict(), epoch=last_epoch)
+
+
+def export_rsp_to_timm(checkpoint: Checkpoint, folders: FoldersConfig) -> CheckpointSource:
+    """RSP's image encoder as a folder that timm opens by itself."""
+    from vidrep_pipelines.models.rsp.checkpoint_io import timm_config
+    from vidrep_pipelines.models.rsp.inference import image_encoder
+    from vidrep_pipelines.models.shared.weight_file import write_weights
+
+    model = RspModelConfig.model_validate(checkpoint.config)
+    folder = folders.run_directory("rsp").with_name("timm_encoder")
+    write_weights(image_encoder(model, checkpoint.state_dict()).state_dict(), folder / "model.safetensors")
+    return CheckpointSource(folder, timm_config(model), {**checkpoint.meta, "layout": "timm"}, layout="timm")

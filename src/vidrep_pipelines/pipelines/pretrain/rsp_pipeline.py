@@ -53,7 +53,7 @@ def create_rsp_pipeline() -> Pipeline:
 
 
 def create_rsp_export_pipeline() -> Pipeline:
-    """Writes RSP's checkpoint in the layout of the original repository."""
+    """Writes RSP's checkpoint in the layout of the original repository, and its encoder as timm opens it."""
     return Pipeline(
         [
             Node(
@@ -62,8 +62,23 @@ def create_rsp_export_pipeline() -> Pipeline:
                 outputs="original_checkpoint",
                 name="export",
                 tags=["rsp"],
-            )
+            ),
+            Node(
+                shared_nodes.describe_export,
+                inputs="checkpoint",
+                outputs="original_description",
+                name="describe_export",
+                tags=["rsp"],
+            ),
+            Node(
+                rsp_nodes.export_rsp_to_timm,
+                inputs=["checkpoint", "params:folders"],
+                outputs="timm_encoder",
+                name="export_to_timm",
+                tags=["rsp"],
+            ),
         ],
         namespace="rsp",
         inputs={"checkpoint": "rsp_checkpoint"},
+        parameters={"params:folders"},
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from PIL.Image import Image
 
-from vidrep_pipelines.datasets.checkpoint import CheckpointSource
+from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.pipelines.config import TrackingConfig
 
 if TYPE_CHECKING:
@@ -78,3 +78,8 @@ def paint_curves(log: pd.DataFrame) -> Image:
     from vidrep_pipelines.reporting.figures import notice
 
     return notice("The training log is lost.") if log.empty else loss_curves(log)
+
+
+def describe_export(checkpoint: Checkpoint) -> Checkpoint:
+    """What is written beside weights in an original layout, which say little of their model."""
+    return checkpoint

@@ -70,6 +70,13 @@ def create_voc_export_pipeline(kind: OccupancyName) -> Pipeline:
                 name="export_reward_head",
                 tags=["voc"],
             ),
+            Node(
+                shared_nodes.describe_export,
+                inputs="checkpoint",
+                outputs="original_description",
+                name="describe_export",
+                tags=["voc"],
+            ),
         ],
         namespace=f"voc_{kind}",
         inputs={"checkpoint": f"voc_{kind}_checkpoint"},

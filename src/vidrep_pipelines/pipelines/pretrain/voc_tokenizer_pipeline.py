@@ -6,7 +6,7 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import OccupancyName, TokenizerName
-from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes
+from vidrep_pipelines.pipelines.pretrain import shared_nodes, voc_tokenizer_nodes
 
 _PLANS: dict[TokenizerName, Callable[..., dict[str, Any]]] = {
     "vae": voc_tokenizer_nodes.plan_vae,
@@ -70,7 +70,14 @@ def create_voc_tokenizer_export_pipeline(kind: OccupancyName) -> Pipeline:
             outputs="original_checkpoint",
             name="export",
             tags=["voc"],
-        )
+        ),
+        Node(
+            shared_nodes.describe_export,
+            inputs="checkpoint",
+            outputs="original_description",
+            name="describe_export",
+            tags=["voc"],
+        ),
     ]
     if kind == "musik":
         exports.append(

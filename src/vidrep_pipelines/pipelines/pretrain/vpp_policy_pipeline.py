@@ -86,7 +86,14 @@ def create_vpp_policy_export_pipeline() -> Pipeline:
                 outputs="original_checkpoint",
                 name="export",
                 tags=["vpp"],
-            )
+            ),
+            Node(
+                shared_nodes.describe_export,
+                inputs="checkpoint",
+                outputs="original_description",
+                name="describe_export",
+                tags=["vpp"],
+            ),
         ],
         namespace="vpp_policy",
         inputs={"checkpoint": "vpp_policy_checkpoint"},

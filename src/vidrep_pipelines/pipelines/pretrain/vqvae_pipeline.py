@@ -71,7 +71,14 @@ def create_vqvae_export_pipeline() -> Pipeline:
                 outputs="original_checkpoint",
                 name="export",
                 tags=["vqvae"],
-            )
+            ),
+            Node(
+                shared_nodes.describe_export,
+                inputs="checkpoint",
+                outputs="original_description",
+                name="describe_export",
+                tags=["vqvae"],
+            ),
         ],
         namespace="vqvae",
         inputs={"checkpoint": "vqvae_checkpoint"},
