@@ -123,7 +123,8 @@ def open_session(patch: pytest.MonkeyPatch, stream: io.StringIO, project: Path) 
     patch.delenv("KEDRO_LOGGING_CONFIG")
     patch.setattr(logging.getLogger(), "handlers", handlers)
     patch.setattr("sys.stderr", stream)
-    context: Any = SimpleNamespace(project_path=str(project))
+    loader = SimpleNamespace(conf_source=str(project / "conf"))
+    context: Any = SimpleNamespace(project_path=str(project), config_loader=loader)
     for _ in range(2):
         LoggingHook().after_context_created(context)
     return handlers

@@ -40,7 +40,7 @@ LAYERS = [
     *("second_stage_models", "second_stage_output", "reporting"),
 ]
 """In their order: nothing of a later one is needed for an earlier one."""
-TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl", "vpp"}
+TAGS = {"cpu", "gpu", "fanout", "train", "eval", "rsp", "voc", "vqvae", "carl", "vpp", "serve"}
 
 every_pipeline = pytest.mark.parametrize("pipeline", PIPELINES.values(), ids=PIPELINES)
 

@@ -33,8 +33,8 @@ def page(folder: Path, root: Path) -> str:
         described = ast.get_docstring(tree)
         if path.name == "__init__.py":
             lines += [*docstring(described), ""] if described else []
-            continue
-        lines += [f"## {path.stem}", "", *docstring(described), ""]
+        else:
+            lines += [f"## {path.stem}", "", *docstring(described), ""]
         for definition in public(tree.body):
             lines += [*entry(definition), ""]
     return "\n".join(lines) + "\n"

@@ -23,7 +23,15 @@ SECTIONS: dict[str, list[str]] = {
         *("vpp_policy_ablation.md", "published.md", "porting_checkpoints.md"),
     ],
     "Evaluations": [
-        *("label_propagation.md", "occupancy_chains.md", "video_prediction.md", "calvin.md", "serving.md"),
+        *(
+            "label_propagation.md",
+            "points.md",
+            "probe.md",
+            "occupancy_chains.md",
+            "video_prediction.md",
+            "calvin.md",
+            "serving.md",
+        ),
     ],
     "Data": [
         *("data_sets/index.md", "kinetics.md", "dmc.md", "robot_episodes.md", "robot_clips_layouts.md"),
@@ -31,11 +39,28 @@ SECTIONS: dict[str, list[str]] = {
     ],
     "Running": ["scale.md", "fanout.md", "report.md", "kedro_viz.md", "troubleshooting.md"],
     "Reference": ["reference/pipelines.md", "reference/parameters.md"],
-    "Developing": ["architecture.md", "add_a_system.md", "reuse.md", "contributing.md", "changes.md"],
+    "Developing": [
+        "architecture.md",
+        "add_a_system.md",
+        "reuse.md",
+        "contributing.md",
+        "changes.md",
+        "security.md",
+    ],
 }
 """Pages in their order. Those that do not exist are passed over; those that are not here come last."""
 DATA_SETS, API = "data_sets/", "reference/api/"
 HOME = "index.md"
+_PAGES = {
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
+    "README.md": HOME,
+    "SECURITY.md": "security.md",
+    "NOTICE": "notice.md",
+    "CITATION.cff": "citation.md",
+}
+"""Files beside the folder of the pages, and their pages."""
+_BESIDE = f"({'|'.join(map(re.escape, _PAGES))})"
 
 Generated = dict[str, Callable[[], str]]
 
@@ -46,6 +71,11 @@ def generated_pages() -> Generated:
         HOME: lambda: from_repository(ROOT / "README.md"),
         "contributing.md": lambda: from_repository(ROOT / "CONTRIBUTING.md"),
         "changes.md": lambda: from_repository(ROOT / "CHANGELOG.md"),
+        "security.md": lambda: from_repository(ROOT / "SECURITY.md"),
+        "notice.md": lambda: f"# Notice\n\n```\n{(ROOT / 'NOTICE').read_text(encoding='utf-8')}```\n",
+        "citation.md": lambda: (
+            f"# Citation\n\n```yaml\n{(ROOT / 'CITATION.cff').read_text(encoding='utf-8')}```\n"
+        ),
         "reference/pipelines.md": pipelines.page,
         "reference/parameters.md": parameters.page,
     }
@@ -72,11 +102,11 @@ def from_repository(path: Path) -> str:
     """A page beside the folder of the pages, with its links as they are inside of it."""
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"\]\(docs/", "](", text)
-    return re.sub(r"\]\((?:\.\./)?(CONTRIBUTING|CHANGELOG|README)\.md", _renamed, text)
+    return re.sub(rf"\]\((?:\.\./)?{_BESIDE}", _renamed, text)
 
 
 def _renamed(link: re.Match[str]) -> str:
-    return "](" + {"CONTRIBUTING": "contributing.md", "CHANGELOG": "changes.md", "README": HOME}[link[1]]
+    return "](" + _PAGES[link[1]]
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -92,4 +122,4 @@ def on_files(files: Any, config: Any) -> Any:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Links to the files beside the folder of the pages lead to their pages."""
     del page, config, files
-    return re.sub(r"\]\(\.\./(CONTRIBUTING|CHANGELOG|README)\.md", _renamed, markdown)
+    return re.sub(rf"\]\(\.\./{_BESIDE}", _renamed, markdown)

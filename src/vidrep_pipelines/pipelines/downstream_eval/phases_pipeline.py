@@ -72,7 +72,6 @@ def create_given_phases_pipeline(namespace: str, release: str) -> Pipeline:
             _bars(phases_nodes.given_measures_picture, "params:given"),
         ],
         namespace=namespace,
-        inputs={"labelled_videos": f"{namespace}_labelled_videos"},
         parameters={
             "params:phases": f"params:phases_{release}",
             "params:given": f"params:{namespace}",

@@ -79,7 +79,6 @@ def create_finegym_features_pipeline(namespace: str = "carl_finegym_features") -
             ),
         ],
         namespace=namespace,
-        outputs={"labelled_videos": f"{namespace}_labelled_videos"},
         parameters={"params:features": f"params:{namespace}", "params:fanout": "params:fanout"},
     )
 
