@@ -173,7 +173,8 @@ def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
         capsize=3,
         elinewidth=1,
     )
-    for row in rows.itertuples(index=False):
+    for number, row in enumerate(rows.itertuples(index=False)):
         label = f"{row.updates} updates" if row.updates else "untrained"
-        axes.annotate(label, (row.value, row.success), (6, 5), textcoords="offset points",
+        offset = (6, -12 if number % 2 else 5)  # neighbors may lie close together
+        axes.annotate(label, (row.value, row.success), offset, textcoords="offset points",
                       fontsize=9, color=INK)  # fmt: skip
