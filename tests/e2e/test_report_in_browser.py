@@ -28,7 +28,8 @@ CONTRASTS = """(() => {
     return 'rgb(255, 255, 255)';
   };
   const told = [...document.body.querySelectorAll('*')].filter(
-    each => [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
+    each => !each.closest('video') &&  // what is in there is for browsers that play no films
+      [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()));
   return told.map(each => {
     const [one, other] = [light(getComputedStyle(each).color), light(paper(each))].sort((a, b) => b - a);
     return [(one + 0.05) / (other + 0.05), each.outerHTML.slice(0, 80)];
