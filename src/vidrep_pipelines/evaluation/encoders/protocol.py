@@ -1,6 +1,5 @@
 """What an evaluation needs of an encoder of images, clips or streams."""
 
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -89,40 +88,16 @@ Encoder = ImageEncoder | VideoEncoder
 """What every evaluation of frames takes; :func:`as_video_encoder` makes one kind of both."""
 
 
-@dataclass(frozen=True)
 class FrameByFrame:
     """An image encoder as a video encoder: every frame for itself, without state.
 
-    Attributes:
+    Args:
         images: The image encoder.
     """
 
-    images: ImageEncoder
-
-    @property
-    def name(self) -> str:
-        """How reports call it."""
-        return self.images.name
-
-    @property
-    def stride(self) -> int:
-        """Pixels per cell of the grid."""
-        return self.images.stride
-
-    @property
-    def mean(self) -> Triple:
-        """What was subtracted in its training."""
-        return self.images.mean
-
-    @property
-    def std(self) -> Triple:
-        """What was divided by in its training."""
-        return self.images.std
-
-    @property
-    def window(self) -> int:
-        """One frame."""
-        return 1
+    def __init__(self, images: ImageEncoder) -> None:
+        self.images, self.window = images, 1
+        self.name, self.stride, self.mean, self.std = images.name, images.stride, images.mean, images.std
 
     def features(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Normalized frames (B, T, 3, H, W) to features (B, T, D, H / stride, W / stride), and no state.
@@ -131,7 +106,7 @@ class FrameByFrame:
             InputError: H or W is not a multiple of the stride.
         """
         features = self.images.patch_features(frames.flatten(0, 1))
-        return features.unflatten(0, frames.shape[:2]), None
+        return features.reshape(*frames.shape[:2], *features.shape[1:]), None
 
 
 def as_video_encoder(encoder: Encoder) -> VideoEncoder:

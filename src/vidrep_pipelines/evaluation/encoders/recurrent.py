@@ -129,7 +129,8 @@ class RvmCore(nn.Module):
         memory, candidate = reset * self.state_layer_norm(state), tokens
         for block in self.transformer["xa_blocks"].children():
             candidate = block(candidate, memory)
-        return (1 - update) * state + update * self.transformer["output_norm"](candidate)
+        after: Tensor = (1 - update) * state + update * self.transformer["output_norm"](candidate)
+        return after
 
 
 class RvmModel(nn.Module):
@@ -164,7 +165,7 @@ class RvmModel(nn.Module):
     def encode(self, frames: Tensor) -> Tensor:
         """Frames (B, 3, H, W) in 0..1 to tokens (B, 1 + N, D), CLS first."""
         maps = self.tokenizer.get_submodule("patch_embedding.Conv_0")(frames)
-        table = sine_table(_SIDE * _SIDE, maps.shape[1]).T.unflatten(1, (_SIDE, _SIDE))[None].to(maps)
+        table = sine_table(_SIDE * _SIDE, maps.shape[1]).T.reshape(1, -1, _SIDE, _SIDE).to(maps)
         if maps.shape[2:] != table.shape[2:]:  # the smoothed cubic of jax.image.resize
             table = F.interpolate(table.float(), size=maps.shape[2:], mode="bicubic", antialias=True).to(maps)
         tokens = (maps + table).flatten(2).transpose(1, 2)
@@ -202,12 +203,13 @@ class RvmEncoder(nn.Module):
             InputError: H or W is not a multiple of the stride.
         """
         grid = grid_of(frames, self.stride)
-        tokens = self.model.encode(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        tokens = self.model.encode(frames.flatten(0, 1))
+        tokens = tokens.reshape(*frames.shape[:2], *tokens.shape[1:])
         current = torch.zeros_like(tokens[:, 0]) if state is None else state
         maps = []
         for time in range(frames.shape[1]):
             current = self.model.rnn_core(tokens[:, time], current)
-            maps.append(current[:, 1:].transpose(1, 2).unflatten(2, grid))
+            maps.append(current[:, 1:].transpose(1, 2).reshape(len(current), -1, *grid))
         return torch.stack(maps, dim=1), current
 
 

@@ -94,8 +94,7 @@ class Rotation:
         """Queries or keys (B, heads, N, channels), turned."""
         count = self.cosines.shape[1]
         placed, rest = values[..., :count], values[..., count:]
-        first, second = placed.unflatten(-1, (-1, 2)).unbind(-1)
-        swapped = torch.stack([-second, first], dim=-1).flatten(-2)
+        swapped = torch.stack([-placed[..., 1::2], placed[..., 0::2]], dim=-1).flatten(-2)
         turned = placed * self.cosines.to(values.dtype) + swapped * self.sines.to(values.dtype)
         return torch.cat([turned, rest], dim=-1)
 
@@ -178,7 +177,7 @@ class VideoTransformer(nn.Module):
         table = sine_table(times * rows * columns, self.sizes.dimension)
         if grid == self.sizes.grid:
             return table
-        maps = table.unflatten(0, (times, rows, columns)).movedim(-1, 1)
+        maps = table.reshape(times, rows, columns, -1).movedim(-1, 1)
         return F.interpolate(maps, size=grid[1:], mode="bicubic").movedim(1, -1).flatten(0, 2)
 
 
