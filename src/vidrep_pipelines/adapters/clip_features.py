@@ -55,15 +55,16 @@ def clip_feature_job(
         fanout: How items are executed; on GPUs a process per core would only fill their memory.
     """
     gpus = 0 if config.device == "cpu" else torch.cuda.device_count()
+    rows = list(zip(clips["id"], clips["path"], clips["digest"], strict=True))
     science = config.model_dump(mode="json", include=_SCIENCE)
     items = [
         Item(
-            id=f"{source.name}/{row.id}",
-            payload=ClipFeatureItem(Path(row.path), config, source, number % max(1, gpus)),
-            digest=digest_of(_EXTRACTION, science, source.digest, row.digest),
+            id=f"{source.name}/{name}",
+            payload=ClipFeatureItem(Path(path), config, source, number % max(1, gpus)),
+            digest=digest_of(_EXTRACTION, science, source.digest, digest),
         )
         for source in sources
-        for number, row in enumerate(clips.itertuples(index=False))
+        for number, (name, path, digest) in enumerate(rows)
     ]
     if gpus:
         limit = gpus * config.workers_per_gpu

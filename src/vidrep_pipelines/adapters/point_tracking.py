@@ -15,6 +15,7 @@ from vidrep_pipelines.evaluation.points.config import PointTrackingConfig
 from vidrep_pipelines.evaluation.points.queries import point_queries
 from vidrep_pipelines.evaluation.points.tracking import (
     TRACKS_SUFFIX,
+    PointTracks,
     follow_points,
     usable_on,
     video_features,
@@ -95,7 +96,7 @@ def follow_video(item: PointItem, outputs: Mapping[str, Path]) -> dict[str, Scal
     encoder = encoder_on(item.encoder, device)
     video = read_point_video(item.row)
     features = video_features(video.frames, encoder, config, device)
-    tracks = {}
+    tracks: dict[str, PointTracks] = {}
     for mode in config.queries:
         queries = point_queries(mode, video.occluded, config.query_stride)
         tracks[mode] = follow_points(features, queries, queries.positions(video.points), config)

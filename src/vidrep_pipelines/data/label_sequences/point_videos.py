@@ -134,7 +134,8 @@ def evaluated_point_videos(table: pd.DataFrame) -> dict[str, dict[str, str]]:
         reasons = "; ".join(table["error"].dropna().unique()[:3]) or "the release is empty"
         raise InputError(f"None of {len(table)} videos with points can be evaluated: {reasons}")
     fields = ("id", "frames", "path", "digest")
-    return {str(row["id"]): row for row in rows[list(fields)].astype(str).to_dict("records")}
+    texts = rows[list(fields)].astype(str).to_dict("records")
+    return {str(row["id"]): {field: row[field] for field in fields} for row in texts}
 
 
 def _damaged(path: Path, error: Exception) -> InputError:

@@ -39,7 +39,8 @@ def nearest_scores(
     kept = functional.normalize(torch.from_numpy(train).to(device), dim=1)
     known = torch.from_numpy(labels).to(device)
     scores = []
-    for part in torch.from_numpy(queries).to(device).split(_CLIPS_AT_ONCE):
+    for start in range(0, len(queries), _CLIPS_AT_ONCE):
+        part = torch.from_numpy(queries[start : start + _CLIPS_AT_ONCE]).to(device)
         similarity = functional.normalize(part, dim=1) @ kept.T
         best, places = similarity.topk(min(neighbors, len(kept)), dim=1)
         # Relative to the best one: the same shares, and no overflow at a low temperature.
@@ -105,6 +106,6 @@ class SoftmaxRegression:
             return float(total.detach())
 
         with torch.enable_grad():
-            optimizer.step(loss)
+            optimizer.step(loss)  # type: ignore[no-untyped-call]
         self.weight.requires_grad_(False)
         self.bias.requires_grad_(False)

@@ -94,9 +94,7 @@ def head_job(
         fanout: How items are executed; a head is trained for as long as it takes.
     """
     there, digests = set(features.ids), features.digests
-    parts = {
-        part: NamedClips(tuple(rows["id"]), tuple(rows["class_name"])) for part, rows in clips.groupby("part")
-    }
+    parts = {part: _named(clips[clips["part"] == part]) for part in (TRAIN_PART, VALIDATION_PART)}
     science = config.model_dump(mode="json", include={"tuning_share", "seed", *config.probes})
     able = [name for name in encoders if f"{name}/{clips['id'][0]}" in there]
     items = [
@@ -115,6 +113,10 @@ def head_job(
     ]
     patient = fanout.model_copy(update={"deadline_seconds": _LONGEST_SECONDS})
     return Job("clip probes", probe_head, items, (HEAD_SUFFIX,), patient.trying_again())
+
+
+def _named(clips: pd.DataFrame) -> NamedClips:
+    return NamedClips(tuple(clips["id"].tolist()), tuple(clips["class_name"].tolist()))
 
 
 def probe_head(item: HeadItem, outputs: Mapping[str, Path]) -> dict[str, Scalar]:

@@ -55,11 +55,13 @@ def compare_probes(
         InputError: No head of any encoder could be measured.
     """
     compared = compared_clips(clips, features, encoders)
-    parts = dict(iter(compared.groupby("part")))
-    classes = class_ids(parts[TRAIN_PART]["class_name"])
-    names = parts[VALIDATION_PART]["class_name"].tolist()
+    known, names = (
+        compared.loc[compared["part"] == part, "class_name"].tolist()
+        for part in (TRAIN_PART, VALIDATION_PART)
+    )
+    classes = class_ids(known)
     labels = np.array([classes.get(name, -1) for name in names])
-    train = np.array([classes[name] for name in parts[TRAIN_PART]["class_name"]])
+    train = np.array([classes[name] for name in known])
     probed = {item_id: read_probed(answers.path(item_id)) for item_id in answers.ids}
     summary = _summary(
         encoders, probed, chance_predictions(train, len(labels)) == labels, len(classes), config

@@ -62,7 +62,7 @@ def tuning_split(labels: IntArray, share: float, seed: int) -> tuple[IntArray, I
         )
     held_out = np.zeros(len(labels), bool)
     held_out[chosen] = True
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return np.flatnonzero(~held_out).astype(np.int64), np.flatnonzero(held_out).astype(np.int64)
 
 
 def probe_clips(
@@ -109,7 +109,8 @@ def true_ranks(scores: Scores, labels: IntArray) -> IntArray:
     own = np.take_along_axis(scores, labels.clip(0)[:, None], axis=1)
     before = np.arange(classes)[None, :] < labels[:, None]
     ranks = (scores > own).sum(axis=1) + ((scores == own) & before).sum(axis=1)
-    return np.where(labels < 0, classes, ranks)
+    known_last: IntArray = np.where(labels < 0, classes, ranks)
+    return known_last
 
 
 def _head(
@@ -140,4 +141,4 @@ def _head(
 
 def chance_predictions(train: IntArray, count: int) -> NDArray[np.int64]:
     """(N,) the most frequent training class, for every clip: the floor that needs no features."""
-    return np.full(count, np.bincount(train).argmax())
+    return np.full(count, int(np.bincount(train).argmax()), np.int64)

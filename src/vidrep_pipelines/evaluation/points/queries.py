@@ -53,7 +53,7 @@ def point_queries(mode: QueryMode, occluded: NDArray[np.bool_], stride: int) -> 
     """
     visible = ~occluded
     if mode == "first":
-        ever = np.flatnonzero(visible.any(axis=1))
-        return PointQueries(ever, visible[ever].argmax(axis=1), backward=False)
-    frames, points = np.nonzero(visible[:, ::stride].T)  # by frame, then by point
-    return PointQueries(points, frames * stride, backward=True)
+        ever = np.flatnonzero(visible.any(axis=1)).astype(np.int64)
+        return PointQueries(ever, visible[ever].argmax(axis=1).astype(np.int64), backward=False)
+    places = np.argwhere(visible[:, ::stride].T).astype(np.int64)  # by frame, then by point
+    return PointQueries(places[:, 1], places[:, 0] * stride, backward=True)

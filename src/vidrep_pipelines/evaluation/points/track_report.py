@@ -57,7 +57,7 @@ def levels_by_others(jaccard: FloatArray) -> IntArray:
     values = np.where(known, jaccard, 0.0)
     sums, counts = values.sum(axis=0) - values, known.sum(axis=0) - known
     means = np.where(counts > 0, sums / np.maximum(counts, 1), 0.0)
-    best: IntArray = means.argmax(axis=1)
+    best: IntArray = means.argmax(axis=1).astype(np.int64)
     return best
 
 

@@ -55,7 +55,8 @@ def video_features(
 ) -> Tensor:
     """Features (T, D, h, w) of all frames (H, W, 3) of a video, on the device."""
     pictures = list(frames)
-    size = network_size(*pictures[0].shape[:2], config.frame_size, encoder.stride)
+    height, width = pictures[0].shape[:2]
+    size = network_size(height, width, config.frame_size, encoder.stride)
     settings = config.run_settings
     return torch.stack(
         list(frame_features(pictures, encoder, size, settings, device, config.frames_per_batch))
