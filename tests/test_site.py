@@ -12,8 +12,8 @@ import pytest
 import yaml
 from PIL import Image
 from pydantic import RootModel
-from scripts.site import api, parameters, pipelines
-from scripts.site.hooks import SECTIONS, from_repository, generated_pages, navigation, on_page_markdown
+from scripts.site import api, lineage, parameters, pipelines
+from scripts.site.hooks import SECTIONS, as_page, generated_pages, navigation
 
 from tests.conftest import ROOT
 from vidrep_pipelines.common.config import FrozenConfig
@@ -33,7 +33,7 @@ def site() -> dict[str, str]:
     """Every page of the site in Markdown, by its place."""
     written = {path.relative_to(DOCS).as_posix(): path.read_text() for path in DOCS.rglob("*.md")}
     return {
-        **{name: on_page_markdown(text, None, None, None) for name, text in written.items()},
+        **{name: as_page(text, f"docs/{name}") for name, text in written.items()},
         **{name: make() for name, make in generated_pages().items()},
     }
 
@@ -98,12 +98,28 @@ def test_pages_that_are_not_in_a_section_come_last() -> None:
     assert order[-1] == {"More": ["new.md"]} and {"Systems": ["rsp.md"]} in order
 
 
-def test_links_to_files_beside_the_pages_lead_to_their_pages(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("[one](docs/rsp.md#a) [two](CONTRIBUTING.md) ![p](docs/lineage.png)")
-    assert (
-        from_repository(tmp_path / "README.md") == "[one](rsp.md#a) [two](contributing.md) ![p](lineage.png)"
+def test_links_of_the_repository_lead_into_the_site() -> None:
+    readme = (
+        "[a](docs/rsp.md#x) [b](CONTRIBUTING.md) ![c](docs/lineage.png) [d](LICENSE) [e](https://kedro.org)"
     )
-    assert on_page_markdown("[c](../CONTRIBUTING.md#x)", None, None, None) == "[c](contributing.md#x)"
+    assert as_page(readme, "README.md") == (
+        "[a](rsp.md#x) [b](contributing.md) ![c](lineage.png) d (`LICENSE`) [e](https://kedro.org)"
+    )
+    within = "[a](../rsp.md) [b](davis.md#x) [c](../../CHANGELOG.md) [d](../../notebooks/x.ipynb) [e](#here)"
+    assert as_page(within, "docs/data_sets/vip.md") == (
+        "[a](../rsp.md) [b](davis.md#x) [c](../changes.md) d (`notebooks/x.ipynb`) [e](#here)"
+    )
+    code = "```python\ncalls[0](x)\n```\n"
+    assert as_page(code, "README.md") == code
+
+
+def test_pictures_of_lineage_show_what_is_handed_over() -> None:
+    registered = register_pipelines()
+    handed = lineage.handed_over(registered["pretrain_rsp"])
+    assert handed["ingest", "resize"] == {"video_index"}
+    assert handed["label_filter", "rsp"] == {"clip_table"}
+    assert all(f"## {title}\n" in site()["reference/lineage.md"] for title in lineage.SHOWN)
+    assert '  ingest -- "video_index" --> resize' in lineage.picture(registered["pretrain_rsp"])
 
 
 def test_table_of_pipelines_has_them_all() -> None:

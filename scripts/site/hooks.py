@@ -3,9 +3,11 @@
 Generated pages exist in the site alone, so that none can be out of date.
 """
 
+import posixpath
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ for place in (ROOT, ROOT / "src"):
     if str(place) not in sys.path:
         sys.path.insert(0, str(place))
 
-from scripts.site import api, parameters, pipelines  # noqa: E402 - MkDocs loads this file from anywhere
+from scripts.site import api, lineage, parameters, pipelines  # noqa: E402 - MkDocs loads this file from anywhere
 
 SECTIONS: dict[str, list[str]] = {
     "Start": ["start.md", "own_videos.md", "use_a_model.md", "parameters.md", "environment_variables.md"],
@@ -37,30 +39,23 @@ SECTIONS: dict[str, list[str]] = {
         *("data_sets/index.md", "kinetics.md", "dmc.md", "robot_episodes.md", "robot_clips_layouts.md"),
         *("robot_data_sets.md", "sample_world_tabletop.md", "video_io.md"),
     ],
-    "Running": ["scale.md", "fanout.md", "report.md", "kedro_viz.md", "troubleshooting.md"],
-    "Reference": ["reference/pipelines.md", "reference/parameters.md"],
-    "Developing": [
-        "architecture.md",
-        "add_a_system.md",
-        "reuse.md",
-        "contributing.md",
-        "changes.md",
-        "security.md",
-    ],
+    "Running": ["how_fast.md", "scale.md", "fanout.md", "report.md", "kedro_viz.md", "troubleshooting.md"],
+    "Reference": ["reference/pipelines.md", "reference/lineage.md", "reference/parameters.md"],
+    "Developing": ["architecture.md", "add_a_system.md", "reuse.md", "contributing.md", "changes.md"],
 }
 """Pages in their order. Those that do not exist are passed over; those that are not here come last."""
 DATA_SETS, API = "data_sets/", "reference/api/"
 HOME = "index.md"
-_PAGES = {
+_DOCS = "docs/"
+_BESIDE = {
+    "README.md": HOME,
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changes.md",
-    "README.md": HOME,
     "SECURITY.md": "security.md",
-    "NOTICE": "notice.md",
-    "CITATION.cff": "citation.md",
 }
-"""Files beside the folder of the pages, and their pages."""
-_BESIDE = f"({'|'.join(map(re.escape, _PAGES))})"
+"""Files of the repository that are pages of the site, too."""
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*|)\)")
+_FENCE = re.compile(r"(^```.*?^```)", re.DOTALL | re.MULTILINE)
 
 Generated = dict[str, Callable[[], str]]
 
@@ -68,18 +63,16 @@ Generated = dict[str, Callable[[], str]]
 def generated_pages() -> Generated:
     """The pages that are made of other files, by their place in the site."""
     pages: Generated = {
-        HOME: lambda: from_repository(ROOT / "README.md"),
-        "contributing.md": lambda: from_repository(ROOT / "CONTRIBUTING.md"),
-        "changes.md": lambda: from_repository(ROOT / "CHANGELOG.md"),
-        "security.md": lambda: from_repository(ROOT / "SECURITY.md"),
-        "notice.md": lambda: f"# Notice\n\n```\n{(ROOT / 'NOTICE').read_text(encoding='utf-8')}```\n",
-        "citation.md": lambda: (
-            f"# Citation\n\n```yaml\n{(ROOT / 'CITATION.cff').read_text(encoding='utf-8')}```\n"
-        ),
+        **{page: partial(_beside, name) for name, page in _BESIDE.items()},
+        "reference/lineage.md": lineage.page,
         "reference/pipelines.md": pipelines.page,
         "reference/parameters.md": parameters.page,
     }
     return pages | {f"{API}{name}.md": text for name, text in api.pages(ROOT / "src").items()}
+
+
+def _beside(name: str) -> str:
+    return as_page((ROOT / name).read_text(encoding="utf-8"), name)
 
 
 def navigation(pages: list[str]) -> list[dict[str, Any]]:
@@ -98,15 +91,36 @@ def navigation(pages: list[str]) -> list[dict[str, Any]]:
     return [*order, {"More": list(left)}] if left else order
 
 
-def from_repository(path: Path) -> str:
-    """A page beside the folder of the pages, with its links as they are inside of it."""
-    text = path.read_text(encoding="utf-8")
-    text = re.sub(r"\]\(docs/", "](", text)
-    return re.sub(rf"\]\((?:\.\./)?{_BESIDE}", _renamed, text)
+def as_page(text: str, place: str) -> str:
+    """A Markdown file of the repository with its links as they are in the site.
+
+    Links to files that are no pages become their names.
+
+    Args:
+        text: The file.
+        place: Its path in the repository.
+    """
+    own = posixpath.dirname(_page_of(place) or "") or "."
+
+    def moved(link: re.Match[str]) -> str:
+        mark, words, target, heading = link.groups()
+        if not target or ":" in target:
+            return link[0]
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(place), target))
+        goal = _page_of(path)
+        return (
+            f"{words} (`{path}`)"
+            if goal is None
+            else f"{mark}[{words}]({posixpath.relpath(goal, own)}{heading})"
+        )
+
+    parts = _FENCE.split(text)
+    return "".join(part if number % 2 else _LINK.sub(moved, part) for number, part in enumerate(parts))
 
 
-def _renamed(link: re.Match[str]) -> str:
-    return "](" + _PAGES[link[1]]
+def _page_of(path: str) -> str | None:
+    """Where a file of the repository is in the site; none if it is not there."""
+    return _BESIDE.get(path) or (path.removeprefix(_DOCS) if path.startswith(_DOCS) else None)
 
 
 def on_files(files: Any, config: Any) -> Any:
@@ -120,6 +134,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Links to the files beside the folder of the pages lead to their pages."""
-    del page, config, files
-    return re.sub(rf"\]\(\.\./{_BESIDE}", _renamed, markdown)
+    """Links to files beside the folder of the pages lead to their pages, or become names."""
+    del config, files
+    generated = page.file.generated_by is not None
+    return markdown if generated else as_page(markdown, f"{_DOCS}{page.file.src_uri}")
