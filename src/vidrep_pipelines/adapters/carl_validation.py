@@ -118,8 +118,9 @@ class CarlValidation(CarlValidationConfig):
         except InputError as error:
             _log.warning("carl: the tasks are not done while training. %s", error)
             return {}
-        values = dict(report.summary[["measure", "value"]].itertuples(index=False))
-        scores = {str(name): float(value) for name, value in values.items() if math.isfinite(value)}
+        rows = report.summary[["measure", "value"]].to_dict("records")
+        values = {str(row["measure"]): float(row["value"]) for row in rows}
+        scores = {name: value for name, value in values.items() if math.isfinite(value)}
         if model.classifier is not None:
             scores["classifier_accuracy"] = self._classified(model, arrays, labelled)
         return scores

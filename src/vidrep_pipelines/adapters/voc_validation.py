@@ -90,5 +90,6 @@ class VocValidation(VocValidationConfig):
         except InputError as error:
             _log.warning("voc: values are not measured while training. %s", error)
             return {}
-        scores = dict(score_table(values, config)[["metric", "value"]].itertuples(index=False))
-        return {str(name): float(value) for name, value in scores.items() if math.isfinite(value)}
+        rows = score_table(values, config)[["metric", "value"]].to_dict("records")
+        scores = {str(row["metric"]): float(row["value"]) for row in rows}
+        return {name: value for name, value in scores.items() if math.isfinite(value)}

@@ -102,8 +102,8 @@ def load_networks(
             skipped.append(_HOW_TO_GET[name])
             _log.warning(skipped[-1])
     remarks = _unknown_files(config) if networks.get("lpips") else ()
-    loaded = (networks.get(name) for name in loaders)
-    return MetricNetworks(*loaded, skipped=tuple(skipped), remarks=remarks)
+    lpips, fvd, fid = (networks.get(name) for name in NETWORKS)
+    return MetricNetworks(lpips, fvd, fid, tuple(skipped), remarks)
 
 
 def _unknown_files(config: ReconstructionEvaluationConfig) -> tuple[str, ...]:

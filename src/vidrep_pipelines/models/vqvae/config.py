@@ -165,6 +165,13 @@ class LossFiles(FrozenConfig):
         return {name: getattr(self, name) for name in type(self).model_fields}
 
 
+ValidationScore = Literal["loss", "psnr", "perplexity"]
+
+
+def _by_loss() -> dict[ValidationScore, Literal["lowest", "highest"]]:
+    return {"loss": "lowest"}
+
+
 class VqvaeValidationConfig(FrozenConfig):
     """What is measured on held-out frames while training, and which weights are kept by it."""
 
@@ -181,13 +188,11 @@ class VqvaeValidationConfig(FrozenConfig):
     batch_size: int = Field(32, ge=2)
     """Samples that are measured together."""
 
-    keep: dict[Literal["loss", "psnr", "perplexity"], Literal["lowest", "highest"]] = Field(
-        default_factory=lambda: {"loss": "lowest"}
-    )
+    keep: dict[ValidationScore, Literal["lowest", "highest"]] = Field(default_factory=_by_loss)
     """By what the best weights are kept in the run's folder, below ``best``. Published: by the loss, PSNR,
     SSIM, LPIPS and FVD; the last three are measured by ``eval_reconstruction`` only."""
 
-    publish: Literal["loss", "psnr", "perplexity"] | None = None
+    publish: ValidationScore | None = None
     """The one of ``keep`` whose best weights become the trained model. None: the last weights do."""
 
     @model_validator(mode="after")

@@ -47,15 +47,14 @@ def open_original_carl(
     from vidrep_pipelines.models.carl.given_weights import write_original_carl
 
     folder = folders.models / checkpoint.folder
-    places = folder / "read", folder / "floor"
-    config = write_original_carl(checkpoint, *places)
+    read, floor = folder / "read", folder / "floor"
+    config = write_original_carl(checkpoint, read, floor)
     digest = digest_of(weights_digest(f"{checkpoint.folder}.checkpoint.path", checkpoint.path), config)
     name = checkpoint.path.name if checkpoint.path else ""
-    metas = {"system": "carl", "digest": digest, "file": name}, {"system": "carl", "step": 0}
-    trained, floor = (
-        CheckpointSource(place, config=config, meta=meta) for place, meta in zip(places, metas, strict=True)
+    return (
+        CheckpointSource(read, config=config, meta={"system": "carl", "digest": digest, "file": name}),
+        CheckpointSource(floor, config=config, meta={"system": "carl", "step": 0}),
     )
-    return trained, floor
 
 
 def read_finegym_features(features: FineGymFeaturesConfig, fanout: FanOutConfig) -> Job:

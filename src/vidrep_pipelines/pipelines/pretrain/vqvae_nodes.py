@@ -145,11 +145,10 @@ def export_vqvae(checkpoint: Checkpoint) -> dict[str, Any]:
     """VQ-VAE's weights under the names of the original repository, with what its code does not have."""
     from vidrep_pipelines.models.vqvae.checkpoint_io import original_checkpoint, unpublished_settings
 
-    model, data = (
-        kind.model_validate(checkpoint.config[name])
-        for name, kind in (("model", VqvaeModelConfig), ("data", VqvaeDataConfig))
+    unpublished = unpublished_settings(
+        VqvaeModelConfig.model_validate(checkpoint.config["model"]),
+        VqvaeDataConfig.model_validate(checkpoint.config["data"]),
     )
-    unpublished = unpublished_settings(model, data)
     if unpublished:
         _log.warning(
             "vqvae: from these weights the original code would compute something else: it does not have %s. "

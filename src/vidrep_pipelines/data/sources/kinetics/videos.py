@@ -6,7 +6,7 @@ Source: Kay et al., "The Kinetics Human Action Video Dataset" (arXiv 1705.06950)
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -51,15 +51,16 @@ def list_classified_videos(
         InputError: There is no video, or the table cannot be read.
     """
     listing = list_videos(root, suffixes)
-    videos: LazyTable | pd.DataFrame = listing.videos
+    files, videos = listing.videos, cast(Rows, listing.videos)
     left_out = pd.DataFrame(listing.unlisted, columns=["path", "reason"], dtype="string")
     left_out.insert(0, "id", left_out["path"])
     if rows is not None:
-        videos, others = only_listed(listing.videos, rows)
+        files, others = only_listed(files, rows)
+        videos = files
         left_out = pd.concat([others, left_out], ignore_index=True)
     if annotations is not None:
         table = read_annotations(annotations, split)
-        assignment = assign_classes(videos.to_pandas(), table.clips)
+        assignment = assign_classes(files.to_pandas(), table.clips)
         videos = assignment.clips
         left_out = pd.concat([assignment.unknown, table.left_out, left_out], ignore_index=True)
     return with_absolute_paths(videos, root), left_out.astype("string")

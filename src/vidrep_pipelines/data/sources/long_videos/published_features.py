@@ -117,7 +117,7 @@ def label_features(files: list[FeatureFile]) -> LabelledVideos:
         InputError: See :func:`read_features`.
     """
     labels = [read_features(file)[1].astype(np.int16) for file in files]
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "id": file.id,
             "split": file.split,
