@@ -245,7 +245,7 @@ class LoadedVideoModel:
                 see another camera as well.
         """
         clips = as_clips(frames)
-        told = [None] * len(clips) if texts is None else list(texts)
+        told: list[str | None] = [None] * len(clips) if texts is None else list(texts)
         if len(told) != len(clips):
             raise InputError(f"There are {len(clips)} clips and {len(told)} texts; every clip needs one.")
         maps = torch.cat([
