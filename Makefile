@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.installed-development
+PEERS := $(VENV)/.installed-peers
 PIPELINE ?= pretrain_rsp
 BENCH ?=
 # As many test processes as there are processors to use, at most four; a file's tests stay together.
@@ -17,7 +18,7 @@ export KEDRO_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint types format viz notebook bench mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format viz docs notebook bench mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,10 +65,17 @@ format: install ## Format the code
 viz: $(INSTALLED) ## Build the static lineage site in build/viz and say how to look at it
 	$(BIN)/python scripts/build_viz.py
 
+docs: $(INSTALLED) ## Write the pages that are made from results: docs/how_fast.md
+	$(BIN)/python scripts/how_fast.py
+
 notebook: install ## Open the notebooks on the catalog
 	$(BIN)/kedro jupyter lab
 
-bench: $(INSTALLED) ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
+$(PEERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@touch $@
+
+bench: $(PEERS) ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
 	$(BIN)/python -m benchmarks.run $(if $(BENCH),--only $(BENCH))
 
 mlflow: $(INSTALLED) ## Open the run tracker's user interface
