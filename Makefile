@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEVELOPMENT := $(VENV)/.installed-development
 DOCUMENTATION := $(VENV)/.installed-documentation
+PEERS := $(VENV)/.installed-peers
 PIPELINE ?= pretrain_rsp
 BENCH ?=
 # As many test processes as there are processors to use, at most four; a file's tests stay together.
@@ -66,7 +67,8 @@ format: install ## Format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(DOCUMENTATION) ## Build the documentation as a site in build/docs
+docs: $(DOCUMENTATION) ## Write docs/how_fast.md from the benchmarks, and the documentation as a site in build/docs
+	$(BIN)/python scripts/how_fast.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Look at build/docs/index.html"
 
@@ -80,7 +82,11 @@ viz: $(INSTALLED) ## Build the static lineage site in build/viz and say how to l
 notebook: install ## Open the notebooks on the catalog
 	$(BIN)/kedro jupyter lab
 
-bench: $(INSTALLED) ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
+$(PEERS): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@touch $@
+
+bench: $(PEERS) ## Run the benchmarks, or one of them: make bench BENCH=rsp_pair_loading
 	$(BIN)/python -m benchmarks.run $(if $(BENCH),--only $(BENCH))
 
 report: $(INSTALLED) ## Write data/08_reporting/report.html: all that was trained and measured, on one page

@@ -5,9 +5,11 @@ import time
 import numpy as np
 import torch
 
+from benchmarks.peers import Peer, check_equal, compare, with_peer
 from benchmarks.reference.pair_loading_published import published_transform
-from benchmarks.timing import Result, interleave
-from vidrep_pipelines.data.transforms import FrameTransform, normalize
+from benchmarks.timing import Result, Work
+from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from vidrep_pipelines.data.transforms import Crop, FrameTransform, crop_resize, normalize
 
 PAIRS, ROUNDS = 16, 25
 HOW = (
@@ -41,7 +43,9 @@ def run() -> dict[str, Result]:
     def reference() -> None:
         torch.stack([torch.stack(published_transform(*pair)) for pair in pairs])
 
-    medians = interleave(ours, reference, ROUNDS, time.process_time)
+    peer = Peer("torchvision", "`transforms.v2` on uint8, pair by pair", lambda: _torchvision(pairs))
+    comparison = compare(ours, reference, [peer], ROUNDS, time.process_time)
+    medians = comparison.medians
     torch.set_num_threads(threads)
     per_frame = 1000 / (2 * PAIRS)
     result = Result(
@@ -51,4 +55,27 @@ def run() -> dict[str, Result]:
         unit="milliseconds per frame",
         how=HOW,
     )
-    return {"crop_resize_normalise": result}
+    return {"crop_resize_normalise": with_peer(result, comparison.rivals)}
+
+
+def _torchvision(pairs: list[np.ndarray]) -> Work:
+    from torchvision.transforms import v2  # noqa: PLC0415
+
+    bicubic = v2.InterpolationMode.BICUBIC
+    transform = v2.Compose(
+        [
+            v2.RandomResizedCrop(224, scale=(0.5, 1.0), interpolation=bicubic, antialias=True),
+            v2.RandomHorizontalFlip(),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(IMAGENET_MEAN, IMAGENET_STD),
+        ]
+    )
+    frames, box = torch.from_numpy(pairs[0]).permute(0, 3, 1, 2), (20, 30, 200, 220)
+    resized = v2.functional.resized_crop(frames, *box, [224, 224], bicubic, antialias=True)
+    ours = crop_resize(torch.from_numpy(pairs[0]), Crop(*box), (224, 224))
+    check_equal("torchvision", resized.int(), ours.int(), rtol=0, atol=1)
+
+    def work() -> None:
+        torch.stack([transform(torch.from_numpy(pair).permute(0, 3, 1, 2)) for pair in pairs])
+
+    return work

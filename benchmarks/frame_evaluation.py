@@ -1,22 +1,34 @@
-"""Retrieval and dynamic time warping of frame embeddings: one matrix and vectors, against the plain loops."""
+"""Retrieval, order and time warping of frame embeddings: matrices and vectors against loops and libraries."""
+
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.peers import Peer, Rival, check_equal, compare, with_peer
 from benchmarks.reference.frame_evaluation_published import (
     published_precision,
     published_tau,
     published_warping,
 )
-from benchmarks.timing import Medians, Result, interleave
+from benchmarks.timing import Medians, Result, Work, interleave
 from vidrep_pipelines.evaluation.frame_embeddings.alignment import dynamic_time_warping
 from vidrep_pipelines.evaluation.frame_embeddings.embedding_set import EmbeddingSet, split_by_length
-from vidrep_pipelines.evaluation.frame_embeddings.kendall_tau import kendall_tau
+from vidrep_pipelines.evaluation.frame_embeddings.kendall_tau import kendall_tau, tau_of
+from vidrep_pipelines.evaluation.frame_embeddings.nearest_frames import find_nearest, squared_distances
 from vidrep_pipelines.evaluation.frame_embeddings.retrieval import retrieve_frames
 
 VIDEOS, FRAMES, WIDTH = 100, 40, 128
 NEIGHBORS = (5, 10, 15)
 LONG = 240
 HOW = "float32 embeddings of width 128, wall time, interleaved, medians of 5 rounds; "
+
+COMPILED = (
+    "compiled, a loop goes from cell to cell as fast as the processor can; ours takes vectors of NumPy, of "
+    "which few hold more than some hundred numbers. Two videos are aligned in milliseconds, once for each "
+    "that is shown, which does not pay for a compiler of 100 MB"
+)
 
 
 def random_videos() -> EmbeddingSet:
@@ -37,21 +49,112 @@ def run() -> dict[str, Result]:
         lambda: [published_precision(videos, count) for count in NEIGHBORS],
         rounds=5,
     )
-    tau = interleave(lambda: kendall_tau(videos), lambda: published_tau(videos), rounds=5)
-    warping = interleave(
-        lambda: dynamic_time_warping(query, key), lambda: published_warping(query, key), rounds=5
+    nearest = find_nearest(videos)
+    tau = compare(
+        lambda: kendall_tau(videos),
+        lambda: published_tau(videos),
+        [
+            Peer(
+                "scipy",
+                "`stats.kendalltau` row after row of the neighbors that ours found; against it, ours without "
+                "finding them",
+                partial(_scipy_tau, nearest.per_video),
+                ours=lambda: tau_of(nearest),
+            )
+        ],
+        rounds=5,
+    )
+    warping = compare(
+        lambda: dynamic_time_warping(query, key),
+        lambda: published_warping(query, key),
+        [
+            Peer("numba", "the plain double loop, compiled", partial(_numba, query, key), COMPILED),
+            Peer(
+                "dtaidistance",
+                "`dtw_ndim.warping_paths_fast` and `best_path`",
+                partial(_dtaidistance, query, key),
+                COMPILED,
+            ),
+        ],
+        rounds=5,
     )
     size = f"{VIDEOS} videos of {FRAMES} frames"
     return {
         "carl_retrieval": _result(
             retrieval, f"{size}, K = 5, 10, 15; reference: all distances and a sort per K"
         ),
-        "carl_tau": _result(tau, f"{size}; reference: SciPy, pair of videos after pair"),
-        "carl_dtw": _result(warping, f"{LONG} against {LONG} frames; reference: cell after cell"),
+        "carl_tau": _result(tau.medians, f"{size}; reference: SciPy, pair of videos after pair", tau.rivals),
+        "carl_dtw": _result(
+            warping.medians, f"{LONG} against {LONG} frames; reference: cell after cell", warping.rivals
+        ),
     }
 
 
-def _result(medians: Medians, how: str) -> Result:
-    return Result(
+def _scipy_tau(per_video: Sequence[NDArray[np.int64]]) -> Work:
+    from scipy.stats import kendalltau  # noqa: PLC0415
+
+    def work() -> None:
+        for sequences in per_video:
+            time = np.arange(sequences.shape[1])
+            for row in sequences:
+                kendalltau(time, row)
+
+    return work
+
+
+def _numba(query: NDArray[np.float64], key: NDArray[np.float64]) -> Work:
+    import numba  # noqa: PLC0415
+
+    def accumulate(costs: NDArray[np.float64]) -> NDArray[np.float64]:
+        totals = np.full((costs.shape[0] + 1, costs.shape[1] + 1), np.inf)
+        totals[0, 0] = 0.0
+        for row in range(costs.shape[0]):
+            for column in range(costs.shape[1]):
+                before = min(totals[row, column], totals[row, column + 1], totals[row + 1, column])
+                totals[row + 1, column + 1] = costs[row, column] + before
+        return totals
+
+    def backtrack(totals: NDArray[np.float64]) -> list[tuple[int, int]]:
+        row, column = totals.shape[0] - 1, totals.shape[1] - 1
+        steps = [(row - 1, column - 1)]
+        while row > 1 or column > 1:
+            diagonal, above, left = (
+                totals[row - 1, column - 1],
+                totals[row - 1, column],
+                totals[row, column - 1],
+            )
+            if min(diagonal, above) <= left:
+                row -= 1
+            if diagonal <= above or left < above:
+                column -= 1
+            steps.append((row - 1, column - 1))
+        return steps
+
+    compiled_accumulate, compiled_backtrack = numba.njit(accumulate), numba.njit(backtrack)
+
+    def work() -> list[tuple[int, int]]:
+        steps: list[tuple[int, int]] = compiled_backtrack(compiled_accumulate(squared_distances(query, key)))
+        return steps
+
+    ours = dynamic_time_warping(query, key)
+    check_equal("numba", work()[::-1], np.stack([ours.query, ours.key], axis=1))
+    return work
+
+
+def _dtaidistance(query: NDArray[np.float64], key: NDArray[np.float64]) -> Work:
+    from dtaidistance import dtw, dtw_ndim  # noqa: PLC0415
+
+    def work() -> float:
+        distance, totals = dtw_ndim.warping_paths_fast(query, key)
+        dtw.best_path(totals)
+        return float(distance)
+
+    check_equal("dtaidistance", work() ** 2, dynamic_time_warping(query, key).distance)
+    return work
+
+
+def _result(medians: Medians, how: str, rivals: Sequence[Rival] = ()) -> Result:
+    result = Result(
         ratio=medians.ratio, ours=medians.ours, reference=medians.reference, unit="seconds", how=HOW + how
     )
+    return with_peer(result, rivals)

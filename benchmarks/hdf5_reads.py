@@ -1,12 +1,13 @@
-"""Random reads of a data set of small clips: a frame store against one .npy file per video."""
+"""Random reads of a data set of small clips: a frame store against one .npy per video, and a memory map."""
 
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.random_reads import Read, compare_random_reads
+from benchmarks.random_reads import MemoryMap, Read, compare_random_reads
 from benchmarks.reference.vqvae_data_published import published_clip, published_image
 from benchmarks.timing import Result
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
@@ -25,14 +26,20 @@ HOW = (
 def run() -> dict[str, Result]:
     with tempfile.TemporaryDirectory() as name:
         arrays, store = _write(Path(name))
+        everything = _mapped(Path(name) / "all.npy", arrays)
+
+        def ours(length: int) -> Read:
+            return lambda view, start: store.frames_at(view, slice(start, start + length))
+
+        def mapped(length: int) -> Read:
+            return lambda view, start: everything[view, start : start + length].copy()
+
+        for length in (WINDOW, 1):
+            assert np.array_equal(ours(length)(7, 5), mapped(length)(7, 5))
         clip = _compare(
-            lambda view, start: store.frames_at(view, slice(start, start + WINDOW)),
-            lambda view, start: published_clip(arrays[view], start, WINDOW),
+            ours(WINDOW), lambda view, start: published_clip(arrays[view], start, WINDOW), mapped(WINDOW)
         )
-        frame = _compare(
-            lambda view, start: store.frames_at(view, slice(start, start + 1)),
-            lambda view, start: published_image(arrays[view], start),
-        )
+        frame = _compare(ours(1), lambda view, start: published_image(arrays[view], start), mapped(1))
     clip["how"] = HOW.format(what=f"windows of {WINDOW} frames", reference="np.load of one .npy per video")
     frame["how"] = HOW.format(
         what="single frames", reference="np.load of one .npy per video, the clip converted to float64"
@@ -40,10 +47,17 @@ def run() -> dict[str, Result]:
     return {"hdf5_clip_read": clip, "hdf5_frame_read": frame}
 
 
-def _compare(ours: Read, reference: Read) -> Result:
+def _mapped(path: Path, arrays: list[Path]) -> NDArray[np.uint8]:
+    """(clips, frames, H, W, 3), a memory map of all clips."""
+    np.save(path, np.stack([np.load(array) for array in arrays]))
+    return cast(NDArray[np.uint8], np.load(path, mmap_mode="r"))
+
+
+def _compare(ours: Read, reference: Read, mapped: Read) -> Result:
     return compare_random_reads(
         ours,
         reference,
+        MemoryMap(mapped, "one memory map of all clips, kept open"),
         items=CLIPS,
         starts=LENGTH - WINDOW + 1,
         reads=READS,

@@ -4,9 +4,10 @@ import time
 
 import torch
 
+from benchmarks.peers import compare, with_peer
 from benchmarks.reference.voc_published import published_value_samples
-from benchmarks.timing import Result, interleave
-from benchmarks.voc_networks import build_networks
+from benchmarks.timing import Result
+from benchmarks.voc_networks import build_networks, transformers_peer
 from vidrep_pipelines.models.voc.sampling import sample_states
 
 BATCH, SAMPLES, ROUNDS = 2, 12, 2
@@ -23,14 +24,16 @@ def run() -> dict[str, Result]:
     torch.set_num_threads(1)
     networks = build_networks(BATCH)
     uniforms = torch.rand(BATCH, SAMPLES, networks.tokens, dtype=torch.float64)
-    medians = interleave(
+    comparison = compare(
         lambda: sample_states(networks.gpt, networks.prompts, uniforms, top_k=50),
         lambda: published_value_samples(
             networks.published, networks.heads, networks.prompts, networks.tokens, SAMPLES
         ),
+        [transformers_peer(networks, SAMPLES)],
         ROUNDS,
         time.process_time,
     )
+    medians = comparison.medians
     torch.set_num_threads(threads)
     states = BATCH * SAMPLES
     result = Result(
@@ -40,4 +43,4 @@ def run() -> dict[str, Result]:
         unit="milliseconds per state",
         how=HOW,
     )
-    return {"voc_value_sampling": result}
+    return {"voc_value_sampling": with_peer(result, comparison.rivals)}

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -54,8 +55,32 @@ def test_results_name_only_existing_benchmarks() -> None:
     kept = json.loads(run.RESULTS.read_text())
     assert kept.keys() <= {name for names in run.BENCHMARKS.values() for name in names}
     for entry in kept.values():
-        assert entry.keys() == Result.__required_keys__
+        assert entry.keys() - Result.__optional_keys__ == Result.__required_keys__
         assert entry["ratio"] > 0 and entry["how"]
+
+
+def test_a_peer_that_is_ahead_has_a_written_reason() -> None:
+    for name, entry in json.loads(run.RESULTS.read_text()).items():
+        if entry.get("peer_ratio", 1) < 1:
+            assert entry.get("reason"), f"{name}: {entry['peer']} is faster, and nothing says why"
+        if "peer" in entry:
+            assert entry["peer_how"], name
+
+
+def test_peers_and_what_is_not_on_this_machine_are_in_the_table() -> None:
+    behind = result(2.0)
+    behind.update(peer="scipy 1.17", peer_ratio=0.5, peer_how="`eigh`", reason="it is compiled")
+    lines = run.table(
+        {"a": behind, "b": Result(**result(3.0), peer="x", peer_how="x is not installed")}, ["c"]
+    )
+    assert lines.splitlines()[1:] == [
+        "a                               2.00         1.5           3  seconds",
+        "  peer                          0.50  scipy 1.17: `eigh`",
+        "                                    because it is compiled",
+        "b                               3.00         1.5         4.5  seconds",
+        "  peer                                x: x is not installed",
+        "c                            not on this CPU",
+    ]
 
 
 def test_merging_keeps_other_results_and_leaves_no_other_file(tmp_path: Path) -> None:
@@ -78,7 +103,9 @@ def test_command_keeps_and_prints_the_results(
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["run", *arguments])
     run.main()
-    assert list(json.loads(fake.read_text())) == names
+    kept = json.loads(fake.read_text())
+    assert list(kept) == names
+    assert all(re.match(r"\d+ cores, \w+", entry["machine"]) for entry in kept.values())
     table = capsys.readouterr().out.splitlines()[-len(names) :]
     assert [line.split()[0] for line in table] == names
     assert table[-1].split()[1:] == ["3.00", "1.5", "4.5", "seconds"]
