@@ -41,7 +41,7 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
                 name="draw_phases",
                 tags=["carl"],
             ),
-            _bars(phases_nodes.measures_picture, "params:release"),
+            _bars(phases_nodes.measures_picture, "labelled_videos", "params:release"),
         ],
         namespace=namespace,
         inputs={name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
@@ -64,12 +64,12 @@ def create_given_phases_pipeline(namespace: str, release: str) -> Pipeline:
         [
             Node(
                 phases_nodes.measure_given_phases,
-                inputs=["labelled_videos", "embeddings", "params:phases", *_SHARED],
+                inputs=["published_videos", "embeddings", "params:phases", *_SHARED],
                 outputs=_TABLES,
                 name="measure_phases",
                 tags=["carl", "gpu", "eval"],
             ),
-            _bars(phases_nodes.given_measures_picture, "params:given"),
+            _bars(phases_nodes.given_measures_picture, "published_videos", "params:given"),
         ],
         namespace=namespace,
         parameters={
@@ -80,10 +80,10 @@ def create_given_phases_pipeline(namespace: str, release: str) -> Pipeline:
     )
 
 
-def _bars(draw: Callable[..., Image], measured_on: str) -> Node:
+def _bars(draw: Callable[..., Image], videos: str, measured_on: str) -> Node:
     return Node(
         draw,
-        inputs=["phases_summary", "labelled_videos", "params:phases", measured_on],
+        inputs=["phases_summary", videos, "params:phases", measured_on],
         outputs="phases_bars",
         name="draw_bars",
         tags=["carl"],

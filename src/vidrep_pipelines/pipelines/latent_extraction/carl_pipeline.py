@@ -73,7 +73,7 @@ def create_finegym_features_pipeline(namespace: str = "carl_finegym_features") -
             Node(
                 nodes.label_finegym_features,
                 inputs="params:features",
-                outputs="labelled_videos",
+                outputs="published_videos",
                 name="label_features",
                 tags=["carl", "cpu"],
             ),
