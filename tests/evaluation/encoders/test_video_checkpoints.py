@@ -11,10 +11,16 @@ from torch import Tensor
 
 from tests.evaluation.encoders.video_oracle import DIMENSION, HEADS, PATCH, make_weights, slow_features
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
+from vidrep_pipelines.compat import ensure_torchvision
 from vidrep_pipelines.evaluation.encoders.config import VideoMaeEncoderConfig, VjepaEncoderConfig
 from vidrep_pipelines.evaluation.encoders.video_checkpoints import load_videomae_encoder, load_vjepa_encoder
 
 CLIP = torch.randn(4, 3, 12, 20, generator=torch.Generator().manual_seed(1))
+
+
+def library() -> Any:
+    ensure_torchvision()  # which transformers imports, also where its operators were built for another torch
+    return pytest.importorskip("transformers", reason="the extra 'vpp' is not installed")
 
 
 def saved(folder: Path, content: Any) -> Path:
@@ -114,7 +120,7 @@ def test_videomae_of_its_authors(tmp_path: Path, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("whole", [True, False])
 def test_vjepa_equals_transformers(tmp_path: Path, whole: bool) -> None:
-    transformers = pytest.importorskip("transformers", reason="the extra 'vpp' is not installed")
+    transformers = library()
     torch.manual_seed(0)
     config = transformers.VJEPA2Config(
         patch_size=4, crop_size=16, frames_per_clip=4, tubelet_size=2, hidden_size=48, num_attention_heads=2,
@@ -136,7 +142,7 @@ def test_vjepa_equals_transformers(tmp_path: Path, whole: bool) -> None:
 
 @pytest.mark.parametrize("pooled", [True, False])
 def test_videomae_equals_transformers(tmp_path: Path, pooled: bool) -> None:
-    transformers = pytest.importorskip("transformers", reason="the extra 'vpp' is not installed")
+    transformers = library()
     torch.manual_seed(0)
     config = transformers.VideoMAEConfig(
         image_size=16, patch_size=4, num_frames=4, tubelet_size=2, hidden_size=48, num_hidden_layers=2,
