@@ -62,8 +62,8 @@ def probe_interval_picture(
     from vidrep_pipelines.reporting.label_propagation import interval_bars
 
     count = int(summary["clips"].iloc[0])
-    words = data_in_words("probe_clips", {"probe_clips": probe_clips}, count)
-    return interval_bars(summary, [probe_measure(head) for head in config.probes], f"Clip labels: {words}")
+    title = f"Labels of {count} clips: {data_in_words('probe_clips', {'probe_clips': probe_clips})}"
+    return interval_bars(summary, [probe_measure(head) for head in config.probes], title)
 
 
 def probe_confusion_picture(confusion: pd.DataFrame, config: ClipProbeConfig) -> Image:
