@@ -16,7 +16,7 @@ from vidrep_pipelines.common.former_names import current_parameters
 from vidrep_pipelines.common.portable_paths import text_without_places, without_places
 from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.headlines import headline_rows
-from vidrep_pipelines.ledger import UP_TO_DATE, EvaluationFinding, RunLedger, TrainingFinding
+from vidrep_pipelines.ledger import UP_TO_DATE, EvaluationFinding, Finding, RunLedger, TrainingFinding
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.results import finding_lines
 from vidrep_pipelines.runtime_parameters import (
@@ -124,7 +124,7 @@ class TrackingHook:
 
     def __init__(self, ledger: RunLedger | None = None) -> None:
         self._ledger = ledger or RunLedger()
-        self._told: list[EvaluationFinding | TrainingFinding] = []
+        self._told: list[Finding] = []
         self._run: TrackedRun | None = None
         self._uri, self._lost = "", False
         self._name = ""
@@ -161,8 +161,7 @@ class TrackingHook:
         """Logs metrics and pictures among the outputs, and what the ledger has noted of them."""
         for name, value in outputs.items():
             self._attempt(partial(self._log_output, name, value))
-        found = [*self._ledger.trainings, *self._ledger.evaluations]
-        new = [each for each in found if each not in self._told]
+        new = [each for each in self._ledger.findings if each not in self._told]
         if self._run is not None and new:
             self._told += new
             self._attempt(partial(self._log_findings, new))
@@ -204,7 +203,7 @@ class TrackingHook:
             return self._run.log_picture(name, value)
         return []
 
-    def _log_findings(self, found: Sequence[EvaluationFinding | TrainingFinding]) -> list[str]:
+    def _log_findings(self, found: Sequence[Finding]) -> list[str]:
         if self._run is None:
             return []
         refused: list[str] = []
@@ -252,7 +251,7 @@ class TrackingHook:
                 _log.warning("MLflow refused a part: %s", without_secrets_of(self._uri, reason))
 
 
-def _headline_numbers(found: Sequence[EvaluationFinding | TrainingFinding]) -> dict[str, Any]:
+def _headline_numbers(found: Sequence[Finding]) -> dict[str, Any]:
     """Numbers of the main measure of each evaluation, by evaluation and contender."""
     numbers = {}
     for each in found:

@@ -71,6 +71,10 @@ class TrainingFinding:
     is_new: bool
 
 
+Finding = EvaluationFinding | TrainingFinding
+"""What a run tells of."""
+
+
 @dataclass
 class _Clock:
     """Seconds by node, the saving of its products included, which is where a fan-out does its work."""
@@ -121,10 +125,14 @@ class RunLedger:
         return replace(self._facts, device=used_device())
 
     @property
+    def findings(self) -> list[Finding]:
+        """What was found so far, trainings first."""
+        return [*self.trainings, *self.evaluations]
+
+    @property
     def is_up_to_date(self) -> bool:
         """Whether everything that was found is what an earlier run had found; not where nothing was."""
-        found = [*self.evaluations, *self.trainings]
-        return bool(found) and not any(each.is_new for each in found)
+        return bool(self.findings) and not any(each.is_new for each in self.findings)
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: "KedroContext") -> None:
@@ -161,7 +169,7 @@ class RunLedger:
     def after_dataset_saved(self, dataset_name: str, node: "Node") -> None:
         """Writes the record of a new result beside it, once that is on the disk."""
         self._clock.note(node)
-        for found in (*self.evaluations, *self.trainings):
+        for found in self.findings:
             if found.provenance.dataset == dataset_name and found.is_new:
                 self._attempt(partial(self._write, found, node))
 
@@ -205,7 +213,7 @@ class RunLedger:
         both = ("result_digest", "data_digest")
         return former is None or any(getattr(former, name) != getattr(provenance, name) for name in both)
 
-    def _write(self, found: EvaluationFinding | TrainingFinding, node: "Node") -> None:
+    def _write(self, found: Finding, node: "Node") -> None:
         path = file_of(self._catalog, found.provenance.dataset)
         if path is None or not path.is_file():
             return

@@ -12,7 +12,8 @@ from vidrep_pipelines.run_command import VERBOSE_OPTION, UserCommand
 
 @click.pass_obj
 def _report(metadata: Any, env: str | None) -> None:
-    with KedroSession.create(metadata.project_path, env=env) as session:
+    session: Any = KedroSession.create(metadata.project_path, env=env)
+    with session:
         place = write_report(metadata.project_path, session.load_context().catalog)
     if place is None:
         raise InputError(f"The catalog has no {BESIDE}, beside which the report would lie.")

@@ -9,8 +9,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tests.helpers.html_page import Page
 from tests.helpers.project import TINY, merged, run_pipeline
 from tests.helpers.videos import write_video
+from vidrep_pipelines.common.provenance import Provenance
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +101,18 @@ def test_run_does_not_tell_whose_machine_it_was(data: Path, parameters: dict[str
     said = [*run.data.params.values(), *run.data.tags.values(), run.inputs.dataset_inputs[0].dataset.source]
     places = (str(data), str(Path(parameters["ingest"]["root"]).parent), str(Path.home()))
     assert not [text for text in said if any(place in text for place in places)]
+
+
+def test_run_leaves_the_report_and_a_record_of_the_training(data: Path) -> None:
+    page = Page((data / "08_reporting" / "report.html").read_text())
+    assert page.faults == [] and "What could not be read" not in page.text
+    assert "train/loss: from" in page.text
+    shown = [address for address in page.addresses() if address.endswith(".png")]
+    assert "rsp/loss_curves.png" in shown
+    assert all((data / "08_reporting" / address).is_file() for address in shown)
+    record = Provenance.of(data / "08_reporting" / "rsp" / "train_metrics.json")
+    assert record is not None and record.measured_on.startswith("the videos in ")
+    assert record.data_digest and record.seconds and record.pipelines == ("pretrain_rsp",)
 
 
 def test_run_of_a_finished_training_adds_a_run_and_leaves_the_first_alone(
