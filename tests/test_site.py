@@ -18,9 +18,6 @@ from scripts.site.hooks import SECTIONS, as_page, generated_pages, navigation
 from tests.conftest import ROOT
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.datasets.resumable_parts import ResumableParts
-from vidrep_pipelines.models.rsp.checkpoint_io import original_checkpoint
-from vidrep_pipelines.models.rsp.config import RspModelConfig
-from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.pipeline_registry import register_pipelines
 
 DOCS = ROOT / "docs"
@@ -271,6 +268,10 @@ def test_the_fan_out_runs_in_a_project_of_others(tmp_path: Path) -> None:
 
 def test_a_checkpoint_is_ported_as_the_page_says(tmp_path: Path) -> None:
     import torch
+
+    from vidrep_pipelines.models.rsp.checkpoint_io import original_checkpoint
+    from vidrep_pipelines.models.rsp.config import RspModelConfig
+    from vidrep_pipelines.models.rsp.model import RspModel
 
     config = RspModelConfig(
         image_size=32, embedding_dimension=64, depth=1, heads=1, decoder_dimension=32, decoder_depth=1,
