@@ -8,6 +8,7 @@ import torch
 from benchmarks.peers import Peer, check_equal, compare, with_peer
 from benchmarks.reference.pair_loading_published import published_transform
 from benchmarks.timing import Result, Work
+from vidrep_pipelines.compat import ensure_torchvision
 from vidrep_pipelines.data.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from vidrep_pipelines.data.transforms import Crop, FrameTransform, crop_resize, normalize
 
@@ -59,6 +60,7 @@ def run() -> dict[str, Result]:
 
 
 def _torchvision(pairs: list[np.ndarray]) -> Work:
+    ensure_torchvision()
     from torchvision.transforms import v2  # noqa: PLC0415
 
     bicubic = v2.InterpolationMode.BICUBIC

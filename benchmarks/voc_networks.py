@@ -8,6 +8,7 @@ from torch import Tensor
 from benchmarks.peers import Peer, check_equal
 from benchmarks.reference.voc_published import TOP_K, Weights, published_logits
 from benchmarks.timing import Work
+from vidrep_pipelines.compat import ensure_torchvision
 from vidrep_pipelines.models.voc.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.config import VocPreset
 from vidrep_pipelines.models.voc.gpt import Gpt
@@ -50,6 +51,7 @@ def transformers_peer(networks: Networks, samples: int, reason: str = "") -> Pee
 
 
 def _generate(networks: Networks, samples: int) -> Work:
+    ensure_torchvision()
     from transformers import GPT2Config, GPT2LMHeadModel  # noqa: PLC0415
 
     weights = networks.published
