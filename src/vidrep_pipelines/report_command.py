@@ -14,7 +14,8 @@ from vidrep_pipelines.run_command import VERBOSE_OPTION, UserCommand
 def _report(metadata: Any, env: str | None) -> None:
     session: Any = KedroSession.create(metadata.project_path, env=env)
     with session:
-        place = write_report(metadata.project_path, session.load_context().catalog)
+        context: Any = session.load_context()  # type: ignore[attr-defined]
+        place = write_report(metadata.project_path, context.catalog)
     if place is None:
         raise InputError(f"The catalog has no {BESIDE}, beside which the report would lie.")
     click.echo(f"Wrote {place}. Open it with any browser; it needs no server.")

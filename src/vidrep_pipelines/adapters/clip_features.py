@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_on
+from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.evaluation.clip_probe.clip_features import (
     CLIP_FEATURE_SUFFIX,
@@ -79,7 +79,7 @@ def extract_clip(item: ClipFeatureItem, outputs: Mapping[str, Path]) -> dict[str
         InputError: The clip cannot be read, its size does not suit the encoder, or features are not numbers.
     """
     device = device_of_sequence(item.config.device, item.gpu)
-    encoder = encoder_on(item.encoder, device)
+    encoder = image_encoder_on(item.encoder, device)
     tokens = clip_tokens(clip_frames(item.path, item.config), encoder, item.config, device)
     with outputs[CLIP_FEATURE_SUFFIX].open("wb") as file:
         np.save(file, tokens, allow_pickle=False)

@@ -121,7 +121,7 @@ def _in_parts(clips: Tensor, encode: Callable[[Tensor], tuple[Tensor, ...]]) -> 
     """What ``encode`` makes of pictures (N, 3, H, W), some at a time, as (B, T, ...) on the CPU."""
     parts = [encode(part) for part in torch.split(clips.flatten(0, 1), _FRAMES_AT_ONCE)]
     joined = [torch.cat([value.cpu() for value in column]) for column in zip(*parts, strict=True)]
-    return [value.unflatten(0, clips.shape[:2]) for value in joined]
+    return [value.reshape(*clips.shape[:2], *value.shape[1:]) for value in joined]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class LoadedRsp:
         (tokens,) = _in_parts(as_clips(frames), self._tokens)
         places = tokens[..., 1:, :].transpose(-1, -2)
         grid = self.config.grid
-        return FrameEncoding(tokens[..., 0, :], places.unflatten(-1, (grid, grid)))
+        return FrameEncoding(tokens[..., 0, :], places.reshape(*places.shape[:-1], grid, grid))
 
     @torch.inference_mode()
     def _tokens(self, pictures: Tensor) -> tuple[Tensor]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_on
+from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.label_sequences.point_videos import read_point_video
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
@@ -93,7 +93,7 @@ def follow_video(item: PointItem, outputs: Mapping[str, Path]) -> dict[str, Scal
     """
     device = device_of_sequence(item.config.device, item.gpu)
     config = usable_on(item.config, device)
-    encoder = encoder_on(item.encoder, device)
+    encoder = image_encoder_on(item.encoder, device)
     video = read_point_video(item.row)
     features = video_features(video.frames, encoder, config, device)
     tracks: dict[str, PointTracks] = {}

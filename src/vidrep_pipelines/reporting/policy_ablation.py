@@ -174,7 +174,8 @@ def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
         elinewidth=1,
     )
     for number, row in enumerate(rows.itertuples(index=False)):
-        label = f"{row.updates} updates" if row.updates else "untrained"
+        updates = int(str(row.updates))
+        label = f"{updates} updates" if updates else "untrained"
         offset = (6, -12 if number % 2 else 5)  # neighbors may lie close together
         axes.annotate(label, (row.value, row.success), offset, textcoords="offset points",
                       fontsize=9, color=INK)  # fmt: skip

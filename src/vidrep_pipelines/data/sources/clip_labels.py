@@ -58,8 +58,8 @@ def list_labelled_clips(config: ProbeClipsConfig, rendered: Path | None) -> pd.D
 
 def _in_folders(root: Path, annotations: Path | None) -> pd.DataFrame:
     rows, _ = list_classified_videos(root, sorted(VIDEO_SUFFIXES), annotations, None)
-    clips = pd.concat([batch.to_pandas() for batch in as_table(rows).batches()], ignore_index=True)
-    clips = clips[clips["class_name"].fillna("") != ""].copy()
+    found = pd.concat([batch.to_pandas() for batch in as_table(rows).batches()], ignore_index=True)
+    clips: pd.DataFrame = found[found["class_name"].fillna("") != ""].copy()
     digests = [
         digest_of(*pair) for pair in zip(clips["bytes"].tolist(), clips["mtime_ns"].tolist(), strict=True)
     ]

@@ -63,7 +63,7 @@ def structural_similarity(real: Tensor, reconstruction: Tensor) -> Tensor:
         raise InputError(f"SSIM needs pictures of at least {_WINDOW}x{_WINDOW} pixels, these are {W}x{H}.")
     sides = [frames.reshape(-1, C, H, W) for frames in (real, reconstruction)]
     frames = max(_PIXELS_AT_ONCE // (C * H * W), 1) if real.device.type == "cpu" else max(len(sides[0]), 1)
-    parts = zip(*(side.split(frames) for side in sides), strict=True)
+    parts = zip(*(torch.split(side, frames) for side in sides), strict=True)
     return torch.cat([_similarity(*part) for part in parts]).view(real.shape[:-3])
 
 

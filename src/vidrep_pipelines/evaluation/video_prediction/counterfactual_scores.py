@@ -67,7 +67,9 @@ def counterfactual_predictions(
     truths = torch.from_numpy(table.truths).movedim(-1, -3).float() / 255
     first, noise = truths[:, 0], [seed_for(seed, table.name)]
     untold = system.predict_without_text(first[:1], table.texts[:1], noise)
-    codec = torch.cat([system.round_trip(part.flatten(0, 1)).cpu() for part in truths.split(batch_size)])
+    codec = torch.cat(
+        [system.round_trip(part.flatten(0, 1)).cpu() for part in torch.split(truths, batch_size)]
+    )
     return {
         MODEL: told_predictions(table, system.predict, seed, batch_size),
         WITHOUT_TEXT: untold.cpu().expand_as(truths),

@@ -45,7 +45,9 @@ def publish_earlier_video_models(
     from vidrep_pipelines.training.config import TrainSpec
 
     training = TrainSpec.model_validate(spec)
-    origin = {name: video_model.meta[name] for name in ("system", "digest") if name in video_model.meta}
+    origin: dict[str, Any] = {
+        name: video_model.meta[name] for name in ("system", "digest") if name in video_model.meta
+    }
     return {
         f"updates_{updates}": CheckpointSource(
             directory,

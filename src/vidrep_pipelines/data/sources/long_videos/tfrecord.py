@@ -19,7 +19,7 @@ from vidrep_pipelines.common.foreign_file import plain_disguise_of
 
 def crc32c(data: bytes | memoryview) -> int:
     """The checksum of some bytes; 0xE3069283 for b"123456789"."""
-    return google_crc32c.value(bytes(data))
+    return int(google_crc32c.value(bytes(data)))
 
 
 def masked_crc32c(data: bytes | memoryview) -> int:
