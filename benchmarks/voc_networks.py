@@ -1,6 +1,7 @@
 """The occupancy GPT that VOC benchmarks run, at the published size, in both layouts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -65,7 +66,8 @@ def _generate(networks: Networks, samples: int) -> Work:
         bos_token_id=None,
         eos_token_id=None,
     )
-    model = GPT2LMHeadModel(config).eval()
+    model: Any = GPT2LMHeadModel(config)
+    model.eval()
     model.load_state_dict(weights)
     with torch.no_grad():
         logits = model(networks.prompts).logits

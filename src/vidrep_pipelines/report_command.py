@@ -14,7 +14,7 @@ from vidrep_pipelines.run_command import VERBOSE_OPTION, UserCommand
 def _report(metadata: Any, env: str | None) -> None:
     session: Any = KedroSession.create(metadata.project_path, env=env)
     with session:
-        context: Any = session.load_context()  # type: ignore[attr-defined]
+        context: Any = session.load_context()
         place = write_report(metadata.project_path, context.catalog)
     if place is None:
         raise InputError(f"The catalog has no {BESIDE}, beside which the report would lie.")
