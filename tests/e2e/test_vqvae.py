@@ -119,6 +119,35 @@ def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture)
         assert line in caplog.text
 
 
+def test_held_out_frames_are_measured_while_training_and_the_best_weights_kept(data: Path) -> None:
+    log = pd.read_parquet(data / REPORTS / "train_log.parquet")
+    measured = log.dropna(subset=["probe/loss"])
+    assert list(measured["step"]) == [2, 4] and (measured["probe/perplexity"] >= 1).all()
+    (kept,) = (data / "06_models/vqvae/run/best/lowest_loss").iterdir()
+    best = measured.loc[measured["probe/loss"].idxmin()]
+    score = json.loads((kept / "score.json").read_text())["loss"]
+    assert kept.name == f"step-{int(best['step']):08d}" and score == best["probe/loss"]
+    check_picture(data / REPORTS / "held_out/step-00000004.png")
+
+
+def test_a_checkpoint_of_the_original_code_is_measured_without_training(data: Path, tmp_path: Path) -> None:
+    """Exported and read again, the model measures what it measured before, though groups are not 32."""
+    run_pipeline("export_vqvae", data, TINY_VQVAE, to_nodes=["vqvae.export"])
+    path = data / "07_model_output/vqvae/original_checkpoint.pth"
+    original = {"vqvae_original": {"path": str(path), "image_size": 16}}
+    run_pipeline("eval_reconstruction_original", data, merged(TINY_VQVAE, original))
+    place = data / "08_reporting/vqvae_original/reconstruction"
+    found, expected = (
+        json.loads((folder / "metrics.json").read_text()) for folder in (place, data / RECONSTRUCTION)
+    )
+    assert found["psnr"] == pytest.approx(expected["psnr"], rel=1e-6) and found["psnr"] > 0
+    assert found["codebook_use"] == expected["codebook_use"]
+    assert found["label"] == "original, original_checkpoint.pth"
+    check_picture(place / "strips.png")
+    with pytest.raises(Exception, match=r"vqvae_original\.path names no checkpoint.*VIDREP_VQVAE"):
+        run_pipeline("eval_reconstruction_original", data, TINY_VQVAE)
+
+
 def test_changes_redo_what_follows(data: Path, caplog: pytest.LogCaptureFixture) -> None:
     frames = times(data / "05_model_input", "*.h5")
     run_pipeline(
@@ -154,35 +183,6 @@ def test_export_can_be_started_from(data: Path) -> None:
     }
     run_pipeline("pretrain_vqvae", data, merged(TINY_VQVAE, plain, start), to_nodes=["vqvae.train"])
     assert load("vqvae_checkpoint", data).meta["step"] == 1
-
-
-def test_held_out_frames_are_measured_while_training_and_the_best_weights_kept(data: Path) -> None:
-    log = pd.read_parquet(data / REPORTS / "train_log.parquet")
-    measured = log.dropna(subset=["probe/loss"])
-    assert list(measured["step"]) == [2, 4] and (measured["probe/perplexity"] >= 1).all()
-    (kept,) = (data / "06_models/vqvae/run/best/lowest_loss").iterdir()
-    best = measured.loc[measured["probe/loss"].idxmin()]
-    score = json.loads((kept / "score.json").read_text())["loss"]
-    assert kept.name == f"step-{int(best['step']):08d}" and score == best["probe/loss"]
-    check_picture(data / REPORTS / "held_out/step-00000004.png")
-
-
-def test_a_checkpoint_of_the_original_code_is_measured_without_training(data: Path, tmp_path: Path) -> None:
-    """Exported and read again, the model measures what it measured before, though groups are not 32."""
-    run_pipeline("export_vqvae", data, TINY_VQVAE, to_nodes=["vqvae.export"])
-    path = data / "07_model_output/vqvae/original_checkpoint.pth"
-    original = {"vqvae_original": {"path": str(path), "image_size": 16}}
-    run_pipeline("eval_reconstruction_original", data, merged(TINY_VQVAE, original))
-    place = data / "08_reporting/vqvae_original/reconstruction"
-    found, expected = (
-        json.loads((folder / "metrics.json").read_text()) for folder in (place, data / RECONSTRUCTION)
-    )
-    assert found["psnr"] == pytest.approx(expected["psnr"], rel=1e-6) and found["psnr"] > 0
-    assert found["codebook_use"] == expected["codebook_use"]
-    assert found["label"] == "original, original_checkpoint.pth"
-    check_picture(place / "strips.png")
-    with pytest.raises(Exception, match=r"vqvae_original\.path names no checkpoint.*VIDREP_VQVAE"):
-        run_pipeline("eval_reconstruction_original", data, TINY_VQVAE)
 
 
 def test_published_configurations_side_by_side(data: Path) -> None:
