@@ -113,6 +113,7 @@ def test_the_pipeline_takes_videos_of_its_release() -> None:
         "finegym_labelled_videos",
         "finegym_video_frames",
         "params:phases_finegym",
+        "params:finegym",
         "params:launch",
         "params:folders",
         "params:tracking",
