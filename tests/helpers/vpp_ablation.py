@@ -22,7 +22,7 @@ TINY_VPP_ABLATION: dict[str, Any] = merged(
             },
             "instruction_scores": {"tables": 1},
             "swept": ["causal"],
-            "execute_steps": [2, 5],
+            "execute_steps": [2, 4],
             "rollouts": {"part": "validation", "episodes": 2, "rollout": {"most_steps": 8}},
         },
     },
