@@ -10,6 +10,7 @@ TINY_ROBOT_EPISODES: dict[str, Any] = {
             "validation_tables": 2,
             "test_tables": 2,
             "held_out_tables": 2,
+            "beside_tables": 0,
         },
         "frames": {"height": 32, "width": 32},
     },

@@ -10,6 +10,7 @@ TINY_VPP_VIDEO: dict[str, Any] = {
             "validation_tables": 2,
             "test_tables": 1,
             "held_out_tables": 1,
+            "beside_tables": 1,
         },
         "frames": {"height": 32, "width": 32},
     },
