@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from scripts import mlflow_ui
 
+from scripts import mlflow_ui
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun
 
