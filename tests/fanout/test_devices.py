@@ -8,6 +8,8 @@ from vidrep_pipelines.fanout.devices import (
     dealt_by_size,
     device_of_item,
     devices_of_machine,
+    gpus_to_use,
+    limited_to_gpus,
     workers_for_device,
 )
 
@@ -32,3 +34,15 @@ def test_each_gpu_has_a_worker_unless_a_number_is_given(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert workers_for_device(FanOutConfig(workers=given), device).workers == workers
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "workers"), [("auto", None, 6), ("auto", 4, 4), ("auto", 9, 6), ("cpu", 9, 9)]
+)
+def test_gpus_take_so_many_workers_each_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, device: str, given: int | None, workers: int | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    gpus = gpus_to_use(device)
+    assert gpus == (0 if device == "cpu" else 3)
+    assert limited_to_gpus(FanOutConfig(workers=given), gpus, each=2).workers == workers

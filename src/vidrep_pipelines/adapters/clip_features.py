@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
 from vidrep_pipelines.common.digest import digest_of
@@ -18,6 +17,7 @@ from vidrep_pipelines.evaluation.clip_probe.clip_features import (
 from vidrep_pipelines.evaluation.clip_probe.config import ClipProbeConfig
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
 from vidrep_pipelines.fanout.config import FanOutConfig
+from vidrep_pipelines.fanout.devices import gpus_to_use, limited_to_gpus
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 
 _EXTRACTION = 1
@@ -54,7 +54,7 @@ def clip_feature_job(
         config: Which frames, how large, how many tokens.
         fanout: How items are executed; on GPUs a process per core would only fill their memory.
     """
-    gpus = 0 if config.device == "cpu" else torch.cuda.device_count()
+    gpus = gpus_to_use(config.device)
     rows = list(zip(clips["id"], clips["path"], clips["digest"], strict=True))
     science = config.model_dump(mode="json", include=_SCIENCE)
     items = [
@@ -66,9 +66,7 @@ def clip_feature_job(
         for source in sources
         for number, (name, path, digest) in enumerate(rows)
     ]
-    if gpus:
-        limit = gpus * config.workers_per_gpu
-        fanout = fanout.model_copy(update={"workers": min(fanout.workers or limit, limit)})
+    fanout = limited_to_gpus(fanout, gpus, config.workers_per_gpu)
     return Job("clip features", extract_clip, items, (CLIP_FEATURE_SUFFIX,), fanout.trying_again())
 
 

@@ -21,7 +21,7 @@ from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.devices import dealt_by_size
+from vidrep_pipelines.fanout.devices import dealt_by_size, gpus_to_use, limited_to_gpus
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 from vidrep_pipelines.training.precision import usable_precision
 
@@ -66,6 +66,7 @@ def propagation_job(
         fanout: How items are executed; on GPUs a process per core would only fill their memory.
     """
     _say_precision(config)
+    gpus = gpus_to_use(config.device)
     settings = config.resolve().model_dump(mode="json", exclude={"propagation": {"block_bytes"}})
     items = [
         Item(
@@ -73,9 +74,9 @@ def propagation_job(
             payload=SequenceItem(rows[name], config, source, gpu),
             digest=digest_of(_PROPAGATION, config.task, settings, source.digest, rows[name]["digest"]),
         )
-        for source, name, gpu in _dealt(sources, rows, _gpus(config))
+        for source, name, gpu in _dealt(sources, rows, gpus)
     ]
-    workers = _workers(config, fanout).trying_again()
+    workers = limited_to_gpus(fanout, gpus, config.workers_per_gpu).trying_again()
     return Job(f"{config.task} propagation", propagate_sequence, items, (PREDICTION_SUFFIX,), workers)
 
 
@@ -127,22 +128,9 @@ def _joints(item: SequenceItem, runner: SequenceRunner, path: Path) -> dict[str,
     return {"frames": len(sequence), "rows": rows, "columns": columns}
 
 
-def _gpus(config: LabelPropagationConfig) -> int:
-    return 0 if config.device == "cpu" else torch.cuda.device_count()
-
-
-def _workers(config: LabelPropagationConfig, fanout: FanOutConfig) -> FanOutConfig:
-    """As many workers as the GPUs take, if there are any: one per core would only fill their memory."""
-    gpus = _gpus(config)
-    if gpus == 0:
-        return fanout
-    limit = gpus * config.workers_per_gpu
-    return fanout.model_copy(update={"workers": min(fanout.workers or limit, limit)})
-
-
 def _say_precision(config: LabelPropagationConfig) -> None:
     """A word where bfloat16 is wanted and items are computed in float32 instead."""
-    device = "cuda" if _gpus(config) else "cpu"
+    device = "cuda" if gpus_to_use(config.device) else "cpu"
     used = usable_precision(torch.device(device), config.precision)
     if used != config.precision:
         _log.warning(

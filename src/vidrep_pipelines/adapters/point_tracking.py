@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.label_sequences.point_videos import read_point_video
@@ -22,7 +20,7 @@ from vidrep_pipelines.evaluation.points.tracking import (
     write_point_tracks,
 )
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.devices import dealt_by_size
+from vidrep_pipelines.fanout.devices import dealt_by_size, gpus_to_use, limited_to_gpus
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 
 _FOLLOWING = 1
@@ -64,7 +62,7 @@ def point_tracking_job(
         config: How points are followed.
         fanout: How items are executed; on GPUs a process per core would only fill their memory.
     """
-    gpus = 0 if config.device == "cpu" else torch.cuda.device_count()
+    gpus = gpus_to_use(config.device)
     names = sorted(rows, key=lambda name: -int(rows[name]["frames"])) if gpus > 1 else list(rows)
     pairs = [(source, name) for source in sources for name in names]
     numbers = dealt_by_size((int(rows[name]["frames"]) for _, name in pairs), max(1, gpus))
@@ -78,9 +76,7 @@ def point_tracking_job(
         )
         for (source, name), gpu in zip(pairs, numbers, strict=True)
     ]
-    if gpus:
-        limit = gpus * config.workers_per_gpu
-        fanout = fanout.model_copy(update={"workers": min(fanout.workers or limit, limit)})
+    fanout = limited_to_gpus(fanout, gpus, config.workers_per_gpu)
     return Job("points tracking", follow_video, items, (TRACKS_SUFFIX,), fanout.trying_again())
 
 

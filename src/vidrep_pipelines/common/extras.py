@@ -25,7 +25,7 @@ def require_extra(module: str, extra: str) -> ModuleType:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{module} is not installed. Remedy: {installation(extra)}") from error
+        raise _missing(module, extra) from error
 
 
 def refuse_missing(extra: str, modules: Iterable[str]) -> None:
@@ -40,4 +40,8 @@ def refuse_missing(extra: str, modules: Iterable[str]) -> None:
     """
     for module in modules:
         if find_spec(module) is None:
-            raise MissingExtraError(f"{module} is not installed. Remedy: {installation(extra)}")
+            raise _missing(module, extra)
+
+
+def _missing(module: str, extra: str) -> MissingExtraError:
+    return MissingExtraError(f"{module} is not installed. Remedy: {installation(extra)}")

@@ -20,6 +20,25 @@ def workers_for_device(fanout: FanOutConfig, device: str) -> FanOutConfig:
     return fanout.model_copy(update={"workers": torch.cuda.device_count()})
 
 
+def gpus_to_use(device: str) -> int:
+    """How many GPUs of the machine items are dealt to: none for ``cpu``, else all that there are."""
+    return 0 if device == "cpu" else torch.cuda.device_count()
+
+
+def limited_to_gpus(fanout: FanOutConfig, gpus: int, each: int) -> FanOutConfig:
+    """At most so many workers for each GPU; without GPUs as it is.
+
+    Args:
+        fanout: A smaller number of workers that is given there stays.
+        gpus: How many GPUs work.
+        each: Workers of a GPU.
+    """
+    if gpus == 0:
+        return fanout
+    limit = gpus * each
+    return fanout.model_copy(update={"workers": min(fanout.workers or limit, limit)})
+
+
 def device_of_item(device: str, number: int) -> str:
     """Deals items of per-item work to the machine's GPUs in turn.
 
