@@ -19,9 +19,17 @@ _VARYING = frozenset(
 
 _VARYING_PARTS = ("_seconds", "per_second", "memory", "speed/", "_digest", "resumed")
 _IGNORED_NAMES = frozenset(
-    {"log.txt", "lock", "_stamp.json", "run.json", "exported.json", "loss_curves.png", "report.html"}
+    {
+        "log.txt",
+        "lock",
+        "_stamp.json",
+        "run.json",
+        "exported.json",  # digests only
+        "loss_curves.png",  # the speed
+        "report.html",  # the speed
+        "kedro_pipeline_events.json",  # when each node ran, and for how long
+    }
 )
-"""Of the last three the first holds digests only, the others show the speed."""
 
 _IGNORED_SUFFIXES = frozenset({".packets", ".lock", ".db"})
 
@@ -75,6 +83,11 @@ def _text(path: Path, root: Path) -> str:
     return path.read_text().replace(str(root), "")
 
 
+def _card(path: Path, root: Path) -> list[str]:
+    """A model card without the digest of its run, which follows from the times of the source files."""
+    return [line for line in _text(path, root).splitlines() if not line.startswith("| run |")]
+
+
 def _plain(value: Any, root: Path) -> Any:
     """Without times, and without the folder's own path."""
     if isinstance(value, dict):
@@ -94,4 +107,5 @@ _READERS: dict[str, Callable[[Path, Path], Any]] = {
     ".json": _json,
     ".jsonl": _lines,
     ".csv": _text,
+    ".md": _card,
 }
