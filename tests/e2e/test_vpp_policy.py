@@ -1,17 +1,20 @@
 """The pipelines of the policy: what they write, what a second run does, and features that are not stored."""
 
 import logging
+import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.project import kill_group, load, merged, run_pipeline, start_kedro, wait_until
 from tests.helpers.vpp_policy import TINY_VPP_POLICY
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.vpp.policy.checkpoint_io import read_policy
 from vidrep_pipelines.models.vpp.policy.inference import load_policy_model
+from vidrep_pipelines.serving.client import PolicyClient
 from vidrep_pipelines.training.sinks import read_rows
 
 pytestmark = pytest.mark.slow
@@ -57,6 +60,37 @@ def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture)
         run_pipeline("eval_rollout", data, TINY_VPP_POLICY)
     for line in ("features: ", "training is ", "rollouts: "):
         assert f"{line}up to date" in caplog.text
+
+
+def test_recorded_episodes_pass_by_the_policy(data: Path) -> None:
+    run_pipeline("eval_open_loop", data, merged(TINY_VPP_POLICY, {"open_loop": {"split": "validation"}}))
+    rows, errors = load("open_loop.rows", data), load("open_loop.errors", data)
+    assert rows["episode"].nunique() == 2 and np.isfinite(rows["policy"]).all()  # the validation tables
+    whole = errors[(errors["part"] == "all") & (errors["measure"] == "absolute")].set_index("predictor")
+    away = (rows["policy"] - rows["recorded"]).abs().groupby(rows["episode"])
+    assert whole.loc["policy", "value"] == pytest.approx(away.sum().sum() / away.count().sum())
+    with Image.open(data / "08_reporting/open_loop/open_loop.png") as image:
+        assert np.ptp(np.asarray(image.convert("L"))) > 100
+
+
+def test_a_run_serves_the_policy_until_it_is_told_to_end(data: Path) -> None:
+    log = data / "served.txt"
+    process = start_kedro("serve_policy", data, {"serve_policy": {"port": 0}, "launch": {"device": "cpu"}}, log)
+    try:
+        assert wait_until(lambda: "Policies are served at" in log.read_text()), log.read_text()
+        address = log.read_text().split("Policies are served at ")[1].split(";")[0].strip()
+        store = load("robot_frames", data)
+        state = store.states(store.ids[0])[0].tolist()
+        picture = np.full((32, 32, 3), 127, np.uint8)
+        client = PolicyClient(address, rate=5, timeout=60)
+        chunk = client.plan({"front": picture}, "push the red ball to the left", state)
+        assert chunk.shape == (10, store.actions(store.ids[0]).shape[1]) and np.isfinite(chunk).all()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, log.read_text()
+    finally:
+        if process.poll() is None:
+            kill_group(process)
+    assert "The service has ended." in log.read_text()
 
 
 PUBLISHED = {
