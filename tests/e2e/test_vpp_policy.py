@@ -74,8 +74,8 @@ def test_recorded_episodes_pass_by_the_policy(data: Path) -> None:
 
 
 def test_a_run_serves_the_policy_until_it_is_told_to_end(data: Path) -> None:
-    log = data / "served.txt"
-    process = start_kedro("serve_policy", data, {"serve_policy": {"port": 0}, "launch": {"device": "cpu"}}, log)
+    log, parameters = data / "served.txt", {"serve_policy": {"port": 0}, "launch": {"device": "cpu"}}
+    process = start_kedro("serve_policy", data, parameters, log)
     try:
         assert wait_until(lambda: "Policies are served at" in log.read_text()), log.read_text()
         address = log.read_text().split("Policies are served at ")[1].split(";")[0].strip()
