@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.helpers.videos import truncate
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.common.open_files import TooManyOpenFilesError
+from vidrep_pipelines.data.frame_store import contiguous
 from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, OpenArrays
 
 VALUES = np.random.default_rng(0).integers(-(2**15), 2**15, (20, 3, 2), dtype=np.int16)
@@ -135,3 +136,26 @@ def test_without_any_descriptor_the_message_names_the_limit(
     monkeypatch.setattr(os, "open", full)
     with pytest.raises(TooManyOpenFilesError, match="ulimit -n"):
         arrays["a.h5"]
+
+
+def test_a_file_that_was_closed_meanwhile_is_opened_without_hdf5(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = OpenArrays(file.parent, "values", "version", {"a.h5": "one"})
+    assert arrays["a.h5"].shape == VALUES.shape
+    arrays.close()
+    monkeypatch.setattr(contiguous, "open_hdf5", None)
+    np.testing.assert_array_equal(arrays["a.h5"].read(3, 5), VALUES[3:5])
+    arrays.close()
+
+
+def test_a_file_that_was_made_anew_meanwhile_is_looked_at_again(tmp_path: Path) -> None:
+    path, arrays = tmp_path / "a.h5", OpenArrays(tmp_path, "values", "version", {"a.h5": "one"})
+    for content in (VALUES, VALUES[4:] + 1):
+        with h5py.File(tmp_path / "new.h5", "w") as handle:
+            handle["filler"] = np.zeros(len(content))
+            handle["values"] = content
+            handle.attrs["version"] = "one"
+        os.replace(tmp_path / "new.h5", path)
+        np.testing.assert_array_equal(arrays["a.h5"].read(0, len(content)), content)
+        arrays.close()

@@ -11,7 +11,7 @@ import numpy as np
 
 from vidrep_pipelines.common.arrays import IntArray, Pixels
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.data.frame_store.contiguous import ContiguousArray, StoredRows
+from vidrep_pipelines.data.frame_store.contiguous import ArrayPlace, ContiguousArray, StoredRows
 from vidrep_pipelines.data.frame_store.film import StoredFilm
 from vidrep_pipelines.data.frame_store.shard import FILM_OFFSETS, FRAMES
 from vidrep_pipelines.data.hdf5 import open_hdf5
@@ -22,18 +22,19 @@ _KEPT_FILMS = 64
 """Films of a shard whose packet indices are kept."""
 
 
-def open_frames(path: Path, name: str = FRAMES) -> StoredRows:
+def open_frames(path: Path, name: str = FRAMES, place: ArrayPlace | None = None) -> StoredRows:
     """The frames (N, H, W, 3) of a shard.
 
     Args:
         path: The shard.
         name: Name of the array that holds them or their films.
+        place: Where it was found before.
 
     Raises:
         InputError: It cannot be read, or is no shard.
         TooManyOpenFilesError: The process has no descriptor left for it.
     """
-    array = ContiguousArray(path, name)
+    array = ContiguousArray(path, name, place)
     if len(array.shape) != 1:
         return array
     try:
@@ -54,7 +55,7 @@ class FilmedFrames:
     """
 
     def __init__(self, records: ContiguousArray) -> None:
-        self.path, self.attributes = records.path, records.attributes
+        self.path, self.attributes, self.place = records.path, records.attributes, records.place
         self.dtype: np.dtype[Any] = records.dtype
         self._records = records
         self._frames, self._places, self.shape = _layout(records)
