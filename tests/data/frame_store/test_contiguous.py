@@ -156,6 +156,6 @@ def test_a_file_that_was_made_anew_meanwhile_is_looked_at_again(tmp_path: Path) 
             handle["filler"] = np.zeros(len(content))
             handle["values"] = content
             handle.attrs["version"] = "one"
-        os.replace(tmp_path / "new.h5", path)
+        (tmp_path / "new.h5").replace(path)
         np.testing.assert_array_equal(arrays["a.h5"].read(0, len(content)), content)
         arrays.close()

@@ -157,7 +157,8 @@ class OpenArrays:
     """Arrays of the files used last, at most 128 at a time and fewer where the system allows few open files.
 
     Where the arrays lie is remembered of all files, so that one whose turn comes again is opened in
-    microseconds: items of a training are drawn from more files than may be open. Picklable: files stay behind.
+    microseconds: items of a training are drawn from more files than may be open.
+    Picklable: files stay behind.
 
     Args:
         folder: Where the files are.
