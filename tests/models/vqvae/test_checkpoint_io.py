@@ -146,3 +146,19 @@ def test_what_the_original_does_not_have_is_noted_in_the_file_and_read_again(tmp
     with pytest.raises(InputError, match=r"cannot be normalized in 32 groups"):
         infer_model_config(weights, image_size=16)
     assert "unpublished" not in original_checkpoint(state, step=1, unpublished={})
+
+
+def test_a_grid_of_levels_is_noted_and_read_again(tmp_path: Path) -> None:
+    config = make_config({"dimension": 2, "codes": "fsq", "levels": (4, 4)})
+    torch.manual_seed(0)
+    model = VqvaeModel(config)
+    noted = unpublished_settings(config, VqvaeDataConfig())
+    assert (noted["codes"], noted["levels"]) == ("fsq", [4, 4])
+    torch.save(original_checkpoint(model.state_dict(), step=1, unpublished=noted), tmp_path / "1.ckpt")
+    state, read = read_original(tmp_path / "1.ckpt")
+    inferred = infer_model_config(state, image_size=16, unpublished=read)
+    assert inferred.codebook == config.codebook
+    other = make_model(inferred, seed=4)
+    load_into(other, state, "1.ckpt")
+    images = make_images(2)
+    assert torch.equal(other(images).reconstruction, model(images).reconstruction)
