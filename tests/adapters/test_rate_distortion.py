@@ -11,11 +11,12 @@ from PIL import Image
 
 from tests.helpers.project import merged
 from tests.helpers.rate_distortion import TINY_RATES
-from tests.helpers.stores import ArrayEpisode, assembly_job, prepare, shard_requests
+from tests.helpers.stores import STORE, ArrayEpisode, assembly_job, prepare
 from vidrep_pipelines.adapters.rate_distortion import learn_rate, rate_job
 from vidrep_pipelines.adapters.rate_distortion_config import RateDistortionConfig
 from vidrep_pipelines.data.frame_store.config import FramesConfig
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
+from vidrep_pipelines.data.frame_store.plan import plan_shards
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.evaluation.reconstruction.config import MeasuredClipsConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
@@ -33,7 +34,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FrameStore:
     episodes = [ArrayEpisode(f"t{number}", (9, 9)) for number in range(6)]
     frames = FramesConfig(height=16, width=16, min_frames=2)  # SSIM has a window of 11 pixels
     parts = prepare(folder / "episodes", episodes, frames)
-    shards = run_job(assembly_job(shard_requests(parts)), folder / "store")
+    requests = plan_shards(parts.table, parts.folder, frames, STORE)
+    shards = run_job(assembly_job(requests), folder / "store")
     write_store_manifest(folder / "store", shards.ids)
     return FrameStore(folder / "store")
 

@@ -51,7 +51,7 @@ class RolloutWorld:
         return self._conditions(self.parameters.root, trained)
 
     def filmed(self, trained: VppPolicyMaker) -> RolloutCondition:
-        """The trained policy in the episodes that are filmed, with the future that it sees where that is shown.
+        """The trained policy in the episodes that are filmed, with the future that it sees if that is shown.
 
         Raises:
             ConfigurationError: There are too few layouts.
