@@ -8,6 +8,7 @@ DOCUMENTATION := $(VENV)/.installed-documentation
 PEERS := $(VENV)/.installed-peers
 PIPELINE ?= pretrain_rsp
 BENCH ?=
+FROM ?=
 # As many test processes as there are processors to use, at most four; a file's tests stay together.
 PARALLEL := -n $(shell nproc 2>/dev/null || echo 2) --maxprocesses 4 --dist loadfile
 # A test that hangs fails after so many seconds; one that hangs in a library's own code ends its process.
@@ -19,7 +20,7 @@ export KEDRO_DISABLE_TELEMETRY := true
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow fuzz lint types format docs lock viz notebook bench report mlflow clean
+.PHONY: help install demo test test-slow fuzz lint types format docs measured lock viz notebook bench report mlflow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -71,6 +72,9 @@ docs: $(DOCUMENTATION) ## Write docs/how_fast.md from the benchmarks, and the do
 	$(BIN)/python scripts/how_fast.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Look at build/docs/index.html"
+
+measured: $(INSTALLED) ## Write the tables of what was measured, with FROM=data after taking over what its runs have left
+	$(BIN)/python scripts/measured_on.py $(FROM)
 
 lock: ## Write requirements.lock anew from pyproject.toml and constraints.txt (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11.5 --constraint constraints.txt \

@@ -95,6 +95,7 @@ def test_public_names() -> None:
         "latent_extraction_vqvae",
         "eval_reconstruction",
         "eval_reconstruction_original",
+        "eval_rate_distortion",
         "export_vqvae",
         "ablate_vqvae",
         "eval_occupancy_chains",

@@ -125,6 +125,11 @@ HEADLINES = (
         "*.reconstruction_summary", "reconstruction of held-out clips", "robonet", "metric",
         rows={"robot": ("all",), "metric": ("psnr", "ssim", "lpips")}, count="videos", system="*",
     ),
+    Headline(
+        "rate_distortion.summary", "held-out clips at equal bits", "robonet", "contender",
+        rows={"metric": ("psnr",)}, measure="measure", measures=3, count="clips",
+        floors=frozenset({"jpeg", "webp", "area", "nearest"}),
+    ),
     *(_occupancy(f"voc_{kind}", "dmc") for kind in ("vae", "dino", "musik", "joint")),
     *(_occupancy(f"voc_{kind}_released", f"voc_{kind}_released_latents") for kind in ("vae", "dino")),
     Headline(

@@ -98,6 +98,7 @@ def _vqvae_pipelines() -> dict[str, Pipeline]:
         "latent_extraction_vqvae": pretrained + latent_extraction.create_vqvae_extraction_pipeline(),
         "eval_reconstruction": pretrained + downstream_eval.create_vqvae_reconstruction_pipeline(),
         "eval_reconstruction_original": frames + downstream_eval.create_original_reconstruction_pipeline(),
+        "eval_rate_distortion": frames + downstream_eval.create_rate_distortion_pipeline(),
         "export_vqvae": pretrained + pretrain.create_vqvae_export_pipeline(),
         "ablate_vqvae": sum(measured, frames) + downstream_eval.create_comparison_pipeline(*variants),
     }

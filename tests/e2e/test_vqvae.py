@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.rate_distortion import TINY_RATES
 from tests.helpers.robonet import robot_frames, write_trajectory
 from tests.helpers.videos import truncate
 from tests.helpers.vqvae import TINY_VQVAE
@@ -195,6 +196,27 @@ def test_published_configurations_side_by_side(data: Path) -> None:
     check_picture(data / REPORTS / "ablation.png")
     spec = json.loads((data / "06_models/vqvae_clips/training_spec.json").read_text())
     assert (spec["task_config"]["data"]["clip_frames"], spec["train"]["batch_size"]) == (12, 1)
+
+
+def test_codes_and_floors_at_equal_bits(data: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tiny = merged(TINY_VQVAE, {"rate_distortion": {**TINY_RATES, "seeds": 1}})
+    run_pipeline("eval_rate_distortion", data, tiny)
+    folder = data / "08_reporting/rate_distortion"
+    summary = pd.read_parquet(folder / "summary.parquet")
+    contenders = {"gradient", "ema", "fsq", "jpeg", "webp", "area", "nearest"}
+    assert set(summary["contender"]) == contenders and len(summary) == 7 * 3 * 2
+    psnr = summary[summary["metric"] == "psnr"]
+    trained = psnr[psnr["contender"].isin(["gradient", "ema", "fsq"])]
+    assert set(trained["bits_per_pixel"].round(6)) == {0.25, round(np.log2(9) / 4, 6), 1.0}
+    assert (psnr["low"] <= psnr["value"]).all() and (psnr["value"] <= psnr["high"]).all()
+    values = load("rate_distortion.values", data)
+    assert set(values["split"]) == {"validation", "test"}
+    for name in ("comparison", "frames"):
+        check_picture(folder / f"{name}.png")
+    change = {"rate_distortion": {"codes": {"ema": {"decay": 0.5}}}}
+    with caplog.at_level(logging.INFO):
+        run_pipeline("eval_rate_distortion", data, merged(tiny, change))
+    assert "9 items, 6 done before, 3 done now" in caplog.text
 
 
 def robonet_folder(root: Path) -> None:

@@ -1,14 +1,13 @@
 """Tiny data sets in the layout of Video Prediction Policy, and the real samples where they are present."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
+from tests.helpers.real_clips import shared_folder
 from tests.helpers.videos import barcode_frames, write_video
 
 FRAMES = {"bridge": 8, "xhand": 10, "sthv2": 9}
@@ -19,15 +18,11 @@ TEXTS = {
     "xhand": ["grasp the spoon", "stack the blue block on the green block"],
     "sthv2": ["pushing a cup from left to right", "lifting a book up"],
 }
-_DEFAULT = Path(__file__).parents[2] / "../shared/data"
 
 
 def published_instances() -> Path:
     """Folder of the published samples; the calling test is skipped where they are absent."""
-    folder = Path(os.environ.get("VIDREP_SHARED_DATA", _DEFAULT)) / "vpp_instances"
-    if not folder.is_dir():
-        pytest.skip(f"the published clips {folder} are not here")
-    return folder
+    return shared_folder("vpp_instances")
 
 
 def write_instance_sets(root: Path, size: int = 64, clips: int = 2, latents: bool = True) -> Path:

@@ -4,7 +4,13 @@ import pytest
 from PIL.Image import Image
 
 from vidrep_pipelines.common.errors import InputError
-from vidrep_pipelines.reporting.reconstruction import metric_table, rate_distortion, robot_chart
+from vidrep_pipelines.reporting import reconstruction
+from vidrep_pipelines.reporting.reconstruction import (
+    metric_table,
+    rate_distortion,
+    robot_chart,
+    variant_chart,
+)
 
 NAN = float("nan")
 SUMMARY = pd.DataFrame(
@@ -51,3 +57,22 @@ def test_rate_distortion_draws_the_metrics_that_runs_have() -> None:
     assert two.width > 1.8 * one.width and contrast(one) > 10
     with pytest.raises(InputError, match="no run with one of"):
         rate_distortion(RUNS.drop(columns=["psnr", "lpips"]))
+
+
+def test_runs_of_one_rate_have_an_axis_of_several_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = []
+    monkeypatch.setattr(reconstruction, "image_of", figures.append)
+    rate_distortion(RUNS.assign(bits_per_frame=9216.0, entropy_bits_per_frame=8900.0))
+    (axes,) = figures[0].axes[:1]
+    low, high = axes.get_xlim()
+    assert low < 8900 and high > 9216 and sum(low <= tick <= high for tick in axes.get_xticks()) >= 3
+
+
+def test_configurations_below_one_another() -> None:
+    variants = RUNS.assign(codebook_use=[0.5, 1.0], psnr_low=[20.0, 26.0], psnr_high=[22.5, 28.0])
+    both = variant_chart(variants)
+    assert both.width > variant_chart(variants.drop(columns="lpips")).width and contrast(both) > 5
+    wider = variant_chart(variants.assign(psnr_low=[10.0, 26.0]))
+    assert np.abs(np.asarray(wider, float) - np.asarray(both, float)).mean() > 0.1
+    with pytest.raises(InputError, match="no configuration with one of"):
+        variant_chart(variants[["label", "codebook_use", "bits_per_frame"]])

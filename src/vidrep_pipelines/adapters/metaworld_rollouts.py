@@ -42,19 +42,6 @@ def metaworld_conditions(
     return [_condition(name, config, world, starts, trained) for name in config.conditions]
 
 
-def filmed_metaworld(
-    config: MetaworldRolloutConfig, world: MetaworldEpisodesConfig, trained: VppPolicyMaker
-) -> RolloutCondition:
-    """The trained policy, with the future that it sees where that is to be shown.
-
-    Raises:
-        ConfigurationError: There are too few layouts.
-    """
-    starts = metaworld_starts(world, config.part, config.episodes)
-    imagining = replace(trained, sampling=config.sampling, noise=config.noise, imagination=config.imagination)
-    return _condition("trained", config, world, starts, imagining)
-
-
 def require_expert_success(config: MetaworldRolloutConfig, world: MetaworldEpisodesConfig) -> None:
     """Replays what the experts do in a few layouts of each task.
 

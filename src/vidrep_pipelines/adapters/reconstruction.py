@@ -96,6 +96,8 @@ def run_record(
 ) -> dict[str, Any]:
     """A measured run in plain numbers: what it is, its metrics over all robots, and its use of the codes.
 
+    The ends of intervals go by the name of the metric: ``psnr_low``, ``psnr_high``.
+
     Args:
         checkpoint: The model.
         label: Its short name in charts.
@@ -112,6 +114,12 @@ def run_record(
         "label": label,
         "clips": clips,
         **dict(rows[["metric", "value"]].itertuples(index=False)),
+        **{
+            f"{metric}_{end}": float(bound)
+            for metric, *ends in rows[["metric", "low", "high"]].itertuples(index=False)
+            for end, bound in zip(("low", "high"), ends, strict=True)
+            if np.isfinite(bound)
+        },
         **codebook_report(torch.tensor(counts, dtype=torch.float64), model),
     }
 

@@ -1,19 +1,15 @@
 """In which world a policy is evaluated: the one that ``rollout.world`` names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vidrep_pipelines.adapters.metaworld_rollouts import (
-    filmed_metaworld,
-    metaworld_conditions,
-    require_expert_success,
+from vidrep_pipelines.adapters.metaworld_rollouts import metaworld_conditions, require_expert_success
+from vidrep_pipelines.adapters.rollouts import TRAINED, require_scripted_success, tabletop_conditions
+from vidrep_pipelines.adapters.rollouts_config import (
+    MetaworldRolloutConfig,
+    RolloutParameters,
+    TabletopRolloutConfig,
 )
-from vidrep_pipelines.adapters.rollouts import (
-    filmed_condition,
-    require_scripted_success,
-    tabletop_conditions,
-)
-from vidrep_pipelines.adapters.rollouts_config import MetaworldRolloutConfig, RolloutParameters
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
@@ -52,21 +48,24 @@ class RolloutWorld:
         Raises:
             ConfigurationError: There are too few layouts, or a condition has no meaning there.
         """
-        config = self.parameters.root
-        if isinstance(config, MetaworldRolloutConfig):
-            return metaworld_conditions(config, self._described, trained)
-        return tabletop_conditions(config, self.tabletop, trained)
+        return self._conditions(self.parameters.root, trained)
 
     def filmed(self, trained: VppPolicyMaker) -> RolloutCondition:
-        """The trained policy in the episodes that are filmed.
+        """The trained policy in the episodes that are filmed, with the future that it sees if that is shown.
 
         Raises:
             ConfigurationError: There are too few layouts.
         """
-        config = self.parameters.root
+        config = self.parameters.root.model_copy(update={"conditions": (TRAINED,)})
+        (condition,) = self._conditions(config, replace(trained, imagination=config.imagination))
+        return condition
+
+    def _conditions(
+        self, config: TabletopRolloutConfig | MetaworldRolloutConfig, trained: VppPolicyMaker
+    ) -> list[RolloutCondition]:
         if isinstance(config, MetaworldRolloutConfig):
-            return filmed_metaworld(config, self._described, trained)
-        return filmed_condition(config, self.tabletop, trained)
+            return metaworld_conditions(config, self._described, trained)
+        return tabletop_conditions(config, self.tabletop, trained)
 
     def require_oracle(self) -> None:
         """Replays what the world's scripted experts do.

@@ -48,19 +48,6 @@ def tabletop_conditions(
     return [_condition(name, config, world, starts, trained) for name in config.conditions]
 
 
-def filmed_condition(
-    config: TabletopRolloutConfig, world: TabletopEpisodesConfig, trained: VppPolicyMaker
-) -> RolloutCondition:
-    """The trained policy, with the future that it sees where that is to be shown.
-
-    Raises:
-        ConfigurationError: There are too few tables.
-    """
-    starts = tabletop_starts(world, config.part, config.episodes)
-    imagining = replace(trained, sampling=config.sampling, noise=config.noise, imagination=config.imagination)
-    return _condition(TRAINED, config, world, starts, imagining)
-
-
 def require_scripted_success(config: TabletopRunConfig, world: TabletopEpisodesConfig) -> None:
     """Replays what the scripted arm does on a few of the tables.
 

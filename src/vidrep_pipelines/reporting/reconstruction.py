@@ -82,6 +82,7 @@ def rate_distortion(runs: pd.DataFrame, metrics: Sequence[str] = ("psnr", "lpips
     if not names:
         raise InputError(f"There is no run with one of {list(metrics)} to draw.")
     figure = Figure(figsize=(5.2 * len(names), 3.9), layout="constrained", facecolor="white")
+    limits = _bits_to_show(runs[["entropy_bits_per_frame", "bits_per_frame"]])
     for number, name in enumerate(names):
         axes = figure.add_subplot(1, len(names), number + 1)
         for place, row in enumerate(runs[runs[name].notna()].to_dict("records")):
@@ -93,8 +94,58 @@ def rate_distortion(runs: pd.DataFrame, metrics: Sequence[str] = ("psnr", "lpips
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_locator(LogLocator(2, subs=(1.0, 1.5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.margins(x=0.15, y=0.2)
+        axes.set_xlim(*limits)
+        axes.margins(y=0.2)
         plain_axes(axes, METRICS[name], "bits per frame (open: entropy of the codes)")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", frameon=False, fontsize=9, labelcolor=SOFT_INK)
     return image_of(figure)
+
+
+def _bits_to_show(rates: pd.DataFrame) -> tuple[float, float]:
+    """Both ends of an axis around all rates: at least two octaves, for runs of one rate to have ticks."""
+    low, high = float(rates.min(axis=None)), float(rates.max(axis=None))
+    middle, reach = float(np.sqrt(low * high)), max(2.0, 1.25 * float(np.sqrt(high / low)))
+    return middle / reach, middle * reach
+
+
+def variant_chart(variants: pd.DataFrame) -> Image:
+    """Draws configurations below one another: each metric with its interval, and the share of codes in use.
+
+    Args:
+        variants: Columns label, codebook_use, bits_per_frame, and the metrics; of each its ``_low`` and
+            ``_high``, if there is an interval.
+
+    Raises:
+        InputError: No configuration has any of the metrics.
+    """
+    names = [name for name in METRICS if name in variants and variants[name].notna().any()]
+    if not names:
+        raise InputError(f"There is no configuration with one of {list(METRICS)} to draw.")
+    shown = variants.assign(use=100 * variants["codebook_use"])
+    titles = {name: METRICS[name] for name in names} | {"use": "codes in use, %"}
+    figure = Figure(
+        figsize=(3.4 + 3.3 * len(titles), 1.3 + 0.55 * len(shown)), layout="constrained", facecolor="white"
+    )
+    places = np.arange(len(shown))[::-1]
+    for number, (name, title) in enumerate(titles.items()):
+        axes = figure.add_subplot(1, len(titles), number + 1)
+        values = shown[name].to_numpy(np.float64)
+        for place, value, color in zip(places, values, _colors(len(shown)), strict=True):
+            axes.scatter([value], [place], s=48, color=color, zorder=3)
+            axes.annotate(f"{value:.4g}", (value, place), (0, 8), textcoords="offset points", ha="center",
+                          fontsize=8.5, color=INK)  # fmt: skip
+        if f"{name}_low" in shown:
+            ends = shown[[f"{name}_low", f"{name}_high"]].to_numpy(np.float64)
+            axes.hlines(places, ends[:, 0], ends[:, 1], color=SOFT_INK, linewidth=1.2)
+        axes.set_yticks(places, shown["label"] if number == 0 else [""] * len(shown))
+        axes.set_ylim(-0.6, len(shown) - 0.2)
+        axes.margins(x=0.2)
+        plain_axes(axes, title)
+    bits = ", ".join(f"{value:g}" for value in dict.fromkeys(shown["bits_per_frame"]))
+    figure.supxlabel(f"all with {bits} bits per frame", fontsize=9, color=SOFT_INK)
+    return image_of(figure)
+
+
+def _colors(count: int) -> list[str]:
+    return [COLORS[number % len(COLORS)] for number in range(count)]

@@ -1,4 +1,3 @@
-import json
 import os
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.helpers.published_names import published_names
 from tests.models.carl.tiny import CONVOLUTIONAL, make_config, make_frames, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.carl.checkpoint_io import (
@@ -25,7 +25,6 @@ from vidrep_pipelines.models.carl.model import CarlModel, parameter_groups
 from vidrep_pipelines.models.carl.presets import CarlPreset
 from vidrep_pipelines.models.shared.trained import trained_model
 
-_KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "carl_keys.json"
 PUBLISHED = {
     "scl_transformer_config": ("scl_transformer", None),
     "scl_transformer_action_config": ("scl_transformer_action", None),
@@ -49,10 +48,8 @@ def test_published_models_are_ours(name: str) -> None:
     with torch.device("meta"):
         state = to_original(CarlModel(config).state_dict())
     assert infer_model_config(state, original_settings(config)) == config
-    if not _KEYS.is_file():
-        pytest.skip("no table of the published names")
     found = [(key, list(value.shape)) for key, value in state.items()]
-    assert found == list(json.loads(_KEYS.read_text())[name].items())
+    assert found == list(published_names("carl")[name].items())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from vidrep_pipelines.models.layers.vector_quantizer import (
     CodebookAverage,
     CodeDistance,
+    ScalarQuantizer,
     VectorQuantizer,
     codebook_loss,
 )
@@ -234,3 +235,50 @@ def test_cosine_entries_keep_length_one() -> None:
     observe(average, quantizer, vectors)
     average.update(quantizer, same, same)
     torch.testing.assert_close(quantizer.codebook.norm(dim=1), torch.ones(SIZE))
+
+
+LEVELS = st.lists(st.integers(2, 9), min_size=1, max_size=4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(levels=LEVELS, seed=st.integers(0, 2**20))
+def test_of_a_grid_the_nearest_entry_is_chosen(levels: list[int], seed: int) -> None:
+    grid = ScalarQuantizer(levels)
+    vectors = 2 * torch.randn(50, len(levels), generator=torch.Generator().manual_seed(seed))
+    entries, chosen, prepared = grid(vectors)
+    assert torch.equal(entries, grid.codebook[chosen]) and torch.equal(grid.lookup(chosen), entries)
+    half = torch.tensor(levels) // 2  # distances in levels, of which each channel has its own
+    distances = torch.cdist((prepared * half).double(), (grid.codebook * half).double())
+    found = distances.gather(-1, chosen[:, None])[:, 0]
+    torch.testing.assert_close(found, distances.min(dim=-1).values, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(levels=LEVELS)
+def test_every_entry_of_a_grid_can_be_reached_and_has_its_own_code(levels: list[int]) -> None:
+    grid = ScalarQuantizer(levels)
+    assert grid.size == math.prod(levels) == len(torch.unique(grid.codebook, dim=0))
+    assert torch.equal(grid.nearest(grid.codebook), torch.arange(grid.size))
+    corners = torch.cartesian_prod(*[torch.tensor([-50.0, 50.0])] * len(levels)).reshape(-1, len(levels))
+    reached = grid(corners)[0]
+    assert torch.equal(reached.amin(0), grid.codebook.amin(0))
+    assert torch.equal(reached.amax(0), grid.codebook.amax(0))
+
+
+@given(levels=LEVELS)
+def test_zero_is_an_entry_of_every_grid(levels: list[int]) -> None:
+    grid = ScalarQuantizer(levels)
+    entries, _, prepared = grid(torch.zeros(1, len(levels)))
+    torch.testing.assert_close(prepared, torch.zeros(1, len(levels)))
+    assert not entries.any()
+
+
+def test_the_gradient_passes_through_the_rounding_of_a_grid() -> None:
+    grid = ScalarQuantizer([8, 5])
+    vectors = torch.tensor([[0.3, -0.4]], requires_grad=True)
+    grid(vectors)[0].sum().backward()
+    through_rounding, vectors.grad = vectors.grad, None
+    grid.prepare(vectors).sum().backward()
+    assert through_rounding is not None and vectors.grad is not None
+    torch.testing.assert_close(through_rounding, vectors.grad)
+    assert not list(grid.parameters()) and "codebook" in grid.state_dict()

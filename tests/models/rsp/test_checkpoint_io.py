@@ -1,5 +1,4 @@
 import argparse
-import json
 import os
 import pickle
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.helpers.published_names import published_names
 from tests.models.rsp.tiny import CONFIG, OBJECTIVE, make_frames, make_model, make_published, make_randomness
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.rsp.checkpoint_io import (
@@ -27,17 +27,12 @@ from vidrep_pipelines.models.rsp.config import RspModelConfig
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import rsp_objective
 
-ROOT = Path(__file__).resolve().parents[3]
-SPECS = Path(os.environ.get("VIDREP_SHARED_SPECS", ROOT.parent / "shared" / "specs"))
-KEYS = SPECS / "rsp_keys.json"
-
 
 def key_table(name: str) -> dict[str, list[int]]:
-    table: dict[str, list[int]] = json.loads(KEYS.read_text())[name]
+    table: dict[str, list[int]] = published_names("rsp")[name]
     return table
 
 
-@pytest.mark.skipif(not KEYS.is_file(), reason="no key tables; set VIDREP_SHARED_SPECS")
 @pytest.mark.parametrize("name", ["vit_small_patch16", "vit_base_patch16"])
 def test_published_key_tables_round_trip(name: str) -> None:
     table = key_table(f"rsp_{name}")

@@ -1,11 +1,10 @@
-import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.helpers.published_names import published_names
 from tests.models.voc.test_gpt import make_gpt
 from tests.models.voc.test_objective import make_model
 from tests.models.voc.tiny import make_config
@@ -80,15 +79,11 @@ def test_checkpoints_of_ours_load_whole() -> None:
         trained_model(VocModel(make_config(reward=False)), model.state_dict())
 
 
-KEYS = Path(os.environ.get("VIDREP_SHARED_SPECS") or Path(__file__).resolve().parents[4] / "shared" / "specs")
-
-
-@pytest.mark.skipif(not (KEYS / "voc_keys.json").is_file(), reason="no list of published parameters")
 @pytest.mark.parametrize(
     ("name", "tokenizer"), [("vae_musik", "vae"), ("vae_musik", "musik"), ("dino", "dino")]
 )
 def test_published_names_and_shapes(name: str, tokenizer: str) -> None:
-    published = json.loads((KEYS / "voc_keys.json").read_text())
+    published = published_names("voc")
     config = VocPreset.published(tokenizer).model  # type: ignore[arg-type]
     with torch.device("meta"):
         gpt, head = Gpt(config.gpt, config.state_tokens), RewardHead(config)

@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.helpers.published_names import published_names
 from tests.models.vqvae.tiny import make_config, make_images, make_model
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.patch_discriminator import PatchDiscriminator
@@ -25,7 +25,6 @@ from vidrep_pipelines.models.vqvae.checkpoint_io import (
 from vidrep_pipelines.models.vqvae.config import VqvaeDataConfig, VqvaeModelConfig, VqvaePreset
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 
-_KEYS = Path(__file__).resolve().parents[4] / "shared" / "specs" / "vqvae_keys.json"
 COUNTS = {"baseline_2d": 68_103_491, "baseline": 68_103_491, "3d_decoder__2d_loss": 68_104_865}
 
 
@@ -36,11 +35,10 @@ def test_published_sizes(name: Any) -> None:
         model = VqvaeModel(config)
     assert sum(value.numel() for value in model.parameters()) == COUNTS[name]
     assert infer_model_config(to_original(model.state_dict())) == config
-    if _KEYS.is_file():
-        table = json.loads(_KEYS.read_text())
-        expected = table[name] if isinstance(table[name], dict) else table["baseline_2d"]
-        found = {key: list(value.shape) for key, value in to_original(model.state_dict()).items()}
-        assert found == {key: shape for key, shape in expected.items() if not key.startswith("loss.")}
+    table = published_names("vqvae")
+    expected = table[name] if isinstance(table[name], dict) else table["baseline_2d"]
+    found = {key: list(value.shape) for key, value in to_original(model.state_dict()).items()}
+    assert found == {key: shape for key, shape in expected.items() if not key.startswith("loss.")}
 
 
 @pytest.mark.parametrize("decoder", ["2d", "3d"])
@@ -146,3 +144,19 @@ def test_what_the_original_does_not_have_is_noted_in_the_file_and_read_again(tmp
     with pytest.raises(InputError, match=r"cannot be normalized in 32 groups"):
         infer_model_config(weights, image_size=16)
     assert "unpublished" not in original_checkpoint(state, step=1, unpublished={})
+
+
+def test_a_grid_of_levels_is_noted_and_read_again(tmp_path: Path) -> None:
+    config = make_config({"dimension": 2, "codes": "fsq", "levels": (4, 4)})
+    torch.manual_seed(0)
+    model = VqvaeModel(config)
+    noted = unpublished_settings(config, VqvaeDataConfig())
+    assert (noted["codes"], noted["levels"]) == ("fsq", [4, 4])
+    torch.save(original_checkpoint(model.state_dict(), step=1, unpublished=noted), tmp_path / "1.ckpt")
+    state, read = read_original(tmp_path / "1.ckpt")
+    inferred = infer_model_config(state, image_size=16, unpublished=read)
+    assert inferred.codebook == config.codebook
+    other = make_model(inferred, seed=4)
+    load_into(other, state, "1.ckpt")
+    images = make_images(2)
+    assert torch.equal(other(images).reconstruction, model(images).reconstruction)

@@ -14,6 +14,8 @@ from vidrep_pipelines.models.vqvae.config import (
     VqvaePresetName,
 )
 
+FSQ = {"size": 16, "dimension": 2, "codes": "fsq", "levels": [4, 4]}
+
 
 def test_named_configurations_are_the_published_ones() -> None:
     pixel, perceptual, clips = (VqvaePreset.named(name) for name in get_args(VqvaePresetName))
@@ -30,6 +32,11 @@ def test_named_configurations_are_the_published_ones() -> None:
         ({"groups": 16}, "groups=16"),
         ({"codebook": {"restart_below": 0.1}}, "update: ema"),
         ({"codebook": {"size": 40000}}, "32768"),
+        ({"codebook": {"codes": "fsq"}}, "belong together"),
+        ({"codebook": {"levels": [4, 4]}}, "belong together"),
+        ({"codebook": {"codes": "fsq", "levels": [8, 8]}}, "make 64 codes of 2 channels"),
+        ({"codebook": {"size": 4, "dimension": 2, "codes": "fsq", "levels": [4, 1]}}, "greater than or"),
+        ({"codebook": FSQ | {"update": "ema"}}, "no entries that move"),
         ({"widht": 8}, "widht"),
     ],
 )
@@ -42,6 +49,13 @@ def test_configs_survive_json_and_keep_their_defaults() -> None:
     config = make_config()
     assert VqvaeModelConfig.model_validate(json.loads(config.model_dump_json())) == config
     assert CodebookConfig() == VqvaeModelConfig().codebook
+    grid = make_config(FSQ)
+    assert VqvaeModelConfig.model_validate(json.loads(grid.model_dump_json())) == grid
+
+
+def test_levels_that_are_not_used_are_in_no_digest() -> None:
+    assert "levels" not in CodebookConfig().model_dump()
+    assert make_config(FSQ).model_dump()["codebook"]["levels"] == (4, 4)
 
 
 def test_importing_the_config_does_not_import_torch() -> None:

@@ -29,6 +29,9 @@ class MeasuredClipsConfig(FrozenConfig):
 
 PixelRange = Literal["clamped", "rounded", "as_published"]
 
+CodecName = Literal["jpeg", "webp", "area", "nearest"]
+"""What needs no training: two codecs of pictures, and two ways to keep fewer pixels."""
+
 
 class ReconstructionEvaluationConfig(FrozenConfig):
     """How reconstructions are measured."""

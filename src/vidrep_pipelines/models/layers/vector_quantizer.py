@@ -1,15 +1,18 @@
 """Vector quantization: every vector is replaced by the nearest entry of a codebook.
 
-The codebook learns by the gradient or as a moving average of what it replaces.
+The codebook learns by the gradient or as a moving average of what it replaces, or it is a grid that stays.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig
 
 CodeDistance = Literal["euclidean", "cosine"]
 
@@ -29,6 +32,9 @@ class VectorQuantizer(nn.Module):
     Attributes:
         codebook: (K, D), uniform in -1/K..1/K at first.
     """
+
+    learns: ClassVar[bool] = True
+    """Whether the entries move, so that vectors and entries are drawn to one another by a loss."""
 
     codebook: Tensor
 
@@ -87,6 +93,64 @@ class VectorQuantizer(nn.Module):
         codes = self.nearest(prepared)
         entries = self.lookup(codes).detach()
         return entries + (prepared - prepared.detach()), codes, prepared
+
+
+class ScalarQuantizer(VectorQuantizer):
+    """A grid in place of a learned codebook: each channel is bounded and rounded to one of its levels.
+
+    Finite scalar quantization (Mentzer et al. 2023, "Finite Scalar Quantization: VQ-VAE Made Simple",
+    section 3). A channel of L levels becomes ``L / 2 tanh`` of itself, shifted for an even L so that zero is
+    a level, and is rounded; the gradient passes through the rounding alone. No entry can be lost, and there
+    is nothing to learn but the encoder. A code numbers the levels with the first channel's fastest.
+
+    Args:
+        levels: Levels of each channel; their product is K, their number D.
+
+    Attributes:
+        codebook: (K, D) all combinations, in -1..1. A buffer, so that checkpoints have a codebook as others.
+    """
+
+    learns: ClassVar[bool] = False
+
+    _MARGIN = 1e-3
+    """The bound lies so much outside of the outermost levels, which can be reached, then."""
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        super().__init__(math.prod(levels), len(levels), trainable=False)
+        self._half = [count // 2 for count in levels]
+        self._steps = [math.prod(levels[:place]) for place in range(len(levels))]
+        self._reach = [(count - 1) / 2 * (1 + self._MARGIN) for count in levels]
+        self._below = [0.0 if count % 2 else 0.5 for count in levels]
+        counts, steps, half = map(torch.tensor, (list(levels), self._steps, self._half))
+        self.codebook.copy_((torch.arange(self.size)[:, None] // steps % counts - half) / half)
+
+    def prepare(self, vectors: Tensor) -> Tensor:
+        """Vectors (..., D) bounded, in units of the entries; 0 stays 0."""
+        vectors = vectors.float()
+        reach, below, half = map(vectors.new_tensor, (self._reach, self._below, self._half))
+        return (torch.tanh(vectors + torch.atanh(below / reach)) * reach - below) / half
+
+    def entries(self) -> Tensor:
+        """The grid (K, D)."""
+        return self.codebook
+
+    @torch.no_grad()
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Codes (...) int64 of prepared vectors (..., D)."""
+        half = vectors.new_tensor(self._half)
+        places = (vectors * half).round().long() + half.long()
+        return (places * torch.tensor(self._steps, device=vectors.device)).sum(dim=-1)
+
+
+def build_quantizer(config: CodebookConfig) -> "tuple[VectorQuantizer, CodebookAverage | None]":
+    """A codebook, and the averages that move it if it follows any."""
+    if config.codes == "fsq":
+        return ScalarQuantizer(config.levels), None
+    trainable = config.update == "gradient"
+    quantizer = VectorQuantizer(config.size, config.dimension, config.codes, trainable=trainable)
+    if trainable:
+        return quantizer, None
+    return quantizer, CodebookAverage(config.size, config.dimension, config.decay, config.restart_below)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Sizes of the VQGAN family's encoder and decoder, and how its codebook learns."""
 
-from typing import Literal, Self
+import math
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 
@@ -16,8 +17,14 @@ class CodebookConfig(FrozenConfig):
     dimension: int = Field(192, gt=0)
     """Channels of an entry (`embed_dim` of the original)."""
 
-    codes: Literal["euclidean", "cosine"] = "euclidean"
-    """How the nearest entry is found. ``cosine`` (not published) compares directions only."""
+    codes: Literal["euclidean", "cosine", "fsq"] = "euclidean"
+    """How the nearest entry is found. ``cosine`` (not published) compares directions only. ``fsq`` (not
+    published) rounds each channel to one of its ``levels``, so that there is no codebook to learn and none
+    to lose (Mentzer et al. 2023, "Finite Scalar Quantization")."""
+
+    levels: tuple[Annotated[int, Field(ge=2)], ...] = ()
+    """With ``fsq``, the levels of each channel. Their product is ``size``, their number ``dimension``: 8, 8
+    and 8 make 512 codes, 8, 5, 5 and 5 the 1000 that its paper takes in place of 1024."""
 
     update: Literal["gradient", "ema"] = "gradient"
     """How entries move: by their gradient as published, or as averages of the vectors they stand for."""
@@ -34,6 +41,30 @@ class CodebookConfig(FrozenConfig):
         if self.restart_below and self.update != "ema":
             raise ValueError("codebook.restart_below needs codebook.update: ema")
         return self
+
+    @model_validator(mode="after")
+    def _check_levels(self) -> Self:
+        if (self.codes == "fsq") != bool(self.levels):
+            raise ValueError("codebook.codes: fsq and codebook.levels belong together: set both, or neither")
+        if self.codes != "fsq":
+            return self
+        size, dimension = math.prod(self.levels), len(self.levels)
+        if (self.size, self.dimension) != (size, dimension):
+            raise ValueError(
+                f"codebook.levels {list(self.levels)} make {size} codes of {dimension} channels: set "
+                f"codebook.size: {size} and codebook.dimension: {dimension}"
+            )
+        if self.update != "gradient":
+            raise ValueError("codebook.codes: fsq has no entries that move: set codebook.update: gradient")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_off(self, serialized: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Levels that are not used are left out: digests of runs with other codes stay as they were."""
+        described: dict[str, Any] = serialized(self)
+        if not self.levels:
+            described.pop("levels", None)
+        return described
 
 
 class VqganConfig(FrozenConfig):

@@ -132,13 +132,14 @@ def original_checkpoint(
 def unpublished_settings(model: VqvaeModelConfig, data: VqvaeDataConfig) -> dict[str, Any]:
     """What makes the original code compute something else from the same weights; empty: nothing.
 
-    ``groups`` of the normalizations, kind of ``codes``, ``mean`` and ``std`` of the pixels: these stand in
-    the original's code, and no tensor shows them.
+    ``groups`` of the normalizations, kind of ``codes`` and their ``levels``, ``mean`` and ``std`` of the
+    pixels: these stand in the original's code, and no tensor shows them.
     """
     published = VqvaeModelConfig()
     pairs = {
         "groups": (model.groups, published.groups),
         "codes": (model.codebook.codes, published.codebook.codes),
+        "levels": (list(model.codebook.levels), list(published.codebook.levels)),
         "mean": (list(data.mean), list(ROBONET_MEAN)),
         "std": (list(data.std), list(ROBONET_STD)),
     }
@@ -201,6 +202,7 @@ def original_name(ours: str, *, has_head: bool) -> str:
 
 
 _HEAD_PREFIX = "decoder._2d_decoder."
+_CODES = ("codes", "levels")
 
 
 def infer_model_config(
@@ -218,6 +220,6 @@ def infer_model_config(
     """
     noted = unpublished or {}
     network, inferred = infer_sizes(state, image_size, int(noted.get("groups", VqvaeModelConfig().groups)))
-    codebook = {**inferred.model_dump(), "codes": noted.get("codes", inferred.codes)}
+    codebook = {**inferred.model_dump(), **{name: noted[name] for name in _CODES if name in noted}}
     decoder = "3d" if any(name.startswith(_HEAD_PREFIX) for name in state) else "2d"
     return VqvaeModelConfig.model_validate({**network.model_dump(), "codebook": codebook, "decoder": decoder})

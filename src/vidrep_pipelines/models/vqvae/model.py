@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.models.layers.causal_convolution import CausalRefinement
-from vidrep_pipelines.models.layers.vector_quantizer import CodebookAverage, Quantized, VectorQuantizer
+from vidrep_pipelines.models.layers.vector_quantizer import Quantized, build_quantizer
 from vidrep_pipelines.models.layers.vqgan import FrameDecoder, FrameEncoder
 from vidrep_pipelines.models.vqvae.config import VqvaeModelConfig
 
@@ -85,19 +85,11 @@ class VqvaeModel(nn.Module):
         super().__init__()
         self.config = config
         codebook = config.codebook
-        trainable = codebook.update == "gradient"
         self.encoder = FrameEncoder(config)
         self.decoder = Decoder(config)
-        self.quantizer = VectorQuantizer(
-            codebook.size, codebook.dimension, codebook.codes, trainable=trainable
-        )
+        self.quantizer, self.codebook_average = build_quantizer(codebook)
         self.to_latents = nn.Conv2d(config.latent_channels, codebook.dimension, 1)
         self.from_latents = nn.Conv2d(codebook.dimension, config.latent_channels, 1)
-        self.codebook_average: CodebookAverage | None = None
-        if not trainable:
-            self.codebook_average = CodebookAverage(
-                codebook.size, codebook.dimension, codebook.decay, codebook.restart_below
-            )
         self.discriminator = discriminator
 
     def latents(self, images: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ def vqvae_objective(
     fvd = config.fvd_mean_weight * fvd_mean + config.fvd_covariance_weight * fvd_covariance
     rebuilt = config.pixel_weight * pixel + config.perceptual_weight * perceptual + fvd
     codebook = zero
-    if config.codebook_weight:
+    if config.codebook_weight and model.quantizer.learns:
         codebook = quantization_loss(model, outputs.quantized, config)
     return VqvaeLosses(
         loss=rebuilt + config.codebook_weight * codebook,

@@ -26,6 +26,9 @@ from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import (
 )
 from vidrep_pipelines.pipelines.downstream_eval.points_pipeline import create_points_evaluation_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.probe_pipeline import create_probe_evaluation_pipeline
+from vidrep_pipelines.pipelines.downstream_eval.rate_distortion_pipeline import (
+    create_rate_distortion_pipeline,
+)
 from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_comparison_pipeline,
     create_original_reconstruction_pipeline,
@@ -56,6 +59,7 @@ __all__ = [
     "create_points_evaluation_pipeline",
     "create_predict_video_pipeline",
     "create_probe_evaluation_pipeline",
+    "create_rate_distortion_pipeline",
     "create_released_occupancy_pipeline",
     "create_rollout_pipeline",
     "create_video_evaluation_pipeline",

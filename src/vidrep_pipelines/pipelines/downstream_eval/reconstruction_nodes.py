@@ -130,8 +130,8 @@ def compare_variants(
     pixel: dict[str, Any], perceptual: dict[str, Any], clips: dict[str, Any]
 ) -> tuple[pd.DataFrame, Image]:
     """One row per published configuration, and the same as a picture."""
-    from vidrep_pipelines.reporting.reconstruction import rate_distortion
+    from vidrep_pipelines.reporting.reconstruction import variant_chart
 
     table = pd.DataFrame([pixel, perceptual, clips]).drop(columns=["run", "skipped", "remarks"])
     _log.info("configurations side by side:\n%s", table.to_string(index=False, float_format="%.4g"))
-    return table, rate_distortion(table)
+    return table, variant_chart(table)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import carl_nodes, shared_nodes
+from vidrep_pipelines.pipelines.pretrain import carl_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, export_nodes, training_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "train")
 
@@ -46,20 +47,7 @@ def _training(
                 name="plan",
                 tags=["carl"],
             ),
-            Node(
-                shared_nodes.train,
-                inputs=["training_spec", "params:tracking"],
-                outputs=["checkpoint", "train_log", "train_metrics"],
-                name="train",
-                tags=["carl", "gpu", "train"],
-            ),
-            Node(
-                shared_nodes.paint_curves,
-                inputs="train_log",
-                outputs="loss_curves",
-                name="draw_curves",
-                tags=["carl"],
-            ),
+            *training_nodes("carl"),
             Node(
                 carl_nodes.paint_carl,
                 inputs=["checkpoint", "training_spec"],
@@ -73,7 +61,7 @@ def _training(
         outputs={"checkpoint": f"{namespace}_checkpoint"},
         parameters={
             **tasks,
-            **{name: name for name in ("params:launch", "params:folders", "params:tracking")},
+            **{name: name for name in MACHINE},
         },
     )
 
@@ -82,20 +70,7 @@ def create_carl_export_pipeline(namespace: str = "carl") -> Pipeline:
     """Writes the checkpoint in the layout of the original repository."""
     return Pipeline(
         [
-            Node(
-                carl_nodes.export_carl,
-                inputs="checkpoint",
-                outputs="original_checkpoint",
-                name="export",
-                tags=["carl"],
-            ),
-            Node(
-                shared_nodes.describe_export,
-                inputs="checkpoint",
-                outputs="original_description",
-                name="describe_export",
-                tags=["carl"],
-            ),
+            *export_nodes(carl_nodes.export_carl, "carl"),
         ],
         namespace=namespace,
         inputs={"checkpoint": f"{namespace}_checkpoint"},

@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import rsp_nodes, shared_nodes
+from vidrep_pipelines.pipelines.pretrain import rsp_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, export_nodes, training_nodes
 
 
 def create_rsp_pipeline() -> Pipeline:
@@ -23,20 +24,7 @@ def create_rsp_pipeline() -> Pipeline:
                 name="plan",
                 tags=["rsp"],
             ),
-            Node(
-                shared_nodes.train,
-                inputs=["training_spec", "params:tracking"],
-                outputs=["checkpoint", "train_log", "train_metrics"],
-                name="train",
-                tags=["rsp", "gpu", "train"],
-            ),
-            Node(
-                shared_nodes.paint_curves,
-                inputs="train_log",
-                outputs="loss_curves",
-                name="draw_curves",
-                tags=["rsp"],
-            ),
+            *training_nodes("rsp"),
             Node(
                 rsp_nodes.paint_rsp_predictions,
                 inputs=["checkpoint", "training_spec"],
@@ -48,7 +36,7 @@ def create_rsp_pipeline() -> Pipeline:
         namespace="rsp",
         inputs={"clip_table", "resized_videos", "packet_store"},
         outputs={"checkpoint": "rsp_checkpoint"},
-        parameters={"params:rsp", "params:launch", "params:folders", "params:tracking"},
+        parameters={"params:rsp", *MACHINE},
     )
 
 
@@ -56,20 +44,7 @@ def create_rsp_export_pipeline() -> Pipeline:
     """Writes RSP's checkpoint in the layout of the original repository, and its encoder as timm opens it."""
     return Pipeline(
         [
-            Node(
-                rsp_nodes.export_rsp,
-                inputs="checkpoint",
-                outputs="original_checkpoint",
-                name="export",
-                tags=["rsp"],
-            ),
-            Node(
-                shared_nodes.describe_export,
-                inputs="checkpoint",
-                outputs="original_description",
-                name="describe_export",
-                tags=["rsp"],
-            ),
+            *export_nodes(rsp_nodes.export_rsp, "rsp"),
             Node(
                 rsp_nodes.export_rsp_to_timm,
                 inputs=["checkpoint", "params:folders"],

@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import OccupancyName, ReleasedName, TokenizerName
 from vidrep_pipelines.pipelines.pretrain import shared_nodes, voc_joint_nodes, voc_nodes, voc_tokenizer_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, export_nodes, training_nodes
 
 _OWN_PARAMETERS = ("run", "model", "objective", "train", "validation")
 
@@ -24,20 +25,7 @@ def create_voc_pipeline(kind: TokenizerName | ReleasedName) -> Pipeline:
                 name="plan",
                 tags=["voc"],
             ),
-            Node(
-                shared_nodes.train,
-                inputs=["training_spec", "params:tracking"],
-                outputs=["checkpoint", "train_log", "train_metrics"],
-                name="train",
-                tags=["voc", "gpu", "train"],
-            ),
-            Node(
-                shared_nodes.paint_curves,
-                inputs="train_log",
-                outputs="loss_curves",
-                name="draw_curves",
-                tags=["voc"],
-            ),
+            *training_nodes("voc"),
             Node(
                 voc_nodes.paint_values,
                 inputs=["checkpoint", "training_spec"],
@@ -48,7 +36,7 @@ def create_voc_pipeline(kind: TokenizerName | ReleasedName) -> Pipeline:
         ],
         namespace=f"voc_{kind}",
         outputs={"checkpoint": f"voc_{kind}_checkpoint"},
-        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+        parameters=set(MACHINE),
     )
 
 
@@ -56,25 +44,12 @@ def create_voc_export_pipeline(kind: OccupancyName) -> Pipeline:
     """Writes an occupancy model in the layout of the original repository: GPT and reward head."""
     return Pipeline(
         [
-            Node(
-                voc_nodes.export_gpt,
-                inputs="checkpoint",
-                outputs="original_checkpoint",
-                name="export",
-                tags=["voc"],
-            ),
+            *export_nodes(voc_nodes.export_gpt, "voc"),
             Node(
                 voc_nodes.export_reward_head,
                 inputs="checkpoint",
                 outputs="original_reward_head",
                 name="export_reward_head",
-                tags=["voc"],
-            ),
-            Node(
-                shared_nodes.describe_export,
-                inputs="checkpoint",
-                outputs="original_description",
-                name="describe_export",
                 tags=["voc"],
             ),
         ],
@@ -129,5 +104,5 @@ def create_voc_joint_pipeline() -> Pipeline:
         namespace="voc_joint",
         inputs={"frames": "dmc_frames"},
         outputs={"tokenizer": "voc_tokenizer_joint_checkpoint", "checkpoint": "voc_joint_checkpoint"},
-        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+        parameters=set(MACHINE),
     )

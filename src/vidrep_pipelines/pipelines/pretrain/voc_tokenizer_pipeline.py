@@ -6,7 +6,8 @@ from typing import Any
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.models.voc.config import OccupancyName, TokenizerName
-from vidrep_pipelines.pipelines.pretrain import shared_nodes, voc_tokenizer_nodes
+from vidrep_pipelines.pipelines.pretrain import voc_tokenizer_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, export_nodes
 
 _PLANS: dict[TokenizerName, Callable[..., dict[str, Any]]] = {
     "vae": voc_tokenizer_nodes.plan_vae,
@@ -57,27 +58,14 @@ def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
         namespace=f"voc_tokenizer_{kind}",
         inputs={"frames": "dmc_frames"},
         outputs={"checkpoint": f"voc_tokenizer_{kind}_checkpoint"},
-        parameters={name: name for name in ("params:launch", "params:folders", "params:tracking")},
+        parameters=set(MACHINE),
     )
 
 
 def create_voc_tokenizer_export_pipeline(kind: OccupancyName) -> Pipeline:
     """Writes a tokenizer's checkpoint in the layout of the original repositories."""
     exports = [
-        Node(
-            voc_tokenizer_nodes.export_tokenizer,
-            inputs="checkpoint",
-            outputs="original_checkpoint",
-            name="export",
-            tags=["voc"],
-        ),
-        Node(
-            shared_nodes.describe_export,
-            inputs="checkpoint",
-            outputs="original_description",
-            name="describe_export",
-            tags=["voc"],
-        ),
+        *export_nodes(voc_tokenizer_nodes.export_tokenizer, "voc"),
     ]
     if kind == "musik":
         exports.append(

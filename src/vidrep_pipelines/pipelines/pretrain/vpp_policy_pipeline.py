@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import shared_nodes, vpp_policy_nodes
+from vidrep_pipelines.pipelines.pretrain import vpp_policy_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, export_nodes, training_nodes
 
 
 def create_vpp_policy_pipeline() -> Pipeline:
@@ -32,20 +33,7 @@ def create_vpp_policy_pipeline() -> Pipeline:
                 name="plan",
                 tags=["vpp"],
             ),
-            Node(
-                shared_nodes.train,
-                inputs=["training_spec", "params:tracking"],
-                outputs=["checkpoint", "train_log", "train_metrics"],
-                name="train",
-                tags=["vpp", "gpu", "train"],
-            ),
-            Node(
-                shared_nodes.paint_curves,
-                inputs="train_log",
-                outputs="loss_curves",
-                name="draw_curves",
-                tags=["vpp"],
-            ),
+            *training_nodes("vpp"),
             Node(
                 vpp_policy_nodes.paint_vpp_policy,
                 inputs=["checkpoint", "training_spec"],
@@ -69,9 +57,7 @@ def create_vpp_policy_pipeline() -> Pipeline:
             "params:policy_items.items",
             "params:vpp_policy",
             "params:robot_episodes",
-            "params:launch",
-            "params:folders",
-            "params:tracking",
+            *MACHINE,
         },
     )
 
@@ -80,20 +66,7 @@ def create_vpp_policy_export_pipeline() -> Pipeline:
     """Writes the checkpoint in the layout of the original repository."""
     return Pipeline(
         [
-            Node(
-                vpp_policy_nodes.export_vpp_policy,
-                inputs="checkpoint",
-                outputs="original_checkpoint",
-                name="export",
-                tags=["vpp"],
-            ),
-            Node(
-                shared_nodes.describe_export,
-                inputs="checkpoint",
-                outputs="original_description",
-                name="describe_export",
-                tags=["vpp"],
-            ),
+            *export_nodes(vpp_policy_nodes.export_vpp_policy, "vpp"),
         ],
         namespace="vpp_policy",
         inputs={"checkpoint": "vpp_policy_checkpoint"},

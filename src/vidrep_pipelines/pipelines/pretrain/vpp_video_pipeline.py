@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import shared_nodes, vpp_video_nodes
+from vidrep_pipelines.pipelines.pretrain import vpp_video_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, training_nodes
 
 
 def create_vpp_video_pipeline() -> Pipeline:
@@ -24,20 +25,7 @@ def create_vpp_video_pipeline() -> Pipeline:
                 name="plan",
                 tags=["vpp"],
             ),
-            Node(
-                shared_nodes.train,
-                inputs=["training_spec", "params:tracking"],
-                outputs=["checkpoint", "train_log", "train_metrics"],
-                name="train",
-                tags=["vpp", "gpu", "train"],
-            ),
-            Node(
-                shared_nodes.paint_curves,
-                inputs="train_log",
-                outputs="loss_curves",
-                name="draw_curves",
-                tags=["vpp"],
-            ),
+            *training_nodes("vpp"),
             Node(
                 vpp_video_nodes.paint_vpp_video,
                 inputs=["checkpoint", "training_spec"],
@@ -52,9 +40,7 @@ def create_vpp_video_pipeline() -> Pipeline:
         parameters={
             "params:video_latents.extraction",
             "params:vpp_video",
-            "params:launch",
-            "params:folders",
-            "params:tracking",
+            *MACHINE,
         },
     )
 

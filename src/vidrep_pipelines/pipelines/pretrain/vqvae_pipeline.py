@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.pretrain import shared_nodes, vqvae_nodes
+from vidrep_pipelines.pipelines.pretrain import vqvae_nodes
+from vidrep_pipelines.pipelines.pretrain.shared_pipeline import MACHINE, export_nodes, training_nodes
 
 _OWN_PARAMETERS = ("run", "data", "model", "objective", "files", "validation", "train")
 
@@ -29,20 +30,7 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
                 name="plan",
                 tags=["vqvae"],
             ),
-            Node(
-                shared_nodes.train,
-                inputs=["training_spec", "params:tracking"],
-                outputs=["checkpoint", "train_log", "train_metrics"],
-                name="train",
-                tags=["vqvae", "gpu", "train"],
-            ),
-            Node(
-                shared_nodes.paint_curves,
-                inputs="train_log",
-                outputs="loss_curves",
-                name="draw_curves",
-                tags=["vqvae"],
-            ),
+            *training_nodes("vqvae"),
             Node(
                 vqvae_nodes.paint_vqvae,
                 inputs=["checkpoint", "training_spec"],
@@ -55,7 +43,7 @@ def create_vqvae_pipeline(namespace: str = "vqvae", own: tuple[str, ...] = _OWN_
         inputs={"frame_store"},
         outputs={"checkpoint": f"{namespace}_checkpoint"},
         parameters={
-            **{name: name for name in ("params:launch", "params:folders", "params:tracking")},
+            **{name: name for name in MACHINE},
             **shared,
         },
     )
@@ -65,20 +53,7 @@ def create_vqvae_export_pipeline() -> Pipeline:
     """Writes the checkpoint of VQ-VAE in the layout of the original repository."""
     return Pipeline(
         [
-            Node(
-                vqvae_nodes.export_vqvae,
-                inputs="checkpoint",
-                outputs="original_checkpoint",
-                name="export",
-                tags=["vqvae"],
-            ),
-            Node(
-                shared_nodes.describe_export,
-                inputs="checkpoint",
-                outputs="original_description",
-                name="describe_export",
-                tags=["vqvae"],
-            ),
+            *export_nodes(vqvae_nodes.export_vqvae, "vqvae"),
         ],
         namespace="vqvae",
         inputs={"checkpoint": "vqvae_checkpoint"},

@@ -1,11 +1,8 @@
 """The full-size models have exactly the tensors of the published files."""
 
-import json
-from pathlib import Path
-
-import pytest
 import torch
 
+from tests.helpers.published_names import published_names
 from vidrep_pipelines.models.voc.tokenizers.config import PixelConfig
 from vidrep_pipelines.models.voc.tokenizers.dino import checkpoint_io as vqkd_io
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig
@@ -17,14 +14,11 @@ from vidrep_pipelines.models.voc.tokenizers.vae import checkpoint_io as vae_io
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.model import VaeTokenizer
 
-_KEYS = Path(__file__).resolve().parents[5] / "shared" / "specs" / "voc_keys.json"
-pytestmark = pytest.mark.skipif(not _KEYS.is_file(), reason="no table of published tensors")
-
 Shapes = dict[str, list[int]]
 
 
 def published(name: str, *dropped: str) -> Shapes:
-    table = json.loads(_KEYS.read_text())[name]
+    table = published_names("voc")[name]
     return {key: shape for key, (shape, _) in table.items() if not key.startswith(dropped or "\0")}
 
 

@@ -1,10 +1,7 @@
-import json
-import os
-from pathlib import Path
-
 import pytest
 import torch
 
+from tests.helpers.published_names import published_names
 from vidrep_pipelines.models.vpp.policy.checkpoint_io import original_policy_checkpoint
 from vidrep_pipelines.models.vpp.policy.model import PolicyModel
 from vidrep_pipelines.models.vpp.policy.objective import part_loss
@@ -13,11 +10,7 @@ from vidrep_pipelines.models.vpp.policy.presets import XBOT_PARTS, PolicyPreset,
 
 def _published(name: str) -> dict[str, list[int]]:
     """Names and shapes of a published policy without its frozen text models."""
-    shared = Path(os.environ.get("VIDREP_PARITY_DIR") or Path(__file__).parents[5] / "shared" / "parity")
-    listing = shared.parent / "specs" / "vpp_keys.json"
-    if not listing.is_file():
-        pytest.skip(f"needs the published names and shapes in {listing}")
-    known = json.loads(listing.read_text())
+    known = published_names("vpp")
     shapes = dict(known["checkpoint_dp_calvin_model"])
     shapes |= known["xbot_policy_differences"] if name == "xbot" else {}
     return {key: value for key, value in shapes.items() if key.startswith(("Video_Former.", "model."))}

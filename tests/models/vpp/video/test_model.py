@@ -1,10 +1,6 @@
-import json
-import os
-from pathlib import Path
-
-import pytest
 import torch
 
+from tests.helpers.published_names import published_names
 from tests.models.vpp.video.tiny import CONFIG, SHAPE, make_latents, make_tokens, make_video_model
 from vidrep_pipelines.models.vpp.video.config import UnetConfig
 from vidrep_pipelines.models.vpp.video.model import build_unet, preconditioning, time_ids_of
@@ -94,9 +90,5 @@ def test_the_published_unet_has_its_parameters_and_its_names() -> None:
     with torch.device("meta"):
         unet = build_unet(UnetConfig())
     assert sum(value.numel() for value in unet.parameters()) == PUBLISHED_PARAMETERS
-    shared = Path(os.environ.get("VIDREP_PARITY_DIR") or Path(__file__).parents[5] / "shared" / "parity")
-    listing = shared.parent / "specs" / "vpp_keys.json"
-    if not listing.is_file():
-        pytest.skip(f"needs the published names and shapes in {listing}")
-    expected = json.loads(listing.read_text())["svd_unet"]
+    expected = published_names("vpp")["svd_unet"]
     assert {name: list(value.shape) for name, value in unet.state_dict().items()} == expected

@@ -10,12 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.models.layers.vector_quantizer import (
-    CodebookAverage,
-    Quantized,
-    VectorQuantizer,
-    codebook_loss,
-)
+from vidrep_pipelines.models.layers.vector_quantizer import Quantized, build_quantizer, codebook_loss
 from vidrep_pipelines.models.layers.vqgan import FrameEncoder
 from vidrep_pipelines.models.layers.vqgan_config import CodebookConfig, VqganConfig
 from vidrep_pipelines.models.layers.vqgan_weights import original_path, our_path
@@ -44,16 +39,10 @@ class ConvolutionalTokenizer(nn.Module):
             )
         self.pixels = pixels
         self.grid = pixels.size // network.downsampling
-        trainable = codes.update == "gradient"
         self.encoder = FrameEncoder(network)
-        self.quantizer = VectorQuantizer(codes.size, codes.dimension, codes.codes, trainable=trainable)
+        self.quantizer, self.codebook_average = build_quantizer(codes)
         self.to_latents = nn.Conv2d(network.latent_channels, codes.dimension, 1)
         self.from_latents = nn.Conv2d(codes.dimension, network.latent_channels, 1)
-        self.codebook_average: CodebookAverage | None = None
-        if not trainable:
-            self.codebook_average = CodebookAverage(
-                codes.size, codes.dimension, codes.decay, codes.restart_below
-            )
 
     @property
     def vocabulary(self) -> int:
@@ -90,7 +79,9 @@ class ConvolutionalTokenizer(nn.Module):
         return self.quantizer.nearest(self.quantizer.prepare(latents))
 
     def quantization_loss(self, quantized: Quantized, config: QuantizationConfig) -> Tensor:
-        """The codebook loss; only the commitment to the entries where these follow averages."""
+        """The codebook loss: of entries that follow averages only the commitment, of a grid nothing."""
+        if not self.quantizer.learns:
+            return quantized.latents.new_zeros(())
         legacy, learned = config.weighting == "legacy", self.codebook_average is None
         return codebook_loss(
             quantized.latents,
