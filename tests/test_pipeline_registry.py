@@ -250,6 +250,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
         *("params:vpp_policy", "params:rollout", "params:ablate_vpp_policy"),
         *("params:vqvae.latent_extraction", "params:measured_clips", "params:reconstruction"),
+        "params:rate_distortion",
     }
     assert catalog.load("params:rsp.initialize_from") is None
     for name, field in RspParameters.model_fields.items():

@@ -116,12 +116,12 @@ def rate_job(
 def learn_rate(item: RateItem, outputs: Mapping[str, Path]) -> dict[str, Scalar]:
     """Writes what was measured of every clip, and a few frames; the facts are about the codes."""
     trained = _trained(item)
-    counts = item.task.count_codes(trained.model)
+    counts = item.task.count_codes(trained.model).cpu()
     bits = -((counts + 1) / (counts + 1).sum()).log2()
     store = FrameStore(_store_of(item.task))
     rows, used = [], torch.zeros_like(counts)
     for split in item.clips:
-        for row, codes in _measured(trained, MeasuredClips.of(store, split), bits.cpu()):
+        for row, codes in _measured(trained, MeasuredClips.of(store, split), bits):
             rows.append({"split": split.split, **row})
             used += code_counts(codes, len(counts)) * (split is item.clips[-1])
     values = pd.DataFrame(rows)

@@ -22,14 +22,14 @@ def create_rate_distortion_pipeline() -> Pipeline:
                 inputs=[_CONFIG, "frame_store", _CLIPS, "params:launch", "params:fanout"],
                 outputs="runs",
                 name="learn_tokenizers",
-                tags=["vqvae", "gpu", "train", "fanout"],
+                tags=["vqvae", "gpu", "fanout"],
             ),
             Node(
                 rate_distortion_nodes.measure_floors,
                 inputs=["frame_store", _CLIPS, _CONFIG],
                 outputs="floors",
                 name="measure_floors",
-                tags=["vqvae", "cpu", "eval"],
+                tags=["vqvae", "cpu"],
             ),
             Node(
                 rate_distortion_nodes.compare_at_equal_bits,
