@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
+from vidrep_pipelines.logged_models import ModelNumbers, PublishedModel
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.tracking import TrackedRun
 
@@ -127,6 +129,30 @@ def test_tags_data_and_a_description(run: TrackedRun, client: MlflowClient) -> N
         "1f2e",
         '{"data": "12 clips"}',
     )
+
+
+def test_a_model_is_linked_to_its_numbers_and_found_again_by_later_runs(
+    config: TrackingConfig, client: MlflowClient
+) -> None:
+    training = ModelNumbers("toy", "0a", {"training/loss": 0.25})
+    measured = ModelNumbers("davis", "1f2e", {"davis/J&F-Mean": 41.2})
+    toy = PublishedModel("toy", "d1", "06_models/toy/checkpoint", {"step": "6"}, [training])
+    first, later, other = (TrackedRun.open(config, name) for name in ("trained", "measured", "again"))
+    assert first.log_model(toy) == []
+    assert later.log_model(replace(toy, numbers=[measured])) == []
+    assert other.log_model(replace(toy, digest="d2", numbers=[])) == []
+    experiment = client.get_experiment_by_name("toy").experiment_id
+    (model,) = client.search_logged_models([experiment], "tags.digest = 'd1'")
+    assert (model.name, model.source_run_id, model.status) == ("toy", first.run_id, "READY")
+    assert model.params == {"step": "6"} and model.tags["checkpoint"] == toy.place
+    found = {metric.key: (metric.value, metric.dataset_name, metric.run_id) for metric in model.metrics}
+    assert found.pop("training/loss") == (0.25, "toy", first.run_id)
+    ((name, value),) = found.items()
+    assert name.startswith("davis/J_F-Mean") and value == (41.2, "davis", later.run_id)
+    assert [each.model_id for each in client.get_run(first.run_id).outputs.model_outputs] == [model.model_id]
+    assert [each.model_id for each in client.get_run(later.run_id).inputs.model_inputs] == [model.model_id]
+    assert len(client.search_logged_models([experiment], "name = 'toy'")) == 2
+    assert list(Path(model.artifact_location.removeprefix("file://")).rglob("*")) == []
 
 
 def test_an_experiment_is_shown_as_one_with_runs_to_compare(

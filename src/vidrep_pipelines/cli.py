@@ -10,6 +10,8 @@ cli = LazyGroup(
     lazy_subcommands={
         "run": "vidrep_pipelines.run_command.run",
         "report": "vidrep_pipelines.report_command.report",
+        "catalog": "vidrep_pipelines.kedro_commands.catalog",
+        "registry": "vidrep_pipelines.kedro_commands.registry",
     },
 )
 

@@ -17,6 +17,7 @@ from vidrep_pipelines.common.portable_paths import text_without_places, without_
 from vidrep_pipelines.common.uri import without_credentials, without_secrets_of
 from vidrep_pipelines.headlines import headline_rows
 from vidrep_pipelines.ledger import UP_TO_DATE, EvaluationFinding, Finding, RunLedger, TrainingFinding
+from vidrep_pipelines.logged_models import published_models
 from vidrep_pipelines.pipelines.config import TrackingConfig
 from vidrep_pipelines.results import finding_lines
 from vidrep_pipelines.runtime_parameters import (
@@ -114,7 +115,8 @@ class TrackingHook:
     logged by the training process itself, wherever that runs. Everything else is read off the node's outputs:
     numbers of ``*_metrics`` datasets become metrics, pictures become artifacts. The ledger says what was
     found and on which data: headlines become metrics ``headline/...``, data become inputs, commit,
-    environment and device become tags, and a run that found nothing new is tagged ``outcome: up to date``. A
+    environment and device become tags, and a run that found nothing new is tagged ``outcome: up to date``.
+    Checkpoints become logged models, to which their numbers are linked; their weights stay where they are. A
     tracking server that cannot be reached is reported once, is not asked again in this run of the pipeline,
     and never stops it. A name that the server refuses is reported and costs nothing else.
 
@@ -129,6 +131,8 @@ class TrackingHook:
         self._uri, self._lost = "", False
         self._name = ""
         self._parameters: dict[str, Any] = {}
+        self._pipeline = Pipeline([])
+        self._catalog: CatalogProtocol[Any, Any] | None = None
 
     @hook_impl
     def before_pipeline_run(
@@ -137,6 +141,7 @@ class TrackingHook:
         """Remembers what a tracked run of this pipeline would be called and which parameters it uses."""
         self._close("KILLED")  # Kedro reports no Ctrl-C, so that the run before may still be open
         self._lost, self._told = False, []
+        self._pipeline, self._catalog = pipeline, catalog
         self._name = ",".join(run_params.get("pipeline_names") or ["__default__"])
         self._parameters = {
             name: catalog.load(f"{PARAMETER_PREFIX}{name}")
@@ -168,8 +173,9 @@ class TrackingHook:
 
     @hook_impl
     def after_pipeline_run(self) -> None:
-        """Describes the run and marks it as finished."""
+        """Describes the run, links the models to it and marks it as finished."""
         self._attempt(self._describe)
+        self._attempt(self._log_models)
         self._close("FINISHED")
 
     @hook_impl
@@ -216,6 +222,12 @@ class TrackingHook:
             refused += self._run.log_data(name, digest, words, context)
             refused += self._run.tag({f"data.{name}": words, f"data_digest.{name}": data.data_digest})
         return refused + self._run.log_metrics("headline", _headline_numbers(found))
+
+    def _log_models(self) -> list[str]:
+        if self._run is None or self._catalog is None:
+            return []
+        models = published_models(self._pipeline, self._catalog, self._ledger.findings)
+        return [reason for model in models for reason in self._run.log_model(model)]
 
     def _describe(self) -> list[str]:
         if self._run is None:

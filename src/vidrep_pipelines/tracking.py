@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from PIL.Image import Image
 
+    from vidrep_pipelines.logged_models import PublishedModel
+
 _LONGEST_PARAMETER = 500
 _LONGEST_TEXT = 5000
 _DESCRIPTION = "mlflow.note.content"
@@ -38,8 +40,8 @@ class TrackedRun:
     What is logged returns the reasons why MLflow refused parts of it; the rest is logged all the same.
     """
 
-    def __init__(self, client: "MlflowClient", run_id: str, uri: str) -> None:
-        self._client, self._uri = client, uri
+    def __init__(self, client: "MlflowClient", experiment_id: str, run_id: str, uri: str) -> None:
+        self._client, self._experiment_id, self._uri = client, experiment_id, uri
         self.run_id = run_id
 
     @classmethod
@@ -58,7 +60,8 @@ class TrackedRun:
 
         client = MlflowClient(tracking_uri=config.uri)
         experiment_id = _experiment_id(client, config.experiment, location)
-        return cls(client, client.create_run(experiment_id, run_name=name).info.run_id, config.uri)
+        run_id = client.create_run(experiment_id, run_name=name).info.run_id
+        return cls(client, experiment_id, run_id, config.uri)
 
     def log_parameters(self, parameters: dict[str, Any]) -> list[str]:
         """Logs nested parameters under dotted names, without the passwords of addresses."""
@@ -116,6 +119,56 @@ class TrackedRun:
         data = Dataset(name=safe_name(name), digest=digest, source_type="vidrep", source=source)
         inputs = [DatasetInput(data, [InputTag("mlflow.data.context", context)])]
         return _unless_refused(lambda: self._client.log_inputs(self.run_id, inputs))
+
+    def log_model(self, model: "PublishedModel") -> list[str]:
+        """Links a checkpoint of the catalog to the run, and its numbers to both; no weights are copied.
+
+        The model is created the first time that a run of the experiment has it, as this run's output. Later
+        runs find it by its digest and add to its numbers.
+        """
+        return _unless_refused(lambda: self._link_model(model))
+
+    def _link_model(self, model: "PublishedModel") -> None:
+        from mlflow.entities import LoggedModelInput, LoggedModelOutput, Metric
+        from mlflow.utils.time import get_current_time_millis
+
+        known = self._client.search_logged_models(
+            [self._experiment_id],
+            filter_string=f"name = '{model.name}' AND tags.digest = '{model.digest}'",
+            max_results=1,
+        )
+        if known:
+            model_id = known[0].model_id
+            self._client.log_inputs(self.run_id, models=[LoggedModelInput(model_id)])
+        else:
+            model_id = self._create_model(model)
+            self._client.log_outputs(self.run_id, [LoggedModelOutput(model_id, 0)])
+        now = get_current_time_millis()
+        for numbers in model.numbers:
+            metrics = [
+                Metric(safe_name(name), value, now, 0, model_id, safe_name(numbers.data), numbers.data_digest)
+                for name, value in numbers.values.items()
+            ]
+            self._send_metrics(metrics[:_METRICS_PER_CALL])
+
+    def _create_model(self, model: "PublishedModel") -> str:
+        """Creates it as one whose files lie elsewhere."""
+        from mlflow.utils.mlflow_tags import MLFLOW_MODEL_IS_EXTERNAL
+
+        created = self._client.create_logged_model(
+            self._experiment_id,
+            model.name,
+            source_run_id=self.run_id,
+            tags={
+                MLFLOW_MODEL_IS_EXTERNAL: "true",
+                "digest": model.digest,
+                "checkpoint": safe_text(model.place, _LONGEST_TEXT),
+            },
+            params={name: safe_text(value, _LONGEST_PARAMETER) for name, value in model.facts.items()},
+            model_type="vidrep",
+        )
+        self._client.finalize_logged_model(created.model_id, "READY")
+        return str(created.model_id)
 
     def close(self, status: str) -> None:
         """Ends the run: FINISHED, FAILED or KILLED.

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.helpers.notebooks import check_runs
 from tests.helpers.occupancy import TINY_OCCUPANCY
-from tests.helpers.project import merged, run_pipeline
+from tests.helpers.project import ROOT, merged, run_pipeline
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.datasets.video_file import VideoFile
 
@@ -68,6 +69,15 @@ def test_a_second_run_measures_nothing(data: Path, caplog: pytest.LogCaptureFixt
         run_pipeline("eval_occupancy_vae", data, TINY_OCCUPANCY, **EVALUATION)
     assert "occupancy: up to date (12 states)" in caplog.text
     assert (reports(data) / "scores.parquet").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(data: Path) -> None:
+    check_runs(
+        ROOT / "notebooks/voc.ipynb",
+        data,
+        {"tokens", "decoded", "futures", "values-picture", "scatter", "measured-futures"},
+    )
 
 
 @pytest.mark.parametrize(

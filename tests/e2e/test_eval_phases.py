@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.helpers.carl import TINY_CARL
-from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.notebooks import check_runs
+from tests.helpers.project import ROOT, load, merged, run_pipeline
 
 WORLD = {"clips": 8, "width": 64, "height": 48, "frames_min": 18, "frames_max": 30}
 RELEASE = {"frames": {"height": 32, "width": 32}, "world": WORLD, "world_validation": 0.5}
@@ -60,6 +61,15 @@ def test_tables_and_numbers(data: Path) -> None:
     assert (per_action.loc[per_action["measure"] == "kendall_tau", "videos"] == 4).all()
     left_out = pd.read_parquet(data / PHASES / "left_out.parquet")
     assert left_out.columns.tolist() == ["task", "encoder", "action", "item", "reason"]
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(data: Path) -> None:
+    check_runs(
+        ROOT / "notebooks/carl.ipynb",
+        data,
+        {"pairs", "path", "bars", "alignment", "retrieval", "similarity", "views"},
+    )
 
 
 def test_pictures_and_film(data: Path) -> None:

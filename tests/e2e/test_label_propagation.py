@@ -13,7 +13,8 @@ from PIL import Image
 
 from tests.evaluation.label_propagation import davis_oracle
 from tests.helpers.evaluation import TINY_EVALUATION
-from tests.helpers.project import kill_group, load, merged, run_pipeline, start_kedro, wait_until
+from tests.helpers.notebooks import check_runs, printed
+from tests.helpers.project import ROOT, kill_group, load, merged, run_pipeline, start_kedro, wait_until
 
 ENCODERS = ["random", "pixels"]
 
@@ -75,6 +76,17 @@ def test_pictures_and_films_show_something(task: str, finished: Path) -> None:
         frames = load(f"{task}.{name}", finished)
         assert frames.shape[0] == 16
         assert frames.std() > 10
+
+
+@pytest.mark.slow
+def test_the_notebooks_run(finished: Path) -> None:
+    cells = check_runs(
+        ROOT / "notebooks/label_propagation.ipynb", finished, {"follow", "bars", "sheet", "film"}
+    )
+    assert "2 objects" in printed(cells) or "1 objects" in printed(cells)
+    compared = check_runs(ROOT / "notebooks/compare_encoders.ipynb", finished, {"chart"})
+    assert "not there yet: kedro run --pipelines eval_points" in printed(compared)
+    assert "eval_davis" not in printed(compared)
 
 
 def test_saved_masks_score_the_same_by_an_independent_oracle(finished: Path) -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.notebooks import check_runs
+from tests.helpers.project import ROOT, load, merged, run_pipeline
 from tests.helpers.vpp_video import TINY_VPP_VIDEO
 from vidrep_pipelines.evaluation.video_prediction.tables import CounterfactualTable
 
@@ -82,6 +83,14 @@ def test_pictures_show_something(data: Path) -> None:
         with Image.open(data / REPORTS / f"{name}.png") as picture:
             low, high = picture.convert("L").getextrema()
         assert high - low > 100, name
+
+
+def test_the_notebook_runs(data: Path) -> None:
+    check_runs(
+        ROOT / "notebooks/vpp_video.ipynb",
+        data,
+        {"predictions", "features", "horizons", "told", "told-chart"},
+    )
 
 
 def test_a_second_run_does_nothing_and_runs_are_put_side_by_side(

@@ -9,7 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.project import kill_group, load, merged, run_pipeline, start_kedro, wait_until
+from tests.helpers.notebooks import check_runs
+from tests.helpers.project import ROOT, kill_group, load, merged, run_pipeline, start_kedro, wait_until
 from tests.helpers.vpp_policy import TINY_VPP_POLICY
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.models.vpp.policy.checkpoint_io import read_policy
@@ -53,6 +54,10 @@ def test_every_episode_is_a_row_beside_its_floors(data: Path) -> None:
 def test_films_show_what_was_seen_and_imagined(data: Path) -> None:
     films = load("rollout.films", data)
     assert films.ids == ["trained/00000"] and films.path("trained/00000").stat().st_size > 1000
+
+
+def test_the_notebook_runs(data: Path) -> None:
+    check_runs(ROOT / "notebooks/vpp_policy.ipynb", data, {"seen", "planned", "chart", "film"})
 
 
 def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,8 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.project import load, merged, run_pipeline
+from tests.helpers.notebooks import check_runs
+from tests.helpers.project import ROOT, load, merged, run_pipeline
 from tests.helpers.rate_distortion import TINY_RATES
 from tests.helpers.robonet import robot_frames, write_trajectory
 from tests.helpers.videos import truncate
@@ -100,6 +101,11 @@ def test_codes_decode_to_the_reconstruction_bit_for_bit(data: Path) -> None:
     report = json.loads((data / REPORTS / "codes_report.json").read_text())
     assert report["codebook_use"] == len(used) / 16
     assert report["codes"] == 8 * 16 * 64
+
+
+@pytest.mark.slow
+def test_the_notebook_runs(data: Path) -> None:
+    check_runs(ROOT / "notebooks/vqvae.ipynb", data, {"reconstruction", "strips", "rate", "histogram"})
 
 
 def test_a_second_run_does_nothing(data: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -38,6 +38,28 @@ def executed(path: Path, data: Path) -> "list[NotebookNode]":
     return code_cells(notebook)
 
 
+def check_runs(path: Path, data: Path, drawn: set[str]) -> "list[NotebookNode]":
+    """Asserts that a notebook runs from top to bottom, draws what it should, and writes nothing.
+
+    Args:
+        path: The notebook.
+        data: Data folder after the pipeline that it shows.
+        drawn: Names of the cells that show a picture.
+
+    Returns:
+        The code cells, for what else they should show.
+    """
+    before = file_times(data)
+    cells = executed(path, data)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert {cell.id for cell in cells if pictures(cell)} == drawn
+    for picture in (picture for cell in cells for picture in pictures(cell)):
+        low, high = picture.convert("L").getextrema()
+        assert high - low > 100  # something is drawn
+    assert file_times(data) == before
+    return cells
+
+
 def pictures(cell: "NotebookNode") -> list[Image.Image]:
     """What a cell shows."""
     shown = [output["data"]["image/png"] for output in cell.outputs if "image/png" in output.get("data", {})]
