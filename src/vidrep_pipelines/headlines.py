@@ -75,7 +75,9 @@ class Headline:
 
 
 _ENCODER_FLOORS = frozenset({"random", "pixels"})
-_BASELINES = frozenset({"value_error_constant", "value_error_regression"})
+_BASELINES = frozenset({
+    *("value_error_constant", "value_error_regression", "value_error_place_regression"),
+})  # fmt: skip
 _OCCUPANCY = ("value_error", *sorted(_BASELINES))
 
 
