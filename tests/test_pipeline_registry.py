@@ -110,6 +110,7 @@ def test_public_names() -> None:
         ),
         *(f"{stage}_joint" for stage in ("pretrain_voc", "latent_extraction_voc", "export_voc")),
         "eval_occupancy_joint",
+        *("pretrain_voc_acting", "eval_occupancy_acting"),
         *(f"ingest_{release}" for release in ("pouring", "penn_action", "finegym")),
         *(f"{stage}_{model}" for stage in ("pretrain", "latent_extraction", "export") for model in CARL),
         *(f"eval_phases{end}" for end in ("", "_penn_action", "_finegym")),
@@ -210,6 +211,8 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in LABELS),
         *("params:probe_clips", "params:probe_world", "params:eval_probe"),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),
+        "params:occupancy_acting",
+        *(f"params:voc_acting.{name}" for name in ("validation", *VOC_PARAMETERS)),
         *("params:launch", "params:folders", "params:tracking", "params:measure_video_io"),
         "params:verify",
         *(

@@ -75,7 +75,9 @@ class Headline:
 
 
 _ENCODER_FLOORS = frozenset({"random", "pixels"})
-_BASELINES = frozenset({"value_error_constant", "value_error_regression"})
+_BASELINES = frozenset({
+    *("value_error_constant", "value_error_regression", "value_error_place_regression"),
+})  # fmt: skip
 _OCCUPANCY = ("value_error", *sorted(_BASELINES))
 
 
@@ -132,6 +134,12 @@ HEADLINES = (
     ),
     *(_occupancy(f"voc_{kind}", "dmc") for kind in ("vae", "dino", "musik", "joint")),
     *(_occupancy(f"voc_{kind}_released", f"voc_{kind}_released_latents") for kind in ("vae", "dino")),
+    Headline(
+        "voc_acting.acting_summary", "share of episodes in which the arm does its activity", "dmc",
+        "condition", value="success", count="episodes", system="voc_acting", trained="occupancy",
+        floors=frozenset({"returns", "retrieved", "cloned", "cloned_best", "random", "still"}),
+        ceilings=frozenset({"scripted"}),
+    ),
     Headline(
         "occupancy_chains.summary", "how many times closer to the true value than the reference",
         "occupancy_chains", "learner", value="times_closer", measure="kind", measures=2, count="runs",

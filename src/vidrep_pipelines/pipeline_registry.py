@@ -104,6 +104,10 @@ def _vqvae_pipelines() -> dict[str, Pipeline]:
     }
 
 
+_ACTED_ON: TokenizerName = "dino"
+"""Whose tokens the occupancy model is trained on whose values choose actions."""
+
+
 def _voc_pipelines() -> dict[str, Pipeline]:
     """Each name holds all that comes before it: episodes, tokenizer, codes, occupancy model."""
     kinds: tuple[TokenizerName, ...] = ("vae", "dino", "musik")
@@ -128,6 +132,9 @@ def _voc_pipelines() -> dict[str, Pipeline]:
         model = latent_extraction.create_released_latents_pipeline(name) + pretrain.create_voc_pipeline(name)
         named[f"pretrain_voc_{name}"] = model
         named[f"eval_occupancy_{name}"] = model + downstream_eval.create_released_occupancy_pipeline(name)
+    acting = named[f"latent_extraction_voc_{_ACTED_ON}"] + pretrain.create_voc_acting_pipeline(_ACTED_ON)
+    named["pretrain_voc_acting"] = acting
+    named["eval_occupancy_acting"] = acting + downstream_eval.create_occupancy_acting_pipeline(_ACTED_ON)
     joint = frames + pretrain.create_voc_joint_pipeline()
     named["pretrain_voc_joint"] = joint
     tokens = joint + latent_extraction.create_voc_extraction_pipeline("joint")

@@ -70,6 +70,7 @@ TINY_OCCUPANCY: dict[str, Any] = merged(
         "voc_vae": _OCCUPANCY,
         "voc_dino": _OCCUPANCY,
         "voc_musik": _OCCUPANCY,
+        "voc_acting": merged(_OCCUPANCY, {"model": {"gpt": {"action_dimension": 4}}}),
         "occupancy": {"contexts": 12, "samples": 4, "resamples": 20},
         "occupancy_futures": {"contexts": 2, "samples": 2, "jumps": 2, "mean_samples": 3},
     },

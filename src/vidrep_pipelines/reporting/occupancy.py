@@ -9,15 +9,22 @@ from PIL.Image import Image
 from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.reporting.figures import COLORS, INK, PALE, SOFT_INK, image_of, plain_axes
 
-_MODEL, _REGRESSION = COLORS[0], COLORS[3]
+_MODEL, _PLACES, _REGRESSION = COLORS[0], COLORS[1], COLORS[3]
 _EPISODES_SHOWN, _BINS = 6, 10
 _COMPARED = {
-    "value error, lower is better": ("value_error", "value_error_regression", "value_error_constant"),
-    "rank correlation of values": ("value_rank_correlation", "value_rank_correlation_regression"),
+    "value error, lower is better": (
+        *("value_error", "value_error_place_regression"),
+        *("value_error_regression", "value_error_constant"),
+    ),
+    "rank correlation of values": (
+        *("value_rank_correlation", "value_rank_correlation_place_regression"),
+        "value_rank_correlation_regression",
+    ),
     "log-likelihood of real futures, nats per token": ("log_likelihood", "log_likelihood_frequencies"),
     "calibration error, lower is better": ("calibration_error",),
 }
-_ROLES = {
+_ROLES = {  # by the end of a metric's name; the longer end first
+    "place_regression": ("linear regression on tokens per place", _PLACES),
     "regression": ("linear regression on token counts", _REGRESSION),
     "constant": ("constant value", SOFT_INK),
     "frequencies": ("frequencies of tokens", SOFT_INK),
@@ -44,32 +51,28 @@ def _by_metric(scores: pd.DataFrame) -> dict[str, float]:
 
 
 def value_scatter(values: pd.DataFrame, scores: pd.DataFrame) -> Image:
-    """Draws predictions against discounted returns: the model's, and those of linear regression.
+    """Draws predictions against discounted returns: the model's, and those of two linear regressions.
 
     Args:
-        values: One row per state: returned, predicted, regression, constant.
+        values: One row per state: returned, predicted, place_regression, regression, constant.
         scores: Columns metric and value.
     """
     score = _by_metric(scores)
-    figure = Figure(figsize=(9.6, 4.6), layout="constrained", facecolor="white")
-    shown = values[["returned", "predicted", "regression"]].to_numpy(np.float64)
+    figure = Figure(figsize=(13.4, 4.6), layout="constrained", facecolor="white")
+    shown = values[["returned", "predicted", "place_regression", "regression"]].to_numpy(np.float64)
     limits = float(shown.min()), float(shown.max())
     panels = (
-        ("predicted", "occupancy model", _MODEL, "value_error", "value_rank_correlation"),
-        (
-            "regression",
-            "linear regression on token counts",
-            _REGRESSION,
-            "value_error_regression",
-            "value_rank_correlation_regression",
-        ),
+        ("predicted", "occupancy model", _MODEL, ""),
+        ("place_regression", _ROLES["place_regression"][0], _PLACES, "_place_regression"),
+        ("regression", _ROLES["regression"][0], _REGRESSION, "_regression"),
     )
-    for number, (column, title, color, error, correlation) in enumerate(panels, 1):
-        axes = figure.add_subplot(1, 2, number)
+    for number, (column, title, color, which) in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), number)
         axes.plot(limits, limits, color=SOFT_INK, linewidth=1)
         axes.axhline(float(values["constant"].iloc[0]), color=SOFT_INK, linewidth=0.8, linestyle="--")
         axes.scatter(values["returned"], values[column], s=14, color=color, alpha=0.6, linewidths=0)
-        numbers = f"error {score[error]:.3g}, rank correlation {score[correlation]:.2f}"
+        error, correlation = score[f"value_error{which}"], score[f"value_rank_correlation{which}"]
+        numbers = f"error {error:.3g}, rank correlation {correlation:.2f}"
         plain_axes(axes, f"Value by {title}\n{numbers}", "discounted return of the rest of the episode")
         axes.set_xlim(*limits)
         axes.set_ylim(*limits)

@@ -4,12 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from vidrep_pipelines.evaluation.occupancy.measurement import (
-    TokenCountRegression,
-    TokenFrequencies,
-    geometric_futures,
-    token_counts,
-)
+from vidrep_pipelines.evaluation.occupancy.baselines import TokenFrequencies
+from vidrep_pipelines.evaluation.occupancy.measurement import geometric_futures
 from vidrep_pipelines.evaluation.occupancy.published_metrics import (
     density_values,
     density_weights,
@@ -46,21 +42,6 @@ def test_value_scores() -> None:
     assert root_mean_square_error(returned, returned) == 0
     assert slope(predicted, returned) == pytest.approx(2)
     assert slope(np.full(4, 2.5), returned) == 0
-
-
-def test_token_counts() -> None:
-    counts = token_counts(np.array([[0, 2, 2], [1, 1, 1]]), 4)
-    np.testing.assert_array_equal(counts, [[1, 0, 2, 0], [0, 3, 0, 0]])
-
-
-def test_regression_finds_linear_returns_and_shrinks_noise() -> None:
-    rng = np.random.default_rng(0)
-    worth = rng.standard_normal(8)
-    states, unseen = rng.integers(8, size=(300, 5)), rng.integers(8, size=(50, 5))
-    linear = TokenCountRegression(states, worth[states].sum(1), 8)
-    np.testing.assert_allclose(linear.predict(unseen), worth[unseen].sum(1), atol=1e-2)
-    noise = TokenCountRegression(states, rng.standard_normal(300), 8).predict(unseen)
-    assert noise.std() < 0.3
 
 
 def test_calibration_is_best_for_the_true_distribution() -> None:

@@ -24,6 +24,7 @@ def make_values(episodes: int = 6, steps: int = 8, noise: float = 0.0, seed: int
         "predicted_with_true_future": returned + 0.25,
         "constant": np.full(n, 2.0),
         "regression": returned + rng.standard_normal(n),
+        "place_regression": returned + 0.5 * rng.standard_normal(n),
         "log_likelihood": np.full(n, np.log(0.5)),
         "log_likelihood_frequencies": np.full(n, -2.0),
         "calibration_share": (rng.permutation(n) + 0.5) / n,

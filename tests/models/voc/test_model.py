@@ -3,6 +3,7 @@ import torch
 
 from tests.models.voc.tiny import CODE, VOCABULARY, make_config
 from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.models.voc.checkpoint_io import load_reward_into, published_reward_head
 from vidrep_pipelines.models.voc.config import RewardConfig
 from vidrep_pipelines.models.voc.model import RewardHead, VocModel, standardized, state_features
 
@@ -49,3 +50,38 @@ def test_standardized_inputs_do_not_depend_on_the_scale_of_the_codebook() -> Non
     torch.testing.assert_close(units.mean(dim=0), torch.zeros(CODE), rtol=0, atol=1e-6)
     torch.testing.assert_close(units.std(dim=0, correction=0), torch.ones(CODE))
     assert standardized(torch.ones(3, 2)).isfinite().all()
+
+
+def place_head() -> tuple[RewardHead, torch.Tensor, torch.Tensor]:
+    """A head on standardized places, the codebook and the states (n, T) that it was fitted to."""
+    reward = RewardConfig(codebook_dimension=CODE, width=8, units="standardized_per_place")
+    torch.manual_seed(0)
+    head = RewardHead(make_config().model_copy(update={"reward": reward}))
+    codebook, states = torch.randn(VOCABULARY, CODE), torch.randint(VOCABULARY, (50, 4))
+    states[:, 0] = states[:, 1] % 2  # two codes only
+    frequencies = torch.nn.functional.one_hot(states, VOCABULARY).double().mean(dim=0)
+    head.fit_inputs(frequencies, codebook)
+    return head, codebook, states
+
+
+def test_inputs_are_standardized_at_every_place_over_the_episodes() -> None:
+    head, codebook, states = place_head()
+    config = make_config()
+    raw = state_features(states, codebook, config.grid, config.frame_stack, "channel_major")
+    inputs = (raw - head.center) / head.scale
+    torch.testing.assert_close(inputs.mean(dim=0), torch.zeros(raw.shape[1]), rtol=0, atol=1e-5)
+    torch.testing.assert_close(inputs.std(dim=0, correction=0), torch.ones(raw.shape[1]), rtol=0, atol=1e-4)
+    torch.testing.assert_close(head(states, codebook), head.layers(inputs).squeeze(-1))
+
+
+def test_an_exported_head_needs_no_statistics() -> None:
+    head, codebook, states = place_head()
+    state = {f"reward_head.{name}": value for name, value in head.state_dict().items()}
+    exported = published_reward_head(state)
+    plain = RewardHead(
+        make_config().model_copy(update={"reward": RewardConfig(codebook_dimension=CODE, width=8)})
+    )
+    load_reward_into(plain, exported, "exported")
+    torch.testing.assert_close(plain(states, codebook), head(states, codebook), rtol=1e-4, atol=1e-5)
+    load_reward_into(head, exported, "exported")  # and back again
+    torch.testing.assert_close(head(states, codebook), plain(states, codebook))

@@ -15,6 +15,8 @@ NO_PHASE = -1
 """The phase of a frame in which nobody follows a plan."""
 _MEMORY = 0.8  # share of a disturbance that is left one frame later
 _SHORTEST_PHASE = 3  # frames
+RANDOM_LEVEL = 0.45
+"""Standard deviation of random joint velocities, as a share of the full speed."""
 PACE_SPREAD = 0.35
 """How unequal the phases of an episode are, unless something else is asked for."""
 
@@ -47,7 +49,7 @@ class Disturbance:
 class RandomPolicy:
     """Smoothly random joint velocities."""
 
-    def __init__(self, level: float = 0.45) -> None:
+    def __init__(self, level: float = RANDOM_LEVEL) -> None:
         self._level = level
         self._disturbance = Disturbance(level, 0)
 

@@ -99,6 +99,12 @@ class TokenEpisodes:
         rewards = self.rewards[start : stop if horizon is None else min(start + horizon, stop)]
         return float(rewards.astype(np.float64) @ gamma ** np.arange(len(rewards)))
 
+    def code_frequencies(self) -> NDArray[np.float64]:
+        """(h * w, V): the share of the frames in which each code is at each place of the grid."""
+        counts = [np.bincount(place, minlength=self.vocabulary) for place in self.codes.T]
+        frequencies: NDArray[np.float64] = np.stack(counts) / len(self.codes)
+        return frequencies
+
     def equals(self, other: "TokenEpisodes") -> bool:
         """Whether the other ones are the same in every respect."""
         return (

@@ -9,7 +9,7 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 
-_MEASUREMENT = 1
+_MEASUREMENT = 2
 """Version of what equal models, tokens and parameters lead to: raised when values change."""
 
 

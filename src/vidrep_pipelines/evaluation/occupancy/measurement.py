@@ -10,6 +10,11 @@ from vidrep_pipelines.common.arrays import FloatArray, IntArray
 from vidrep_pipelines.common.progress import Progress
 from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.evaluation.occupancy import published_metrics
+from vidrep_pipelines.evaluation.occupancy.baselines import (
+    TokenCountRegression,
+    TokenFrequencies,
+    TokenPlaceRegression,
+)
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 from vidrep_pipelines.evaluation.occupancy.scores import probability_integral_transform
 from vidrep_pipelines.evaluation.occupancy.state_episode import (
@@ -32,69 +37,6 @@ def geometric_futures(
     offset = np.minimum(1 + np.floor(np.log1p(-uniform) / np.log(gamma)).astype(np.int64), left)
     places = zip(contexts.episode.tolist(), (contexts.step + offset).tolist(), strict=True)
     return np.stack([episodes[number].states[step] for number, step in places])
-
-
-class TokenFrequencies:
-    """Frequencies of the tokens at each place of a state, one added to every count.
-
-    Args:
-        states: (n, T) tokens.
-        vocabulary: Number V of different tokens.
-    """
-
-    def __init__(self, states: IntArray, vocabulary: int) -> None:
-        counts = np.stack([np.bincount(place, minlength=vocabulary) for place in states.T]) + 1
-        self._log_frequencies = np.log(counts / counts.sum(axis=1, keepdims=True))
-
-    def log_probabilities(self, states: IntArray) -> FloatArray:
-        """(n, T) logarithms of the frequencies of the tokens of states (n, T)."""
-        logarithms: FloatArray = self._log_frequencies[np.arange(states.shape[1]), states]
-        return logarithms
-
-
-_PENALTIES = np.logspace(-3, 6, 28)
-
-
-class TokenCountRegression:
-    """Linear regression of returns on how often each token is in a state.
-
-    A ridge penalty is chosen by leave-one-out error among many, all of which one decomposition serves.
-
-    Args:
-        states: (n, T) tokens.
-        returns: (n,).
-        vocabulary: Number of different tokens.
-    """
-
-    def __init__(self, states: IntArray, returns: FloatArray, vocabulary: int) -> None:
-        self._vocabulary = vocabulary
-        counts = token_counts(states, vocabulary)
-        self._center, self._mean = counts.mean(axis=0), float(returns.mean())
-        centered, wanted = counts - self._center, returns - self._mean
-        left, scales, right = np.linalg.svd(centered, full_matrices=False)
-        projected = left.T @ wanted
-        errors = []
-        for penalty in _PENALTIES:
-            shrink = scales**2 / (scales**2 + penalty)
-            leverage = (left**2) @ shrink + 1 / len(returns)
-            residual = wanted - left @ (shrink * projected)
-            errors.append(np.mean((residual / np.maximum(1 - leverage, 1e-9)) ** 2))
-        best = _PENALTIES[int(np.argmin(errors))]
-        self._weights = right.T @ (scales / (scales**2 + best) * projected)
-
-    def predict(self, states: IntArray) -> FloatArray:
-        """Values (n,) of states (n, T)."""
-        centered = token_counts(states, self._vocabulary) - self._center
-        values: FloatArray = centered @ self._weights + self._mean
-        return values
-
-
-def token_counts(states: IntArray, vocabulary: int) -> FloatArray:
-    """(n, V): how often each token occurs in each of the states (n, T)."""
-    n, T = states.shape
-    rows = np.repeat(np.arange(n), T)
-    counts = np.bincount(rows * vocabulary + states.reshape(-1), minlength=n * vocabulary)
-    return counts.reshape(n, vocabulary).astype(np.float64)
 
 
 class OccupancyModel(Protocol):
@@ -151,7 +93,8 @@ def measure_contexts(
     Returns:
         One row per state, in the order of episodes and steps: ``episode`` (name), ``step``;
         ``returned``, the discounted sum of rewards to the end of the episode, and its predictions
-        ``predicted``, ``constant`` (the mean of the training episodes) and ``regression`` (on token counts);
+        ``predicted``, ``constant`` (the mean of the training episodes), ``regression`` (on token counts) and
+        ``place_regression`` (on which token is at which place);
         ``predicted_with_true_future``, what the reward head alone makes of the real states that follow;
         ``predicted_deviation``, the standard deviation of ``predicted`` that is due to the finite number of
         samples; ``log_likelihood`` and ``log_likelihood_frequencies``, per token of a real future at a
@@ -172,6 +115,7 @@ def measure_contexts(
     rewards = _reward_samples(model, contexts, seeds, config.samples)
     futures = geometric_futures(held_out, contexts, gamma, rng)
     regression = TokenCountRegression(known.states, known.returns, vocabulary)
+    places = TokenPlaceRegression(known.states, known.returns, known.episode)
     frequencies = TokenFrequencies(known.states, vocabulary)
     density_predicted, density_returned = _published_density(model, held_out, contexts, gamma)
     return pd.DataFrame({
@@ -183,6 +127,7 @@ def measure_contexts(
         "predicted_with_true_future": _values_of_true_futures(model, held_out, contexts, gamma),
         "constant": np.full(len(contexts.step), known.returns.mean()),
         "regression": regression.predict(contexts.states),
+        "place_regression": places.predict(contexts.states),
         "log_likelihood": model.log_probabilities(contexts.states, futures, contexts.actions).mean(axis=1),
         "log_likelihood_frequencies": frequencies.log_probabilities(futures).mean(axis=1),
         "calibration_share": probability_integral_transform(rewards, model.rewards(futures)),

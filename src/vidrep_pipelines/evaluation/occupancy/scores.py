@@ -109,8 +109,10 @@ METRICS = (
     Metric("value_error_with_true_future", _error("predicted_with_true_future"), "low"),
     Metric("value_error_constant", _error("constant"), "low"),
     Metric("value_error_regression", _error("regression"), "low"),
+    Metric("value_error_place_regression", _error("place_regression"), "low"),
     Metric("value_error_less_than_constant", _less_than("constant"), "high"),
     Metric("value_error_less_than_regression", _less_than("regression"), "high"),
+    Metric("value_error_less_than_place_regression", _less_than("place_regression"), "high"),
     Metric(
         "value_rank_correlation",
         lambda columns: rank_correlation(columns["predicted"], columns["returned"]),
@@ -119,6 +121,11 @@ METRICS = (
     Metric(
         "value_rank_correlation_regression",
         lambda columns: rank_correlation(columns["regression"], columns["returned"]),
+        "high",
+    ),
+    Metric(
+        "value_rank_correlation_place_regression",
+        lambda columns: rank_correlation(columns["place_regression"], columns["returned"]),
         "high",
     ),
     Metric("value_slope", lambda columns: slope(columns["predicted"], columns["returned"]), "one"),

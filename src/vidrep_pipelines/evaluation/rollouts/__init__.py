@@ -6,6 +6,7 @@
 - ``engine``: many episodes in lock step; all chunks that are wanted at one time are planned in one call.
 - ``replay``: recorded actions must succeed before a policy is scored.
 - ``floors``: policies that know nothing, to be read beside.
+- ``agent_world``: the sample world's agent as an environment, its expert and chance.
 - ``recording``: attempts kept whole; ``films``: shown to people; ``lerobot_export``: as a
   data set.
 - ``open_loop``: what a policy would have done at recorded moments, beside what was done.

@@ -81,12 +81,15 @@ def load_into(model: VocModel, state: Mapping[str, Tensor], origin: str) -> None
 
 
 def load_reward_into(head: RewardHead, state: Mapping[str, Tensor], origin: str) -> None:
-    """Loads published weights of a reward head.
+    """Loads published weights of a reward head, which take its inputs as they are.
 
     Raises:
         InputError: Another architecture.
     """
-    load_strictly(head, {our_reward_name(name): value.float() for name, value in state.items()}, origin)
+    weights = {our_reward_name(name): value.float() for name, value in state.items()}
+    if head.standardizes_places:
+        weights |= {"center": torch.zeros_like(head.center), "scale": torch.ones_like(head.scale)}
+    load_strictly(head, weights, origin)
 
 
 def reward_to_original(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -105,7 +108,20 @@ def published_gpt(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def published_reward_head(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The reward head of a :class:`VocModel`'s weights under the published names; empty without a head."""
-    return reward_to_original(_part(state, "reward_head."))
+    return reward_to_original(_without_statistics(_part(state, "reward_head.")))
+
+
+def _without_statistics(head: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same function without mean and deviation of its inputs, which the first layer takes over."""
+    if "center" not in head:
+        return head
+    center, scale = head.pop("center").double(), head.pop("scale").double()
+    weight, bias = head["layers.0.weight"], head["layers.0.bias"]
+    scaled = weight.double() / scale
+    return head | {
+        "layers.0.weight": scaled.to(weight.dtype),
+        "layers.0.bias": (bias.double() - scaled @ center).to(bias.dtype),
+    }
 
 
 def _part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -76,9 +76,11 @@ class RewardConfig(FrozenConfig):
     layout: FeatureLayout = "channel_major"
     """Order of its inputs: (frame, channel, y, x) for vae and musik, (frame, y, x, channel) for dino."""
 
-    units: Literal["codebook", "standardized"] = "codebook"
+    units: Literal["codebook", "standardized", "standardized_per_place"] = "codebook"
     """Units of its inputs: codebook vectors as published, or with mean 0 and deviation 1 per channel
-    over the codes. Codebooks differ in scale by orders of magnitude; small inputs are learned from slowly."""
+    over the codes. Codebooks differ in scale by orders of magnitude; small inputs are learned from slowly.
+    ``standardized_per_place``: with mean 0 and deviation 1 per channel and place over the training episodes,
+    for what hardly ever varies at a place is lost in what varies there always (``musik``)."""
 
     width: int = Field(256, ge=1)
     """Hidden units of both layers."""

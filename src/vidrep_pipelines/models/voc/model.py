@@ -28,7 +28,11 @@ def state_features(
     Returns:
         (..., T * D).
     """
-    vectors = F.embedding(states, codebook)
+    return arranged(F.embedding(states, codebook), grid, frame_stack, layout)
+
+
+def arranged(vectors: Tensor, grid: tuple[int, int], frame_stack: int, layout: FeatureLayout) -> Tensor:
+    """Vectors (..., T, D) of all tokens of a state to inputs (..., T * D) of a reward head."""
     order = "... (f d h w)" if layout == "channel_major" else "... (f h w d)"
     return rearrange(vectors, f"... (f h w) d -> {order}", f=frame_stack, h=grid[0], w=grid[1])
 
@@ -39,6 +43,10 @@ def standardized(codebook: Tensor) -> Tensor:
     return centered / centered.std(dim=0, correction=0).clamp(min=1e-8)
 
 
+_SMALLEST_DEVIATION = 1e-3
+"""Of an input of the reward head, as a share of the largest: what varies less is not blown up to 1."""
+
+
 class RewardHead(nn.Module):
     """A perceptron with two hidden layers on :func:`state_features`.
 
@@ -46,13 +54,19 @@ class RewardHead(nn.Module):
         config: The model's configuration; ``config.reward`` must be set.
     """
 
+    center: Tensor
+    scale: Tensor
+
     def __init__(self, config: VocModelConfig) -> None:
         super().__init__()
         assert config.reward is not None
         self._config, self._layout, self._units = config, config.reward.layout, config.reward.units
-        width = config.reward.width
+        width, inputs = config.reward.width, config.state_tokens * config.reward.codebook_dimension
+        if self._units == "standardized_per_place":
+            self.register_buffer("center", torch.zeros(inputs))
+            self.register_buffer("scale", torch.ones(inputs))
         self.layers = nn.Sequential(
-            nn.Linear(config.state_tokens * config.reward.codebook_dimension, width),
+            nn.Linear(inputs, width),
             nn.ReLU(),
             nn.Linear(width, width),
             nn.ReLU(),
@@ -63,9 +77,35 @@ class RewardHead(nn.Module):
         """Rewards (...) of states (..., T), with codebook (V, D)."""
         if self._units == "standardized":
             codebook = standardized(codebook)
-        features = state_features(states, codebook, self._config.grid, self._config.frame_stack, self._layout)
+        features = self._features(F.embedding(states, codebook))
+        if self._units == "standardized_per_place":
+            features = (features - self.center) / self.scale
         rewards: Tensor = self.layers(features).squeeze(-1)
         return rewards
+
+    @property
+    def standardizes_places(self) -> bool:
+        """Whether :meth:`fit_inputs` has to be called before training."""
+        return self._units == "standardized_per_place"
+
+    @torch.no_grad()
+    def fit_inputs(self, frequencies: Tensor, codebook: Tensor) -> None:
+        """Learns mean and deviation of every input, for ``units: standardized_per_place``.
+
+        Args:
+            frequencies: (T, V) how often each code is at each place of a state, adding up to 1 per place.
+            codebook: (V, D).
+        """
+        shares, vectors = frequencies.double(), codebook.double()
+        mean = shares @ vectors
+        deviation = (shares @ vectors.square() - mean.square()).clamp(min=0).sqrt()
+        self.center.copy_(self._features(mean))
+        smallest = max(_SMALLEST_DEVIATION * float(deviation.max()), 1e-8)
+        self.scale.copy_(self._features(deviation.clamp(min=smallest)))
+
+    def _features(self, vectors: Tensor) -> Tensor:
+        """Vectors (..., T, D) to the inputs (..., T * D) in the order of the layout."""
+        return arranged(vectors, self._config.grid, self._config.frame_stack, self._layout)
 
 
 class VocModel(nn.Module):

@@ -31,12 +31,16 @@ def with_preset(
 
 
 def fitted_to(episodes: TokenEpisodes, model: VocModelConfig) -> VocModelConfig:
-    """The model with the vocabulary, the grid and the codebook dimension of the tokens.
+    """The model with the vocabulary, the grid and the codebook dimension of the tokens, and, if it is conditioned
+    on actions, with their size.
 
     Positions are added if a pair of states would not fit. On tokens without a codebook there is no reward
     head.
     """
     dimension = None if episodes.codebook is None else episodes.codebook.shape[1]
+    if model.gpt.action_dimension is not None:
+        gpt = model.gpt.model_copy(update={"action_dimension": episodes.actions.shape[1]})
+        model = model.model_copy(update={"gpt": gpt})
     return _fitted(model, episodes.vocabulary, episodes.grid, dimension)
 
 

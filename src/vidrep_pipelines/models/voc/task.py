@@ -65,8 +65,13 @@ class VocTask(SystemTask[VocModel]):
             InputError: A file cannot be read or holds another network.
             ConfigurationError: The codebook does not fit the model.
         """
-        codebook = self.episodes().codebook
+        episodes = self.episodes()
+        codebook = episodes.codebook
         model = VocModel(self.model, None if codebook is None else torch.from_numpy(codebook))
+        if model.reward_head is not None and model.reward_head.standardizes_places:
+            assert model.codebook is not None  # a model with a reward head has one
+            frequencies = torch.from_numpy(episodes.code_frequencies())
+            model.reward_head.fit_inputs(frequencies.repeat(self.model.frame_stack, 1), model.codebook)
         if self.initialize_from is not None:
             load_into(model, load_original(self.initialize_from), str(self.initialize_from))
         if self.initialize_reward_from is not None and model.reward_head is not None:

@@ -11,6 +11,9 @@ from vidrep_pipelines.pipelines.downstream_eval.label_propagation_pipeline impor
     create_jhmdb_evaluation_pipeline,
     create_vip_evaluation_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.occupancy_acting_pipeline import (
+    create_occupancy_acting_pipeline,
+)
 from vidrep_pipelines.pipelines.downstream_eval.occupancy_chains_pipeline import (
     create_occupancy_chains_pipeline,
 )
@@ -50,6 +53,7 @@ __all__ = [
     "create_davis_evaluation_pipeline",
     "create_given_phases_pipeline",
     "create_jhmdb_evaluation_pipeline",
+    "create_occupancy_acting_pipeline",
     "create_occupancy_chains_pipeline",
     "create_occupancy_comparison_pipeline",
     "create_occupancy_pipeline",

@@ -11,6 +11,15 @@ _OWN_PARAMETERS = ("run", "model", "objective", "train", "validation")
 
 def create_voc_pipeline(kind: TokenizerName | ReleasedName) -> Pipeline:
     """Plans and runs the training of an occupancy model, publishes it, shows losses and values."""
+    return _training(f"voc_{kind}")
+
+
+def create_voc_acting_pipeline(kind: TokenizerName) -> Pipeline:
+    """The same of ``voc_acting``, a model that is conditioned on actions, on the tokens of a tokenizer."""
+    return _training("voc_acting", {"token_episodes": f"voc_{kind}.token_episodes"})
+
+
+def _training(namespace: str, inputs: dict[str, str] | None = None) -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -34,8 +43,9 @@ def create_voc_pipeline(kind: TokenizerName | ReleasedName) -> Pipeline:
                 tags=["voc"],
             ),
         ],
-        namespace=f"voc_{kind}",
-        outputs={"checkpoint": f"voc_{kind}_checkpoint"},
+        namespace=namespace,
+        inputs=inputs,
+        outputs={"checkpoint": f"{namespace}_checkpoint"},
         parameters=set(MACHINE),
     )
 

@@ -29,6 +29,11 @@ class JointConfig(FrozenConfig):
         if model.reward is not None:
             dimension = model.reward.codebook_dimension
             wanted["occupancy.reward.codebook_dimension"] = (dimension, codes.dimension)
+            if model.reward.units == "standardized_per_place":
+                raise ValueError(
+                    "occupancy.reward.units: standardized_per_place needs codes that no longer change. "
+                    "Remedy: units: standardized"
+                )
         for name, (given, needed) in wanted.items():
             if given != needed:
                 raise ValueError(f"{name}={given} does not fit the tokenizer. Remedy: {name}: {needed}")
