@@ -9,10 +9,11 @@ import numpy as np
 
 from vidrep_pipelines.data.sample_world.clips import ClipRequest
 from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
-from vidrep_pipelines.data.sample_world.episode import render_episode, run_episode
+from vidrep_pipelines.data.sample_world.episode import ArmEpisode, render_episode, run_episode
 from vidrep_pipelines.data.sample_world.geometry import ByteArray
+from vidrep_pipelines.data.sample_world.pacing import draw_timeline, run_paced_episode
 from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
-from vidrep_pipelines.data.sample_world.scene import draw_scene
+from vidrep_pipelines.data.sample_world.scene import Scene, draw_scene
 from vidrep_pipelines.data.sample_world.truth import truth_of, write_truth
 
 
@@ -55,8 +56,7 @@ def render_clip(request: ClipRequest, outputs: Mapping[str, Path]) -> dict[str, 
     """
     config, spec = request.config, request.spec
     scene = draw_scene(spec.activity, spec.seed, config.distractors)
-    policy = ScriptedPolicy(config.policy_noise)
-    episode = run_episode(scene, policy, spec.frames, config.frames_per_second)
+    episode = _episode(scene, request)
     masks, parts, keypoints = [], [], []
 
     def filmed() -> Iterator[ByteArray]:
@@ -79,3 +79,12 @@ def render_clip(request: ClipRequest, outputs: Mapping[str, Path]) -> dict[str, 
         "seed": spec.seed,
         "final_reward": float(episode.rewards[-1]),
     }
+
+
+def _episode(scene: Scene, request: ClipRequest) -> ArmEpisode:
+    config, spec = request.config, request.spec
+    if config.pacing is None:
+        policy = ScriptedPolicy(config.policy_noise)
+        return run_episode(scene, policy, spec.frames, config.frames_per_second)
+    timeline = draw_timeline(scene.activity.phases, spec.frames, spec.seed, config.pacing)
+    return run_paced_episode(scene, timeline, config.frames_per_second, config.policy_noise)

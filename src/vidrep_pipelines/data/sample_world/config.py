@@ -1,13 +1,40 @@
 """Parameters of the sample world."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from vidrep_pipelines.common.arrays import Pair
 from vidrep_pipelines.common.config import FrozenConfig
 
 ActivityName = Literal["push", "stack", "drop", "pour", "strike", "wave"]
 ACTIVITY_NAMES: tuple[ActivityName, ...] = ("push", "stack", "drop", "pour", "strike", "wave")
+
+
+class PacingConfig(FrozenConfig):
+    """How uneven an activity runs, as real pouring and exercise do; everything is drawn for each clip."""
+
+    spread: float = Field(default=0.6, ge=0, le=2)
+    """How unequal the steps' paces are: standard deviation of their logarithms. 0.35 without pacing."""
+    most_pauses: int = Field(default=2, ge=0, le=8)
+    """The arm stands still up to so many times."""
+    pause_share: Pair = (0.05, 0.25)
+    """Bounds of a pause's length, as shares of the clip's."""
+    repeat_probability: float = Field(default=0.5, ge=0, le=1)
+    """Probability that two steps of the later half are gone through once more."""
+    skip_probability: float = Field(default=0.3, ge=0, le=1)
+    """Probability that a step without which the activity still makes sense is skipped."""
+    cut_probability: float = Field(default=0.5, ge=0, le=1)
+    """Probability that the clip begins late; and, on its own, that it ends early."""
+    cut_share: float = Field(default=0.3, ge=0, le=1)
+    """The most that is missing at either end, as a share of the clip's length."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        low, high = self.pause_share
+        if not 0 <= low <= high <= 0.5:
+            raise ValueError(f"pacing: pause_share must be two ascending shares up to 0.5, not {[low, high]}")
+        return self
 
 
 class SampleWorldConfig(FrozenConfig):
@@ -41,6 +68,17 @@ class SampleWorldConfig(FrozenConfig):
     """Constant rate factor of H.264: lower is better and larger."""
     keyframe_interval: int = Field(default=250, ge=1)
     """Frames between keyframes, long as in camera files."""
+    pacing: PacingConfig | None = None
+    """Pauses, changes of speed, repeated and skipped steps, other starts and ends. None: every activity runs
+    once from its beginning to its end."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Worlds without pacing are older than the parameter: their digests stay what they were."""
+        values: dict[str, Any] = fields(self)
+        if self.pacing is None:
+            values.pop("pacing", None)
+        return values
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -94,17 +94,18 @@ class ScriptedPolicy:
             self._path = np.stack([world.joints, *stops]).astype(np.float64)
         start = 0 if phase == 0 else int(self._ends[phase - 1])
         length = int(self._ends[phase]) - start
-        wanted = self._along((self._frame + 1 - start) / length)
+        wanted = place_on_path(self._path, (self._frame + 1 - start) / length)
         self._frame += 1
         action = (wanted - world.joints) / world.joint_step + self._disturbance.draw()
         return np.clip(action, -1, 1).astype(np.float32), phase
 
-    def _along(self, share: float) -> NDArray[np.float64]:
-        """The joints (4,) after a share of the phase's time; smooth start and stop."""
-        time = min(max(share, 0.0), 1.0)
-        position = (0.4 * time + 0.6 * time * time * (3 - 2 * time)) * (len(self._path) - 1)
-        stops = np.arange(len(self._path))
-        return np.array([np.interp(position, stops, self._path[:, joint]) for joint in range(4)])
+
+def place_on_path(path: NDArray[np.float64], share: float) -> NDArray[np.float64]:
+    """The joints (4,) after a share of the time of a path (N, 4); smooth start and stop."""
+    time = min(max(share, 0.0), 1.0)
+    position = (0.4 * time + 0.6 * time * time * (3 - 2 * time)) * (len(path) - 1)
+    stops = np.arange(len(path))
+    return np.array([np.interp(position, stops, path[:, joint]) for joint in range(4)])
 
 
 def phase_lengths(phases: int, frames: int, seed: int, spread: float = PACE_SPREAD) -> NDArray[np.int64]:

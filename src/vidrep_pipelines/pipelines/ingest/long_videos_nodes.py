@@ -186,7 +186,7 @@ def _rendered(clips: Parts, config: LongVideosConfig, labelling: "Labelling") ->
 
     digests = clips.digests
     members = [(name, clips.path(name, ".mp4"), clips.path(name, ".h5"), digests[name]) for name in clips.ids]
-    return rendered_videos(members, config.world_validation, labelling)
+    return rendered_videos(members, config.world_validation, labelling, config.world_test)
 
 
 def _preparation(name: str, videos: "LongVideos", config: LongVideosConfig, fanout: FanOutConfig) -> Job:

@@ -53,3 +53,15 @@ def test_single_clip_and_damaged_truth(clips: list[RenderedClip]) -> None:
     clips[4][2].write_text("none")
     with pytest.raises(InputError, match="no truth file"):
         rendered_videos(clips, 0.3, "phases")
+
+
+def test_the_very_last_clips_are_for_what_is_read_once(clips: list[RenderedClip]) -> None:
+    videos = rendered_videos(clips, 0.25, "phases", test=0.5).videos
+    assert [video.id for video in videos if video.action == "wave"] == [
+        "test/wave_2",
+        "test/wave_3",
+        "train/wave_0",
+        "validation/wave_1",
+    ]
+    with pytest.raises(InputError, match="4 clips of 'pour', too few for the splits"):
+        rendered_videos(clips, 0.25, "phases", test=0.8)

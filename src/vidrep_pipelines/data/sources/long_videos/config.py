@@ -26,6 +26,10 @@ class LongVideosConfig(FrozenConfig):
     world_validation: float = Field(0.34, gt=0, lt=1)
     """Share of the rendered clips of every activity that is held out."""
 
+    world_test: float = Field(0.0, ge=0, lt=1)
+    """Share of the rendered clips of every activity that makes up a split ``test``, which nothing is chosen
+    on. 0: there is none."""
+
     frames: FramesConfig = FRAMES
     """Size of the stored frames. Published are 224 x 224 pixels; the aspect ratio is not kept."""
 

@@ -20,7 +20,9 @@ RenderedClip = tuple[str, Path, Path, str]
 Labelling = Literal["phases", "elements"]
 
 
-def rendered_videos(clips: Sequence[RenderedClip], validation: float, labelling: Labelling) -> LongVideos:
+def rendered_videos(
+    clips: Sequence[RenderedClip], validation: float, labelling: Labelling, test: float = 0.0
+) -> LongVideos:
     """The clips of every activity, the last of them held out.
 
     Args:
@@ -28,9 +30,11 @@ def rendered_videos(clips: Sequence[RenderedClip], validation: float, labelling:
         validation: Share of each activity's clips that is held out; at least one is, and one is not.
         labelling: ``phases`` of the activity, or ``elements``: the phases of all activities are numbered
             through, as classes of their own.
+        test: Share of each activity's clips, the very last ones, that make up the split ``test``, for what is
+            read once, after everything has been chosen. 0: there is no such split.
 
     Raises:
-        InputError: An activity has fewer than two clips, or a truth file cannot be read.
+        InputError: An activity has too few clips for a split of them, or a truth file cannot be read.
     """
     groups: dict[str, list[RenderedClip]] = defaultdict(list)
     for clip in sorted(clips):
@@ -44,14 +48,25 @@ def rendered_videos(clips: Sequence[RenderedClip], validation: float, labelling:
                 f"The sample world has a single clip of {activity!r}, where one is for training and one is "
                 "held out. Remedy: more clips or fewer activities in the parameter world."
             )
-        held_out = min(max(round(validation * len(members)), 1), len(members) - 1)
-        for position, (name, video, truth, stamp) in enumerate(members):
-            split = "train" if position < len(members) - held_out else "validation"
+        splits = _splits(activity, len(members), validation, test)
+        for split, (name, video, truth, stamp) in zip(splits, members, strict=True):
             episode = VideoEpisode(f"{split}/{Path(name).name}", video, activity, stamp=stamp)
             offset, classes = (first[number], first[-1]) if labelling == "elements" else (0, counts[number])
             labels = partial(_labels, truth, offset)
             videos.append(LongVideo(episode, split, labels, classes, labelling == "phases", activity, number))
     return LongVideos(sorted(videos, key=lambda video: (video.split, video.id)), [])
+
+
+def _splits(activity: str, clips: int, validation: float, test: float) -> list[str]:
+    """The split of each of an activity's clips."""
+    tested = max(round(test * clips), 1) if test > 0 else 0
+    if clips - tested < 2:
+        raise InputError(
+            f"The sample world has {clips} clips of {activity!r}, too few for the splits train, validation "
+            "and test. Remedy: more clips or fewer activities in the parameter world, or world_test: 0."
+        )
+    held_out = min(max(round(validation * clips), 1), clips - tested - 1)
+    return ["train"] * (clips - held_out - tested) + ["validation"] * held_out + ["test"] * tested
 
 
 def _phases(truth: Path) -> int:
