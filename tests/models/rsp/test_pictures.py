@@ -7,6 +7,7 @@ import torch
 from tests.models.rsp.tiny import OBJECTIVE, make_frames, make_model
 from vidrep_pipelines.data.transforms import denormalize
 from vidrep_pipelines.models.rsp.pictures import (
+    BORROWED,
     COLUMNS,
     attention_maps,
     prediction_columns,
@@ -30,15 +31,18 @@ def test_sheet_is_repeatable(normalize: bool) -> None:
 def test_sheet_has_a_tile_for_every_column_of_every_example() -> None:
     model, (source, target) = make_model(), make_frames(2)
     sheet = prediction_sheet(model, source, target, OBJECTIVE, torch.tensor([3, 4]))
-    assert sheet.width >= len(COLUMNS) * 128
+    assert sheet.width >= (len(COLUMNS) + 1) * 128
     assert sheet.height >= 2 * 128
+    plain = OBJECTIVE.model_copy(update={"normalize_patches": False})
+    assert len(prediction_columns(model, source, target, plain, torch.tensor([3, 4]))) == len(COLUMNS)
 
 
 def test_visible_patches_of_masked_input_and_reconstruction_are_the_target() -> None:
     model, (source, target) = make_model(), make_frames(1)
     columns = prediction_columns(model, source, target, OBJECTIVE, torch.tensor([0]))
     named = {
-        name: channels_last(denormalize(images))[0] for name, images in zip(COLUMNS, columns, strict=True)
+        name: channels_last(denormalize(images))[0]
+        for name, images in zip((*COLUMNS, BORROWED), columns, strict=True)
     }
     assert (named["source"] == channels_last(denormalize(source))[0]).all()
     same = [

@@ -1,19 +1,29 @@
 """What RSP sees and predicts, as pictures for people."""
 
+import math
+
 import torch
 from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
 from vidrep_pipelines.data.transforms import denormalize
-from vidrep_pipelines.models.layers.tokens import denormalize_patches, patchify, random_masking, unpatchify
+from vidrep_pipelines.models.layers.tokens import random_masking, unpatchify
 from vidrep_pipelines.models.rsp.config import RspObjectiveConfig
+from vidrep_pipelines.models.rsp.futures import (
+    PRIOR_SAMPLES,
+    FutureErrors,
+    PredictedFutures,
+    future_errors,
+    predicted_futures,
+    rebuilt_in_pixels,
+    with_contrast_of,
+)
 from vidrep_pipelines.models.rsp.model import RspModel
 from vidrep_pipelines.models.rsp.objective import draw_randomness
 from vidrep_pipelines.models.shared.units import channels_last
 from vidrep_pipelines.reporting.pictures import ImageRow, image_grid
 
-PRIOR_SAMPLES = 3
 COLUMNS = (
     "source",
     "target",
@@ -22,6 +32,8 @@ COLUMNS = (
     "masked",
     "reconstruction",
 )
+BORROWED = "posterior, contrast of the target"
+"""Title of the column that a model of normalized patches has besides."""
 _SMALLEST_TILE = 128
 
 
@@ -30,8 +42,9 @@ def prediction_sheet(
 ) -> Image.Image:
     """Draws one row per example: source, target, predictions, masked input, reconstruction.
 
-    Predicted patches are given the target's mean and contrast back when the model was trained on normalized
-    patches. The reconstruction shows visible patches as they are.
+    Nothing in a prediction comes from the target, except in the column ``BORROWED`` of models of normalized
+    patches, whose title says what does. Under the pictures stand the errors of the predictions, and under the
+    source that of taking it for the target: the floor. The reconstruction shows visible patches as they are.
 
     Args:
         model: The model, on the device of the frames.
@@ -40,42 +53,55 @@ def prediction_sheet(
         config: The objective, for the mask ratio, the noise and the kind of patch targets.
         seeds: (B,) int64; the same seeds give the same picture.
     """
-    columns = prediction_columns(model, source, target, config, seeds)
+    futures = predicted_futures(model, source, target, config, seeds)
+    columns = prediction_columns(model, source, target, config, seeds, futures)
     pixels = [channels_last(denormalize(column)) for column in columns]
-    rows = [ImageRow(images) for images in zip(*pixels, strict=True)]
-    return image_grid(rows, titles=COLUMNS, cell_height=max(_SMALLEST_TILE, target.shape[-2]))
+    captions = _captions(future_errors(futures, source, target))
+    rows = [
+        ImageRow(images, captions=texts)
+        for images, texts in zip(zip(*pixels, strict=True), captions, strict=True)
+    ]
+    titles = (*COLUMNS, BORROWED) if config.normalize_patches else COLUMNS
+    return image_grid(rows, titles=titles, cell_height=max(_SMALLEST_TILE, target.shape[-2]))
+
+
+def _captions(errors: FutureErrors) -> list[tuple[str, ...]]:
+    """What stands under the first pictures of each row, in gray levels of 255."""
+    grays = 255 * torch.stack([errors.copied, errors.posterior, errors.prior, errors.moving], dim=1)
+    captions = []
+    for (copied, posterior, prior, moving), kl in zip(grays.tolist(), errors.kl.tolist(), strict=True):
+        apart = "nothing moves" if math.isnan(moving) else f"apart {moving:.1f} where it moves"
+        floor, known = f"error {copied:.1f}", f"error {posterior:.1f}"
+        captions.append((floor, f"KL {kl:.2g} nats", known, f"error {prior:.1f}", apart))
+    return captions
 
 
 @torch.no_grad()
 def prediction_columns(
-    model: RspModel, source: Tensor, target: Tensor, config: RspObjectiveConfig, seeds: Tensor
+    model: RspModel,
+    source: Tensor,
+    target: Tensor,
+    config: RspObjectiveConfig,
+    seeds: Tensor,
+    futures: PredictedFutures | None = None,
 ) -> list[Tensor]:
-    """The columns of the sheet in the order of ``COLUMNS``, each (B, 3, H, W) in normalized pixels."""
+    """The columns of the sheet in the order of ``COLUMNS``, each (B, 3, H, W) in normalized pixels.
+
+    With normalized patches ``BORROWED`` follows. ``futures`` are those of the same arguments, if at hand.
+    """
+    futures = futures or predicted_futures(model, source, target, config, seeds)
     draws = draw_randomness(seeds, model.config, source.device)
-    patches = patchify(target, model.config.patch_size)
-
-    def image(prediction: Tensor) -> Tensor:
-        prediction = prediction.float()
-        if config.normalize_patches:
-            prediction = denormalize_patches(prediction, patches)
-        return unpatchify(prediction, model.config.patch_size, model.config.channels)
-
-    source_tokens = model.encoder(source)
-    target_tokens = model.encoder(target + config.noise_scale * draws.target_noise)
-    posterior = model.posterior(source_tokens, target_tokens)
-    sample = model.latent.sample(posterior, draws.posterior_noise)
-    futures = [model.predict_future(source_tokens, sample)]
-    for number in range(PRIOR_SAMPLES):
-        noise = draw_randomness(seeds + number, model.config, source.device).prior_noise
-        sample = model.latent.sample(model.prior(source_tokens), noise)
-        futures.append(model.predict_future(source_tokens, sample))
     masking = random_masking(draws.mask_noise, config.mask_ratio)
-    rebuilt = image(model.reconstruct(model.encoder(target, masking.keep), masking.keep))
-    removed = unpatchify(
-        masking.mask.unsqueeze(-1).expand_as(patches), model.config.patch_size, model.config.channels
-    )
+    prediction = model.reconstruct(model.encoder(target, masking.keep), masking.keep)
+    rebuilt = rebuilt_in_pixels(model, prediction, target, masking.keep, config)
+    patches = masking.mask.unsqueeze(-1).expand(-1, -1, model.config.patch_values)
+    removed = unpatchify(patches, model.config.patch_size, model.config.channels)
     masked = target * (1 - removed)  # zero is the mean color
-    return [source, target, *(image(future) for future in futures), masked, masked + rebuilt * removed]
+    columns = [source, target, futures.posterior, *futures.priors.unbind(1), masked]
+    columns.append(masked + rebuilt * removed)
+    if config.normalize_patches:
+        columns.append(with_contrast_of(model, futures.posterior, source, target))
+    return columns
 
 
 @torch.no_grad()
