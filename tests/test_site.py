@@ -82,6 +82,11 @@ def test_every_page_stands_in_the_order_once() -> None:
     assert sorted(placed) == sorted(site())
 
 
+@pytest.mark.parametrize("system", ["rsp", "vqvae", "voc", "carl", "vpp", "vpp_policy"])
+def test_every_system_has_its_figure(system: str) -> None:
+    assert "```mermaid\nflowchart" in site()[f"{system}.md"]
+
+
 def test_sections_name_the_pages_that_there_are() -> None:
     order = navigation(list(site()))
     assert [next(iter(section)) for section in order][: len(SECTIONS) + 1] == ["Overview", *SECTIONS]

@@ -1,5 +1,6 @@
 """Twenty things that users do wrong: they read one paragraph, at most twelve lines of a terminal."""
 
+import errno
 import math
 import os
 import shutil
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from tests.helpers.project import ROOT
+from tests.helpers.videos import write_video
 from vidrep_pipelines.run_command import run
 
 COLUMNS = 80
@@ -81,6 +83,11 @@ def configuration(folder: Path, name: str, text: str) -> str:
             ["Error in node davis.", "/nowhere"],
             id="release",
         ),
+        pytest.param(
+            "--nodes vqvae_original.open --params vqvae_original.path=/nowhere.ckpt",
+            ["Error in node vqvae_original.open", "/nowhere.ckpt"],
+            id="checkpoint",
+        ),
     ],
 )
 def test_a_users_fault_is_one_paragraph(arguments: str, parts: list[str]) -> None:
@@ -107,6 +114,38 @@ def test_a_fault_in_a_file_names_the_file(tmp_path: Path, name: str, text: str, 
     assert [part for part in parts if part not in result.output] == [], result.output
     assert lines_on_a_console(result.output) <= MOST_LINES
     assert "pydantic" not in result.output
+
+
+@pytest.mark.usefixtures("data")
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "70000.ckpt"
+    path.write_text("<html>404</html>")
+    result = run_command("--nodes", "vqvae_original.open", "--params", f"vqvae_original.path={path}")
+    assert result.exit_code == 1 and str(path) in result.output
+    assert lines_on_a_console(result.output) <= MOST_LINES
+
+
+@pytest.mark.usefixtures("data")
+def test_a_missing_extra_is_one_paragraph(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "vidrep_pipelines.common.extras.find_spec", lambda module: None if module == "diffusers" else module
+    )
+    result = run_command("--pipelines", "pretrain_vpp_video")
+    assert result.exit_code == 1 and "diffusers is not installed" in result.output
+    assert "[vpp]" in result.output and lines_on_a_console(result.output) <= MOST_LINES
+
+
+@pytest.mark.usefixtures("data")
+def test_a_full_disk_is_one_paragraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/video_index.parquet")
+
+    write_video(tmp_path / "videos/a class/clip.mp4", 12)
+    monkeypatch.setattr("vidrep_pipelines.datasets.tables.atomic_file", full)
+    parameters = f"ingest.root={tmp_path / 'videos'},fanout.engine=serial"
+    result = run_command("--pipelines", "ingest", "--params", parameters)
+    assert result.exit_code == 1 and "/data/video_index.parquet: the disk is full" in result.output
+    assert lines_on_a_console(result.output) <= MOST_LINES
 
 
 def test_an_environment_asks_for_its_variable() -> None:

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from kedro.pipeline import Node, Pipeline
+from scripts.site import measured
 
 from vidrep_pipelines.headlines import headline_of
 from vidrep_pipelines.pipeline_registry import register_pipelines
@@ -37,15 +38,16 @@ def page() -> str:
         "Made from `pipeline_registry.py` and `conf/base`. `kedro run --pipelines NAME` does all that comes",
         "before, from raw data on, and nothing twice; without a name it is `pretrain_rsp`. Variables",
         "([all of them](../environment_variables.md)) name your data and files; none is needed on a laptop.",
-        "Parameters are blocks of the [reference](parameters.md).",
+        "Parameters are blocks of the [reference](parameters.md). *Last measured* is what the pipeline's own",
+        "nodes took and found on a laptop, where it was noted (`python -m scripts.site.measured data`).",
     ]
     for starts, title in _GROUPS.items():
         lines += [
             "",
             f"## {title}",
             "",
-            "| pipeline | takes, if it is there | makes | parameters | nodes |",
-            "|---|---|---|---|---|",
+            "| pipeline | takes, if it is there | makes | parameters | nodes | last measured |",
+            "|---|---|---|---|---|---|",
         ]
         lines += [
             row(name, pipeline)
@@ -67,7 +69,8 @@ def row(name: str, pipeline: Pipeline) -> str:
     ]
     made = [f"`{dataset}`" for dataset in products(pipeline)]
     blocks = ", ".join(f"`{block}`" for block in own_blocks(pipeline))
-    return f"| `{name}` | {', '.join(needs)} | {', '.join(made)} | {blocks} | {len(pipeline.nodes)} |"
+    cells = [f"`{name}`", ", ".join(needs), ", ".join(made), blocks, str(len(pipeline.nodes))]
+    return f"| {' | '.join([*cells, measured.told(name, _own_nodes(pipeline))])} |"
 
 
 def products(pipeline: Pipeline) -> list[str]:
