@@ -226,13 +226,14 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:{model}_original.{name}" for model in CARL for name in ("checkpoint", "embedding")),
         *(f"params:phases_{release}" for release in ("pouring", "penn_action", "finegym")),
         *("params:dmc", "params:sample_agent"),
-        *(f"params:voc_tokenizer_{kind}.{name}" for kind in VOC for name in VOC_PARAMETERS),
+        *(f"params:voc_tokenizer_{kind}.{name}" for kind in VOC for name in ("validation", *VOC_PARAMETERS)),
         *(
             f"params:voc_{kind}.{name}"
             for kind in (*VOC, "joint")
             for name in ("extraction", *VOC_PARAMETERS)
         ),
         *("params:voc_joint.tokenizer", "params:voc_joint.tokenizer_objective"),
+        "params:voc_joint.validation",
         *(f"params:voc_{kind}.validation" for kind in VOC),
         *(f"params:voc_{kind}_released_latents" for kind in ("vae", "dino")),
         *(

@@ -15,7 +15,12 @@ from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointDataset
 from vidrep_pipelines.datasets.token_episodes import TokenEpisodesDataset, TokenEpisodesFile
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.models.voc.checkpoint_io import to_original
-from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig, VocValidationConfig
+from vidrep_pipelines.models.voc.config import (
+    HeldOutLossConfig,
+    VocModelConfig,
+    VocObjectiveConfig,
+    VocValidationConfig,
+)
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.tokenizers.dino.checkpoint_io import to_original as vqkd_to_original
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdObjectiveConfig
@@ -36,6 +41,7 @@ from vidrep_pipelines.training.task import load_task
 
 TRAIN = TrainConfig(steps=1, batch_size=2)
 LAUNCH = LaunchConfig(device="cpu", loader_workers=0)
+HELD_OUT = HeldOutLossConfig()
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,7 @@ def planned(
 
 def test_presets_reach_the_tokenizers(store: FrameStore, folders: FoldersConfig) -> None:
     run = VocTokenizerRunConfig(preset="published")
-    rest = (TRAIN, LAUNCH, folders)
+    rest = (TRAIN, HELD_OUT, LAUNCH, folders)
     vae = voc_tokenizer_nodes.plan_vae(store, run, vae_config(), VaeObjectiveConfig(), *rest)
     musik = voc_tokenizer_nodes.plan_musik(store, run, musik_config(), MusikObjectiveConfig(), *rest)
     objective = VqkdObjectiveConfig(teacher=TEACHER)
@@ -77,6 +83,8 @@ def test_presets_reach_the_tokenizers(store: FrameStore, folders: FoldersConfig)
         assert spec["task_config"]["model"]["pixels"]["normalization"] == "published"
         assert Path(spec["run_directory"]).parent.name == f"voc_{kind}_tokenizer"
         assert spec["data_digest"] == store.content_digest
+        assert spec["probe"]["config"]["task"]["split"] == "validation"
+        assert spec["probe"]["config"]["kind"] == kind and spec["task_config"]["split"] == "train"
         found = load_task(TrainSpec.model_validate(spec)).checkpoint_config()
         assert json.dumps(found) == json.dumps({"kind": kind, "model": spec["task_config"]["model"]})
 
@@ -90,7 +98,7 @@ def finished(
     torch.save({"model": vqkd_to_original(VqkdTokenizer(vqkd_config()).state_dict())}, path)
     run = VocTokenizerRunConfig(published=path)
     spec = voc_tokenizer_nodes.plan_dino(
-        store, run, vqkd_config(), VqkdObjectiveConfig(), TRAIN, LAUNCH, folders
+        store, run, vqkd_config(), VqkdObjectiveConfig(), TRAIN, HELD_OUT, LAUNCH, folders
     )
     source, log, metrics = voc_tokenizer_nodes.train_tokenizer(spec, TrackingConfig(enabled=False))
     assert metrics == {"status": "published", "step": 0}
@@ -130,7 +138,8 @@ def test_a_released_tokenizer_is_given_the_pixels_that_it_needs(
     pixels = vae_config().pixels.model_copy(update={"normalization": "imagenet", "resize": "bilinear"})
     model = vae_config().model_copy(update={"pixels": pixels})
     config = VocTokenizerRunConfig.model_validate({"published": tmp_path / "vae.pth", **run})
-    spec = voc_tokenizer_nodes.plan_vae(store, config, model, VaeObjectiveConfig(), TRAIN, LAUNCH, folders)
+    rest = (TRAIN, HELD_OUT, LAUNCH, folders)
+    spec = voc_tokenizer_nodes.plan_vae(store, config, model, VaeObjectiveConfig(), *rest)
     used = spec["finished"]["model"]["pixels"]
     assert (used["normalization"], used["resize"], used["size"]) == (units, resize, pixels.size)
 
@@ -153,7 +162,7 @@ def test_musik_is_exported_in_two_files(tmp_path: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path, store: FrameStore, folders: FoldersConfig) -> None:
-    rest = (TRAIN, LAUNCH, folders)
+    rest = (TRAIN, HELD_OUT, LAUNCH, folders)
     run = VocTokenizerRunConfig(published=tmp_path / "absent.pt")
     with pytest.raises(InputError, match=r"absent\.pt"):
         voc_tokenizer_nodes.plan_vae(store, run, vae_config(), VaeObjectiveConfig(), *rest)

@@ -55,11 +55,11 @@ class OccupancyActingConfig(FrozenConfig):
         ("occupancy", "returns", "retrieved", "cloned", "cloned_best", "random", "still", "scripted"),
         min_length=1,
     )
-    """What is compared. ``occupancy``: of the actions that were taken in the most similar training states, the
-    one to which the model gives the highest value. ``returns``: of the same, the one after which the episode
-    returned the most, without a model; ``retrieved``: of the same, one by chance. ``cloned``: behavior
-    cloning by a network; ``cloned_best``: from the best episodes only. ``random``: smooth velocities by
-    chance; ``still``: none. ``scripted``: the script that made the data, undisturbed."""
+    """What is compared. ``occupancy``: of the actions that were taken in the most similar training states,
+    the one to which the model gives the highest value. ``returns``: of the same, the one after which the
+    episode returned the most, without a model; ``retrieved``: of the same, one by chance. ``cloned``:
+    behavior cloning by a network; ``cloned_best``: from the best episodes only. ``random``: smooth velocities
+    by chance; ``still``: none. ``scripted``: the script that made the data, undisturbed."""
 
     candidates: int = Field(8, ge=1)
     """Actions that are chosen from, each of another training episode."""

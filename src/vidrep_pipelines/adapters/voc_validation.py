@@ -5,7 +5,6 @@ import math
 from typing import ClassVar
 
 import torch
-from torch.utils.data import default_collate
 
 from vidrep_pipelines.adapters.occupancy import split_of, state_episodes
 from vidrep_pipelines.common.errors import InputError
@@ -18,10 +17,8 @@ from vidrep_pipelines.models.voc.config import VocValidationConfig
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
 from vidrep_pipelines.models.voc.task import VocTask
-from vidrep_pipelines.training.task import StepInfo
-from vidrep_pipelines.training.update import move_to
+from vidrep_pipelines.models.voc.validation import held_out_losses
 
-_STEP = StepInfo(0, 0.0, torch.Tensor.detach)
 _log = logging.getLogger(__name__)
 
 
@@ -48,21 +45,8 @@ class VocValidation(VocValidationConfig):
             ``eval_occupancy_...`` on ``contexts`` states, such as ``value_error``.
         """
         evaluated = self._evaluated(encoder) if self.evaluate and encoder.reward_head is not None else {}
-        return {**self._losses(encoder), **evaluated}
-
-    def _losses(self, model: VocModel) -> dict[str, float]:
-        device = next(model.parameters()).device
-        dataset = self.task.build_dataset()
-        count = min(self.items, len(dataset))
-        numbers = torch.linspace(0, len(dataset) - 1, count, dtype=torch.float64).round().long().tolist()
-        sums: dict[str, float] = {}
-        for start in range(0, count, self.batch_size):
-            part = numbers[start : start + self.batch_size]
-            batch = move_to(default_collate([dataset[0, number] for number in part]), device)
-            loss, metrics = self.task.loss(model, batch, _STEP)
-            for name, value in {"loss": loss, **metrics}.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(part)
-        return {name: total / count for name, total in sums.items()}
+        losses = held_out_losses(self.task, encoder, self.items, self.batch_size)
+        return {**losses, **evaluated}
 
     def _evaluated(self, model: VocModel) -> dict[str, float]:
         """Scores of values; none, with a line in the log, where they cannot be measured at all."""

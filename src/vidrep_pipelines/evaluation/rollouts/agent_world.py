@@ -66,8 +66,9 @@ class AgentWorldMaker:
         return AgentWorldEnvironment(self)
 
     def scene(self, start: EpisodeStart) -> Scene:
-        """What an episode takes place in: one of the scenes of the collected episodes, or, if each of these
-        had its own, one that none of them had.
+        """What an episode takes place in.
+
+        One of the scenes of the collected episodes, or, if each of these had its own, one that none had.
         """
         number = int(start.name.rpartition("/")[2])
         agents = self.agents

@@ -179,30 +179,20 @@ class VocObjectiveConfig(FrozenConfig):
         return described
 
 
-class VocValidationConfig(FrozenConfig):
-    """What is measured on held-out episodes while training, and which weights are kept by it."""
+class HeldOutLossConfig(FrozenConfig):
+    """The loss on held-out episodes while training, and which weights are kept by it."""
 
     every_steps: int | None = Field(5000, ge=1)
-    """Updates between two measurements; the end is always measured. Published: 100 (vae) or 200, on the
-    episodes that are trained on. None: never."""
+    """Updates between two measurements; the end is always measured. None: never."""
 
     split: str = "validation"
     """Part of the episodes that is measured."""
 
     items: int = Field(512, ge=1)
-    """Contexts whose loss is measured, spread evenly over the episodes."""
+    """Samples whose loss is measured, spread evenly over the episodes: contexts, or frames of a tokenizer."""
 
     batch_size: int = Field(32, ge=1)
-    """Contexts that are measured together."""
-
-    evaluate: bool = True
-    """Also measure values, as published. False: only the loss."""
-
-    contexts: int = Field(32, ge=2)
-    """States whose values are measured."""
-
-    samples: int = Field(100, ge=1)
-    """States drawn from the discounted future of each."""
+    """Samples that are measured together."""
 
     keep: dict[str, Literal["lowest", "highest"]] = Field(default_factory=dict)
     """Scores by which the best weights are kept in the run's folder, below ``best``: ``{loss: lowest}``."""
@@ -215,6 +205,22 @@ class VocValidationConfig(FrozenConfig):
         if self.publish is not None and (self.every_steps is None or self.publish not in self.keep):
             raise ValueError(f"publish: {self.publish} needs validation.every_steps, and an entry in keep")
         return self
+
+
+class VocValidationConfig(HeldOutLossConfig):
+    """What is measured of an occupancy model on held-out episodes while it is trained.
+
+    Published: values every 100 (vae) or 200 updates, on the episodes that are trained on.
+    """
+
+    evaluate: bool = True
+    """Also measure values, as published. False: only the loss."""
+
+    contexts: int = Field(32, ge=2)
+    """States whose values are measured."""
+
+    samples: int = Field(100, ge=1)
+    """States drawn from the discounted future of each."""
 
 
 class VocPreset(FrozenConfig):

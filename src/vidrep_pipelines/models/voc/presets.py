@@ -31,11 +31,10 @@ def with_preset(
 
 
 def fitted_to(episodes: TokenEpisodes, model: VocModelConfig) -> VocModelConfig:
-    """The model with the vocabulary, the grid and the codebook dimension of the tokens, and, if it is conditioned
-    on actions, with their size.
+    """The model with the vocabulary, the grid and the codebook dimension of the tokens.
 
-    Positions are added if a pair of states would not fit. On tokens without a codebook there is no reward
-    head.
+    A model that is conditioned on actions has the size of theirs. Positions are added if a pair of states
+    would not fit. On tokens without a codebook there is no reward head.
     """
     dimension = None if episodes.codebook is None else episodes.codebook.shape[1]
     if model.gpt.action_dimension is not None:

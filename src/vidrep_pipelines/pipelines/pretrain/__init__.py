@@ -7,6 +7,7 @@ from vidrep_pipelines.pipelines.pretrain.carl_pipeline import (
 )
 from vidrep_pipelines.pipelines.pretrain.rsp_pipeline import create_rsp_export_pipeline, create_rsp_pipeline
 from vidrep_pipelines.pipelines.pretrain.voc_pipeline import (
+    create_voc_acting_pipeline,
     create_voc_export_pipeline,
     create_voc_joint_pipeline,
     create_voc_pipeline,
@@ -34,6 +35,7 @@ __all__ = [
     "create_carl_pipeline",
     "create_rsp_export_pipeline",
     "create_rsp_pipeline",
+    "create_voc_acting_pipeline",
     "create_voc_export_pipeline",
     "create_voc_joint_pipeline",
     "create_voc_pipeline",

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from vidrep_pipelines.datasets.checkpoint import CheckpointSource
-from vidrep_pipelines.models.voc.config import VocModelConfig, VocObjectiveConfig
+from vidrep_pipelines.models.voc.config import HeldOutLossConfig, VocModelConfig, VocObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import shared_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocJointRunConfig
+from vidrep_pipelines.pipelines.pretrain.voc_tokenizer_nodes import held_out_probe
 from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def plan_joint(
     model: VocModelConfig,
     objective: VocObjectiveConfig,
     train: TrainConfig,
+    validation: HeldOutLossConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def plan_joint(
         run_directory=folders.run_directory("voc_joint"),
         report_directory=folders.reporting / "voc_joint_tokenizer",
         data_digest=frames.content_digest,
+        probe=held_out_probe(task, "joint", frames, validation),
     )
     return spec.model_dump(mode="json")
 

@@ -74,7 +74,7 @@ def create_voc_joint_pipeline() -> Pipeline:
     They are published as ``voc_tokenizer_joint`` and ``voc_joint``, like those that are trained one after the
     other.
     """
-    own = ("run", "tokenizer", "tokenizer_objective", "model", "objective", "train")
+    own = ("run", "tokenizer", "tokenizer_objective", "model", "objective", "train", "validation")
     return Pipeline(
         [
             Node(

@@ -9,17 +9,18 @@ from PIL.Image import Image
 
 from vidrep_pipelines.common.digest import differences
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
-from vidrep_pipelines.models.voc.config import TokenizerName
+from vidrep_pipelines.models.voc.config import HeldOutLossConfig, OccupancyName, TokenizerName
 from vidrep_pipelines.models.voc.tokenizers.dino.config import VqkdConfig, VqkdObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.musik.config import MusikConfig, MusikObjectiveConfig
 from vidrep_pipelines.models.voc.tokenizers.vae.config import VaeConfig, VaeObjectiveConfig
 from vidrep_pipelines.pipelines.config import FoldersConfig, TrackingConfig
 from vidrep_pipelines.pipelines.pretrain import shared_nodes
 from vidrep_pipelines.pipelines.pretrain.voc_config import VocTokenizerRunConfig
-from vidrep_pipelines.training.config import LaunchConfig, TrainConfig
+from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
 if TYPE_CHECKING:
     from vidrep_pipelines.data.frame_store.store import FrameStore
+    from vidrep_pipelines.models.voc.joint.task import JointTask
     from vidrep_pipelines.models.voc.tokenizers.task import TokenizerTask
 else:
     FrameStore = Any  # its module takes seconds to import
@@ -36,6 +37,7 @@ def plan_vae(
     model: VaeConfig,
     objective: VaeObjectiveConfig,
     train: TrainConfig,
+    validation: HeldOutLossConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def plan_vae(
         model=model,
         objective=objective,
     )
-    return _spec(task, "vae", frames, train, launch, folders)
+    return _spec(task, "vae", frames, train, validation, launch, folders)
 
 
 def plan_dino(
@@ -63,6 +65,7 @@ def plan_dino(
     model: VqkdConfig,
     objective: VqkdObjectiveConfig,
     train: TrainConfig,
+    validation: HeldOutLossConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def plan_dino(
         model=model,
         objective=objective,
     )
-    return _spec(task, "dino", frames, train, launch, folders)
+    return _spec(task, "dino", frames, train, validation, launch, folders)
 
 
 def plan_musik(
@@ -90,6 +93,7 @@ def plan_musik(
     model: MusikConfig,
     objective: MusikObjectiveConfig,
     train: TrainConfig,
+    validation: HeldOutLossConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def plan_musik(
         model=model,
         objective=objective,
     )
-    return _spec(task, "musik", frames, train, launch, folders)
+    return _spec(task, "musik", frames, train, validation, launch, folders)
 
 
 def _spec(
@@ -116,6 +120,7 @@ def _spec(
     kind: TokenizerName,
     frames: FrameStore,
     train: TrainConfig,
+    validation: HeldOutLossConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
 ) -> dict[str, Any]:
@@ -128,8 +133,31 @@ def _spec(
         run_directory=_folder(folders, kind) / "run",
         report_directory=folders.reporting / f"voc_{kind}_tokenizer",
         data_digest=frames.content_digest,
+        probe=held_out_probe(task, kind, frames, validation),
     )
     return spec.model_dump(mode="json")
+
+
+def held_out_probe(
+    task: "TokenizerTask[Any] | JointTask",
+    kind: OccupancyName,
+    frames: FrameStore,
+    validation: HeldOutLossConfig,
+) -> ProbeSpec | None:
+    """The loss on held-out frames while training; none if there are none, or it is not wanted."""
+    if validation.every_steps is None:
+        return None
+    if validation.split not in set(frames.table["split"]):
+        _log.warning("voc: no episode is in the split %r; nothing is measured meanwhile.", validation.split)
+        return None
+    held_out = task.model_copy(update={"split": validation.split}).model_dump(mode="json")
+    return ProbeSpec(
+        probe="vidrep_pipelines.models.voc.validation:HeldOutLoss",
+        config={"kind": kind, "task": held_out, **validation.model_dump(mode="json")},
+        every_steps=validation.every_steps,
+        keep=validation.keep,
+        publish=validation.publish,
+    )
 
 
 def _finished(

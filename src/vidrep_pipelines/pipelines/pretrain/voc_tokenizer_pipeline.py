@@ -14,7 +14,7 @@ _PLANS: dict[TokenizerName, Callable[..., dict[str, Any]]] = {
     "dino": voc_tokenizer_nodes.plan_dino,
     "musik": voc_tokenizer_nodes.plan_musik,
 }
-_OWN_PARAMETERS = ("run", "model", "objective", "train")
+_OWN_PARAMETERS = ("run", "model", "objective", "train", "validation")
 
 
 def create_voc_tokenizer_pipeline(kind: TokenizerName) -> Pipeline:
