@@ -59,6 +59,11 @@ def test_losses_come_first() -> None:
     assert shown_columns(names) == ["train/loss", "train/kl", "train/loss_prior", "probe/davis"]
 
 
+def test_ends_of_intervals_get_no_chart_of_their_own() -> None:
+    names = ["probe/a", "probe/a_low", "probe/a_high", "probe/b_low", "train/loss"]
+    assert shown_columns(names) == ["train/loss", "probe/a", "probe/b_low"]
+
+
 def test_pauses_are_no_work() -> None:
     assert working_seconds([0, 1, 2, 3, 5000, 5001]) == 4
     assert working_seconds([7]) == 0

@@ -45,11 +45,17 @@ def training_curves(log: Path | None) -> tuple[tuple[ReportedCurve, ...], Number
 
 def shown_columns(names: Iterable[str]) -> list[str]:
     """The columns of a log that are drawn: the loss, its parts, what was measured while training."""
-    known = list(names)
+    every = list(names)
+    known = [name for name in every if not _is_end_of_interval(name, every)]
     losses = [name for name in known if name.rsplit("/", 1)[-1].startswith(_LOSSES)]
     losses.sort(key=lambda name: name != "train/loss")
     measured = [name for name in known if name.startswith(_PROBES) and name not in losses]
     return losses[:_MOST_LOSSES] + measured[:_MOST_PROBES]
+
+
+def _is_end_of_interval(name: str, names: list[str]) -> bool:
+    """Whether it is ``x_low`` or ``x_high`` beside ``x``."""
+    return any(name == f"{other}_{end}" for other in names for end in ("low", "high"))
 
 
 def training_numbers(metrics: Mapping[str, Any], checkpoint: Path | None) -> Numbers:

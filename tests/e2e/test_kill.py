@@ -17,7 +17,7 @@ def losses(data: Path) -> list[tuple[int, float]]:
     """The logged (step, loss) pairs."""
     log = data / "06_models/rsp/run/train_log.jsonl"
     rows = [json.loads(line) for line in log.read_text().splitlines()]
-    return [(row["step"], row["train/loss"]) for row in rows]
+    return [(row["step"], row["train/loss"]) for row in rows if row["step"]]  # row 0 is a probe's
 
 
 def finish(pipeline: str, data: Path, log: Path) -> None:

@@ -192,7 +192,7 @@ def test_trained_encoder_is_evaluated_by_one_command(tmp_path: Path) -> None:
     summary = pd.read_parquet(tmp_path / "08_reporting/davis/summary.parquet")
     assert summary["encoder"].unique().tolist() == ["rsp", "pixels"]
     log = pd.read_parquet(tmp_path / "08_reporting/rsp/train_log.parquet")
-    assert log.loc[log["probe/davis_j_and_f"].notna(), "step"].tolist() == [2, 4, 6]
+    assert log.loc[log["probe/davis_j_and_f"].notna(), "step"].tolist() == [0, 2, 4, 6]
 
 
 @pytest.mark.slow

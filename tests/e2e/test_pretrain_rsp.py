@@ -56,8 +56,10 @@ def test_everything_is_written(finished_run: Path) -> None:
 
 def test_every_step_is_logged_once(finished_run: Path) -> None:
     log = pd.read_parquet(finished_run / "08_reporting/rsp/train_log.parquet")
-    assert log["step"].tolist() == list(range(1, 7))
-    assert log["train/loss"].notna().all()
+    assert log["step"].tolist() == list(range(7))
+    assert log["train/loss"].notna().tolist() == [False, *[True] * 6]  # row 0 is the untrained model's probe
+    probed = log.loc[log["probe/latent_gain"].notna(), "step"]
+    assert probed.tolist() == log.loc[log["probe/davis_j_and_f"].notna(), "step"].tolist() == [0, 6]
     assert {"train/loss_posterior", "train/loss_masked", "train/kl"} <= set(log.columns)
 
 
@@ -103,7 +105,7 @@ def test_a_changed_training_parameter_retrains_only(data: Path, caplog: pytest.L
         run_pipeline("pretrain_rsp", data, changed, to_nodes=["rsp.train"])
     assert file_times(data / "03_primary/resized_videos", "*.mp4") == before
     assert "train.steps: 6 -> 7" in caplog.text
-    assert len(pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")) == 7
+    assert pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")["train/loss"].count() == 7
 
 
 def test_a_changed_resize_parameter_redoes_from_there(data: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -140,7 +142,7 @@ def test_training_starts_from_an_exported_checkpoint(data: Path) -> None:
     exported = merged(TINY, {"rsp": {"initialize_from": str(path)}})
     run_pipeline("pretrain_rsp", data, exported, to_nodes=["rsp.train"])
     log = pd.read_parquet(data / "08_reporting/rsp/train_log.parquet")
-    assert len(log) == 6
+    assert log["train/loss"].count() == 6
 
 
 def test_a_copied_data_root_is_gone_on_from(

@@ -20,7 +20,7 @@ def finish(pipeline: str, data: Path, parameters: Mapping[str, Any]) -> None:
 def losses(data: Path, model: str) -> list[tuple[int, float]]:
     """The logged (step, loss) pairs of a training run."""
     lines = (data / f"06_models/{model}/run/train_log.jsonl").read_text().splitlines()
-    return [(row["step"], row["train/loss"]) for row in map(json.loads, lines)]
+    return [(row["step"], row["train/loss"]) for row in map(json.loads, lines) if row["step"]]
 
 
 def whole_and_killed(

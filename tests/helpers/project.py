@@ -36,6 +36,7 @@ TINY: dict[str, Any] = {
         },
         "train": {"steps": 6, "batch_size": 4, "optimizer": {"warmup_steps": 1}, "checkpoint_every_steps": 2},
         "probe": {"sequences": 1, "frames": 3},
+        "futures": {"clips": 2, "world": {"width": 64, "height": 48, "frames_min": 16, "frames_max": 20}},
     },
 }
 """Parameters with which ``pretrain_rsp`` takes seconds."""

@@ -105,7 +105,8 @@ def test_probe_is_described_and_makes_no_other_run(
     spec = TrainSpec.model_validate(probed).probe
     assert spec is not None and spec.every == 5
     probe = load_described(spec.probe, spec.config, "probe", has="measure")
-    assert probe.sequences == 2
+    assert (probe.sequences, probe.objective.kl_scale, probe.data.flip_probability) == (2, 0.5, 0.25)
+    assert spec.untrained
     assert digest_of_run(probed) == digest_of_run(without)
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.curves import loss_curves, smoothed
-from vidrep_pipelines.reporting.figures import COLORS
+from vidrep_pipelines.reporting.figures import COLORS, SOFT_INK
 
 
 def training_log(steps: int = 100) -> pd.DataFrame:
@@ -49,6 +49,19 @@ def test_panels_without_data_are_left_out() -> None:
     assert pixels_of(complete, COLORS[4]) > 100 and pixels_of(bare, COLORS[4]) == 0
     no_wait = loss_curves(training_log().drop(columns="speed/data_wait_fraction"))
     assert pixels_of(no_wait, COLORS[3]) == 0 and pixels_of(complete, COLORS[3]) > 50
+
+
+def test_a_score_with_an_interval_is_drawn_beside_the_untrained_one() -> None:
+    log = training_log()
+    bare = loss_curves(log)
+    at = log["step"] % 25 == 0
+    for end, offset in (("", 0.0), ("_low", -2.0), ("_high", 2.0)):
+        log[f"probe/score{end}"] = np.where(at, 40.0 + log["step"] / 10 + offset, np.nan)
+    floored = loss_curves(log)
+    assert pixels_of(floored, COLORS[0]) > pixels_of(bare, COLORS[0])
+    assert pixels_of(floored, SOFT_INK) > pixels_of(bare, SOFT_INK)
+    # Without an interval there is nothing to compare a score by.
+    assert np.array_equal(loss_curves(log.drop(columns=["probe/score_low"])), bare)
 
 
 def test_gaps_and_single_rows_are_drawn() -> None:

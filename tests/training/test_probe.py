@@ -94,6 +94,24 @@ def test_a_probe_of_the_whole_model_needs_no_encoder_and_may_count_updates(tmp_p
     assert [row["step"] for row in rows if row.get("probe/parameters", 0) > 0] == [7, 12]
 
 
+def test_the_untrained_model_is_measured_once_as_update_zero(tmp_path: Path) -> None:
+    spec = _probed(tmp_path, every=2)
+    assert spec.probe is not None
+    floored = spec.model_copy(update={"probe": spec.probe.model_copy(update={"untrained": True})})
+    result = run_training(floored)
+    probed = {row["step"]: row for row in read_rows(result.log) if "probe/weight" in row}
+    assert list(probed) == [0, 10, 12]
+    assert "train/loss" not in probed[0] and probed[0]["epoch"] == 0.0
+    trained = [row["train/loss"] for row in read_rows(result.log) if row["step"]]
+    run_training(_probed(tmp_path / "b", every=2).model_copy(update={"probe": None}))
+    assert trained == losses(tmp_path / "b")
+    assert result.digest == run_training(_probed(tmp_path / "c", every=2)).digest
+
+    # A run that begins again has one row of it, not two.
+    again = floored.model_copy(update={"train": floored.train.model_copy(update={"resume": "never"})})
+    assert [row["step"] for row in read_rows(run_training(again).log)].count(0) == 1
+
+
 def test_a_probe_has_one_interval() -> None:
     for interval in ({}, {"every": 1, "every_steps": 1}):
         with pytest.raises(ValidationError, match=r"exactly one of probe\.every and probe\.every_steps"):

@@ -13,6 +13,8 @@ from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, plain_axes
 
+_PROBE = "probe/"
+_MOST_PROBED = 2
 _SHARE_AVERAGED = 0.05
 """A smoothed curve averages over this share of the run."""
 
@@ -30,7 +32,8 @@ def loss_curves(
     """Draws losses (raw and smoothed), learning rate, and throughput with the wait for data.
 
     Args:
-        log: One row per logged update. A panel whose column is absent is left out.
+        log: One row per logged update. A panel whose column is absent is left out. Scores of a probe that
+            have an interval (``probe/x`` beside ``probe/x_low`` and ``probe/x_high``) get a panel each.
         losses: Columns of losses. None takes those whose name, after any ``/``, starts with ``loss`` or
             ``kl``.
         step: Column of the update's number.
@@ -46,18 +49,21 @@ def loss_curves(
     if log.empty or step not in log or not names:
         raise InputError(f"Curves need steps and losses; the log has {len(log)} rows of {list(log.columns)}.")
     panels = [name for name in (learning_rate, throughput) if name in log]
-    figure = Figure(figsize=(11, 6.4 if panels else 4.4), layout="constrained", facecolor="white")
-    grid = figure.add_gridspec(
-        2 if panels else 1, max(len(panels), 1), height_ratios=[2.2, 1] if panels else [1]
-    )
+    rows = [row for row in (panels, _probed(log)) if row]
+    figure = Figure(figsize=(11, 4.4 + 2 * len(rows)), layout="constrained", facecolor="white")
+    grid = figure.add_gridspec(1 + len(rows), 1, height_ratios=[2.2, *[1] * len(rows)])
     steps = log[step].to_numpy(np.float64)
-    _draw_losses(figure.add_subplot(grid[0, :]), steps, log[names])
-    for column, name in enumerate(panels):
-        axes = figure.add_subplot(grid[1, column])
-        if name == learning_rate:
-            _draw_learning_rate(axes, steps, log[name])
-        else:
-            _draw_throughput(axes, steps, log[name], log.get(data_wait))
+    _draw_losses(figure.add_subplot(grid[0]), steps, log[names])
+    for number, row in enumerate(rows, start=1):
+        places = grid[number].subgridspec(1, len(row))
+        for column, name in enumerate(row):
+            axes = figure.add_subplot(places[column])
+            if name == learning_rate:
+                _draw_learning_rate(axes, steps, log[name])
+            elif name == throughput:
+                _draw_throughput(axes, steps, log[name], log.get(data_wait))
+            else:
+                _draw_probe(axes, log[[step, name, f"{name}_low", f"{name}_high"]].dropna(), name)
     if title:
         figure.suptitle(f"{title}\n", x=0.01, ha="left", color=INK, fontsize=13)
     return image_of(figure)
@@ -98,6 +104,24 @@ def _use_log_scale(axes: Axes) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_locator(NullLocator())
+
+
+def _probed(log: pd.DataFrame) -> list[str]:
+    """The two first scores of a probe that have an interval."""
+    names = [str(name) for name in log if str(name).startswith(_PROBE)]
+    return [name for name in names if {f"{name}_low", f"{name}_high"} <= set(names)][:_MOST_PROBED]
+
+
+def _draw_probe(axes: Axes, rows: pd.DataFrame, name: str) -> None:
+    """A score with its interval; the one before the first update as the floor, all the way."""
+    steps, values, low, high = rows.to_numpy(np.float64).T
+    axes.fill_between(steps, low, high, color=COLORS[0], alpha=0.15, linewidth=0)
+    axes.plot(steps, values, color=COLORS[0], linewidth=1.8, marker="o", markersize=3.5)
+    if len(steps) and steps[0] == 0:
+        axes.axhspan(low[0], high[0], color=SOFT_INK, alpha=0.12, linewidth=0)
+        axes.axhline(values[0], color=SOFT_INK, linewidth=1.2, linestyle="--")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    plain_axes(axes, f"{name.removeprefix(_PROBE)}  (gray: untrained; 95 %)", "update")
 
 
 def _draw_learning_rate(axes: Axes, steps: FloatArray, rates: pd.Series) -> None:

@@ -248,6 +248,9 @@ class ProbeSpec(FrozenConfig):
     every_steps: int | None = Field(None, ge=1)
     """Updates between two measurements, in place of ``every``."""
 
+    untrained: bool = False
+    """Also measure before the first update, as update 0: the floor that training has to rise above."""
+
     keep: dict[str, Literal["lowest", "highest"]] = Field(default_factory=dict)
     """Scores by which the best weights are kept, each beside the last ones, and which end is better:
     ``{loss: lowest}``."""

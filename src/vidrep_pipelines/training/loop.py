@@ -132,6 +132,7 @@ class _TrainingRun:
         with interruption, self._sinks() as sinks:
             if self._start == 0:
                 self._look_ahead(sinks)
+                self._measure_untrained(sinks)
             if self._start > 0 and self._shows(self._start):
                 self._make_pictures(self._start, sinks)  # a kill may have come before they were made
             if self._start < self._schedule.steps:
@@ -206,6 +207,15 @@ class _TrainingRun:
             self._keep_reports(files, sinks)
         distributed.barrier()
 
+    def _measure_untrained(self, sinks: list[MetricSink]) -> None:
+        """Logs what the probe says of the weights that training starts from, as update 0."""
+        if not self._probing.measures_untrained:
+            return
+        scores = self._probing.measure(self._parts.model, self._parts.device)
+        named = {f"probe/{name}": value for name, value in scores.items()}
+        for sink in sinks:
+            sink.log({"step": 0, "epoch": 0.0, "time": time.time(), **named})
+
     def _keep_reports(self, files: list[Path], sinks: list[MetricSink]) -> None:
         self._directory.add_reports(files)
         for sink in sinks:
@@ -251,7 +261,8 @@ class _TrainingRun:
         """Log file and MLflow on the main process, nothing on the others."""
         sinks: list[MetricSink] = []
         if distributed.is_main():
-            sinks.append(JsonLinesSink(self._directory.log, self._start))
+            # A run that begins again measures the untrained model again: its old row 0 goes, too.
+            sinks.append(JsonLinesSink(self._directory.log, self._start or -1))
             if self._spec.tracking is not None:
                 sinks.append(MlflowSink(self._spec.tracking, history=read_rows(self._directory.log)))
         try:

@@ -43,6 +43,8 @@ class Probing:
         self._task = task
         self._interval = 0 if spec is None else _updates_between(spec, schedule)
         self._last = schedule.steps
+        self.measures_untrained = spec is not None and spec.untrained
+        """Whether to measure before the first update, too."""
         self._probe = None if spec is None else _load(spec)
         self._of_whole_model = bool(getattr(self._probe, "of_whole_model", False))
         if spec is not None and not self._of_whole_model and not isinstance(task, HasImageEncoder):

@@ -29,7 +29,9 @@ def encoder() -> VisionTransformerEncoder:
 def test_sample_world_is_measured_the_same_every_time() -> None:
     probe = LabelPropagationTrainingProbe(every=1, sequences=2, frames=4, settings=SETTINGS)
     scores = probe.measure(encoder())
-    assert set(scores) == {"davis_j_and_f", "davis_j", "davis_f", "rankme"}
+    interval = {f"davis_j_and_f_{end}" for end in ("low", "high")}
+    assert set(scores) == {"davis_j_and_f", *interval, "davis_j", "davis_f", "rankme"}
+    assert scores["davis_j_and_f_low"] < scores["davis_j_and_f"] < scores["davis_j_and_f_high"]
     assert 1 < scores["rankme"] < 16
     assert scores["davis_j_and_f"] == pytest.approx((scores["davis_j"] + scores["davis_f"]) / 2)
     assert 0 < scores["davis_j_and_f"] < 100

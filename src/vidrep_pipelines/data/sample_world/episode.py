@@ -1,6 +1,6 @@
 """One run of a policy in the world."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,3 +66,12 @@ def render_episode(episode: ArmEpisode, config: SampleWorldConfig) -> Iterator[R
     for index, now in enumerate(episode.snapshots):
         yield renderer.render(now, before, index)
         before = now
+
+
+def render_some_frames(
+    episode: ArmEpisode, config: SampleWorldConfig, indices: Sequence[int]
+) -> list[RenderedFrame]:
+    """Draws the frames at ``indices`` only, each as :func:`render_episode` draws it."""
+    renderer = Renderer(episode.scene, config)
+    moments = episode.snapshots
+    return [renderer.render(moments[index], moments[max(0, index - 1)], index) for index in indices]

@@ -18,6 +18,7 @@ from vidrep_pipelines.data.sample_world.label_layouts import objects_of_first_fr
 from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
 from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.davis import davis_sequences
+from vidrep_pipelines.evaluation.bootstrap import Interval, confidence_interval, mean_over_members
 from vidrep_pipelines.evaluation.effective_rank import FeatureRank
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
@@ -38,6 +39,8 @@ class LabelPropagationTrainingProbe(TrainingProbeConfig):
     def measure(self, encoder: Any) -> dict[str, float]:
         """Scores of a vision transformer as it is now, in percent; RankMe from 1 to its width.
 
+        J&F has its 95 % interval over sequences, which for a handful of them is a rough one.
+
         Args:
             encoder: Images to tokens, with ``pos_embed`` and timm's ``patch_embed``, on its device.
         """
@@ -50,12 +53,15 @@ class LabelPropagationTrainingProbe(TrainingProbeConfig):
         hook = encoder.register_forward_hook(lambda _module, _images, tokens: rank.add(tokens[:, _PREFIX:]))
         try:
             runner = SequenceRunner(wrapped, self.settings, device, self.frames_per_batch)
-            totals = DavisScore.of(self._scores(runner)).totals()
+            score = DavisScore.of(self._scores(runner))
         finally:
             hook.remove()
             patches.strict_img_size = checks_size
+        totals, interval = score.totals(), _interval(score)
         return {
             "davis_j_and_f": 100 * totals["J&F-Mean"],
+            "davis_j_and_f_low": interval.low,
+            "davis_j_and_f_high": interval.high,
             "davis_j": 100 * totals["J-Mean"],
             "davis_f": 100 * totals["F-Mean"],
             "rankme": rank.value(),
@@ -81,6 +87,20 @@ class LabelPropagationTrainingProbe(TrainingProbeConfig):
             count = min(self.frames, len(sequence))
             frames = [sequence.frame(index) for index in range(count)]
             yield sequence.id, frames, SequenceAnnotations(sequence)[:count]
+
+
+def _interval(score: DavisScore) -> Interval:
+    """J&F in percent over the objects of whole sequences, as the evaluation reports it."""
+    members = [
+        np.array(
+            [
+                50 * (region.mean + contour.mean)
+                for region, contour in zip(one.region_statistics(), one.contour_statistics(), strict=True)
+            ]
+        )
+        for one in score.sequences
+    ]
+    return confidence_interval(mean_over_members(members), len(members))
 
 
 @lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.data.clips.sampling import PairSampling
+from vidrep_pipelines.data.sample_world.config import SampleWorldConfig
 
 ModelName = Literal[
     "vit_tiny_patch16", "vit_small_patch16", "vit_small_patch8", "vit_base_patch16", "vit_large_patch16"
@@ -144,6 +145,20 @@ class RspObjectiveConfig(FrozenConfig):
     def decodes_prior(self, step: int) -> bool:
         """Whether the step with this number, counted from 0, logs the prior's prediction."""
         return self.prior_decode_every > 0 and step % self.prior_decode_every == 0
+
+
+class RspFuturesConfig(FrozenConfig):
+    """Measuring open futures while training (``params:rsp.futures``). It changes no weight.
+
+    With the probe, on clips of the sample world that no training sees: errors of the posterior's and of the
+    prior's predictions, how far the prior's samples are apart, and the KL.
+    """
+
+    clips: int = Field(0, ge=0)
+    """How many clips; each gives `data.sampling.pairs_per_clip` pairs. 0: this is not measured."""
+
+    world: SampleWorldConfig = SampleWorldConfig(seed=2, width=170, height=128, frames_min=70, frames_max=80)
+    """What is rendered. Its number of clips is `clips`; its size is that of the laptop's resized clips."""
 
 
 class RspDataConfig(FrozenConfig):

@@ -9,11 +9,16 @@ from vidrep_pipelines.data.tables.table import Rows
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
 from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
 from vidrep_pipelines.fanout.parts import Parts
-from vidrep_pipelines.models.rsp.config import RspDataConfig, RspModelConfig, RspObjectiveConfig
+from vidrep_pipelines.models.rsp.config import (
+    RspDataConfig,
+    RspFuturesConfig,
+    RspModelConfig,
+    RspObjectiveConfig,
+)
 from vidrep_pipelines.pipelines.config import FoldersConfig, SystemParameters
 from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
-_PROBE = "vidrep_pipelines.evaluation.label_propagation.training_probe:LabelPropagationTrainingProbe"
+_PROBE = "vidrep_pipelines.adapters.rsp_training_probe:RspTrainingProbe"
 
 
 class RspParameters(SystemParameters):
@@ -36,6 +41,9 @@ class RspParameters(SystemParameters):
 
     probe: TrainingProbeConfig
     """A quick evaluation while training."""
+
+    futures: RspFuturesConfig = RspFuturesConfig()
+    """Measured with the probe: how open the model finds futures of unseen clips."""
 
 
 def plan_rsp(
@@ -69,15 +77,19 @@ def plan_rsp(
         run_directory=run_directory,
         report_directory=folders.reporting / "rsp",
         data_digest=content_digest(clips),
-        probe=_probe_spec(parameters.probe),
+        probe=_probe_spec(parameters),
     )
     return spec.model_dump(mode="json")
 
 
-def _probe_spec(probe: TrainingProbeConfig) -> ProbeSpec | None:
+def _probe_spec(parameters: RspParameters) -> ProbeSpec | None:
+    probe = parameters.probe
     if probe.every is None:
         return None
-    return ProbeSpec(probe=_PROBE, config=probe.model_dump(mode="json"), every=probe.every)
+    blocks = {name: getattr(parameters, name) for name in ("futures", "data", "objective")}
+    described = {name: block.model_dump(mode="json") for name, block in blocks.items()}
+    config = {**probe.model_dump(mode="json"), **described}
+    return ProbeSpec(probe=_PROBE, config=config, every=probe.every, untrained=True)
 
 
 def paint_rsp_predictions(checkpoint: Checkpoint, spec: dict[str, Any]) -> Image:
