@@ -57,6 +57,7 @@ BENCHMARKS = {
     "benchmarks.vpp_optimizer": ("vpp_optimizer",),
     "benchmarks.calvin_sequences": ("calvin_sequences",),
     "benchmarks.serve_policy": ("serve_policy",),
+    "benchmarks.fan_out_items": ("fan_out_items", "fan_out_driver"),
 }
 
 

@@ -62,6 +62,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "carl_dtw": "dynamic time warping",
         "calvin_sequences": "drawing CALVIN's sequences of tasks",
     },
+    "Work on many files": {
+        "fan_out_items": "the fan-out's trivial items",
+        "fan_out_driver": "what they cost the driver",
+    },
 }
 LESS_IS_BETTER = {
     "carl_loading_cpu",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +41,15 @@ def test_digests_of_table_columns() -> None:
     frame = pd.DataFrame({"bytes": [1, 2], "time": np.array([3, 4], np.int32), "name": ["x", "y"]})
     found = row_digests((), frame["bytes"], frame["time"].to_numpy(), frame["name"][::-1][::-1])
     assert list(found) == [digest_of(1, 3, "x"), digest_of(2, 4, "y")]
+
+
+def test_columns_of_a_table_are_taken_as_they_are() -> None:
+    ids = pa.chunked_array([pa.array(["é", "b"], pa.large_string()), pa.array(["c"], pa.large_string())])
+    table = ItemTable.of(ids, "xyz", int)
+    assert list(table) == [Item("é", 0, "x"), Item("b", 1, "y"), Item("c", 2, "z")]
+    assert table.digest(()) == ItemTable.of(["é", "b", "c"], "xyz", int).digest(())
+    with pytest.raises(FanOutError, match="1 ids are not relative paths"):
+        ItemTable.of(pa.chunked_array([pa.array(["a", None])]), "xy", int)
 
 
 def test_a_table_is_a_sequence_of_items(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.job import Item
 from vidrep_pipelines.fanout.journal import JournalWriter
 from vidrep_pipelines.fanout.local_engine import stop_all
+from vidrep_pipelines.fanout.pace import Pace
 from vidrep_pipelines.fanout.settlement import Settlement, pack_all, pickled
 from vidrep_pipelines.fanout.slot import Attempt, Outcome, Slot
 from vidrep_pipelines.fanout.worker import Recipe, Status
@@ -143,10 +144,10 @@ class Slots(WorkerPlugin):
         except Empty:
             slot = Slot(self._recipe, self._config)
             self._slots.append(slot)
-        outcomes = []
+        outcomes: list[Outcome] = []
         for packed in batch:
-            slot.start(packed)
-            outcomes.append(slot.outcome())
+            slot.start([packed])
+            outcomes += slot.outcomes()
         self._idle.put(slot)
         return outcomes
 
@@ -174,7 +175,7 @@ class _Dispatch:
     def __init__(self, client: Client, plugin: str, settlement: Settlement) -> None:
         self._client, self._plugin, self._settlement = client, plugin, settlement
         self._running: dict[Hashable, list[Attempt]] = {}
-        self._seconds_per_item = _SECONDS_PER_BATCH
+        self._pace = Pace(_SECONDS_PER_BATCH, _LONGEST_BATCH)
 
     def run(self, fresh: Iterator[Attempt]) -> Generator[Status]:
         completed = as_completed()  # type: ignore[no-untyped-call]
@@ -186,7 +187,7 @@ class _Dispatch:
             future = next(completed)
             batch = self._running.pop(future.key)
             for task, outcome in zip(batch, self._outcomes(future, batch), strict=True):
-                self._seconds_per_item += 0.1 * (outcome.seconds - self._seconds_per_item)
+                self._pace.note(outcome.seconds)
                 status = self._settlement.settle(task, outcome)
                 if status is not None:
                     yield status
@@ -196,8 +197,7 @@ class _Dispatch:
         threads = sum(self._client.nthreads().values())  # type: ignore[no-untyped-call]
         again = self._settlement.again
         while len(self._running) < _BATCHES_PER_THREAD * max(threads, 1):
-            length = max(1, min(_LONGEST_BATCH, int(_SECONDS_PER_BATCH / max(self._seconds_per_item, 1e-6))))
-            batch = [again.popleft()] if again else list(islice(fresh, length))
+            batch = [again.popleft()] if again else list(islice(fresh, self._pace.length()))
             if not batch:
                 return
             yield batch

@@ -107,9 +107,14 @@ def row_digests(constants: Sequence[Any], *columns: Iterable[Any]) -> Iterator[s
         columns: Plain numbers and texts, for example sizes and times of files; at least one column.
     """
     encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-    head = encode(plain(list(constants)))[:-1] + ("," if constants else "")
-    for row in zip(*map(_plain_values, columns), strict=True):
-        yield hashlib.blake2b((head + encode(row)[1:]).encode(), digest_size=8).hexdigest()
+    head = (encode(plain(list(constants)))[:-1] + ("," if constants else "")).encode()
+
+    def texts(column: Iterable[Any]) -> Iterator[str]:
+        for value in _plain_values(column):  # whole numbers nearly always, which need no encoder
+            yield str(value) if type(value) is int else encode(value)
+
+    for row in zip(*map(texts, columns), strict=True):
+        yield hashlib.blake2b(head + ",".join(row).encode() + b"]", digest_size=8).hexdigest()
 
 
 def _plain_values(column: Iterable[Any]) -> Iterator[Any]:
@@ -175,6 +180,10 @@ def _pieces(column: pa.ChunkedArray | pa.Array) -> Iterator[pa.Array]:
 
 def _text_column(texts: Iterable[str]) -> pa.ChunkedArray:
     """Chunks of bounded size, so that no chunk outgrows 32-bit offsets."""
+    if isinstance(texts, pa.ChunkedArray):  # of a table, whose texts are valid
+        if texts.null_count:
+            raise _bad_ids("items", texts.null_count, [None])
+        return pa.chunked_array([piece.cast(pa.string()) for piece in _pieces(texts)], pa.string())
     pieces, piece = [], []
     for text in texts:
         piece.append(text)
@@ -191,7 +200,7 @@ def _text_array(texts: list[str]) -> pa.Array:
     return pa.array(texts, pa.string())
 
 
-def _bad_ids(name: str, count: int, examples: list[str]) -> FanOutError:
+def _bad_ids(name: str, count: int, examples: Sequence[str | None]) -> FanOutError:
     return FanOutError(
         f"{name}: {count} ids are not relative paths that can be written below a folder, such as "
         f"{examples!a}. Remedy: rename these files."

@@ -106,11 +106,14 @@ def parse_line(line: bytes) -> JournalRow | None:
     if not line.endswith(b"\n"):
         return None
     try:
-        row = json.loads(line)
+        row = json.loads(line.decode())  # of bytes, it would guess the encoding first
     except (ValueError, RecursionError):
         return None
-    if not isinstance(row, dict) or not all(isinstance(row.get(name, ...), _KINDS[name]) for name in _KINDS):
+    if not isinstance(row, dict):
         return None
+    for name, kinds in _KINDS.items():
+        if not isinstance(row.get(name, ...), kinds):
+            return None
     if not isinstance(row.get("checksums"), str | None):  # rows of earlier versions have none
         return None
     sound = row["status"] in ("ok", "failed") and _fits(row["bytes"]) and _fits(row["attempts"])

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, InvalidStateError, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -22,7 +22,7 @@ from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.errors import FanOutError
 from vidrep_pipelines.fanout.job import Item
-from vidrep_pipelines.fanout.worker import Status, describe, prepare_process, run_task
+from vidrep_pipelines.fanout.worker import Status, describe, prepare_process, run_tasks
 
 
 @contextmanager
@@ -117,6 +117,9 @@ def resident_bytes(process: int) -> int:
 LOOK_SECONDS = 0.5
 """How often one looks whether a task can still end by itself."""
 
+BATCH_SECONDS = 0.05
+"""How long items that travel together take: many times what it costs to send them."""
+
 End = Literal["ok", "failed", "error", "fatal", "late", "died", "memory", "crowded", "not started"]
 
 
@@ -143,8 +146,8 @@ class Outcome:
         end: ``ok`` and ``failed`` are recorded by the worker. ``error``: the function left by other means
             than an exception of its own; ``fatal``: the job cannot go on; ``late``: stopped at the deadline;
             ``died``: the process was killed or crashed; ``memory``: killed at the memory limit, ``crowded``:
-            the same, but earlier items may be to blame; ``not started``: no process took the task.
-        seconds: How long it took.
+            other items may be to blame for either; ``not started``: no process took the task.
+        seconds: How long it took, without the way to the process and back if it ended well.
         text: What went wrong.
         error: Why the job cannot go on.
     """
@@ -156,7 +159,7 @@ class Outcome:
 
 
 class Slot:
-    """One worker process that takes one task at a time, replaced when it dies or exceeds a limit.
+    """One worker process that takes a few tasks at a time, replaced when it dies or exceeds a limit.
 
     The process is a pool of one: in a pool of several the processes share locks, so that one killed in the
     wrong microsecond stalls the others, and it is not always known which task a dead process had taken.
@@ -164,7 +167,7 @@ class Slot:
     Args:
         recipe: The pickled recipe.
         config: Deadline and memory limit.
-        on_finish: Called with this slot, from another thread, when its task ended in whatever way.
+        on_finish: Called with this slot, from another thread, when its tasks ended in whatever way.
     """
 
     def __init__(
@@ -175,12 +178,12 @@ class Slot:
         self._on_finish = on_finish
         self._pool: ProcessPool | None = None
         self._watch: MemoryWatch | None = None
-        self._future: Future[Status] = Future()
-        self._tasks_of_process = 0
+        self._future: Future[tuple[list[Status], float]] = Future()
+        self._tasks_of_process = self._tasks = 0
 
-    def start(self, packed: bytes) -> None:
-        """Hands a pickled item and attempt to the process; starts one if there is none."""
-        self._started = time.monotonic()
+    def start(self, packed: Sequence[bytes]) -> None:
+        """Hands pickled pairs of item and attempt to the process; starts one if there is none."""
+        self._started, self._tasks = time.monotonic(), len(packed)
         if self._pool is not None and not self._pool.active:
             self.stop()
         with interrupts_kept_from_children():
@@ -189,30 +192,45 @@ class Slot:
             on_finish = self._on_finish
             self._future.add_done_callback(lambda _: on_finish(self))
 
-    def _schedule(self, packed: bytes) -> None:
+    def _schedule(self, packed: Sequence[bytes]) -> None:
         """The pool's process starts with its first task, its successors in threads that start then."""
         if self._pool is None:
             self._pool = self._new_pool()
         if self._watch is not None:
             self._watch.exceeded = False
-        self._tasks_of_process += 1
+        self._tasks_of_process += len(packed)
         limit = self._config.deadline_seconds
+        if len(packed) > 1:  # the last one is begun so much later, and has its whole deadline nevertheless
+            limit += BATCH_SECONDS
+        work = (self._recipe, packed, BATCH_SECONDS)
         try:
-            self._future = self._pool.schedule(run_task, args=(self._recipe, packed), timeout=limit)
+            self._future = self._pool.schedule(run_tasks, args=work, timeout=limit)
         except RuntimeError:  # the process died before it was given anything
             self._future = Future()
             self._future.set_exception(BrokenProcessPool())
 
-    def outcome(self) -> Outcome:
-        """How the task ended; waits for it. A process that may be harmed does not get another task."""
+    def outcomes(self) -> list[Outcome]:
+        """How the tasks ended; waits for them. A process that may be harmed does not get another task.
+
+        Returns:
+            One outcome per task, in their order. Those beyond the last outcome were not begun: others took
+            longer than expected, or no process started. When one of several brings their process to an end,
+            it is not known which: each is ``crowded`` then, and has to be tried alone.
+        """
         while not self.ended(LOOK_SECONDS):
             pass
-        outcome = self._outcome(self._future.exception())
+        error, seconds = self._future.exception(), time.monotonic() - self._started
+        if error is None:
+            statuses, seconds = self._future.result()
+            return [Outcome(status, seconds / len(statuses)) for status in statuses]
+        outcome = self._outcome(error, seconds)
         if outcome.end in ("died", "memory", "crowded", "not started"):
             self.stop()
         elif outcome.end == "late":  # killed already, and replaced with the next task
             self._tasks_of_process = 0
-        return outcome
+        if self._tasks == 1 or outcome.end in ("fatal", "not started"):
+            return [outcome]
+        return [Outcome("crowded", seconds / self._tasks)] * self._tasks
 
     def ended(self, seconds: float) -> bool:
         """Whether the task has ended, in whatever way; waits at most so long for it.
@@ -236,11 +254,8 @@ class Slot:
             self._pool.join()
             self._pool = None
 
-    def _outcome(self, error: BaseException | None) -> Outcome:
-        seconds = time.monotonic() - self._started
+    def _outcome(self, error: BaseException, seconds: float) -> Outcome:
         match error:
-            case None:
-                return Outcome(self._future.result(), seconds)
             case FanOutError():
                 return Outcome("fatal", seconds, error=error)
             case ProcessExpired() | BrokenProcessPool() if self._watch is not None and self._watch.exceeded:

@@ -10,7 +10,7 @@ import os
 import pickle
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -115,11 +115,26 @@ def describe(error: BaseException) -> str:
     return text.strip()[:_LONGEST_ERROR].encode("utf-8", "replace").decode()
 
 
-def run_task(recipe: bytes, task: bytes) -> Status:
-    """Entry point in a worker process: ``task`` is a pickled (item, attempt), ``recipe`` a pickled recipe."""
+def run_tasks(recipe: bytes, tasks: Sequence[bytes], seconds: float) -> tuple[list[Status], float]:
+    """Entry point in a worker process.
+
+    Args:
+        recipe: A pickled recipe.
+        tasks: Pickled pairs of item and attempt; at least the first is done.
+        seconds: No further item is begun after so long.
+
+    Returns:
+        The statuses of those that were done, the first of ``tasks``, and the seconds that they took.
+    """
     loaded = _load_recipe(recipe)
-    item, attempt = pickle.loads(task)
-    return execute(loaded, _journal_of(loaded.books, loaded.run), item, attempt)
+    journal, started = _journal_of(loaded.books, loaded.run), time.monotonic()
+    statuses: list[Status] = []
+    for task in tasks:
+        if statuses and time.monotonic() - started > seconds:
+            break
+        item, attempt = pickle.loads(task)
+        statuses.append(execute(loaded, journal, item, attempt))
+    return statuses, time.monotonic() - started
 
 
 def prepare_process(announce: Connection | None = None) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import pyarrow as pa
+
 from vidrep_pipelines.data.tables.partitioned_table import ColumnReader, PartitionedTable
 from vidrep_pipelines.data.tables.table import Rows, Table, as_table
 from vidrep_pipelines.fanout.bookkeeping import Bookkeeping
@@ -23,7 +25,7 @@ def video_items(videos: Rows, payload: Callable[[str], Any], *parameters: Any) -
         ColumnReader(table, "path") if isinstance(table, PartitionedTable) else list(_values(table, "path"))
     )
     return ItemTable.of(
-        _values(table, "id"),
+        _texts(table, "id"),
         row_digests(parameters, _values(table, "bytes"), _versions(table)),
         lambda position: payload(paths[position]),
     )
@@ -33,6 +35,11 @@ def outcomes(parts: Parts) -> Rows:
     """The manifest of a finished job, to be gone through part by part."""
     manifest = PartitionedTable(Bookkeeping(parts.folder).manifest)
     return manifest if any(manifest.folder.glob("part-*.parquet")) else parts.table
+
+
+def _texts(table: Table, column: str) -> pa.ChunkedArray:
+    pieces = [batch[column].cast(pa.string()) for batch in table.batches([column])]
+    return pa.chunked_array(pieces, pa.string())
 
 
 def _values(table: Table, column: str) -> Iterator[Any]:

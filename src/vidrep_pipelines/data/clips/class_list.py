@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,10 @@ LABEL_LIST_NAMES = ("label_full_1.0.pickle", "label_1.0.pickle")
 """The published script writes the first name, the published data set opens the second."""
 
 _PROTOCOL = 3
-"""Every Python 3 reads it, and rows are independent of one another in it."""
+"""Every Python 3 reads it, and a list's rows follow its beginning without their number."""
+
+_BEGINNING = pickle.dumps([], _PROTOCOL)[:-1]
+_ROWS_AT_ONCE = 1000
 
 
 class LabelledClip(NamedTuple):
@@ -88,10 +92,13 @@ def write_label_list(rows: Iterable[tuple[int, str]], path: Path) -> Path:
     file = path / LABEL_LIST_NAMES[0] if path.is_dir() else path
     with atomic_file(file) as temporary, temporary.open("wb") as stream:
         stream.write(pickle.PROTO + bytes([_PROTOCOL]) + pickle.EMPTY_LIST)
-        for number, row in enumerate(rows):
-            pair = tuple(_checked(tuple(row), number, file))
-            # One row's pickle without its header and its end: the list itself is never in memory.
-            stream.write(pickle.dumps(pair, _PROTOCOL)[2:-1] + pickle.APPEND)
+        pairs, done = map(tuple, rows), 0
+        while piece := list(islice(pairs, _ROWS_AT_ONCE)):
+            for number, pair in enumerate(piece, done):
+                _check(pair, number, file)
+            # A short list's pickle without its beginning and its end: the whole list is never in memory.
+            stream.write(pickle.dumps(piece, _PROTOCOL)[len(_BEGINNING) : -1])
+            done += len(piece)
         stream.write(pickle.STOP)
     return file
 
@@ -108,23 +115,27 @@ def _label_file(path: Path) -> Path:
 
 
 def _checked(row: Any, number: int, file: Path) -> LabelledClip:
+    _check(row, number, file)
+    return LabelledClip(*row)
+
+
+def _check(row: Any, number: int, file: Path) -> None:
     problem = _problem(row)
     if problem:
         raise InputError(
             f"{file}: row {number} {problem}; expected is (class number, relative path). Remedy: take the "
             "list as it was published, or as label_filter writes it."
         )
-    return LabelledClip(*row)
 
 
 def _problem(row: Any) -> str:
-    if not isinstance(row, Sequence) or isinstance(row, str | bytes) or len(row) != 2:
+    if not isinstance(row, tuple | Sequence) or isinstance(row, str | bytes) or len(row) != 2:
         return "is no pair"
     class_id, path = row
     if not isinstance(class_id, int) or isinstance(class_id, bool) or class_id < 0:
         return f"has the class number {class_id!r}"
     if not isinstance(path, str) or not path:
         return f"has the path {path!r}"
-    if path.startswith("/") or ".." in path.split("/"):
+    if path.startswith("/") or (".." in path and ".." in path.split("/")):
         return f"points out of the data folder ({path!r})"
     return ""
