@@ -31,6 +31,7 @@ from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_original_reconstruction_pipeline,
     create_vqvae_reconstruction_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.robot_pipeline import create_robot_evaluation_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.rollout_pipeline import create_rollout_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.video_prediction_pipeline import (
     create_predict_video_pipeline,
@@ -57,6 +58,7 @@ __all__ = [
     "create_predict_video_pipeline",
     "create_probe_evaluation_pipeline",
     "create_released_occupancy_pipeline",
+    "create_robot_evaluation_pipeline",
     "create_rollout_pipeline",
     "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",
