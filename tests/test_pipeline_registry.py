@@ -128,6 +128,7 @@ def test_public_names() -> None:
         *("eval_calvin", "eval_calvin_baselines", "check_calvin"),
         *("pretrain_vpp_policy", "export_vpp_policy", "eval_rollout"),
         *("serve_policy", "eval_open_loop"),
+        *("ingest_robot_demos", *(f"eval_robot{end}" for end in ("", "_systems", "_standalone"))),
         "__default__",
     }
 
@@ -250,6 +251,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *(f"params:video_latents.{name}" for name in ("codec", "extraction", "export")),
         *("params:video_prediction", "params:calvin"),
         *("params:open_loop", "params:serve_policy"),
+        *("params:robot_demos", "params:eval_robot"),
         *("params:vpp_policy", "params:rollout"),
         *("params:policy_items.items", "params:policy_items.export", "params:vpp_features"),
         *("params:vpp_policy", "params:rollout", "params:ablate_vpp_policy"),

@@ -29,6 +29,7 @@ SECTIONS: dict[str, list[str]] = {
             "label_propagation.md",
             "points.md",
             "probe.md",
+            "robots.md",
             "occupancy_chains.md",
             "occupancy_acting.md",
             "video_prediction.md",

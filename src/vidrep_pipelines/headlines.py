@@ -162,6 +162,11 @@ HEADLINES = (
         ceilings=frozenset({"scripted", "scripted_coded"}),
     ),
     Headline(
+        "robot.summary", "cloned behavior does its task, %", "robot_demos", "encoder",
+        rows={"task": ("all",)}, measure="measure", measures=2, count="episodes",
+        floors=_ENCODER_FLOORS | {"proprioception"}, ceilings=frozenset({"state", "expert"}),
+    ),
+    Headline(
         "ablate_vpp_policy.table", "share of episodes in which the policy does what it is told",
         "robot_episodes", "policy", value="success", measure="execute_steps", count="episodes",
     ),

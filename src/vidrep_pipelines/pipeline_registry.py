@@ -58,6 +58,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
         **carl,
         "ingest_dmc": ingest.create_dmc_pipeline(),
+        **_robot_pipelines(pretrain_rsp, systems),
         **_vpp_pipelines(pretrain_rsp + vqvae["pretrain_vqvae"]),
         "__default__": pretrain_rsp,
     }
@@ -81,6 +82,17 @@ def _encoder_evaluation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> 
             f"eval_{task}_standalone": videos + create_evaluation(()),
         }
     return named
+
+
+def _robot_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> dict[str, Pipeline]:
+    """Behavior cloned on encoders' features; the names end as those of the other evaluations of encoders."""
+    demos, create = ingest.create_robot_demos_pipeline(), downstream_eval.create_robot_evaluation_pipeline
+    return {
+        "ingest_robot_demos": demos,
+        "eval_robot": pretrain_rsp + demos + create(),
+        "eval_robot_systems": systems + demos + create(downstream_eval.SYSTEMS),
+        "eval_robot_standalone": demos + create(()),
+    }
 
 
 def _vqvae_pipelines() -> dict[str, Pipeline]:

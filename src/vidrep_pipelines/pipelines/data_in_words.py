@@ -158,6 +158,7 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "dmc": _episodes,
         "ingest": _videos,
         "probe_clips": _labelled_clips,
+        "robot_demos": _robot_episodes,
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,

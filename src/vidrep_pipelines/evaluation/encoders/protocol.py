@@ -48,6 +48,19 @@ class ImageEncoder(Protocol):
 
 
 @runtime_checkable
+class ShowsClassToken(Protocol):
+    """What an image encoder may offer beside its grid: the token that stands for the whole picture."""
+
+    def class_features(self, images: Tensor) -> Tensor:
+        """Normalized images (B, 3, H, W) to features (B, D); keeps no gradients.
+
+        Raises:
+            InputError: H or W is not a multiple of the stride.
+        """
+        ...
+
+
+@runtime_checkable
 class VideoEncoder(Protocol):
     """Turns the frames of videos into grids of features, one for each frame.
 

@@ -106,7 +106,20 @@ class TransformerEncoder(nn.Module):
         Raises:
             InputError: H or W is not a multiple of the stride.
         """
+        patches = self._tokens(images)[:, self._prefix :].transpose(1, 2)
+        return patches.reshape(*patches.shape[:2], *grid_of(images, self.stride))
+
+    @torch.no_grad()
+    def class_features(self, images: Tensor) -> Tensor:
+        """Normalized images (B, 3, H, W) to the first token (B, D), or the mean of all where there is none.
+
+        Raises:
+            InputError: H or W is not a multiple of the stride.
+        """
+        tokens = self._tokens(images)
+        return tokens[:, 0] if self._prefix else tokens.mean(dim=1)
+
+    def _tokens(self, images: Tensor) -> Tensor:
         grid = grid_of(images, self.stride)
         tokens: Tensor = functional_call(self.transformer, {"pos_embed": self.positions(grid)}, (images,))
-        patches = tokens[:, self._prefix :].transpose(1, 2)
-        return patches.reshape(*patches.shape[:2], *grid)
+        return tokens

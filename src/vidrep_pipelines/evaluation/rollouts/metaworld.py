@@ -64,6 +64,11 @@ class MetaworldEnvironment:
         """
         return Observation(self._running.pictures() if pictures else {}, self._running.state)
 
+    @property
+    def exact_state(self) -> FloatArray:
+        """(39,) all that MetaWorld tells, the goal included: what its experts see."""
+        return self._running.observation
+
     def step(self, action: FloatArray) -> float:
         """Executes (4,) in -1..1; the reward is MetaWorld's, 0..10.
 

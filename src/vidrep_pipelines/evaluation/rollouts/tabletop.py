@@ -65,6 +65,11 @@ class TabletopEnvironment:
         by_name: dict[str, Pixels] = dict(shown.items())
         return Observation(by_name, self._running.state.astype(np.float64))
 
+    @property
+    def exact_state(self) -> FloatArray:
+        """Arm, named object, goal and the other objects, see ``TabletopControl.exact_state``."""
+        return self._running.exact_state
+
     def step(self, action: FloatArray) -> float:
         """Executes (4,) joint velocities in -1..1; the reward is how near the object is to its goal, 0..1.
 

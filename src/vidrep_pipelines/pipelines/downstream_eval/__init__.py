@@ -37,6 +37,7 @@ from vidrep_pipelines.pipelines.downstream_eval.reconstruction_pipeline import (
     create_original_reconstruction_pipeline,
     create_vqvae_reconstruction_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.robot_pipeline import create_robot_evaluation_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.rollout_pipeline import create_rollout_pipeline
 from vidrep_pipelines.pipelines.downstream_eval.video_prediction_pipeline import (
     create_predict_video_pipeline,
@@ -65,6 +66,7 @@ __all__ = [
     "create_probe_evaluation_pipeline",
     "create_rate_distortion_pipeline",
     "create_released_occupancy_pipeline",
+    "create_robot_evaluation_pipeline",
     "create_rollout_pipeline",
     "create_video_evaluation_pipeline",
     "create_vip_evaluation_pipeline",

@@ -6,7 +6,10 @@ from vidrep_pipelines.pipelines.ingest.policy_items_pipeline import (
     create_policy_items_pipeline,
 )
 from vidrep_pipelines.pipelines.ingest.robonet_pipeline import create_robonet_pipeline
-from vidrep_pipelines.pipelines.ingest.robot_episodes_pipeline import create_robot_episodes_pipeline
+from vidrep_pipelines.pipelines.ingest.robot_episodes_pipeline import (
+    create_robot_demos_pipeline,
+    create_robot_episodes_pipeline,
+)
 from vidrep_pipelines.pipelines.ingest.videos_pipeline import create_kinetics_pipeline, create_videos_pipeline
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "create_policy_items_export_pipeline",
     "create_policy_items_pipeline",
     "create_robonet_pipeline",
+    "create_robot_demos_pipeline",
     "create_robot_episodes_pipeline",
     "create_videos_pipeline",
 ]

@@ -7,6 +7,15 @@ from vidrep_pipelines.pipelines.ingest import robot_episodes_nodes
 
 def create_robot_episodes_pipeline() -> Pipeline:
     """Published data sets of robot clips, and the sample world's tabletop, to one store."""
+    return _robot_pipeline("robot_episodes", "robot_frames")
+
+
+def create_robot_demos_pipeline() -> Pipeline:
+    """The same for what behavior is cloned from: scripted experts of simulators, or published episodes."""
+    return _robot_pipeline("robot_demos", "robot_demo_frames")
+
+
+def _robot_pipeline(namespace: str, frames: str) -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -31,7 +40,7 @@ def create_robot_episodes_pipeline() -> Pipeline:
                 tags=["cpu"],
             ),
         ],
-        namespace="robot_episodes",
-        outputs={"frames": "robot_frames"},
-        parameters={"params:robot_episodes", "params:fanout"},
+        namespace=namespace,
+        outputs={"frames": frames},
+        parameters={"params:robot_episodes": f"params:{namespace}", "params:fanout": "params:fanout"},
     )
