@@ -119,7 +119,8 @@ def learn_rate(item: RateItem, outputs: Mapping[str, Path]) -> dict[str, Scalar]
     counts = item.task.count_codes(trained.model).cpu()
     bits = -((counts + 1) / (counts + 1).sum()).log2()
     store = FrameStore(_store_of(item.task))
-    rows, used = [], torch.zeros_like(counts)
+    rows: list[dict[str, Any]] = []
+    used = torch.zeros_like(counts)
     for split in item.clips:
         for row, codes in _measured(trained, MeasuredClips.of(store, split), bits):
             rows.append({"split": split.split, **row})

@@ -29,9 +29,10 @@ def budgets_of(rates: Iterable[float], further: int) -> FloatArray:
         rates: Bits per pixel of the tokenizers.
         further: How many more for a curve, from two thirds of the lowest to three times the highest.
     """
-    rates = sorted(set(rates))
-    more = np.geomspace(rates[0] / 1.5, rates[-1] * 3, further)
-    return np.unique(np.concatenate([rates, more]))
+    needed = sorted(set(rates))
+    more = np.geomspace(needed[0] / 1.5, needed[-1] * 3, further)
+    budgets: FloatArray = np.unique(np.concatenate([needed, more]))
+    return budgets
 
 
 def floor_values(clips: MeasuredClips, floors: Iterable[CodecName], budgets: FloatArray) -> pd.DataFrame:
@@ -45,27 +46,28 @@ def floor_values(clips: MeasuredClips, floors: Iterable[CodecName], budgets: Flo
     Returns:
         Columns contender, budget, id, trajectory, bits_per_pixel (what it took), psnr, ssim, setting.
     """
-    return pd.DataFrame(
+    rows = [
         {
             "contender": codec,
             "budget": budget,
-            "id": row["id"],
-            "trajectory": row["trajectory"],
+            "id": facts["id"],
+            "trajectory": facts["trajectory"],
             "bits_per_pixel": coded.bits_per_pixel,
             "psnr": coded.psnr,
             "ssim": _similarity(clip, coded.frames),
             "setting": coded.setting,
         }
-        for rows, frames in clips.batches(1)
-        for row, clip in zip(rows.to_dict("records"), frames, strict=True)
+        for table, frames in clips.batches(1)
+        for facts, clip in zip(table.to_dict("records"), frames, strict=True)
         for codec in floors
         for budget, coded in zip(budgets.tolist(), clips_at_budgets(codec, clip, budgets), strict=True)
-    )
+    ]
+    return pd.DataFrame(rows)
 
 
 def _similarity(clip: Pixels, other: Pixels) -> float:
-    pair = (torch.from_numpy(frames).movedim(-1, -3).float() / 255 for frames in (clip, other))
-    return float(structural_similarity(*pair).mean())
+    real, rebuilt = (torch.from_numpy(frames).movedim(-1, -3).float() / 255 for frames in (clip, other))
+    return float(structural_similarity(real, rebuilt).mean())
 
 
 def tokenizer_values(runs: Parts) -> pd.DataFrame:
