@@ -79,4 +79,5 @@ def test_the_pipelines_that_it_names_are_registered(path: Path) -> None:
     text = "\n".join(cell.source for cell in read(path).cells)
     named = [name for found in re.findall(r"--pipelines ([\w,]+)", text) for name in found.split(",")]
     named += re.findall(r"`((?:eval|pretrain)_\w+)`", text)
-    assert [name for name in named if current_pipeline(name) not in PIPELINES] == []
+    whole = [current_pipeline(name) for name in named if not name.endswith("_")]  # not what a loop completes
+    assert [name for name in whole if name not in PIPELINES] == []

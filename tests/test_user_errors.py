@@ -141,7 +141,7 @@ def test_a_full_disk_is_one_paragraph(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(errno.ENOSPC, "No space left on device", "/data/video_index.parquet")
 
     write_video(tmp_path / "videos/a class/clip.mp4", 12)
-    monkeypatch.setattr("vidrep_pipelines.datasets.tables.atomic_file", full)
+    monkeypatch.setattr("vidrep_pipelines.data.tables.partitioned_table.atomic_directory", full)
     parameters = f"ingest.root={tmp_path / 'videos'},fanout.engine=serial"
     result = run_command("--pipelines", "ingest", "--params", parameters)
     assert result.exit_code == 1 and "/data/video_index.parquet: the disk is full" in result.output
