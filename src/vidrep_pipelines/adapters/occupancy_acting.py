@@ -17,6 +17,7 @@ from vidrep_pipelines.adapters.occupancy_acting_config import (
 from vidrep_pipelines.adapters.occupancy_actors import (
     ActionLibrary,
     CloningActor,
+    Judge,
     RetrievingActor,
     TokenEyes,
     chance_judge,
@@ -114,7 +115,7 @@ def _load_actor(maker: OccupancyActorMaker, device: str) -> ChunkPolicy:
         share = config.cloning.best_share if maker.name == "cloned_best" else 1.0
         cloner = _cloned(library, known, share, tokens.vocabulary, config)
         return CloningActor(eyes, cloner, length)
-    judge = return_judge(library) if maker.name == "returns" else chance_judge
+    judge: Judge = return_judge(library) if maker.name == "returns" else chance_judge
     if maker.name == ACTS_ON_VALUES:
         model = load_model(Checkpoint.of(spec.model), tokens, LaunchConfig(device=device))
         if model.config.gpt.action_dimension is None:
