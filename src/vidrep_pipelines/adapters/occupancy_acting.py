@@ -91,10 +91,22 @@ class OccupancyActorMaker:
         """The policy.
 
         Raises:
-            ConfigurationError: The model is not conditioned on actions.
             InputError: A file cannot be read, or model and tokens do not belong together.
         """
         return loaded_once(_load_actor, self, digest_of(dict(self.identity)), self.spec.device)
+
+
+def require_actions(checkpoint: Checkpoint) -> None:
+    """Checks that an occupancy model can say what an action is worth.
+
+    Raises:
+        ConfigurationError: It is not conditioned on actions.
+    """
+    if VocModelConfig.model_validate(checkpoint.config).gpt.action_dimension is None:
+        raise ConfigurationError(
+            f"The occupancy model in {checkpoint.directory} knows no actions, so that it cannot choose any. "
+            "Remedy: train it with model.gpt.action_dimension, as pretrain_voc_acting does."
+        )
 
 
 def _model_config(spec: OccupancyActingSpec) -> VocModelConfig:
@@ -118,11 +130,6 @@ def _load_actor(maker: OccupancyActorMaker, device: str) -> ChunkPolicy:
     judge: Judge = return_judge(library) if maker.name == "returns" else chance_judge
     if maker.name == ACTS_ON_VALUES:
         model = load_model(Checkpoint.of(spec.model), tokens, LaunchConfig(device=device))
-        if model.config.gpt.action_dimension is None:
-            raise ConfigurationError(
-                "The occupancy model knows no actions, so that it cannot choose any. Remedy: train it with "
-                "model.gpt.action_dimension, as pretrain_voc_acting does."
-            )
         judge = value_judge(OccupancyPredictor(model), library, config.samples)
     return RetrievingActor(eyes, library, config.candidates, judge)
 
