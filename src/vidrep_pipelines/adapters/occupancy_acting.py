@@ -17,6 +17,7 @@ from vidrep_pipelines.adapters.occupancy_acting_config import (
 from vidrep_pipelines.adapters.occupancy_actors import (
     ActionLibrary,
     CloningActor,
+    Judge,
     RetrievingActor,
     TokenEyes,
     chance_judge,
@@ -90,10 +91,22 @@ class OccupancyActorMaker:
         """The policy.
 
         Raises:
-            ConfigurationError: The model is not conditioned on actions.
             InputError: A file cannot be read, or model and tokens do not belong together.
         """
         return loaded_once(_load_actor, self, digest_of(dict(self.identity)), self.spec.device)
+
+
+def require_actions(checkpoint: Checkpoint) -> None:
+    """Checks that an occupancy model can say what an action is worth.
+
+    Raises:
+        ConfigurationError: It is not conditioned on actions.
+    """
+    if VocModelConfig.model_validate(checkpoint.config).gpt.action_dimension is None:
+        raise ConfigurationError(
+            f"The occupancy model in {checkpoint.directory} knows no actions, so that it cannot choose any. "
+            "Remedy: train it with model.gpt.action_dimension, as pretrain_voc_acting does."
+        )
 
 
 def _model_config(spec: OccupancyActingSpec) -> VocModelConfig:
@@ -114,14 +127,9 @@ def _load_actor(maker: OccupancyActorMaker, device: str) -> ChunkPolicy:
         share = config.cloning.best_share if maker.name == "cloned_best" else 1.0
         cloner = _cloned(library, known, share, tokens.vocabulary, config)
         return CloningActor(eyes, cloner, length)
-    judge = return_judge(library) if maker.name == "returns" else chance_judge
+    judge: Judge = return_judge(library) if maker.name == "returns" else chance_judge
     if maker.name == ACTS_ON_VALUES:
         model = load_model(Checkpoint.of(spec.model), tokens, LaunchConfig(device=device))
-        if model.config.gpt.action_dimension is None:
-            raise ConfigurationError(
-                "The occupancy model knows no actions, so that it cannot choose any. Remedy: train it with "
-                "model.gpt.action_dimension, as pretrain_voc_acting does."
-            )
         judge = value_judge(OccupancyPredictor(model), library, config.samples)
     return RetrievingActor(eyes, library, config.candidates, judge)
 

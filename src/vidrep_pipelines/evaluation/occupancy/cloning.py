@@ -47,6 +47,8 @@ class ActionCloner(nn.Module):
         config: Sizes.
     """
 
+    starts: Tensor
+
     def __init__(self, places: int, vocabulary: int, actions: int, config: CloningRecipe) -> None:
         super().__init__()
         self.register_buffer("starts", torch.arange(places) * vocabulary)

@@ -12,10 +12,16 @@ from vidrep_pipelines.models.voc.joint.task import JointTask
 from vidrep_pipelines.models.voc.tokenizers.dino.task import VqkdTask
 from vidrep_pipelines.models.voc.tokenizers.musik.task import MusikTask
 from vidrep_pipelines.models.voc.tokenizers.vae.task import VaeTask
+from vidrep_pipelines.training.system_task import SystemTask
 from vidrep_pipelines.training.task import StepInfo, Task
 from vidrep_pipelines.training.update import move_to
 
-_TASKS = {"vae": VaeTask, "dino": VqkdTask, "musik": MusikTask, "joint": JointTask}
+_TASKS: dict[OccupancyName, type[SystemTask[Any]]] = {
+    "vae": VaeTask,
+    "dino": VqkdTask,
+    "musik": MusikTask,
+    "joint": JointTask,
+}
 _STEP = StepInfo(0, 0.0, torch.Tensor.detach)
 
 
@@ -61,5 +67,5 @@ class HeldOutLoss(HeldOutLossConfig):
             encoder: The model in evaluation mode. A copy is measured: codebooks that follow averages collect
                 what they are shown.
         """
-        task = _TASKS[self.kind].model_validate(self.task)
+        task: Any = _TASKS[self.kind].model_validate(self.task)
         return held_out_losses(task, deepcopy(encoder), self.items, self.batch_size)

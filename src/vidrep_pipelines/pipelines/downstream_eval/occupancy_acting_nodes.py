@@ -33,6 +33,7 @@ def plan_acting(
 ) -> dict[str, Any]:
     """All that acting needs: who acts, in which world, with which model."""
     from vidrep_pipelines.adapters.occupancy import discount_of
+    from vidrep_pipelines.adapters.occupancy_acting import require_actions
     from vidrep_pipelines.common.errors import ConfigurationError
     from vidrep_pipelines.training.distributed import choose_device
 
@@ -41,6 +42,7 @@ def plan_acting(
             "Acting on occupancy is tried out in the sample world, and the episodes are of another one. "
             "Remedy: set dmc.replay_buffer and dmc.control to null, in a data folder of its own."
         )
+    require_actions(checkpoint)
     planned = OccupancyActingSpec(
         model=checkpoint.directory.absolute(),
         tokenizer=tokenizer.directory.absolute(),
