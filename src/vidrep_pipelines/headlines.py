@@ -91,7 +91,8 @@ def _label_propagation(task: str) -> Headline:
 def _phases(model: str, release: str) -> Headline:
     return Headline(
         f"{model}.phases_summary", "embeddings of frames", release, "encoder", measure="measure", measures=2,
-        count="videos", system=model, trained="trained", floors=frozenset({"untrained", "clock"}),
+        count="videos", system=model, trained="trained",
+        floors=frozenset({"untrained", "pixels", "clock", "chance"}),
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ MANY_PARAMETERS: dict[str, str] = {
     "pipelines/latent_extraction/vpp_features_nodes.py: extract_vpp_features": (
         "one dataset or block of parameters each"
     ),
+    "pipelines/downstream_eval/phases_nodes.py: measure_phases": "one dataset or block of parameters each",
     "pipelines/pretrain/carl_nodes.py: plan_carl": "one dataset or block of parameters each",
     "pipelines/pretrain/carl_nodes.py: plan_carl_on_clips": "one dataset or block of parameters each",
     "pipelines/pretrain/voc_joint_nodes.py: plan_joint": "one dataset or block of parameters each",

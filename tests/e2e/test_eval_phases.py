@@ -47,7 +47,7 @@ def check_picture(path: Path) -> None:
 
 def test_tables_and_numbers(data: Path) -> None:
     summary = pd.read_parquet(data / PHASES / "summary.parquet")
-    assert set(summary["encoder"]) == {"trained", "untrained", "clock"}
+    assert set(summary["encoder"]) == {"trained", "untrained", "pixels", "clock", "chance"}
     assert {"phase_classification_10", "phase_progression_100", "kendall_tau", "retrieval_at_15"} <= set(
         summary["measure"]
     )
@@ -56,6 +56,10 @@ def test_tables_and_numbers(data: Path) -> None:
     assert metrics["phase_classification_100"] == pytest.approx(rows["phase_classification_100"])
     assert 0 <= metrics["retrieval_at_5"] <= 1
     assert metrics["clock"]["kendall_tau"] > 0.8
+    assert metrics["inserted_pause_drop"] == pytest.approx(
+        metrics["phase_classification_100"] - metrics["inserted_pause_phases"]
+    )
+    assert load("carl.paused_embeddings", data).ids[0].startswith("trained/validation/pour_")
     per_action = pd.read_parquet(data / PHASES / "per_action.parquet")
     assert per_action["action"].unique().tolist() == ["pour"]
     assert (per_action.loc[per_action["measure"] == "kendall_tau", "videos"] == 4).all()
@@ -117,7 +121,7 @@ def test_a_checkpoint_of_the_original_code_is_measured_without_training(data: Pa
         np.testing.assert_allclose(read.of(video), ours.of(video), atol=1e-5)
     assert np.abs(floor.of(video) - read.of(video)).max() > 0.01
     summary = load("carl_original.phases_summary", data)
-    assert set(summary["encoder"]) == {"trained", "untrained", "clock"}
+    assert set(summary["encoder"]) == {"trained", "untrained", "pixels", "clock", "chance"}
     with pytest.raises(Exception, match=r"carl_original\.checkpoint\.path names no checkpoint.*VIDREP_CARL"):
         run_pipeline("eval_phases_original", data, TINY)
 

@@ -2,11 +2,14 @@
 
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from tests.helpers.frame_embeddings import labelled_videos, rising, stored, telling_and_mute
 from vidrep_pipelines.common.digest import plain
@@ -19,7 +22,8 @@ from vidrep_pipelines.pipelines.downstream_eval.phases_pipeline import create_ph
 from vidrep_pipelines.tracking import flatten
 from vidrep_pipelines.training.config import LaunchConfig
 
-CONFIG = PhasesConfig(stride=1, neighbors=(2, 4), fractions=(0.5, 1.0), resamples=50)
+TASKS = ("phase_classification", "phase_progression", "retrieval", "inserted_pause", "kendall_tau")
+CONFIG = PhasesConfig(tasks=TASKS, stride=1, neighbors=(2, 4), fractions=(0.5, 1.0), resamples=50, pixels=4)
 LABELLED = labelled_videos(
     {
         **{f"train/pour_{n}": rising(4 + n, 5, 6) for n in range(4)},
@@ -29,13 +33,33 @@ LABELLED = labelled_videos(
 )
 
 
+@dataclass(frozen=True)
+class Gray:
+    """Frames that show nothing."""
+
+    ids: tuple[str, ...] = tuple(LABELLED.ids)
+    content_digest: str = "0"
+
+    def frames(self, view: str) -> NDArray[np.uint8]:
+        """(T, 8, 8, 3)."""
+        return np.full((len(LABELLED.of(view)), 8, 8, 3), 127, np.uint8)
+
+
 def measure(
     folder: Path, encoders: dict[str, FrameEmbeddings], config: PhasesConfig = CONFIG
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    paused = {
+        f"{name}/{video}": encoders[name].of(video)
+        for name in ("trained", "untrained")
+        for video in LABELLED.ids
+        if video.startswith("validation/")
+    }
     return phases_nodes.measure_phases(
         LABELLED,
+        Gray(),
         encoders["trained"],
         encoders["untrained"],
+        stored(folder / "paused", paused),
         config,
         LaunchConfig(device="cpu"),
         FoldersConfig(models=folder / "models", reporting=folder / "reports"),
@@ -57,14 +81,21 @@ def test_numbers_are_named_by_task_for_the_tracker(tmp_path: Path) -> None:
         "clock.kendall_tau",
         "lead_over_untrained.phase_classification_100_low",
         "lead_over_clock.kendall_tau",
+        "inserted_pause_drop",
+        "clock.inserted_pause_phases_low",
+        "lead_over_pixels.phase_classification_100_low",
+        "lead_over_chance.retrieval_at_4",
     ):
         assert name in numbers
     trained, untrained = metrics["kendall_tau"], metrics["untrained"]["kendall_tau"]
     assert metrics["lead_over_untrained"]["kendall_tau"] == pytest.approx(trained - untrained)
     assert metrics["left_out"]["trained"]["phase_progression"] == 1
-    assert dropped["item"].tolist().count("validation/pour_3") == 3  # by each of three encoders
+    ends = dropped[dropped["task"] == "phase_progression"]["item"].tolist()
+    assert ends.count("validation/pour_3") == 5  # by each of five encoders
+    assert metrics["inserted_pause_drop"] == 0  # of equal embeddings
+    assert metrics["clock"]["inserted_pause_drop"] > 0
     assert set(per_action["action"]) == {"pour"}
-    assert set(summary["encoder"]) == {"trained", "untrained", "clock"}
+    assert list(dict.fromkeys(summary["encoder"])) == ["trained", "untrained", "pixels", "clock", "chance"]
 
 
 def test_equal_embeddings_are_measured_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -110,6 +141,10 @@ def test_the_pipeline_takes_videos_of_its_release() -> None:
     assert pipeline.inputs() == {
         "carl_finegym.embeddings",
         "carl_finegym.untrained_embeddings",
+        "carl_finegym_checkpoint",
+        "carl_finegym.untrained_checkpoint",
+        "params:carl_finegym.embedding",
+        "params:fanout",
         "finegym_labelled_videos",
         "finegym_video_frames",
         "params:phases_finegym",

@@ -14,8 +14,9 @@ from vidrep_pipelines.reporting.figures import COLORS, INK, SOFT_INK, image_of, 
 PANELS = {
     "phase classification (accuracy)": "phase_classification_",
     "phase progression (R²; bars end at -1)": "phase_progression_",
-    "Kendall's tau": "kendall_tau",
     "retrieval (precision)": "retrieval_at_",
+    "phases after a pause, and the drop": "inserted_pause_",
+    "Kendall's tau (cannot tell a clock from an aligner)": "kendall_tau",
     "linear probe (accuracy)": "linear_probe_",
     "action classification (accuracy)": "action_classification",
 }

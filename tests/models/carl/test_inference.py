@@ -1,6 +1,7 @@
 """Maps of single stages."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.manifest import write_store_manifest
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import read_embeddings
+from vidrep_pipelines.data.labelled_videos.inserted_pause import InsertedPauseConfig
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.fanout.runner import run_job
 from vidrep_pipelines.models.carl.config import CarlDataConfig, CarlModelConfig, EmbeddingConfig
@@ -192,6 +194,12 @@ def test_a_video_of_a_store_is_written(tmp_path: Path) -> None:
     frames = store.frames(video)
     expected = TrainedCarl.load(folder).embed(frames.__getitem__, 5, WHOLE)
     np.testing.assert_allclose(read_embeddings(tmp_path / "out.h5"), expected, atol=1e-6)
+    paused = replace(request, pause=InsertedPauseConfig(start=0.5, length=0.6))
+    assert paused.digest != request.digest
+    assert embed_video(paused, {".h5": tmp_path / "paused.h5"}) == {"frames": 5, "width": 8}
+    shown = frames[[0, 1, 2, 2, 2, 2, 3, 4]]
+    expected = TrainedCarl.load(folder).embed(shown.__getitem__, 8, WHOLE)[[0, 1, 2, 6, 7]]
+    np.testing.assert_allclose(read_embeddings(tmp_path / "paused.h5"), expected, atol=1e-6)
 
 
 def test_requests_change_with_frames_weights_and_parameters_not_with_the_device(tmp_path: Path) -> None:

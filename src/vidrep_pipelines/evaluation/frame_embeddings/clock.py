@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
+from vidrep_pipelines.data.labelled_videos.inserted_pause import InsertedPause, InsertedPauseConfig
 
 _RESOLUTION = 0.05
 """Shares of the time that are farther apart than two or three of these have nothing in common."""
@@ -40,9 +41,11 @@ class Clock:
 
     Attributes:
         labelled: The videos.
+        pause: Inserted into every video: the clock goes on while the picture stands still.
     """
 
     labelled: LabelledVideos
+    pause: InsertedPauseConfig | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -52,11 +55,15 @@ class Clock:
     @property
     def content_digest(self) -> str:
         """A digest of the clock alone; the lengths of the videos are part of the labels' digest."""
-        return f"clock-{_WAVES}-{_RESOLUTION}"
+        return f"clock-{_WAVES}-{_RESOLUTION}" + (f"-{self.pause}" if self.pause else "")
 
     def of(self, video: str) -> NDArray[np.float64]:
         """(T, 96); the product of two frames is a Gaussian of the distance of their shares."""
-        shares = np.linspace(0, 1, len(self.labelled.of(video)))
+        frames = len(self.labelled.of(video))
+        shares = np.linspace(0, 1, frames)
+        if self.pause is not None:
+            pause = InsertedPause.of(frames, self.pause)
+            shares = np.linspace(0, 1, frames + pause.frames)[pause.places]
         angular = np.pi / 2 * np.arange(1, _WAVES + 1)
         strengths = np.exp(-((angular * _RESOLUTION) ** 2) / 4)
         waves = np.concatenate(

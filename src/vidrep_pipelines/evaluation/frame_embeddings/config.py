@@ -5,12 +5,14 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from vidrep_pipelines.common.config import FrozenConfig
+from vidrep_pipelines.data.labelled_videos.inserted_pause import InsertedPauseConfig
 
 EmbeddingTask = Literal[
     "phase_classification",
     "phase_progression",
     "kendall_tau",
     "retrieval",
+    "inserted_pause",
     "linear_probe",
     "action_classification",
 ]
@@ -85,7 +87,8 @@ class PhasesConfig(FrozenConfig):
     tasks: tuple[EmbeddingTask, ...] = Field(
         ("phase_classification", "phase_progression", "kendall_tau", "retrieval"), min_length=1
     )
-    """What is measured. ``linear_probe`` is for releases whose labels are classes and no phases: FineGym."""
+    """What is measured. ``linear_probe`` is for releases whose labels are classes and no phases: FineGym.
+    ``inserted_pause`` embeds the measured videos once more, with a pause in them."""
 
     train_split: str = "train"
     """The videos that classifiers and regressors learn from."""
@@ -101,6 +104,12 @@ class PhasesConfig(FrozenConfig):
 
     neighbors: tuple[int, ...] = Field((5, 10, 15), min_length=1)
     """Numbers of retrieved frames."""
+
+    pause: InsertedPauseConfig = InsertedPauseConfig()
+    """What ``inserted_pause`` inserts."""
+
+    pixels: int | None = Field(None, ge=2, le=64)
+    """Side of the small pictures that are measured as a floor. None: they are not."""
 
     probe: LinearProbeConfig = LinearProbeConfig()
     """Training of the linear probe."""

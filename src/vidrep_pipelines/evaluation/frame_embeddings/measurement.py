@@ -129,6 +129,7 @@ def measure_embeddings(
     encoders: Mapping[str, FrameArrays],
     config: PhasesConfig,
     device: str = "cpu",
+    paused: Mapping[str, FrameArrays] | None = None,
 ) -> EmbeddingsReport:
     """Measures several encoders on the same videos.
 
@@ -140,6 +141,8 @@ def measure_embeddings(
         encoders: Embeddings by encoder; the first one is compared with the others.
         config: Tasks.
         device: The device that the linear probe is trained on.
+        paused: By encoder, the measured videos embedded with a pause in them, without the inserted frames;
+            ``inserted_pause`` is measured of these encoders only.
 
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.
@@ -149,7 +152,10 @@ def measure_embeddings(
     # Matrices of one embedding width are so small that threads wait for one another longer than they compute.
     with threadpool_limits(limits=1, user_api="blas"):
         for encoder, release in releases.items():
-            scores[encoder], left_out = _measure(release, encoder, device)
+            again = None
+            if paused and encoder in paused and "inserted_pause" in config.tasks:
+                again = _with_pauses(labelled, release, paused[encoder])
+            scores[encoder], left_out = _measure(release, encoder, device, again)
             dropped += left_out
     if not any(scores.values()):
         reasons = "\n".join(dict.fromkeys(f"{item.task} of {item.action}: {item.reason}" for item in dropped))
@@ -160,11 +166,19 @@ def measure_embeddings(
     )
 
 
-def _measure(release: EmbeddedRelease, encoder: str, device: str) -> tuple[Scores, list[Dropped]]:
+def _with_pauses(labelled: LabelledVideos, release: EmbeddedRelease, paused: FrameArrays) -> EmbeddedRelease:
+    """The measured videos of a release, embedded with a pause."""
+    measured = release.table.loc[release.table["split"] == release.config.split, "id"]
+    return EmbeddedRelease.of(labelled, paused, set(measured), release.config)
+
+
+def _measure(
+    release: EmbeddedRelease, encoder: str, device: str, paused: EmbeddedRelease | None
+) -> tuple[Scores, list[Dropped]]:
     """Scores of all tasks, and what was left out."""
     scores: Scores = {}
     dropped: list[Dropped] = []
-    for task, action, run in _runs(release, device):
+    for task, action, run in _runs(release, device, paused):
         try:
             for outcome in run():
                 if isinstance(outcome, Score):
@@ -176,13 +190,20 @@ def _measure(release: EmbeddedRelease, encoder: str, device: str) -> tuple[Score
     return scores, dropped
 
 
-def _runs(release: EmbeddedRelease, device: str) -> Iterator[tuple[str, str, Run]]:
+def _runs(
+    release: EmbeddedRelease, device: str, paused: EmbeddedRelease | None
+) -> Iterator[tuple[str, str, Run]]:
     """Task, action, and what yields scores and left out items; in the order of the parameters."""
     for task in release.config.tasks:
         if task == "linear_probe":
             yield task, OVERALL, partial(tasks.linear_probe, release, device)
         elif task == "action_classification":
             yield task, OVERALL, partial(tasks.action_classification, release)
+        elif task == "inserted_pause":
+            for action in release.actions if paused is not None else []:
+                assert paused is not None
+                again = paused.split(release.config.split, action.name)
+                yield task, action.name, partial(tasks.inserted_pause, action, again)
         else:
             for action in release.actions:
                 yield task, action.name, partial(_PER_ACTION[task], action)

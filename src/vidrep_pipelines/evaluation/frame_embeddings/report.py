@@ -1,4 +1,4 @@
-"""What is reported of the embeddings of frames: trained and untrained ones beside a clock."""
+"""What is reported of the embeddings of frames: trained ones beside what they have to beat."""
 
 import logging
 import math
@@ -17,12 +17,18 @@ from vidrep_pipelines.data.labelled_videos.frame_embeddings import FrameEmbeddin
 from vidrep_pipelines.data.labelled_videos.frame_labels import LabelledVideos
 from vidrep_pipelines.evaluation.frame_embeddings.clock import Clock, FrameArrays
 from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
+from vidrep_pipelines.evaluation.frame_embeddings.floors import (
+    Chance,
+    FramePixels,
+    OneEncoder,
+    StoredFrames,
+)
 from vidrep_pipelines.evaluation.frame_embeddings.measurement import EmbeddingsReport, measure_embeddings
 from vidrep_pipelines.reporting.frame_measures import measure_table
 from vidrep_pipelines.training.config import LaunchConfig
 from vidrep_pipelines.training.distributed import arithmetic_threads, choose_device
 
-_VERSION = 1
+_VERSION = 2
 """Raised when the code that measures changes its results."""
 _TABLES = ("summary", "per_action", "dropped")
 
@@ -77,7 +83,7 @@ class KeptEmbeddingsReport:
                 getattr(report, name).to_parquet(folder / f"{name}.parquet", index=False)
 
 
-TRAINED, UNTRAINED, CLOCK = "trained", "untrained", "clock"
+TRAINED, UNTRAINED, PIXELS, CLOCK, CHANCE = "trained", "untrained", "pixels", "clock", "chance"
 _NUMBERS = ("value", "low", "high", "lead", "lead_low", "lead_high")
 _log = logging.getLogger(__name__)
 
@@ -89,6 +95,8 @@ def report_embeddings(
     config: PhasesConfig,
     launch: LaunchConfig,
     folder: Path,
+    store: StoredFrames | None = None,
+    paused: FrameArrays | None = None,
 ) -> EmbeddingsReport:
     """Measures the embeddings on all tasks; what was measured before is read again.
 
@@ -100,17 +108,28 @@ def report_embeddings(
         config: Tasks.
         launch: Says on which device, and with how many threads.
         folder: The folder of all kept reports.
+        store: The frames, for the floor of pixels. None: it is not measured.
+        paused: Embeddings ``trained/<video>`` and ``untrained/<video>`` of the measured videos with a pause.
 
     Raises:
         InputError: Nothing could be measured, or labels and embeddings do not fit one another.
     """
-    floors: dict[str, FrameArrays] = {} if untrained is None else {UNTRAINED: untrained}
-    encoders: dict[str, FrameArrays] = {TRAINED: embeddings, **floors, CLOCK: Clock(labelled)}
-    kept = KeptEmbeddingsReport.of(folder, labelled, encoders, config)
+    encoders: dict[str, FrameArrays] = {TRAINED: embeddings}
+    again: dict[str, FrameArrays] = {} if paused is None else {TRAINED: OneEncoder(paused, TRAINED)}
+    if untrained is not None:
+        encoders[UNTRAINED] = untrained
+        again |= {} if paused is None else {UNTRAINED: OneEncoder(paused, UNTRAINED)}
+    if store is not None and config.pixels is not None:
+        encoders[PIXELS] = FramePixels(store, config.pixels)
+        again[PIXELS] = FramePixels(store, config.pixels, config.pause)
+    encoders |= {CLOCK: Clock(labelled), CHANCE: Chance(labelled)}
+    again |= {CLOCK: Clock(labelled, config.pause), CHANCE: Chance(labelled)}
+    contents = {**encoders, **{f"{name} with a pause": arrays for name, arrays in again.items()}}
+    kept = KeptEmbeddingsReport.of(folder, labelled, contents, config)
     report = kept.load()
     if report is None:
         with arithmetic_threads(launch):
-            report = measure_embeddings(labelled, encoders, config, str(choose_device(launch)))
+            report = measure_embeddings(labelled, encoders, config, str(choose_device(launch)), again)
         kept.save(report)
     else:
         _log.info("phases: up to date")
@@ -124,7 +143,7 @@ def report_embeddings(
 
 def tracked_numbers(report: EmbeddingsReport, config: PhasesConfig) -> dict[str, Any]:
     """Numbers of the trained embeddings by measure; those of the controls, and the lead over them, nested."""
-    controls = (UNTRAINED, CLOCK)
+    controls = (UNTRAINED, PIXELS, CLOCK, CHANCE)
     metrics: dict[str, Any] = {name: {} for name in (*controls, *(f"lead_over_{name}" for name in controls))}
     for row in report.summary.to_dict("records"):
         value, low, high, *lead = (float(row[name]) for name in _NUMBERS)

@@ -75,6 +75,25 @@ def retrieval(action: ActionVideos) -> Iterator[TaskOutcome]:
         yield _score(action, f"retrieval_at_{count}", mean_over_videos(result.per_video))
 
 
+def inserted_pause(action: ActionVideos, paused: EmbeddingSet) -> Iterator[TaskOutcome]:
+    """Phases of the same frames after a pause was inserted into their video, and how much worse they are.
+
+    The classifier is that of all training videos, which have no pause; inserted frames do not count. What
+    goes by the time that has passed is led astray, what goes by the pictures is not.
+
+    Args:
+        action: The videos.
+        paused: The measured ones in the same order, embedded with the pause.
+    """
+    videos = action.validation.videos
+    both = EmbeddingSet((*videos, *paused.labelled().videos))
+    (result,) = classify_phases(action.train, both, (1.0,))
+    before, after = np.split(result.correct, [len(videos)])
+    lengths = action.validation.lengths
+    yield _score(action, "inserted_pause_phases", mean_over_frames(after, lengths))
+    yield _score(action, "inserted_pause_drop", mean_over_frames(before - after, lengths))
+
+
 def linear_probe(release: EmbeddedRelease, device: str) -> Iterator[TaskOutcome]:
     """Accuracy of one probe for all actions; overall all frames count alike, as published."""
     from vidrep_pipelines.evaluation.frame_embeddings.linear_probe import (  # noqa: PLC0415 (torch takes seconds)

@@ -16,6 +16,7 @@ from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX, write_embeddings
+from vidrep_pipelines.data.labelled_videos.inserted_pause import InsertedPause, InsertedPauseConfig
 from vidrep_pipelines.data.transforms import normalize
 from vidrep_pipelines.fanout.devices import device_of_item
 from vidrep_pipelines.models.carl.backbone import FrameBackbone
@@ -175,6 +176,7 @@ class EmbeddingRequest:
         device: ``cpu``, or ``cuda`` for any of the machine's GPUs.
         number: The video's number; it deals videos to GPUs.
         frames: Digest of the shard that holds its frames, their first row there, and how many they are.
+        pause: Inserted into the video; only its own frames are kept. None: the video as it is.
     """
 
     checkpoint: Path
@@ -186,11 +188,13 @@ class EmbeddingRequest:
     device: str
     number: int
     frames: tuple[str, int, int]
+    pause: InsertedPauseConfig | None = None
 
     @property
     def digest(self) -> str:
         """Changes with the frames, the weights and the parameters, and not with the device."""
-        return digest_of(self.version, *self.frames, self.config)
+        pause = () if self.pause is None else (self.pause,)
+        return digest_of(self.version, *self.frames, self.config, *pause)
 
 
 def embedding_requests(
@@ -233,10 +237,17 @@ def embed_video(request: EmbeddingRequest, outputs: Mapping[str, Path]) -> dict[
     trained = loaded_once(TrainedCarl.load, request.checkpoint, request.version, device)
     store = _store(request.store, request.store_version)
 
-    def read(ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
-        return store.frames(request.video, ranks)
+    length = store.length(request.video)
+    shown = places = np.arange(length)
+    if request.pause is not None:
+        pause = InsertedPause.of(length, request.pause)
+        shown, places = pause.ranks, pause.places
 
-    embeddings = trained.embed(read, store.length(request.video), request.config)
+    def read(ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
+        wanted, which = np.unique(shown[ranks], return_inverse=True)
+        return store.frames(request.video, wanted)[which]
+
+    embeddings = trained.embed(read, len(shown), request.config)[places]
     write_embeddings(outputs[EMBEDDINGS_SUFFIX], embeddings)
     return {"frames": len(embeddings), "width": embeddings.shape[1]}
 

@@ -37,8 +37,10 @@ _BLOCKS: dict[type[LongVideosConfig], str] = {
 
 def measure_phases(
     labelled: LabelledVideos,
+    store: FrameStore,
     embeddings: FrameEmbeddings,
     untrained: FrameEmbeddings,
+    paused: FrameEmbeddings,
     config: PhasesConfig,
     launch: LaunchConfig,
     folders: FoldersConfig,
@@ -46,7 +48,11 @@ def measure_phases(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """All tasks: overall, per action, what was left out with reasons, and the numbers to track."""
     del tracking  # the hook logs the numbers
-    return _measured(labelled, embeddings, untrained, config, launch, folders)
+    from vidrep_pipelines.evaluation.frame_embeddings.report import report_embeddings, tracked_numbers
+
+    folder = folders.models / "phases_reports"
+    report = report_embeddings(labelled, embeddings, untrained, config, launch, folder, store, paused)
+    return report.summary, report.per_action, report.dropped, tracked_numbers(report, config)
 
 
 def measure_given_phases(
@@ -59,21 +65,10 @@ def measure_given_phases(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """The same of embeddings from elsewhere, of whose model nothing is known."""
     del tracking  # the hook logs the numbers
-    return _measured(labelled, embeddings, None, config, launch, folders)
-
-
-def _measured(
-    labelled: LabelledVideos,
-    embeddings: FrameEmbeddings,
-    untrained: FrameEmbeddings | None,
-    config: PhasesConfig,
-    launch: LaunchConfig,
-    folders: FoldersConfig,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     from vidrep_pipelines.evaluation.frame_embeddings.report import report_embeddings, tracked_numbers
 
     folder = folders.models / "phases_reports"
-    report = report_embeddings(labelled, embeddings, untrained, config, launch, folder)
+    report = report_embeddings(labelled, embeddings, None, config, launch, folder)
     return report.summary, report.per_action, report.dropped, tracked_numbers(report, config)
 
 
@@ -96,14 +91,14 @@ def phases_pictures(
 def measures_picture(
     summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig, release: Release
 ) -> Image:
-    """All measures: trained, untrained, and the clock."""
+    """All measures: trained, untrained, pixels, the clock, and chance."""
     return _bars(summary, labelled, config, _BLOCKS[type(release)], release)
 
 
 def given_measures_picture(
     summary: pd.DataFrame, labelled: LabelledVideos, config: PhasesConfig, given: FineGymFeaturesConfig
 ) -> Image:
-    """The same of embeddings from elsewhere: beside the clock alone."""
+    """The same of embeddings from elsewhere: beside the clock and chance."""
     return _bars(summary, labelled, config, "carl_finegym_features", given)
 
 

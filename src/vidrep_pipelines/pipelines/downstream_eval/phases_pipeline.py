@@ -6,6 +6,7 @@ from kedro.pipeline import Node, Pipeline
 from PIL.Image import Image
 
 from vidrep_pipelines.pipelines.downstream_eval import phases_nodes
+from vidrep_pipelines.pipelines.latent_extraction import carl_nodes
 
 _TABLES = ["phases_summary", "phases_per_action", "phases_left_out", "phases_metrics"]
 _SHARED = ("params:launch", "params:folders", "params:tracking")
@@ -22,8 +23,21 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
     return Pipeline(
         [
             Node(
+                carl_nodes.embed_paused_videos,
+                inputs=[
+                    *("checkpoint", "untrained_checkpoint", "video_frames"),
+                    *("params:embedding", "params:phases", "params:launch", "params:fanout"),
+                ],
+                outputs="paused_embeddings",
+                name="extract_paused_embeddings",
+                tags=["carl", "gpu", "fanout"],
+            ),
+            Node(
                 phases_nodes.measure_phases,
-                inputs=["labelled_videos", *embedded, *_SHARED],
+                inputs=[
+                    *("labelled_videos", "video_frames", "embeddings", "untrained_embeddings"),
+                    *("paused_embeddings", "params:phases", *_SHARED),
+                ],
                 outputs=_TABLES,
                 name="measure_phases",
                 tags=["carl", "gpu", "eval"],
@@ -44,11 +58,14 @@ def create_phases_pipeline(namespace: str = "carl", release: str = "pouring") ->
             _bars(phases_nodes.measures_picture, "labelled_videos", "params:release"),
         ],
         namespace=namespace,
-        inputs={name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
+        inputs={
+            **{name: f"{release}_{name}" for name in ("labelled_videos", "video_frames")},
+            "checkpoint": f"{namespace}_checkpoint",
+        },
         parameters={
             "params:phases": f"params:phases_{release}",
             "params:release": f"params:{release}",
-            **{name: name for name in _SHARED},
+            **{name: name for name in (*_SHARED, "params:fanout")},
         },
     )
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidrep_pipelines.data.sources.long_videos.config import FineGymFeaturesConfig
 from vidrep_pipelines.datasets.checkpoint import Checkpoint, CheckpointSource
+from vidrep_pipelines.evaluation.frame_embeddings.config import PhasesConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Item, Job
 from vidrep_pipelines.models.carl.config import EmbeddingConfig, OriginalCarlConfig
@@ -36,6 +37,39 @@ def embed_videos(
     requests = embedding_requests(checkpoint.directory, version, store, embedding, device)
     items = [Item(request.video, request, request.digest) for request in requests]
     return Job("embeddings", embed_video, items, (EMBEDDINGS_SUFFIX,), workers_for_device(fanout, device))
+
+
+def embed_paused_videos(
+    checkpoint: Checkpoint,
+    untrained: Checkpoint,
+    store: FrameStore,
+    embedding: EmbeddingConfig,
+    phases: PhasesConfig,
+    launch: LaunchConfig,
+    fanout: FanOutConfig,
+) -> Job:
+    """One item per measured video and model: its frames, embedded with a pause inserted into the video.
+
+    There are none where the tasks do not ask for them.
+    """
+    from dataclasses import replace
+
+    from vidrep_pipelines.common.digest import digest_of, digest_of_file
+    from vidrep_pipelines.data.labelled_videos.frame_embeddings import EMBEDDINGS_SUFFIX
+    from vidrep_pipelines.fanout.devices import workers_for_device
+    from vidrep_pipelines.models.carl.inference import embed_video, embedding_requests
+    from vidrep_pipelines.training.distributed import choose_device
+
+    device, items = choose_device(launch).type, []
+    if "inserted_pause" in phases.tasks:
+        for name, model in (("trained", checkpoint), ("untrained", untrained)):
+            version = digest_of(digest_of_file(model.weights), model.config)
+            for request in embedding_requests(model.directory, version, store, embedding, device):
+                if request.video.startswith(f"{phases.split}/"):
+                    paused = replace(request, pause=phases.pause)
+                    items.append(Item(f"{name}/{request.video}", paused, paused.digest))
+    workers = workers_for_device(fanout, device)
+    return Job("embeddings with a pause", embed_video, items, (EMBEDDINGS_SUFFIX,), workers)
 
 
 def open_original_carl(
