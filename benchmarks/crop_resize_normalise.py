@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.peers import Peer, check_equal, compare, with_peer
 from benchmarks.reference.pair_loading_published import published_transform
@@ -44,8 +45,13 @@ def run() -> dict[str, Result]:
     def reference() -> None:
         torch.stack([torch.stack(published_transform(*pair)) for pair in pairs])
 
-    peer = Peer("torchvision", "`transforms.v2` on uint8, pair by pair", lambda: _torchvision(pairs))
-    comparison = compare(ours, reference, [peer], ROUNDS, time.process_time)
+    peers = [
+        Peer("torchvision", "`transforms.v2` on uint8, pair by pair", lambda: _torchvision(pairs)),
+        Peer(
+            "kornia", "`augmentation` on floats, pair by pair, the same crop for both", lambda: _kornia(pairs)
+        ),
+    ]
+    comparison = compare(ours, reference, peers, ROUNDS, time.process_time)
     medians = comparison.medians
     torch.set_num_threads(threads)
     per_frame = 1000 / (2 * PAIRS)
@@ -79,5 +85,31 @@ def _torchvision(pairs: list[np.ndarray]) -> Work:
 
     def work() -> None:
         torch.stack([transform(torch.from_numpy(pair).permute(0, 3, 1, 2)) for pair in pairs])
+
+    return work
+
+
+def _kornia(pairs: list[np.ndarray]) -> Work:
+    """Bicubic without smoothing, since its crop has no other: it does less than ours."""
+    from kornia import augmentation  # noqa: PLC0415
+
+    transform = augmentation.AugmentationSequential(
+        augmentation.RandomResizedCrop(
+            (224, 224), scale=(0.5, 1.0), resample="BICUBIC", same_on_batch=True, cropping_mode="slice"
+        ),
+        augmentation.RandomHorizontalFlip(same_on_batch=True),
+        augmentation.Normalize(torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)),
+        data_keys=["input"],
+    )
+
+    def floats(pair: np.ndarray) -> Tensor:
+        return torch.from_numpy(pair).permute(0, 3, 1, 2).float() / 255
+
+    normalized = augmentation.Normalize(torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD))
+    picture = torch.from_numpy(pairs[0]).permute(0, 3, 1, 2)
+    check_equal("kornia", normalized(floats(pairs[0])), normalize(picture), rtol=0, atol=1e-4)
+
+    def work() -> None:
+        torch.stack([transform(floats(pair)) for pair in pairs])
 
     return work

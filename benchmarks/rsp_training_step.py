@@ -3,12 +3,15 @@
 import statistics
 import time
 from collections.abc import Callable
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from benchmarks.reference import rsp_published
 from benchmarks.reference.rsp_published import PublishedRsp, PublishedSettings, draw_noise
+from benchmarks.timing import Result
 from vidrep_pipelines.models.rsp.checkpoint_io import from_original
 from vidrep_pipelines.models.rsp.config import RspModelConfig, RspObjectiveConfig
 from vidrep_pipelines.models.rsp.model import RspModel
@@ -31,14 +34,40 @@ Step = Callable[[bool], float]
 
 def build_reference(source: Tensor, target: Tensor) -> tuple[Step, PublishedRsp]:
     """The published step, which always decodes the prior."""
-    settings = PublishedSettings()
-    model = PublishedRsp(settings)
-    noise = draw_noise(BATCH, settings, seed=0)
+    model = PublishedRsp(PublishedSettings())
+    return _published_step(model, source, target), model
+
+
+def build_peer(source: Tensor, target: Tensor, weights: dict[str, Tensor], bfloat16: bool) -> Step:
+    """The published computation by what PyTorch has since: fused attention and AdamW, our precision."""
+    model = PublishedRsp(PublishedSettings())
+    model.load_state_dict(weights)
+    step = _published_step(model, source, target, fused=True)
+
+    def fused_step(decode_prior: bool) -> float:
+        with (
+            patch.object(rsp_published, "attend", attend_fused),
+            torch.autocast("cpu", torch.bfloat16, enabled=bfloat16),
+        ):
+            return step(decode_prior)
+
+    return fused_step
+
+
+def attend_fused(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+    """``rsp_published.attend`` in one call."""
+    parts = [tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)]
+    return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
+
+
+def _published_step(model: PublishedRsp, source: Tensor, target: Tensor, *, fused: bool = False) -> Step:
+    noise = draw_noise(BATCH, PublishedSettings(), seed=0)
     optimizer = torch.optim.AdamW(
         [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=LEARNING_RATE,
         betas=(0.9, 0.95),
         weight_decay=0.05,
+        fused=fused or None,
     )
 
     def step(_decode_prior: bool) -> float:
@@ -48,7 +77,7 @@ def build_reference(source: Tensor, target: Tensor) -> tuple[Step, PublishedRsp]
         optimizer.step()
         return float(loss.detach())
 
-    return step, model
+    return step
 
 
 def build_ours(source: Tensor, target: Tensor, weights: dict[str, Tensor], bfloat16: bool) -> Step:
@@ -84,7 +113,7 @@ def _gumbel_that_picks(index: Tensor) -> Tensor:
     return torch.zeros(chosen.shape).masked_fill(~chosen, float("-inf"))
 
 
-def run() -> dict[str, dict[str, object]]:
+def run() -> dict[str, Result]:
     """Measures both precisions; the first losses must agree, else the comparison would mean nothing."""
     threads = torch.get_num_threads()
     torch.set_num_threads(THREADS)
@@ -94,14 +123,16 @@ def run() -> dict[str, dict[str, object]]:
         torch.set_num_threads(threads)
 
 
-def _measure() -> dict[str, dict[str, object]]:
+def _measure() -> dict[str, Result]:
     torch.manual_seed(0)
     source, target = torch.randn(2, BATCH, 3, 224, 224)
     reference, model = build_reference(source, target)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     ours = {name: build_ours(source, target, weights, name == "bf16") for name in _precisions()}
-    _check_losses(reference, ours)
+    peers = {name: build_peer(source, target, weights, name == "bf16") for name in ours}
+    _check_losses(reference, ours, peers)
     published: list[float] = []
+    fused: dict[str, list[float]] = {name: [] for name in ours}
     plain: dict[str, list[float]] = {name: [] for name in ours}
     with_prior: dict[str, list[float]] = {name: [] for name in ours}
     for _ in range(ROUNDS):
@@ -109,9 +140,13 @@ def _measure() -> dict[str, dict[str, object]]:
         for name, step in ours.items():
             plain[name].append(_seconds(step, False))
             with_prior[name].append(_seconds(step, True))
-    return {
-        f"rsp_training_step_{name}": _result(name, published, plain[name], with_prior[name]) for name in ours
-    }
+            fused[name].append(_seconds(peers[name], True))
+    results = {name: _result(name, published, plain[name], with_prior[name]) for name in ours}
+    for name, result in results.items():
+        result["peer"] = f"torch {torch.__version__}"
+        result["peer_ratio"] = statistics.median(fused[name]) / result["ours"]
+        result["peer_how"] = f"the published computation with fused attention, fused AdamW and {name}"
+    return {f"rsp_training_step_{name}": result for name, result in results.items()}
 
 
 def _precisions() -> list[str]:
@@ -122,13 +157,14 @@ def _precisions() -> list[str]:
     return usable
 
 
-def _check_losses(reference: Step, ours: dict[str, Step]) -> None:
+def _check_losses(reference: Step, *others: dict[str, Step]) -> None:
     """Makes one step each, which also warms up."""
     expected = reference(True)
-    for name, step in ours.items():
-        loss = step(True)
-        if abs(loss - expected) > LOSS_TOLERANCES[name] * expected:
-            raise RuntimeError(f"{name} computes a loss of {loss}, the reference {expected}")
+    for steps in others:
+        for name, step in steps.items():
+            loss = step(True)
+            if abs(loss - expected) > LOSS_TOLERANCES[name] * expected:
+                raise RuntimeError(f"{name} computes a loss of {loss}, the reference {expected}")
 
 
 def _seconds(step: Step, decode_prior: bool) -> float:
@@ -137,19 +173,17 @@ def _seconds(step: Step, decode_prior: bool) -> float:
     return time.perf_counter() - start
 
 
-def _result(
-    name: str, published: list[float], plain: list[float], with_prior: list[float]
-) -> dict[str, object]:
+def _result(name: str, published: list[float], plain: list[float], with_prior: list[float]) -> Result:
     share = 1 / RspObjectiveConfig().prior_decode_every
     ours = (1 - share) * statistics.median(plain) + share * statistics.median(with_prior)
     reference = statistics.median(published)
-    return {
-        "ratio": reference / ours,
-        "ours": ours,
-        "reference": reference,
-        "unit": "seconds per step",
-        "how": f"{HOW}; ours in {name}",
-    }
+    return Result(
+        ratio=reference / ours,
+        ours=ours,
+        reference=reference,
+        unit="seconds per step",
+        how=f"{HOW}; ours in {name}",
+    )
 
 
 if __name__ == "__main__":

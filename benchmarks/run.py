@@ -58,6 +58,15 @@ BENCHMARKS = {
     "benchmarks.calvin_sequences": ("calvin_sequences",),
     "benchmarks.serve_policy": ("serve_policy",),
     "benchmarks.fan_out_items": ("fan_out_items", "fan_out_driver"),
+    "benchmarks.frame_reading": ("read_pair", "read_16_stride_4", "read_32_in_a_row"),
+    "benchmarks.project_costs": (
+        "registry_list",
+        "nothing_to_do_pretrain_rsp",
+        "nothing_to_do_eval_davis_systems",
+        "resume_after_kill",
+        "ten_million_rows_seconds",
+        "ten_million_rows_memory",
+    ),
 }
 
 

@@ -1,8 +1,10 @@
 """The occupancy GPT that VOC benchmarks run, at the published size, in both layouts."""
 
+import tempfile
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +15,16 @@ from vidrep_pipelines.compat import ensure_torchvision
 from vidrep_pipelines.models.voc.checkpoint_io import to_original
 from vidrep_pipelines.models.voc.config import VocPreset
 from vidrep_pipelines.models.voc.gpt import Gpt
+
+GREATER_PART = (
+    "the time goes into products of large matrices with a row or two, and into the steps between them, where "
+    "one fewer counts; ours draws every token by a given number, the same whatever else is in the batch, "
+    "which neither library offers"
+)
+INTEGERS = (
+    "weights of one byte are read in a quarter of the time; ours keeps the published precision, since values "
+    "are estimated from the samples, and an option for integers has to show its error beside them first"
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +51,15 @@ def build_networks(batch: int) -> Networks:
     return Networks(gpt, to_original(gpt.state_dict()), config.gpt.heads, prompts)
 
 
+def sampling_peers(networks: Networks, samples: int) -> list[Peer]:
+    """Everything that samples states after the prompts."""
+    return [
+        transformers_peer(networks, samples, GREATER_PART),
+        ctranslate2_peer(networks, samples, "float32", GREATER_PART),
+        ctranslate2_peer(networks, samples, "int8", INTEGERS),
+    ]
+
+
 def transformers_peer(networks: Networks, samples: int, reason: str = "") -> Peer:
     """Samples of a state after each prompt by the library's own GPT-2 and its ``generate``.
 
@@ -51,7 +72,59 @@ def transformers_peer(networks: Networks, samples: int, reason: str = "") -> Pee
     return Peer("transformers", how, lambda: _generate(networks, samples), reason)
 
 
-def _generate(networks: Networks, samples: int) -> Work:
+def ctranslate2_peer(networks: Networks, samples: int, precision: str, reason: str = "") -> Peer:
+    """The same by CTranslate2.
+
+    Args:
+        networks: Weights and prompts.
+        samples: States drawn after each prompt.
+        precision: ``float32`` or ``int8``.
+        reason: Why it is faster, if it is.
+    """
+    how = f"GPT-2 of the same weights in {precision}, all samples in one call"
+    return Peer("ctranslate2", how, lambda: _translate(networks, samples, precision), reason)
+
+
+def _translate(networks: Networks, samples: int, precision: str) -> Work:
+    import ctranslate2  # noqa: PLC0415
+    from tokenizers import Tokenizer, models  # noqa: PLC0415
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415
+
+    model = _gpt2(networks)
+    words = {str(number): number for number in range(model.config.vocab_size)}
+    with tempfile.TemporaryDirectory() as name:
+        model.save_pretrained(f"{name}/gpt2")
+        tokenizer = Tokenizer(models.WordLevel(words, unk_token="0"))
+        PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="0").save_pretrained(f"{name}/gpt2")
+        converter = ctranslate2.converters.TransformersConverter(f"{name}/gpt2")
+        converter.convert(f"{name}/converted")
+        generator = ctranslate2.Generator(
+            f"{name}/converted", compute_type=precision, inter_threads=1, intra_threads=1
+        )
+    prompts = [[str(token) for token in prompt] for prompt in networks.prompts.tolist()]
+    logits = np.array(generator.forward_batch(prompts, return_log_probs=False))
+    expected = published_logits(networks.published, networks.heads, networks.prompts)[0]
+    rough = 1e-3 if precision == "float32" else 0.1 * float(expected.std())
+    check_equal(f"CTranslate2, {precision},", logits, expected, rough, rough)
+
+    def work() -> list[list[int]]:
+        results = generator.generate_batch(
+            prompts,
+            max_length=networks.tokens,
+            min_length=networks.tokens,
+            sampling_topk=TOP_K,
+            num_hypotheses=samples,
+            include_prompt_in_result=False,
+        )
+        return [tokens for result in results for tokens in result.sequences_ids]
+
+    states = work()
+    assert len(states) == len(prompts) * samples and {len(state) for state in states} == {networks.tokens}
+    return work
+
+
+def _gpt2(networks: Networks) -> Any:
+    """The library's GPT-2 with the same weights."""
     ensure_torchvision()
     from transformers import GPT2Config, GPT2LMHeadModel  # noqa: PLC0415
 
@@ -69,6 +142,11 @@ def _generate(networks: Networks, samples: int) -> Work:
     model: Any = GPT2LMHeadModel(config)
     model.eval()
     model.load_state_dict(weights)
+    return model
+
+
+def _generate(networks: Networks, samples: int) -> Work:
+    model, weights = _gpt2(networks), networks.published
     with torch.no_grad():
         logits = model(networks.prompts).logits
     check_equal(

@@ -7,7 +7,7 @@ import torch
 from benchmarks.peers import compare, with_peer
 from benchmarks.reference.voc_published import published_sample_uncached
 from benchmarks.timing import Result
-from benchmarks.voc_networks import build_networks, transformers_peer
+from benchmarks.voc_networks import build_networks, sampling_peers
 from vidrep_pipelines.models.voc.sampling import sample_states
 
 BATCH, ROUNDS = 2, 2
@@ -29,7 +29,7 @@ def run() -> dict[str, Result]:
         lambda: published_sample_uncached(
             networks.published, networks.heads, networks.prompts, networks.tokens
         ),
-        [transformers_peer(networks, 1)],
+        sampling_peers(networks, 1),
         ROUNDS,
         time.process_time,
     )

@@ -7,7 +7,7 @@ import torch
 from benchmarks.peers import compare, with_peer
 from benchmarks.reference.voc_published import published_value_samples
 from benchmarks.timing import Result
-from benchmarks.voc_networks import build_networks, transformers_peer
+from benchmarks.voc_networks import build_networks, sampling_peers
 from vidrep_pipelines.models.voc.sampling import sample_states
 
 BATCH, SAMPLES, ROUNDS = 2, 12, 2
@@ -29,7 +29,7 @@ def run() -> dict[str, Result]:
         lambda: published_value_samples(
             networks.published, networks.heads, networks.prompts, networks.tokens, SAMPLES
         ),
-        [transformers_peer(networks, SAMPLES)],
+        sampling_peers(networks, SAMPLES),
         ROUNDS,
         time.process_time,
     )
