@@ -152,12 +152,17 @@ def _published_codes(_: Any) -> str:
     return "episodes under the codes that VOC's authors publish"
 
 
+def _compared(_: Any) -> str:
+    return "what each evaluation's own table names"
+
+
 _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     {
         "robot_episodes": _robot_episodes,
         "dmc": _episodes,
         "ingest": _videos,
         "probe_clips": _labelled_clips,
+        "compare_encoders": _compared,
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,

@@ -79,7 +79,7 @@ class OriginalEncoderConfig(_TransformerOptions):
 
 
 class TimmEncoderConfig(_TransformerOptions):
-    """Any network of timm's that gives a feature map, with weights from a local file.
+    """Any network of timm's that gives a feature map, with weights from a local file, or as timm draws them.
 
     ViTs, those with registers and rotary positions too (DINOv2, DINOv3, SigLIP, MAE, CLIP), ConvNeXt, ResNet.
     """
@@ -90,9 +90,12 @@ class TimmEncoderConfig(_TransformerOptions):
     model: str
     """timm's name, such as `vit_small_patch16_dinov3`, `convnext_tiny` or `resnet50`."""
 
-    weights: UserPath
+    weights: UserPath | None
     """State dict under timm's names, or the authors' that timm converts, `.safetensors` or `.pth`; nothing is
-    downloaded."""
+    downloaded. None, which has to be said: random weights, a floor of that architecture."""
+
+    seed: int = 0
+    """Random weights follow from it; it has no influence on others."""
 
     entry: str | None = None
     """Key of the state dict in the file. None: `model` if present, else the file itself."""
@@ -222,6 +225,13 @@ StandaloneEncoderConfig = (
 """Encoders that need nothing from the catalog."""
 
 EncoderConfig = Annotated[CheckpointEncoderConfig | StandaloneEncoderConfig, Field(discriminator="kind")]
+
+
+def is_untrained(config: EncoderConfig) -> bool:
+    """Whether the encoder has learned nothing: a floor."""
+    return isinstance(config, RandomEncoderConfig | PixelEncoderConfig) or (
+        isinstance(config, TimmEncoderConfig) and config.weights is None
+    )
 
 
 class EncodersConfig(FrozenConfig):

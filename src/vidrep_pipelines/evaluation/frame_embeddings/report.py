@@ -106,6 +106,28 @@ def report_embeddings(
     """
     floors: dict[str, FrameArrays] = {} if untrained is None else {UNTRAINED: untrained}
     encoders: dict[str, FrameArrays] = {TRAINED: embeddings, **floors, CLOCK: Clock(labelled)}
+    return measured_once(labelled, encoders, config, launch, folder)
+
+
+def measured_once(
+    labelled: LabelledVideos,
+    encoders: Mapping[str, FrameArrays],
+    config: PhasesConfig,
+    launch: LaunchConfig,
+    folder: Path,
+) -> EmbeddingsReport:
+    """Measures several encoders on all tasks; what was measured before is read again.
+
+    Args:
+        labelled: The release.
+        encoders: Embeddings by encoder; the first one is compared with the others.
+        config: Tasks.
+        launch: Says on which device, and with how many threads.
+        folder: The folder of all kept reports.
+
+    Raises:
+        InputError: Nothing could be measured, or labels and embeddings do not fit one another.
+    """
     kept = KeptEmbeddingsReport.of(folder, labelled, encoders, config)
     report = kept.load()
     if report is None:
