@@ -29,6 +29,7 @@ SECTIONS: dict[str, list[str]] = {
             "label_propagation.md",
             "points.md",
             "probe.md",
+            "compare_encoders.md",
             "occupancy_chains.md",
             "video_prediction.md",
             "calvin.md",
