@@ -20,6 +20,7 @@ from vidrep_pipelines.evaluation.encoders.config import (
     TimmEncoderConfig,
     TrainedEncoderConfig,
     VideoMaeEncoderConfig,
+    VideoModelEncoderConfig,
     VjepaEncoderConfig,
 )
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from vidrep_pipelines.evaluation.encoders.protocol import Encoder, ImageEncoder
 
 _ENCODERS_KEPT = 2
-_NO_SCIENCE = {"path", "weights"}
+_NO_SCIENCE = {"path", "weights", "codec"}
 """Where files lie; what is in them counts."""
 
 
@@ -167,6 +168,8 @@ def _weights_digest(config: EncoderConfig) -> str | None:
     match config:
         case TimmEncoderConfig(weights=None):
             return None
+        case VideoModelEncoderConfig(path=path, codec=codec):
+            return digest_of(Checkpoint.of(path).digest, Checkpoint.of(codec).digest)
         case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path) | RvmEncoderConfig(path=path):
             assert path is not None
             return weights_digest("encoders", path)
@@ -235,10 +238,20 @@ def load_encoder(source: EncoderSource) -> "Encoder":
             return load_videomae_encoder(source.name, config)
         case RvmEncoderConfig() as config:
             return load_rvm_encoder(source.name, config)
+        case VideoModelEncoderConfig() as config:
+            return _video_model_encoder(source.name, config)
         case RandomEncoderConfig() as config:
             return random_encoder(source.name, config)
         case PixelEncoderConfig() as config:
             return PixelEncoder(source.name, config)
+
+
+def _video_model_encoder(name: str, config: VideoModelEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.adapters.video_model_encoder import (
+        load_video_model_encoder,  # diffusers takes seconds
+    )
+
+    return load_video_model_encoder(name, config)
 
 
 def _trained_encoder(source: EncoderSource, config: TrainedEncoderConfig) -> "ImageEncoder":

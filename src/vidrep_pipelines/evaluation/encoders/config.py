@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
@@ -160,6 +160,41 @@ class RvmEncoderConfig(FrozenConfig):
     """The published `.npz`; sizes follow from its arrays."""
 
 
+class VideoModelEncoderConfig(FrozenConfig):
+    """The video model of Video Prediction Policy: features of its up-blocks, in one pass behind fixed noise.
+
+    Every picture is the first frame of a video that nothing is said about.
+    """
+
+    kind: Literal["vpp_video"] = "vpp_video"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The checkpoint's folder, which `pretrain_vpp_video` publishes."""
+
+    codec: UserPath
+    """Folder of what makes latents of pictures for it; it has to be the one that it was trained with."""
+
+    block: int = Field(1, ge=0)
+    """The up-block whose output is the last one read."""
+
+    all_layers: bool = False
+    """Reads the blocks before it too, enlarged to its size and joined on channels."""
+
+    frames: tuple[int, ...] = Field((0,), min_length=1)
+    """Which of the frames that it is about to predict, joined on channels; 0 is the picture itself."""
+
+    seed: int = 0
+    """The noise follows from it."""
+
+    @field_validator("frames")
+    @classmethod
+    def _check_frames(cls, frames: tuple[int, ...]) -> tuple[int, ...]:
+        if min(frames) < 0 or len(set(frames)) != len(frames):
+            raise ValueError("frames must be different numbers from 0 on")
+        return frames
+
+
 class RandomEncoderConfig(_TransformerOptions):
     """A ViT that has learned nothing: the floor that a trained one must be above. Sizes: RSP's ViT-S/16."""
 
@@ -219,6 +254,7 @@ StandaloneEncoderConfig = (
     | TimmEncoderConfig
     | VideoEncoderConfig
     | FolderEncoderConfig
+    | VideoModelEncoderConfig
     | RandomEncoderConfig
     | PixelEncoderConfig
 )

@@ -92,7 +92,7 @@ def load_timm_encoder(name: str, config: TimmEncoderConfig) -> TransformerEncode
     """
     family = _family(config.model)
     plain = family in _PLAIN and "distilled" not in config.model
-    model = _create(config, resizes=family in _RESIZING and not plain)
+    model = _create(config, resizes=not plain if family in (*_PLAIN, *_RESIZING) else None)
     level, stride = _level(model, config)
     all_names = set(model.state_dict())
     model.prune_intermediate_layers([level])
@@ -115,11 +115,12 @@ def load_timm_encoder(name: str, config: TimmEncoderConfig) -> TransformerEncode
     return TimmMapEncoder(name, model.eval(), level=level, stride=stride, size=size, mean=mean, std=std)
 
 
-def _create(config: TimmEncoderConfig, resizes: bool) -> Any:
+def _create(config: TimmEncoderConfig, resizes: bool | None) -> Any:
+    """The network; ``resizes``: whether it resamples positions itself. None: it is not asked."""
     options: dict[str, Any] = {} if config.image_size is None else {"img_size": config.image_size}
     if config.output_stride != TimmEncoderConfig.model_fields["output_stride"].default:
         options["output_stride"] = config.output_stride
-    dynamic = {"dynamic_img_size": True} if resizes else {}
+    dynamic = {} if resizes is None else {"dynamic_img_size": resizes}
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
