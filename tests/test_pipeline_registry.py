@@ -82,6 +82,7 @@ def test_public_names() -> None:
         "ingest_kinetics",
         *(f"{stage}_{task}" for stage in ("ingest", "eval") for task in (*LABELS, "probe")),
         *(f"eval_{task}{end}" for task in (*LABELS, "probe") for end in ("_systems", "_standalone")),
+        *("compare_encoders", "compare_encoders_standalone"),
         "resize",
         "label_filter",
         "prepare_clips",

@@ -30,6 +30,7 @@ SECTIONS: dict[str, list[str]] = {
             "points.md",
             "probe.md",
             "robots.md",
+            "compare_encoders.md",
             "occupancy_chains.md",
             "occupancy_acting.md",
             "video_prediction.md",

@@ -116,6 +116,11 @@ HEADLINES = (
         "probe.summary", "classes of clips, %", "probe_clips", "encoder", measure="measure", measures=3,
         count="clips", floors=_ENCODER_FLOORS | {"chance"},
     ),
+    Headline(
+        "compare_encoders.table", "encoders by evaluations, %", "compare_encoders", "encoder",
+        measure="evaluation", measures=3,
+        floors=_ENCODER_FLOORS | {"timm_random", "still", "chance", "clock"},
+    ),
     _phases("carl", "pouring"),
     _phases("carl_penn_action", "penn_action"),
     _phases("carl_finegym", "finegym"),

@@ -42,7 +42,9 @@ def register_pipelines() -> dict[str, Pipeline]:
     clips = sum(stages.values(), Pipeline([]))
     pretrain_rsp = clips + pretrain.create_rsp_pipeline()
     vqvae, carl = _vqvae_pipelines(), _carl_pipelines(clips)
+    voc = _voc_pipelines()
     systems = pretrain_rsp + vqvae["pretrain_vqvae"] + carl["pretrain_carl"]
+    compared = systems + voc["pretrain_voc_tokenizer_vae"] + voc["pretrain_voc_tokenizer_musik"]
     return {
         **stages,
         "ingest_kinetics": ingest.create_kinetics_pipeline(),
@@ -52,9 +54,9 @@ def register_pipelines() -> dict[str, Pipeline]:
         "measure_video_io": stages["ingest"] + measure_video_io.create_video_io_pipeline(),
         "pretrain_rsp": pretrain_rsp,
         "export_rsp": pretrain_rsp + pretrain.create_rsp_export_pipeline(),
-        **_encoder_evaluation_pipelines(pretrain_rsp, systems),
+        **_encoder_evaluation_pipelines(pretrain_rsp, systems, compared),
         **vqvae,
-        **_voc_pipelines(),
+        **voc,
         "eval_occupancy_chains": downstream_eval.create_occupancy_chains_pipeline(),
         **carl,
         "ingest_dmc": ingest.create_dmc_pipeline(),
@@ -64,8 +66,13 @@ def register_pipelines() -> dict[str, Pipeline]:
     }
 
 
-def _encoder_evaluation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> dict[str, Pipeline]:
-    """``systems``: encoders of all systems. ``standalone``: only encoders that need nothing trained here."""
+def _encoder_evaluation_pipelines(
+    pretrain_rsp: Pipeline, systems: Pipeline, compared: Pipeline
+) -> dict[str, Pipeline]:
+    """``systems``: encoders of all systems. ``standalone``: only encoders that need nothing trained here.
+
+    ``compare_encoders`` has all evaluations of the encoders that ``compared`` trains.
+    """
     tasks = {
         "davis": (create_davis_pipeline(), downstream_eval.create_davis_evaluation_pipeline),
         "jhmdb": (create_jhmdb_pipeline(), downstream_eval.create_jhmdb_evaluation_pipeline),
@@ -81,6 +88,10 @@ def _encoder_evaluation_pipelines(pretrain_rsp: Pipeline, systems: Pipeline) -> 
             f"eval_{task}_systems": systems + videos + create_evaluation(downstream_eval.SYSTEMS),
             f"eval_{task}_standalone": videos + create_evaluation(()),
         }
+    measured_on = sum((videos for videos, _ in tasks.values()), create_pouring_pipeline())
+    create_comparison = downstream_eval.create_encoder_comparison_pipeline
+    named["compare_encoders"] = compared + measured_on + create_comparison()
+    named["compare_encoders_standalone"] = measured_on + create_comparison(())
     return named
 
 

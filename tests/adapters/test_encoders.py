@@ -14,6 +14,8 @@ from tests.evaluation.encoders.video_oracle import make_weights
 from tests.models.voc.tokenizers.tiny import SIZE, musik_config, vae_config, vqkd_config
 from vidrep_pipelines.adapters.encoders import (
     EncoderSource,
+    compared_sources,
+    dealt_to_gpus,
     encoder_on,
     encoder_sources,
     image_encoder_on,
@@ -30,6 +32,7 @@ from vidrep_pipelines.evaluation.encoders.config import (
     PixelEncoderConfig,
     RandomEncoderConfig,
     RvmEncoderConfig,
+    TimmEncoderConfig,
     VideoMaeEncoderConfig,
     VjepaEncoderConfig,
 )
@@ -234,6 +237,31 @@ def test_digest_follows_the_weights(tmp_path: Path) -> None:
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     ]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_seed_counts_where_weights_are_random(tmp_path: Path) -> None:
+    (tmp_path / "vit.pth").write_bytes(b"1")
+    for weights, counts in ((None, True), (tmp_path / "vit.pth", False)):
+        digests = [
+            encoder_sources(encoders(vit=TimmEncoderConfig(model="test_vit", weights=weights, seed=seed)), [])
+            for seed in (0, 1)
+        ]
+        assert (digests[0][0].digest != digests[1][0].digest) == counts
+
+
+def test_the_reference_has_to_be_there() -> None:
+    known = encoders(rsp=RSP, pixels=PixelEncoderConfig())
+    config = EncodersConfig(known=known.known)
+    with pytest.raises(ConfigurationError, match=r"reference is rsp.*name one of pixels"):
+        compared_sources(config, "rsp", [])
+    assert [source.name for source in compared_sources(config, "pixels", [])] == ["pixels"]
+
+
+def test_videos_are_dealt_to_gpus_by_their_length() -> None:
+    sources = encoder_sources(encoders(pixels=PixelEncoderConfig()), [])
+    rows = {"a": {"frames": 2}, "b": {"frames": 9}, "c": {"frames": 6}}
+    assert [(name, gpu) for _, name, gpu in dealt_to_gpus(sources, rows, 1)] == [("a", 0), ("b", 0), ("c", 0)]
+    assert [(name, gpu) for _, name, gpu in dealt_to_gpus(sources, rows, 2)] == [("b", 0), ("c", 1), ("a", 1)]
 
 
 def test_digest_follows_what_is_in_a_file_and_not_where_it_is(tmp_path: Path) -> None:

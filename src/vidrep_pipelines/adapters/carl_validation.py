@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from vidrep_pipelines.models.carl.config import CarlValidationConfig, EmbeddingC
 from vidrep_pipelines.models.carl.inference import TrainedCarl
 from vidrep_pipelines.models.carl.model import CarlModel
 from vidrep_pipelines.models.carl.task import CarlTask
+from vidrep_pipelines.models.shared.effective_rank import rank_of_outputs
 from vidrep_pipelines.training.task import StepInfo
 from vidrep_pipelines.training.update import move_to
 
@@ -84,10 +85,13 @@ class CarlValidation(CarlValidationConfig):
             encoder: The model in evaluation mode.
 
         Returns:
-            ``loss``, and what else the objective logs; with ``evaluate``, every measure of the tasks, and of
+            ``loss``, and what else the objective logs; ``rankme``, how many directions the embeddings of the
+            excerpts' frames use, from 1 to their width; with ``evaluate``, every measure of the tasks, and of
             a supervised model ``classifier_accuracy``: how many frames its own classifier names right.
         """
-        return {**self._losses(encoder), **(self._evaluated(encoder) if self.evaluate else {})}
+        with rank_of_outputs(encoder.head, _embeddings) as rank:
+            losses = self._losses(encoder)
+        return {**losses, "rankme": rank.value(), **(self._evaluated(encoder) if self.evaluate else {})}
 
     def _losses(self, model: CarlModel) -> dict[str, float]:
         device = next(model.parameters()).device
@@ -139,3 +143,9 @@ class CarlValidation(CarlValidationConfig):
             right += int((logits.argmax(dim=-1).cpu().numpy() == labels)[counted].sum())
             frames += int(counted.sum())
         return right / max(frames, 1)
+
+
+def _embeddings(given: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
+    """Those (N, D) of real frames: the head is told which ones are padding."""
+    mask = given[1] if len(given) > 1 else None
+    return embedded.flatten(0, -2) if mask is None else embedded[mask > 0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
+from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_on
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.evaluation.clip_probe.clip_features import (
     CLIP_FEATURE_SUFFIX,
@@ -15,6 +15,7 @@ from vidrep_pipelines.evaluation.clip_probe.clip_features import (
     clip_tokens,
 )
 from vidrep_pipelines.evaluation.clip_probe.config import ClipProbeConfig
+from vidrep_pipelines.evaluation.encoders.protocol import as_video_encoder
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.devices import gpus_to_use, limited_to_gpus
@@ -77,9 +78,10 @@ def extract_clip(item: ClipFeatureItem, outputs: Mapping[str, Path]) -> dict[str
         InputError: The clip cannot be read, its size does not suit the encoder, or features are not numbers.
     """
     device = device_of_sequence(item.config.device, item.gpu)
-    encoder = image_encoder_on(item.encoder, device)
-    tokens = clip_tokens(clip_frames(item.path, item.config), encoder, item.config, device)
+    encoder = encoder_on(item.encoder, device)
+    frames = clip_frames(item.path, item.config, as_video_encoder(encoder).window)
+    tokens = clip_tokens(frames, encoder, item.config, device)
     with outputs[CLIP_FEATURE_SUFFIX].open("wb") as file:
         np.save(file, tokens, allow_pickle=False)
-    frames, cells, dimension = tokens.shape
-    return {"frames": frames, "cells": cells, "dimension": dimension, "device": device.type}
+    seen, cells, dimension = tokens.shape
+    return {"frames": seen, "cells": cells, "dimension": dimension, "device": device.type}

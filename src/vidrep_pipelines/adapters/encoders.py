@@ -1,9 +1,9 @@
 """Every encoder that is evaluated: where its weights are, and how it is made ready to use."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.digest import digest_of, digest_of_file
@@ -20,6 +20,7 @@ from vidrep_pipelines.evaluation.encoders.config import (
     TimmEncoderConfig,
     TrainedEncoderConfig,
     VideoMaeEncoderConfig,
+    VideoModelEncoderConfig,
     VjepaEncoderConfig,
 )
 from vidrep_pipelines.models.shared.catalog_checkpoint import Checkpoint
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from vidrep_pipelines.evaluation.encoders.protocol import Encoder, ImageEncoder
 
 _ENCODERS_KEPT = 2
+_NO_SCIENCE = {"path", "weights", "codec"}
+"""Where files lie; what is in them counts."""
 
 
 class EncoderSource(FrozenConfig):
@@ -66,6 +69,60 @@ def encoder_sources(encoders: EncodersConfig, checkpoints: Sequence[Checkpoint])
     return [_source(name, config, known) for name, config in encoders.selected(known).items()]
 
 
+def compared_sources(
+    encoders: EncodersConfig, reference: str, checkpoints: Sequence[Checkpoint]
+) -> list[EncoderSource]:
+    """The encoders that are compared with a reference, which is the first of them.
+
+    Args:
+        encoders: The encoders' configurations.
+        reference: Name of the reference.
+        checkpoints: As for :func:`encoder_sources`.
+
+    Raises:
+        ConfigurationError: The reference is a checkpoint that this pipeline does not have, or what
+            :func:`encoder_sources` raises.
+        InputError: A file of weights cannot be read.
+    """
+    sources = encoder_sources(encoders, checkpoints)
+    if not sources or sources[0].name != reference:
+        raise ConfigurationError(
+            f"compare_encoders.reference is {reference}, a checkpoint that this pipeline does not have. "
+            f"Remedy: name one of {', '.join(source.name for source in sources)}, or run compare_encoders, "
+            "which trains it."
+        )
+    return sources
+
+
+def encoder_sources_of(described: Sequence[Mapping[str, Any]]) -> list[EncoderSource]:
+    """Sources of plain data, as the catalog keeps them."""
+    return [EncoderSource.model_validate(source) for source in described]
+
+
+def dealt_to_gpus(
+    sources: Sequence[EncoderSource], rows: Mapping[str, Mapping[str, Any]], gpus: int
+) -> Iterator[tuple[EncoderSource, str, int]]:
+    """Every encoder with every video, and the number of the GPU that takes them.
+
+    Several GPUs get about as many frames each: an encoder's longest videos come first, and each goes to the
+    GPU that has least to do.
+
+    Args:
+        sources: The encoders.
+        rows: The videos by id, with their ``frames``.
+        gpus: How many there are; without several, videos stay in their order.
+    """
+    from vidrep_pipelines.fanout.devices import dealt_by_size
+
+    if gpus < 2:
+        yield from ((source, name, 0) for source in sources for name in rows)
+        return
+    frames = {name: int(row["frames"]) for name, row in rows.items()}
+    pairs = [(source, name) for source in sources for name in sorted(rows, key=lambda name: -frames[name])]
+    numbers = dealt_by_size((frames[name] for _, name in pairs), gpus)
+    yield from ((source, name, number) for (source, name), number in zip(pairs, numbers, strict=True))
+
+
 def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> EncoderSource:
     if "/" in name:
         raise ConfigurationError(
@@ -74,7 +131,7 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
     if isinstance(config, FolderEncoderConfig):
         return _trained_source(name, config, Checkpoint.of(config.path))
     if not isinstance(config, CheckpointEncoderConfig):
-        science = config.model_dump(mode="json", exclude={"path", "weights"})
+        science = config.model_dump(mode="json", exclude=_NO_SCIENCE | _unused(config))
         return EncoderSource(name=name, config=config, digest=digest_of(science, _weights_digest(config)))
     if config.dataset not in known:
         raise ConfigurationError(
@@ -83,6 +140,11 @@ def _source(name: str, config: EncoderConfig, known: dict[str, Checkpoint]) -> E
             "eval_davis_systems, or leave it out of encoders.use."
         )
     return _trained_source(name, config, known[config.dataset])
+
+
+def _unused(config: EncoderConfig) -> set[str]:
+    """What has no influence: the seed of random weights where there are others."""
+    return {"seed"} if isinstance(config, TimmEncoderConfig) and config.weights is not None else set()
 
 
 def _trained_source(name: str, config: TrainedEncoderConfig, checkpoint: Checkpoint) -> EncoderSource:
@@ -104,7 +166,12 @@ def _weights_digest(config: EncoderConfig) -> str | None:
     from vidrep_pipelines.common.foreign_weights import weights_digest
 
     match config:
+        case TimmEncoderConfig(weights=None):
+            return None
+        case VideoModelEncoderConfig(path=path, codec=codec):
+            return digest_of(Checkpoint.of(path).digest, Checkpoint.of(codec).digest)
         case OriginalEncoderConfig(path=path) | TimmEncoderConfig(weights=path) | RvmEncoderConfig(path=path):
+            assert path is not None
             return weights_digest("encoders", path)
         case VjepaEncoderConfig(path=path) | VideoMaeEncoderConfig(path=path):
             weights, beside = weights_digest("encoders", path), path.parent / "config.json"
@@ -171,10 +238,20 @@ def load_encoder(source: EncoderSource) -> "Encoder":
             return load_videomae_encoder(source.name, config)
         case RvmEncoderConfig() as config:
             return load_rvm_encoder(source.name, config)
+        case VideoModelEncoderConfig() as config:
+            return _video_model_encoder(source.name, config)
         case RandomEncoderConfig() as config:
             return random_encoder(source.name, config)
         case PixelEncoderConfig() as config:
             return PixelEncoder(source.name, config)
+
+
+def _video_model_encoder(name: str, config: VideoModelEncoderConfig) -> "ImageEncoder":
+    from vidrep_pipelines.adapters.video_model_encoder import (
+        load_video_model_encoder,  # diffusers takes seconds
+    )
+
+    return load_video_model_encoder(name, config)
 
 
 def _trained_encoder(source: EncoderSource, config: TrainedEncoderConfig) -> "ImageEncoder":

@@ -1,14 +1,14 @@
 """Label propagation with the features of any encoder, one item per encoder and sequence."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vidrep_pipelines.adapters.encoders import EncoderSource, encoder_on
+from vidrep_pipelines.adapters.encoders import EncoderSource, dealt_to_gpus, encoder_on
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.label_sequences.sequence import KeypointSequence, MaskSequence
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
@@ -21,7 +21,7 @@ from vidrep_pipelines.evaluation.label_propagation.prediction_file import (
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.devices import dealt_by_size, gpus_to_use, limited_to_gpus
+from vidrep_pipelines.fanout.devices import gpus_to_use, limited_to_gpus
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 from vidrep_pipelines.training.precision import usable_precision
 
@@ -56,8 +56,7 @@ def propagation_job(
 ) -> Job:
     """One item per encoder and sequence: its labels, carried from the first frame to the last.
 
-    Several GPUs get about as many frames each: an encoder's longest sequences come first, and each goes to
-    the GPU that has least to do.
+    Several GPUs get about as many frames each, see :func:`~.encoders.dealt_to_gpus`.
 
     Args:
         rows: The sequences that can be evaluated, by id.
@@ -74,24 +73,10 @@ def propagation_job(
             payload=SequenceItem(rows[name], config, source, gpu),
             digest=digest_of(_PROPAGATION, config.task, settings, source.digest, rows[name]["digest"]),
         )
-        for source, name, gpu in _dealt(sources, rows, gpus)
+        for source, name, gpu in dealt_to_gpus(sources, rows, gpus)
     ]
     workers = limited_to_gpus(fanout, gpus, config.workers_per_gpu).trying_again()
     return Job(f"{config.task} propagation", propagate_sequence, items, (PREDICTION_SUFFIX,), workers)
-
-
-def _dealt(
-    sources: Sequence[EncoderSource], rows: Mapping[str, Mapping[str, Any]], gpus: int
-) -> Iterator[tuple[EncoderSource, str, int]]:
-    """Every encoder with every sequence, and the number of the GPU that takes them."""
-    if gpus < 2:
-        yield from ((source, name, 0) for source in sources for name in rows)
-        return
-    frames = {name: int(row["frames"]) for name, row in rows.items()}
-    names = sorted(rows, key=lambda name: -frames[name])
-    pairs = [(source, name) for source in sources for name in names]
-    numbers = dealt_by_size((frames[name] for _, name in pairs), gpus)
-    yield from ((source, name, number) for (source, name), number in zip(pairs, numbers, strict=True))
 
 
 def propagate_sequence(item: SequenceItem, outputs: Mapping[str, Path]) -> dict[str, Scalar]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidrep_pipelines.adapters.encoders import EncoderSource, image_encoder_on
+from vidrep_pipelines.adapters.encoders import EncoderSource, dealt_to_gpus, encoder_on
 from vidrep_pipelines.common.digest import digest_of
 from vidrep_pipelines.data.label_sequences.point_videos import read_point_video
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
@@ -20,7 +20,7 @@ from vidrep_pipelines.evaluation.points.tracking import (
     write_point_tracks,
 )
 from vidrep_pipelines.fanout.config import FanOutConfig
-from vidrep_pipelines.fanout.devices import dealt_by_size, gpus_to_use, limited_to_gpus
+from vidrep_pipelines.fanout.devices import gpus_to_use, limited_to_gpus
 from vidrep_pipelines.fanout.job import Item, Job, Scalar
 
 _FOLLOWING = 1
@@ -54,7 +54,7 @@ def point_tracking_job(
 ) -> Job:
     """One item per encoder and video: its points, followed from where they are asked for.
 
-    Several GPUs get about as many frames each, and an encoder's longest videos come first.
+    Several GPUs get about as many frames each, see :func:`~.encoders.dealt_to_gpus`.
 
     Args:
         rows: The videos that can be evaluated, by id.
@@ -63,9 +63,6 @@ def point_tracking_job(
         fanout: How items are executed; on GPUs a process per core would only fill their memory.
     """
     gpus = gpus_to_use(config.device)
-    names = sorted(rows, key=lambda name: -int(rows[name]["frames"])) if gpus > 1 else list(rows)
-    pairs = [(source, name) for source in sources for name in names]
-    numbers = dealt_by_size((int(rows[name]["frames"]) for _, name in pairs), max(1, gpus))
     science = config.model_dump(mode="json", exclude=_NO_SCIENCE)
     science["propagation"].pop("block_bytes")
     items = [
@@ -74,7 +71,7 @@ def point_tracking_job(
             payload=PointItem(rows[name], config, source, gpu),
             digest=digest_of(_FOLLOWING, science, source.digest, rows[name]["digest"]),
         )
-        for (source, name), gpu in zip(pairs, numbers, strict=True)
+        for source, name, gpu in dealt_to_gpus(sources, rows, gpus)
     ]
     fanout = limited_to_gpus(fanout, gpus, config.workers_per_gpu)
     return Job("points tracking", follow_video, items, (TRACKS_SUFFIX,), fanout.trying_again())
@@ -84,12 +81,13 @@ def follow_video(item: PointItem, outputs: Mapping[str, Path]) -> dict[str, Scal
     """Writes the tracks of a video's points, for each way to ask for them.
 
     Raises:
-        InputError: The video cannot be read, or features are not numbers.
+        InputError: The video cannot be read or is shorter than the encoder's window, or features are not
+            numbers.
         ConfigurationError: The encoder's stride does not divide the size of the frames.
     """
     device = device_of_sequence(item.config.device, item.gpu)
     config = usable_on(item.config, device)
-    encoder = image_encoder_on(item.encoder, device)
+    encoder = encoder_on(item.encoder, device)
     video = read_point_video(item.row)
     features = video_features(video.frames, encoder, config, device)
     tracks: dict[str, PointTracks] = {}

@@ -13,6 +13,7 @@ from vidrep_pipelines.data.token_episodes.file import read_token_episodes
 from vidrep_pipelines.evaluation.occupancy.config import OccupancyEvaluationConfig
 from vidrep_pipelines.evaluation.occupancy.measurement import measure_contexts
 from vidrep_pipelines.evaluation.occupancy.scores import score_table
+from vidrep_pipelines.models.shared.effective_rank import rank_of_outputs
 from vidrep_pipelines.models.voc.config import VocValidationConfig
 from vidrep_pipelines.models.voc.inference import OccupancyPredictor
 from vidrep_pipelines.models.voc.model import VocModel
@@ -41,12 +42,14 @@ class VocValidation(VocValidationConfig):
             encoder: The model in evaluation mode.
 
         Returns:
-            ``loss`` and its parts; with ``evaluate``, of a model with a reward head, the scores of
+            ``loss`` and its parts; ``rankme``, how many directions the hidden states use, from 1 to their
+            width; with ``evaluate``, of a model with a reward head, the scores of
             ``eval_occupancy_...`` on ``contexts`` states, such as ``value_error``.
         """
         evaluated = self._evaluated(encoder) if self.evaluate and encoder.reward_head is not None else {}
-        losses = held_out_losses(self.task, encoder, self.items, self.batch_size)
-        return {**losses, **evaluated}
+        with rank_of_outputs(encoder.gpt.norm, lambda _, hidden: hidden) as rank:
+            losses = held_out_losses(self.task, encoder, self.items, self.batch_size)
+        return {**losses, "rankme": rank.value(), **evaluated}
 
     def _evaluated(self, model: VocModel) -> dict[str, float]:
         """Scores of values; none, with a line in the log, where they cannot be measured at all."""

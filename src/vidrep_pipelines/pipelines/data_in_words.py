@@ -152,6 +152,10 @@ def _published_codes(_: Any) -> str:
     return "episodes under the codes that VOC's authors publish"
 
 
+def _compared(_: Any) -> str:
+    return "what each evaluation's own table names"
+
+
 _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
     {
         "robot_episodes": _robot_episodes,
@@ -159,6 +163,7 @@ _OTHERS: Mapping[str, Callable[[Any], str]] = MappingProxyType(
         "ingest": _videos,
         "probe_clips": _labelled_clips,
         "robot_demos": _robot_episodes,
+        "compare_encoders": _compared,
         "rollout": _rollouts,
         "calvin": _calvin,
         "occupancy_chains": _chains,

@@ -38,6 +38,26 @@ def test_a_short_clip_gives_frames_several_times() -> None:
     np.testing.assert_array_equal(frames[0], frames[1])
 
 
+class PairsOfFrames(PixelEncoder):
+    """Gives both frames of a window the mean of the two."""
+
+    window = 2
+
+    def features(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        maps = super().patch_features(frames[0]).unflatten(0, (-1, self.window)).mean(dim=1, keepdim=True)
+        return maps.expand(-1, self.window, -1, -1, -1).flatten(0, 1)[None], state
+
+
+def test_encoders_of_clips_see_whole_windows() -> None:
+    frames = clip_frames(tiny_clips()[0].video, CONFIG, window=2)
+    assert len(frames) == 4  # of 3 that are asked for
+    settings = PixelEncoderConfig(patch_size=16, squares=1)
+    tokens = clip_tokens(frames, PairsOfFrames("pairs", settings), CONFIG, CPU)
+    single = clip_tokens(frames, PixelEncoder("pixels", settings), CONFIG, CPU).astype(np.float32)
+    means = single.reshape(2, 2, 4, 3).mean(axis=1).repeat(2, axis=0)
+    np.testing.assert_allclose(tokens.astype(np.float32), means, atol=3e-3)
+
+
 def test_tokens_are_means_of_the_grid() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
     encoder = PixelEncoder("pixels", PixelEncoderConfig(patch_size=8, squares=1))

@@ -68,6 +68,21 @@ def test_stages_of_a_resnet(tmp_path: Path, stage: int, output_stride: int, stri
         encoder.patch_features(torch.randn(1, 3, 64, 97))
 
 
+def test_random_weights_follow_from_the_seed() -> None:
+    images = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    before = torch.random.get_rng_state()
+    one, same, other = (
+        load_timm_encoder("vit", TimmEncoderConfig(model="test_vit", weights=None, seed=seed)).patch_features(
+            images
+        )
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, same) and not torch.allclose(one, other)
+    assert torch.equal(before, torch.random.get_rng_state())
+    with pytest.raises(ValueError, match="weights"):
+        TimmEncoderConfig.model_validate({"model": "test_vit"})  # nobody gets random weights unasked
+
+
 def test_missing_tensor_and_wrong_size_are_named(tmp_path: Path) -> None:
     state = timm.create_model(VIT, **TINY).state_dict()
     del state["blocks.3.norm1.weight"]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.encoders.config import PixelEncoderConfig
@@ -89,6 +90,26 @@ def test_features_are_those_of_the_resized_frames() -> None:
     frames = np.random.default_rng(0).integers(0, 256, (3, 48, 64, 3), dtype=np.uint8)
     features = video_features(frames, encoder, config, torch.device("cpu"))
     assert features.shape == (3, 12, 3, 4)
+
+
+class PairsOfFrames(PixelEncoder):
+    """Gives both frames of a window the features of the first."""
+
+    window = 2
+
+    def features(self, frames: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        maps = super().patch_features(frames[0])[:: self.window]
+        return maps.repeat_interleave(self.window, dim=0)[None], state
+
+
+def test_encoders_of_clips_see_windows() -> None:
+    frames = list(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8))
+    config = CONFIG.model_copy(update={"frame_size": FrameSize(rule="exact", sides=(64, 64))})
+    single, pairs = (
+        video_features(frames, encoder("e", PixelEncoderConfig()), config, torch.device("cpu"))
+        for encoder in (PixelEncoder, PairsOfFrames)
+    )
+    assert torch.equal(pairs, single[[0, 0, 2, 2]])
 
 
 def test_tracks_are_kept(tmp_path: Path) -> None:

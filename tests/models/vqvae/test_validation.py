@@ -60,6 +60,7 @@ def test_measures_are_those_of_all_samples_together(store: Path, clip_frames: in
         assert measured["psnr"] == pytest.approx(float(expected.psnr), rel=1e-5)
         codes = code_counts(expected.outputs.quantized.codes, 16)
         assert measured["perplexity"] == pytest.approx(float(perplexity(codes)))
+        assert 1 <= measured["rankme"] <= model.to_latents.out_channels + 0.01
         assert measured["codebook_use"] == pytest.approx(float((codes > 0).double().mean()))
 
 

@@ -15,23 +15,28 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.area_resize import resize_frame
 from vidrep_pipelines.data.video.decode import FrameReader
 from vidrep_pipelines.evaluation.clip_probe.config import ClipProbeConfig
-from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+from vidrep_pipelines.evaluation.encoders.protocol import Encoder, as_video_encoder
 
 CLIP_FEATURE_SUFFIX = ".npy"
 _LARGEST = float(np.finfo(np.float16).max)
 
 
-def clip_frames(path: Path, config: ClipProbeConfig) -> Pixels:
+def clip_frames(path: Path, config: ClipProbeConfig, window: int = 1) -> Pixels:
     """Evenly spaced frames (T, S, S, 3) of a clip: the square in the middle, resized.
 
     A clip with fewer frames gives some of them several times.
+
+    Args:
+        path: The clip.
+        config: How many frames, and their size.
+        window: Frames that the encoder looks at together: T is the next multiple of it.
 
     Raises:
         InputError: The clip cannot be read.
     """
     reader = FrameReader()
     count = reader.count(path)
-    ranks = np.linspace(0, count - 1, config.frames).round().astype(np.int64)
+    ranks = np.linspace(0, count - 1, -(-config.frames // window) * window).round().astype(np.int64)
     distinct, places = np.unique(ranks, return_inverse=True)
     frames = reader.read(path, distinct)
     side = min(frames.shape[1:3])
@@ -44,18 +49,19 @@ def clip_frames(path: Path, config: ClipProbeConfig) -> Pixels:
 
 @torch.no_grad()
 def clip_tokens(
-    frames: Pixels, encoder: ImageEncoder, config: ClipProbeConfig, device: torch.device
+    frames: Pixels, encoder: Encoder, config: ClipProbeConfig, device: torch.device
 ) -> NDArray[np.float16]:
-    """Tokens (T, g * g, D) of a clip's frames (T, S, S, 3).
+    """Tokens (T, g * g, D) of a clip's frames (T, S, S, 3), which go through a stream from the first on.
 
     Raises:
-        InputError: The encoder's stride does not divide the frames' size, or features are not numbers.
+        InputError: The encoder's stride does not divide the frames' size, there are fewer frames than its
+            window has, or features are not numbers.
     """
     mean, std = (
         torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (encoder.mean, encoder.std)
     )
     images = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2).float() / 255
-    maps = encoder.patch_features((images - mean) / std).float()
+    maps = as_video_encoder(encoder).features(((images - mean) / std)[None])[0][0].float()
     if not bool(torch.isfinite(maps).all()):
         raise InputError("The features hold values that are not numbers; check the encoder's weights.")
     grid = min(config.token_grid, *maps.shape[-2:])

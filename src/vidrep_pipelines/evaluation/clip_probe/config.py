@@ -59,7 +59,8 @@ class ClipProbeConfig(FrozenConfig):
     """Which heads; the first one is the headline."""
 
     frames: int = Field(8, ge=1)
-    """Frames of a clip that the encoder sees, evenly spaced from its start to its end."""
+    """Frames of a clip that the encoder sees, evenly spaced from its start to its end; one that looks at
+    windows of frames sees the next multiple of its window."""
 
     image_size: int = Field(224, gt=0)
     """Side of the square in the middle of a frame that the encoder sees, in pixels after resizing."""

@@ -3,7 +3,7 @@
 from collections.abc import Container, Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from vidrep_pipelines.common.arrays import Triple
 from vidrep_pipelines.common.config import FrozenConfig, UserPath
@@ -79,7 +79,7 @@ class OriginalEncoderConfig(_TransformerOptions):
 
 
 class TimmEncoderConfig(_TransformerOptions):
-    """Any network of timm's that gives a feature map, with weights from a local file.
+    """Any network of timm's that gives a feature map, with weights from a local file, or as timm draws them.
 
     ViTs, those with registers and rotary positions too (DINOv2, DINOv3, SigLIP, MAE, CLIP), ConvNeXt, ResNet.
     """
@@ -90,9 +90,12 @@ class TimmEncoderConfig(_TransformerOptions):
     model: str
     """timm's name, such as `vit_small_patch16_dinov3`, `convnext_tiny` or `resnet50`."""
 
-    weights: UserPath
+    weights: UserPath | None
     """State dict under timm's names, or the authors' that timm converts, `.safetensors` or `.pth`; nothing is
-    downloaded."""
+    downloaded. None, which has to be said: random weights, a floor of that architecture."""
+
+    seed: int = 0
+    """Random weights follow from it; it has no influence on others."""
 
     entry: str | None = None
     """Key of the state dict in the file. None: `model` if present, else the file itself."""
@@ -157,6 +160,41 @@ class RvmEncoderConfig(FrozenConfig):
     """The published `.npz`; sizes follow from its arrays."""
 
 
+class VideoModelEncoderConfig(FrozenConfig):
+    """The video model of Video Prediction Policy: features of its up-blocks, in one pass behind fixed noise.
+
+    Every picture is the first frame of a video that nothing is said about.
+    """
+
+    kind: Literal["vpp_video"] = "vpp_video"
+    """Names this kind of encoder."""
+
+    path: UserPath
+    """The checkpoint's folder, which `pretrain_vpp_video` publishes."""
+
+    codec: UserPath
+    """Folder of what makes latents of pictures for it; it has to be the one that it was trained with."""
+
+    block: int = Field(1, ge=0)
+    """The up-block whose output is the last one read."""
+
+    all_layers: bool = False
+    """Reads the blocks before it too, enlarged to its size and joined on channels."""
+
+    frames: tuple[int, ...] = Field((0,), min_length=1)
+    """Which of the frames that it is about to predict, joined on channels; 0 is the picture itself."""
+
+    seed: int = 0
+    """The noise follows from it."""
+
+    @field_validator("frames")
+    @classmethod
+    def _check_frames(cls, frames: tuple[int, ...]) -> tuple[int, ...]:
+        if min(frames) < 0 or len(set(frames)) != len(frames):
+            raise ValueError("frames must be different numbers from 0 on")
+        return frames
+
+
 class RandomEncoderConfig(_TransformerOptions):
     """A ViT that has learned nothing: the floor that a trained one must be above. Sizes: RSP's ViT-S/16."""
 
@@ -216,12 +254,20 @@ StandaloneEncoderConfig = (
     | TimmEncoderConfig
     | VideoEncoderConfig
     | FolderEncoderConfig
+    | VideoModelEncoderConfig
     | RandomEncoderConfig
     | PixelEncoderConfig
 )
 """Encoders that need nothing from the catalog."""
 
 EncoderConfig = Annotated[CheckpointEncoderConfig | StandaloneEncoderConfig, Field(discriminator="kind")]
+
+
+def is_untrained(config: EncoderConfig) -> bool:
+    """Whether the encoder has learned nothing: a floor."""
+    return isinstance(config, RandomEncoderConfig | PixelEncoderConfig) or (
+        isinstance(config, TimmEncoderConfig) and config.weights is None
+    )
 
 
 class EncodersConfig(FrozenConfig):

@@ -4,6 +4,7 @@ import io
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ def load_timm_encoder(name: str, config: TimmEncoderConfig) -> TransformerEncode
     """Builds the network as far as its feature map and fills it from the file.
 
     The file is one of timm's, or one of the authors that timm converts itself (DINOv2, DINOv3, CLIP).
-    Normalization is timm's for the model.
+    Normalization is timm's for the model. Without a file the weights are random.
 
     Raises:
         ConfigurationError: timm does not know the name, the model gives no feature map, or not the one that
@@ -91,11 +92,12 @@ def load_timm_encoder(name: str, config: TimmEncoderConfig) -> TransformerEncode
     """
     family = _family(config.model)
     plain = family in _PLAIN and "distilled" not in config.model
-    model = _create(config, resizes=family in _RESIZING and not plain)
+    model = _create(config, resizes=not plain if family in (*_PLAIN, *_RESIZING) else None)
     level, stride = _level(model, config)
     all_names = set(model.state_dict())
     model.prune_intermediate_layers([level])
-    _fill(model, all_names, config, family)
+    if config.weights is not None:
+        _fill(model, config.weights, all_names, config, family)
     use_fast_linear_layers(model)
     mean, std = _normalization(model)
     if plain and isinstance(model.pos_embed, Tensor):
@@ -113,14 +115,16 @@ def load_timm_encoder(name: str, config: TimmEncoderConfig) -> TransformerEncode
     return TimmMapEncoder(name, model.eval(), level=level, stride=stride, size=size, mean=mean, std=std)
 
 
-def _create(config: TimmEncoderConfig, resizes: bool) -> Any:
+def _create(config: TimmEncoderConfig, resizes: bool | None) -> Any:
+    """The network; ``resizes``: whether it resamples positions itself. None: it is not asked."""
     options: dict[str, Any] = {} if config.image_size is None else {"img_size": config.image_size}
     if config.output_stride != TimmEncoderConfig.model_fields["output_stride"].default:
         options["output_stride"] = config.output_stride
+    dynamic = {} if resizes is None else {"dynamic_img_size": resizes}
     try:
-        return timm.create_model(
-            config.model, num_classes=0, **options, **({"dynamic_img_size": True} if resizes else {})
-        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            return timm.create_model(config.model, num_classes=0, **options, **dynamic)
     except (TypeError, AssertionError) as error:
         if not options:
             raise
@@ -168,9 +172,11 @@ def _level(model: Any, config: TimmEncoderConfig) -> tuple[int, int]:
     return index, int(stride)
 
 
-def _fill(model: nn.Module, all_names: Collection[str], config: TimmEncoderConfig, family: str) -> None:
+def _fill(
+    model: nn.Module, weights: Path, all_names: Collection[str], config: TimmEncoderConfig, family: str
+) -> None:
     """Strictly: every tensor of the model must be there, and no other that its parts might have had."""
-    state, own = without_wrappers(read_weights(config.weights, config.entry)), model.state_dict()
+    state, own = without_wrappers(read_weights(weights, config.entry)), model.state_dict()
     if not own.keys() <= state.keys():
         state = _converted(state, model, family)
     wrong = [f"{part} is missing" for part in own if part not in state]
@@ -186,12 +192,12 @@ def _fill(model: nn.Module, all_names: Collection[str], config: TimmEncoderConfi
     ]
     if wrong:
         raise InputError(
-            f"{config.weights} does not fit {config.model}: {some_of(wrong)}. Remedy: name the model that "
+            f"{weights} does not fit {config.model}: {some_of(wrong)}. Remedy: name the model that "
             "the weights belong to; a position table of another length needs image_size."
         )
     model.load_state_dict({part: state[part] for part in own})
     if others:
-        _log.info("%s: %d tensors are not the encoder's: %s", config.weights, len(others), some_of(others))
+        _log.info("%s: %d tensors are not the encoder's: %s", weights, len(others), some_of(others))
 
 
 def _converted(state: Mapping[str, Tensor], model: nn.Module, family: str) -> dict[str, Tensor]:

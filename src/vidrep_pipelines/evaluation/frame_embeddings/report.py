@@ -124,6 +124,31 @@ def report_embeddings(
         again[PIXELS] = FramePixels(store, config.pixels, config.pause)
     encoders |= {CLOCK: Clock(labelled), CHANCE: Chance(labelled)}
     again |= {CLOCK: Clock(labelled, config.pause), CHANCE: Chance(labelled)}
+    return measured_once(labelled, encoders, config, launch, folder, again)
+
+
+def measured_once(
+    labelled: LabelledVideos,
+    encoders: Mapping[str, FrameArrays],
+    config: PhasesConfig,
+    launch: LaunchConfig,
+    folder: Path,
+    paused: Mapping[str, FrameArrays] | None = None,
+) -> EmbeddingsReport:
+    """Measures several encoders on all tasks; what was measured before is read again.
+
+    Args:
+        labelled: The release.
+        encoders: Embeddings by encoder; the first one is compared with the others.
+        config: Tasks.
+        launch: Says on which device, and with how many threads.
+        folder: The folder of all kept reports.
+        paused: Embeddings of the measured videos with a pause, by encoder. None: there are none.
+
+    Raises:
+        InputError: Nothing could be measured, or labels and embeddings do not fit one another.
+    """
+    again = paused or {}
     contents = {**encoders, **{f"{name} with a pause": arrays for name, arrays in again.items()}}
     kept = KeptEmbeddingsReport.of(folder, labelled, contents, config)
     report = kept.load()

@@ -19,12 +19,12 @@ from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
 from vidrep_pipelines.data.sample_world.scene import draw_scene
 from vidrep_pipelines.data.sources.davis import davis_sequences
 from vidrep_pipelines.evaluation.bootstrap import Interval, confidence_interval, mean_over_members
-from vidrep_pipelines.evaluation.effective_rank import FeatureRank
 from vidrep_pipelines.evaluation.encoders.transformer import TransformerEncoder
 from vidrep_pipelines.evaluation.label_propagation.davis import DavisScore, SequenceScore, score_sequence
 from vidrep_pipelines.evaluation.label_propagation.sequence_run import SequenceRunner
 from vidrep_pipelines.evaluation.label_propagation.task_scores import SequenceAnnotations
 from vidrep_pipelines.evaluation.label_propagation.training_probe_config import TrainingProbeConfig
+from vidrep_pipelines.models.shared.effective_rank import rank_of_outputs
 
 _PREFIX = 1
 """Tokens before those of the patches."""
@@ -49,13 +49,11 @@ class LabelPropagationTrainingProbe(TrainingProbeConfig):
         checks_size = patches.strict_img_size
         device = next(encoder.parameters()).device
         wrapped = TransformerEncoder("probe", encoder, stride=int(patches.patch_size[0]))
-        rank = FeatureRank()
-        hook = encoder.register_forward_hook(lambda _module, _images, tokens: rank.add(tokens[:, _PREFIX:]))
         try:
-            runner = SequenceRunner(wrapped, self.settings, device, self.frames_per_batch)
-            score = DavisScore.of(self._scores(runner))
+            with rank_of_outputs(encoder, lambda _, tokens: tokens[:, _PREFIX:]) as rank:
+                runner = SequenceRunner(wrapped, self.settings, device, self.frames_per_batch)
+                score = DavisScore.of(self._scores(runner))
         finally:
-            hook.remove()
             patches.strict_img_size = checks_size
         totals, interval = score.totals(), _interval(score)
         return {

@@ -17,7 +17,7 @@ from torch import Tensor
 from vidrep_pipelines.common.arrays import FloatArray, Pixels
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.hdf5 import create_hdf5, open_hdf5
-from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder
+from vidrep_pipelines.evaluation.encoders.protocol import Encoder
 from vidrep_pipelines.evaluation.label_propagation.config import PropagationConfig
 from vidrep_pipelines.evaluation.label_propagation.frame_features import frame_features
 from vidrep_pipelines.evaluation.label_propagation.preprocessing import network_size
@@ -51,7 +51,7 @@ def usable_on(config: PointTrackingConfig, device: torch.device) -> PointTrackin
 
 
 def video_features(
-    frames: Iterable[Pixels], encoder: ImageEncoder, config: PointTrackingConfig, device: torch.device
+    frames: Iterable[Pixels], encoder: Encoder, config: PointTrackingConfig, device: torch.device
 ) -> Tensor:
     """Features (T, D, h, w) of all frames (H, W, 3) of a video, on the device."""
     pictures = list(frames)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from vidrep_pipelines.models.shared.code_counts import perplexity, used_share
+from vidrep_pipelines.models.shared.effective_rank import rank_of_outputs
 from vidrep_pipelines.models.vqvae.config import VqvaeValidationConfig
 from vidrep_pipelines.models.vqvae.model import VqvaeModel
 from vidrep_pipelines.models.vqvae.task import VqvaeTask
@@ -33,19 +34,21 @@ class VqvaeValidation(VqvaeValidationConfig):
 
         Returns:
             ``loss``, without an adversarial one; ``psnr`` in decibels, of pixels clamped to 0..1;
-            ``perplexity`` of the codes over the whole split, and the ``codebook_use``, a share.
+            ``perplexity`` of the codes over the whole split, and the ``codebook_use``, a share; ``rankme``,
+            how many directions the latents use before they are quantized, from 1 to their width.
         """
         device = next(encoder.parameters()).device
         sums, samples = torch.zeros(2, dtype=torch.float64), 0
         counts = torch.zeros(encoder.quantizer.size, dtype=torch.float64)
-        for frames in self._batches():
-            losses = self.task.losses(encoder, frames.to(device))
-            sums += len(frames) * torch.stack([losses.loss, losses.psnr]).double().cpu()
-            counts += losses.counts.cpu()
-            samples += len(frames)
+        with rank_of_outputs(encoder.to_latents, lambda _, latents: latents.movedim(-3, -1)) as rank:
+            for frames in self._batches():
+                losses = self.task.losses(encoder, frames.to(device))
+                sums += len(frames) * torch.stack([losses.loss, losses.psnr]).double().cpu()
+                counts += losses.counts.cpu()
+                samples += len(frames)
         loss, psnr = (sums / samples).tolist()
         codes = {"perplexity": float(perplexity(counts)), "codebook_use": float(used_share(counts))}
-        return {"loss": loss, "psnr": psnr, **codes}
+        return {"loss": loss, "psnr": psnr, **codes, "rankme": rank.value()}
 
     def _batches(self) -> Iterator[Tensor]:
         """Frames (B, T, 3, S, S) uint8, in batches of about equal sizes: clip statistics need several."""

@@ -5,8 +5,11 @@ from vidrep_pipelines.pipelines.downstream_eval.calvin_pipeline import (
     create_calvin_check_pipeline,
     create_calvin_pipeline,
 )
+from vidrep_pipelines.pipelines.downstream_eval.compare_encoders_pipeline import (
+    create_encoder_comparison_pipeline,
+)
+from vidrep_pipelines.pipelines.downstream_eval.encoder_evaluation_pipeline import SYSTEMS
 from vidrep_pipelines.pipelines.downstream_eval.label_propagation_pipeline import (
-    SYSTEMS,
     create_davis_evaluation_pipeline,
     create_jhmdb_evaluation_pipeline,
     create_vip_evaluation_pipeline,
@@ -52,6 +55,7 @@ __all__ = [
     "create_calvin_pipeline",
     "create_comparison_pipeline",
     "create_davis_evaluation_pipeline",
+    "create_encoder_comparison_pipeline",
     "create_given_phases_pipeline",
     "create_jhmdb_evaluation_pipeline",
     "create_occupancy_acting_pipeline",

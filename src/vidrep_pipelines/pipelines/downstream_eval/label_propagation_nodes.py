@@ -7,9 +7,7 @@ from PIL.Image import Image
 
 from vidrep_pipelines.data.label_sequences.config import DavisConfig, JhmdbConfig, VipConfig
 from vidrep_pipelines.data.label_sequences.result import ResultExport
-from vidrep_pipelines.datasets.checkpoint import Checkpoint
 from vidrep_pipelines.datasets.video_file import Film
-from vidrep_pipelines.evaluation.encoders.config import EncodersConfig
 from vidrep_pipelines.evaluation.label_propagation.settings import LabelPropagationConfig
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.job import Job
@@ -21,13 +19,6 @@ _SHEET_COLUMNS = 7
 _FRAMES_PER_SECOND = 12
 
 
-def list_encoders(encoders: EncodersConfig, *checkpoints: Checkpoint) -> list[dict[str, Any]]:
-    """The encoders to compare, with digests of their weights."""
-    from vidrep_pipelines.adapters.encoders import encoder_sources
-
-    return [source.model_dump(mode="json") for source in encoder_sources(encoders, checkpoints)]
-
-
 def propagate_labels(
     sequences: pd.DataFrame,
     encoders: list[dict[str, Any]],
@@ -35,12 +26,11 @@ def propagate_labels(
     fanout: FanOutConfig,
 ) -> Job:
     """One item per encoder and sequence: its labels, carried from the first frame to the last."""
-    from vidrep_pipelines.adapters.encoders import EncoderSource
+    from vidrep_pipelines.adapters.encoders import encoder_sources_of
     from vidrep_pipelines.adapters.label_propagation import propagation_job
     from vidrep_pipelines.data.label_sequences.sequence import evaluated_rows
 
-    sources = [EncoderSource.model_validate(source) for source in encoders]
-    return propagation_job(evaluated_rows(sequences), sources, config, fanout)
+    return propagation_job(evaluated_rows(sequences), encoder_sources_of(encoders), config, fanout)
 
 
 def score_predictions(

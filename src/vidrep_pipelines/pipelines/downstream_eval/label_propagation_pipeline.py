@@ -6,10 +6,10 @@ from kedro.pipeline import Node, Pipeline
 from PIL.Image import Image
 
 from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes
-
-_RSP = ("rsp_checkpoint",)
-SYSTEMS = ("rsp_checkpoint", "carl_checkpoint", "vqvae_checkpoint")
-"""Checkpoints that an image encoder can be taken out of."""
+from vidrep_pipelines.pipelines.downstream_eval.encoder_evaluation_pipeline import (
+    RSP,
+    create_encoder_evaluation,
+)
 
 _INTERVAL_PICTURES: dict[str, Callable[..., Image]] = {
     "davis": label_propagation_nodes.davis_interval_picture,
@@ -18,11 +18,12 @@ _INTERVAL_PICTURES: dict[str, Callable[..., Image]] = {
 }
 
 
-def create_davis_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_davis_evaluation_pipeline(checkpoints: Sequence[str] | None = RSP) -> Pipeline:
     """Objects: J&F, and results in the layout of the official toolkit.
 
     Args:
-        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name. None: the
+            encoders are those of the comparison over all evaluations.
     """
     export = Node(
         label_propagation_nodes.export_davis,
@@ -34,20 +35,22 @@ def create_davis_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipel
     return _create_pipeline("davis", checkpoints, [export])
 
 
-def create_jhmdb_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_jhmdb_evaluation_pipeline(checkpoints: Sequence[str] | None = RSP) -> Pipeline:
     """Joints: PCK, and the share of joints that it leaves out.
 
     Args:
-        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name. None: the
+            encoders are those of the comparison over all evaluations.
     """
     return _create_pipeline("jhmdb", checkpoints, [])
 
 
-def create_vip_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipeline:
+def create_vip_evaluation_pipeline(checkpoints: Sequence[str] | None = RSP) -> Pipeline:
     """Parts: mIoU with and without the given frame, and results as index images.
 
     Args:
-        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name. None: the
+            encoders are those of the comparison over all evaluations.
     """
     export = Node(
         label_propagation_nodes.export_vip,
@@ -59,16 +62,9 @@ def create_vip_evaluation_pipeline(checkpoints: Sequence[str] = _RSP) -> Pipelin
     return _create_pipeline("vip", checkpoints, [export])
 
 
-def _create_pipeline(task: str, checkpoints: Sequence[str], export: list[Node]) -> Pipeline:
+def _create_pipeline(task: str, checkpoints: Sequence[str] | None, export: list[Node]) -> Pipeline:
     config = f"params:eval_{task}"
     work = [
-        Node(
-            label_propagation_nodes.list_encoders,
-            inputs=["params:encoders", *checkpoints],
-            outputs="encoders",
-            name="list_encoders",
-            tags=["cpu"],
-        ),
         Node(
             label_propagation_nodes.propagate_labels,
             inputs=["sequences", "encoders", config, "params:fanout"],
@@ -91,12 +87,9 @@ def _create_pipeline(task: str, checkpoints: Sequence[str], export: list[Node]) 
             tags=["cpu", "eval"],
         ),
     ]
-    return Pipeline(
-        [*work, *_pictures(task, config), *export],
-        namespace=task,
-        inputs={"sequences": f"{task}.sequences", **{name: name for name in checkpoints}},
-        parameters={config, "params:encoders", "params:fanout", "params:tracking", f"params:{task}"},
-    )
+    parameters = (config, "params:fanout", "params:tracking", f"params:{task}")
+    nodes = [*work, *_pictures(task, config), *export]
+    return create_encoder_evaluation(task, nodes, checkpoints, ["sequences"], parameters)
 
 
 def _pictures(task: str, config: str) -> list[Node]:

@@ -22,12 +22,11 @@ def follow_point_videos(
     videos: pd.DataFrame, encoders: list[dict[str, Any]], config: PointTrackingConfig, fanout: FanOutConfig
 ) -> Job:
     """One item per encoder and video: its points, followed from where they are asked for."""
-    from vidrep_pipelines.adapters.encoders import EncoderSource
+    from vidrep_pipelines.adapters.encoders import encoder_sources_of
     from vidrep_pipelines.adapters.point_tracking import point_tracking_job
     from vidrep_pipelines.data.label_sequences.point_videos import evaluated_point_videos
 
-    sources = [EncoderSource.model_validate(source) for source in encoders]
-    return point_tracking_job(evaluated_point_videos(videos), sources, config, fanout)
+    return point_tracking_job(evaluated_point_videos(videos), encoder_sources_of(encoders), config, fanout)
 
 
 def score_point_tracks(

@@ -5,25 +5,22 @@ from collections.abc import Sequence
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.pipelines.downstream_eval import points_nodes
-from vidrep_pipelines.pipelines.downstream_eval.label_propagation_nodes import list_encoders
+from vidrep_pipelines.pipelines.downstream_eval.encoder_evaluation_pipeline import (
+    RSP,
+    create_encoder_evaluation,
+)
 
 _CONFIG = "params:eval_points"
 
 
-def create_points_evaluation_pipeline(checkpoints: Sequence[str] = ("rsp_checkpoint",)) -> Pipeline:
+def create_points_evaluation_pipeline(checkpoints: Sequence[str] | None = RSP) -> Pipeline:
     """Average Jaccard, average delta and occlusion accuracy of every encoder.
 
     Args:
-        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name.
+        checkpoints: Catalog names of the checkpoints that ``params:encoders`` may name. None: the
+            encoders are those of the comparison over all evaluations.
     """
     work = [
-        Node(
-            list_encoders,
-            inputs=["params:encoders", *checkpoints],
-            outputs="encoders",
-            name="list_encoders",
-            tags=["cpu"],
-        ),
         Node(
             points_nodes.follow_point_videos,
             inputs=["videos", "encoders", _CONFIG, "params:fanout"],
@@ -46,12 +43,8 @@ def create_points_evaluation_pipeline(checkpoints: Sequence[str] = ("rsp_checkpo
             tags=["cpu", "eval"],
         ),
     ]
-    return Pipeline(
-        [*work, *_pictures()],
-        namespace="points",
-        inputs={"videos": "points.videos", **{name: name for name in checkpoints}},
-        parameters={_CONFIG, "params:encoders", "params:fanout", "params:tracking", "params:points"},
-    )
+    parameters = (_CONFIG, "params:fanout", "params:tracking", "params:points")
+    return create_encoder_evaluation("points", [*work, *_pictures()], checkpoints, ["videos"], parameters)
 
 
 def _pictures() -> list[Node]:

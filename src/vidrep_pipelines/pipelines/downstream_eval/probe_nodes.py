@@ -19,10 +19,9 @@ def extract_clip_features(
 ) -> Job:
     """One item per encoder and clip: tokens of a few frames, extracted once for all heads."""
     from vidrep_pipelines.adapters.clip_features import clip_feature_job
-    from vidrep_pipelines.adapters.encoders import EncoderSource
+    from vidrep_pipelines.adapters.encoders import encoder_sources_of
 
-    sources = [EncoderSource.model_validate(source) for source in encoders]
-    return clip_feature_job(clips, sources, config, fanout)
+    return clip_feature_job(clips, encoder_sources_of(encoders), config, fanout)
 
 
 def train_heads(

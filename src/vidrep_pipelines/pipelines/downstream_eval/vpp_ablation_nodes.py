@@ -69,12 +69,12 @@ def describe_feature_sets(
     read: FeatureStoreConfig,
 ) -> dict[str, Any]:
     """What computes each set of features, with digests of all weights and the shape of the features."""
-    from vidrep_pipelines.adapters.encoders import EncoderSource
+    from vidrep_pipelines.adapters.encoders import encoder_sources_of
     from vidrep_pipelines.adapters.policy_features import ablation_sources, updates_of
     from vidrep_pipelines.models.vpp.policy.feature_plan import FeatureSources
 
     video = FeatureSources(video_model, codec, frames, None)
-    known = [EncoderSource.model_validate(encoder) for encoder in encoders]
+    known = encoder_sources_of(encoders)
     before = {updates_of(checkpoint): checkpoint for checkpoint in earlier.values()}
     sources = ablation_sources(config, video, known, read, before)
     return {name: source.model_dump(mode="json") for name, source in sources.items()}

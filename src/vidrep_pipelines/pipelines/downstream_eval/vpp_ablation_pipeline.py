@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from vidrep_pipelines.pipelines.downstream_eval import label_propagation_nodes, vpp_ablation_nodes
+from vidrep_pipelines.pipelines.downstream_eval import vpp_ablation_nodes
+from vidrep_pipelines.pipelines.downstream_eval.encoder_evaluation_pipeline import list_encoders_node
 
 _ENCODERS = ("rsp_checkpoint", "vqvae_checkpoint")
 _CONFIG = "params:ablate_vpp_policy"
@@ -42,13 +43,7 @@ def create_vpp_ablation_pipeline() -> Pipeline:
 
 def _features() -> list[Node]:
     return [
-        Node(
-            label_propagation_nodes.list_encoders,
-            inputs=["params:encoders", *_ENCODERS],
-            outputs="encoders",
-            name="list_encoders",
-            tags=["vpp", "cpu"],
-        ),
+        list_encoders_node(_ENCODERS, ("vpp", "cpu")),
         Node(
             vpp_ablation_nodes.publish_earlier_video_models,
             inputs=["video_model", "video_spec", _CONFIG],

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidrep_pipelines.evaluation.effective_rank import FeatureRank
+from vidrep_pipelines.models.shared.effective_rank import FeatureRank, rank_of_outputs
 
 
 def rank_of(*parts: torch.Tensor) -> float:
@@ -39,3 +39,14 @@ def test_equal_directions_are_counted(directions: int) -> None:
 def test_without_features_there_is_no_rank() -> None:
     assert math.isnan(FeatureRank().value())
     assert rank_of(torch.zeros(4, 3)) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_what_a_module_returns_is_looked_at_inside_of_the_block_only() -> None:
+    module = torch.nn.Identity()
+    with rank_of_outputs(module, lambda _, returned: returned[:, 1:]) as rank:
+        module(torch.eye(4)[None])
+    module(torch.eye(4)[None])  # nobody looks
+    assert rank.value() == pytest.approx(3, rel=1e-4)
+    with pytest.raises(RuntimeError), rank_of_outputs(module, lambda _, returned: returned):
+        raise RuntimeError
+    assert not module._forward_hooks

@@ -4,8 +4,12 @@ Source: Garrido et al., "RankMe: Assessing the Downstream Performance of Pretrai
 Representations by Their Rank", ICML 2023 (arXiv 2210.02885), equation 1.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _EPSILON = 1e-7
 
@@ -33,3 +37,23 @@ class FeatureRank:
         singular = torch.linalg.eigvalsh(self._products).clamp_min(0).sqrt()
         shares = singular / singular.sum().clamp_min(torch.finfo(singular.dtype).tiny) + _EPSILON
         return float((-(shares * shares.log()).sum()).exp())
+
+
+Selection = Callable[[tuple[Any, ...], Any], Tensor]
+"""From what a module was given and what it returned to features (..., D)."""
+
+
+@contextmanager
+def rank_of_outputs(module: nn.Module, select: Selection) -> Iterator[FeatureRank]:
+    """The rank of all that a module returns inside of the block, for measurements that pass samples anyway.
+
+    Args:
+        module: Is called by them.
+        select: Takes the features out of a call.
+    """
+    rank = FeatureRank()
+    hook = module.register_forward_hook(lambda _, given, returned: rank.add(select(given, returned)))
+    try:
+        yield rank
+    finally:
+        hook.remove()
