@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from kedro.pipeline import Node, Pipeline
 
 from vidrep_pipelines.pipelines.downstream_eval import robot_nodes
-from vidrep_pipelines.pipelines.downstream_eval.label_propagation_nodes import list_encoders
+from vidrep_pipelines.pipelines.downstream_eval.encoder_evaluation_pipeline import list_encoders_node
 
 _CONFIG = "params:eval_robot"
 _DEMOS = "params:robot_demos"
@@ -19,13 +19,7 @@ def create_robot_evaluation_pipeline(checkpoints: Sequence[str] = ("rsp_checkpoi
     """
     return Pipeline(
         [
-            Node(
-                list_encoders,
-                inputs=["params:encoders", *checkpoints],
-                outputs="encoders",
-                name="list_encoders",
-                tags=["cpu"],
-            ),
+            list_encoders_node(checkpoints),
             Node(
                 robot_nodes.extract_demonstrations,
                 inputs=["frames", "encoders", _CONFIG, _DEMOS, "params:fanout"],
