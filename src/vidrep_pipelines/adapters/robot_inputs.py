@@ -26,7 +26,7 @@ from vidrep_pipelines.evaluation.robot_cloning.config import RobotEvaluationConf
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import Demonstration, opened_store
 from vidrep_pipelines.evaluation.robot_cloning.head_training import FRAME_FEATURE_SUFFIX, DemonstrationStore
 from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import (
-    ExactStateMaker,
+    BlindMaker,
     MetaworldWorld,
     TabletopWorld,
     replayed_states,
@@ -221,7 +221,7 @@ def extract_demonstration(item: FrameFeatureItem, outputs: Mapping[str, Path]) -
     store, view = opened_store(item.store.folder, item.store.digest), item.demonstration.view
     if item.seen.encoder is None:
         start = item.world.start_of(item.demonstration)
-        environment = ExactStateMaker(item.world.maker).make()
+        environment = BlindMaker(item.world.maker, exact=True).make()
         try:
             features = replayed_states(environment, start, store.actions(view).astype(np.float64))
         finally:

@@ -1,5 +1,6 @@
 """Cloned behavior tried out: which head, after how much training, in which layouts."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +34,15 @@ from vidrep_pipelines.evaluation.robot_cloning.head_training import (
 )
 from vidrep_pipelines.evaluation.robot_cloning.robot_report import EXPERT, attempt_name
 from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import (
-    ExactStateMaker,
+    BlindMaker,
+    HeldOutPart,
     MetaworldWorld,
     TabletopWorld,
     camera_of,
     robot_world,
 )
 from vidrep_pipelines.evaluation.rollouts.config import RolloutConfig
-from vidrep_pipelines.evaluation.rollouts.protocol import PolicyMaker
+from vidrep_pipelines.evaluation.rollouts.protocol import EnvironmentMaker, PolicyMaker
 from vidrep_pipelines.evaluation.rollouts.replay import RecordedEpisode, require_replay
 from vidrep_pipelines.evaluation.rollouts.rollout_job import RolloutCondition, rollout_job
 from vidrep_pipelines.fanout.config import FanOutConfig
@@ -49,6 +51,10 @@ from vidrep_pipelines.fanout.job import Job
 from vidrep_pipelines.fanout.parts import Parts
 
 _REPLAYED = 2
+_SECONDS_OF_AN_EPISODE = 240.0
+"""At least so long may a block take: 500 steps of a ViT-S/16 at 224 pixels are a minute on one core."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class ClonedPolicyMaker:
         features: What is taken of an encoder.
         camera: Which camera is looked through.
         device: Where it acts.
+        number: Of the head; it deals heads to GPUs.
     """
 
     head: Path
@@ -74,6 +81,7 @@ class ClonedPolicyMaker:
     features: RobotFeatureConfig
     camera: str
     device: DeviceName
+    number: int = 0
 
     @property
     def identity(self) -> Mapping[str, Any]:
@@ -86,7 +94,7 @@ class ClonedPolicyMaker:
         Raises:
             InputError: The head or the encoder's weights cannot be read.
         """
-        device = device_of_sequence(self.device)
+        device = device_of_sequence(self.device, self.number)
         look = looking(self.seen, self.features, self.camera, device)
         return ClonedPolicy(load_cloned(self.head, self.after, device), look, self.given, device)
 
@@ -176,6 +184,8 @@ class RobotEvaluation:
             InputError: No input has.
         """
         able = [seen for seen in self.inputs if self._has_features(seen, features)]
+        for seen in (seen for seen in self.inputs if seen not in able):
+            _log.warning("%s is left out: it has no features of some demonstrations.", seen.name)
         if not able:
             reasons = "; ".join(features.failed["error"].dropna().unique()[:3])
             raise InputError(f"No input of eval_robot has features of all demonstrations: {reasons}")
@@ -229,30 +239,30 @@ class RobotEvaluation:
         """
         named = {seen.name: seen for seen in self.inputs}
         columns = attempts[["encoder", "task", "seed", "after"]].itertuples(index=False)
-        return [
-            self._condition(name, named[name], task, heads, (int(seed), int(after)), part)
-            for name, task, seed, after in columns
-        ]
+        found = []
+        for number, (name, task, seed, after) in enumerate(columns):
+            head = f"{name}/{task}/{seed}"
+            policy = ClonedPolicyMaker(
+                head=heads.path(head, CLONED_SUFFIX).absolute(),
+                version=heads.digests[head],
+                after=int(after),
+                seen=named[name],
+                given=self.given(named[name], task),
+                features=self.config.features,
+                camera=camera_of(self.world, self.config.camera),
+                device=self.config.device,
+                number=number,
+            )
+            found.append(self._condition(attempt_name(name, task, seed, after), task, policy, part))
+        return found
 
-    def _condition(
-        self, name: str, seen: RobotInput, task: str, heads: Parts, kept: tuple[int, int], part: str
-    ) -> RolloutCondition:
-        seed, after = kept
-        head = f"{name}/{task}/{seed}"
-        policy = ClonedPolicyMaker(
-            head=heads.path(head, CLONED_SUFFIX).absolute(),
-            version=heads.digests[head],
-            after=after,
-            seen=seen,
-            given=self.given(seen, task),
-            features=self.config.features,
-            camera=camera_of(self.world, self.config.camera),
-            device=self.config.device,
-        )
-        exact = seen.kind == "state"
-        maker = ExactStateMaker(self.world.maker) if exact else self.world.maker
-        starts = self.world.starts("test" if part == "test" else "validation", task, self._episodes(part))
-        return RolloutCondition(attempt_name(name, task, seed, after), maker, policy, starts, self.rollout)
+    def _condition(self, name: str, task: str, policy: ClonedPolicyMaker, part: str) -> RolloutCondition:
+        maker: EnvironmentMaker = self.world.maker
+        if policy.seen.encoder is None:
+            maker = BlindMaker(self.world.maker, exact=policy.seen.kind == "state")
+        held_out: HeldOutPart = "test" if part == "test" else "validation"
+        starts = self.world.starts(held_out, task, self._episodes(part))
+        return RolloutCondition(name, maker, policy, starts, self.rollout)
 
     def _episodes(self, part: str) -> int:
         return self.config.episodes if part == self.config.part else self.config.selection_episodes
@@ -269,7 +279,7 @@ class RobotEvaluation:
         return [
             RolloutCondition(
                 attempt_name(EXPERT, task, 0, 0),
-                self.world.maker,
+                BlindMaker(self.world.maker),
                 expert,
                 self.world.starts(self.config.part, task, self.config.episodes),
                 self.rollout,
@@ -280,6 +290,8 @@ class RobotEvaluation:
     def rollouts(self, conditions: Sequence[RolloutCondition], fanout: FanOutConfig) -> Job:
         """Blocks of their episodes as items of work."""
         fanout = limited_to_gpus(fanout, gpus_to_use(self.config.device), self.config.workers_per_gpu)
+        longest = max(fanout.deadline_seconds, _SECONDS_OF_AN_EPISODE * self.config.block)
+        fanout = fanout.model_copy(update={"deadline_seconds": longest})
         return rollout_job(conditions, self.config.block, self.config.environments, fanout.trying_again())
 
     def require_oracle(self, frames: FrameStore) -> None:

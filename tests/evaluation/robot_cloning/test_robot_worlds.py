@@ -9,7 +9,7 @@ from vidrep_pipelines.data.sample_world.tabletop import TabletopConfig, Tabletop
 from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import Demonstration
 from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import (
-    ExactStateMaker,
+    BlindMaker,
     MetaworldWorld,
     TabletopWorld,
     camera_of,
@@ -42,20 +42,29 @@ def test_an_exact_state_is_told_at_every_step_and_shows_what_was_done() -> None:
     world = TabletopWorld(TABLES)
     start = world.starts("test", "lift_up", 1)[0]
     [recorded] = scripted_episodes([start], TABLES)
-    environment = ExactStateMaker(world.maker).make()
+    environment = BlindMaker(world.maker, exact=True).make()
     states = replayed_states(environment, start, recorded.actions)
     assert states.shape == (len(recorded.actions) + 1, 24) and np.isfinite(states).all()
     assert states[0, 7] == 0 and states[:, 7].max() == 1  # it is held in the end
     assert states[-1, 9] > states[0, 9] + 0.1  # and higher
     assert environment.renderer == world.maker.renderer and not environment.observe(pictures=True).pictures
-    assert ExactStateMaker(world.maker).identity != dict(world.maker.identity)
+    assert BlindMaker(world.maker).identity != dict(world.maker.identity)
+
+
+def test_who_looks_at_nothing_is_shown_nothing() -> None:
+    world = TabletopWorld(TABLES)
+    environment, other = BlindMaker(world.maker).make(), world.maker.make()
+    for one in (environment, other):
+        one.reset(world.starts("test", "lift_up", 1)[0])
+    seen = environment.observe(pictures=True)
+    assert not seen.pictures and seen.state.tolist() == other.observe(pictures=True).state.tolist()
 
 
 def test_actions_that_do_not_do_their_task_again_are_refused() -> None:
     world = TabletopWorld(TABLES)
     start = world.starts("test", "lift_up", 1)[0]
     with pytest.raises(ConfigurationError, match="do not do their task again"):
-        replayed_states(ExactStateMaker(world.maker).make(), start, np.zeros((3, 4)))
+        replayed_states(BlindMaker(world.maker, exact=True).make(), start, np.zeros((3, 4)))
 
 
 def test_a_demonstration_is_done_again_in_metaworld(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +74,7 @@ def test_a_demonstration_is_done_again_in_metaworld(monkeypatch: pytest.MonkeyPa
     start = world.start_of(Demonstration("view", starts[0].name, "push-v3", "told", ""))
     assert replace(start) == starts[0]
     expert = world.expert.make()
-    environment = ExactStateMaker(world.maker).make()
+    environment = BlindMaker(world.maker, exact=True).make()
     environment.reset(start)
     request = PlanRequest(environment.observe(pictures=False), "", start.name, 0, 0)
     actions = [expert.plan([replace(request, step=step)])[0, 0] for step in range(12)]

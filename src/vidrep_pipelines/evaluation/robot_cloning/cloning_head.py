@@ -95,7 +95,7 @@ def trained_heads(
     for after, places, is_last in _batches(len(inputs), config, seed):
         loss = nn.functional.mse_loss(head.train()(seen[places]), done[places])
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         errors.append(float(loss.detach()))
         if is_last:
@@ -114,7 +114,7 @@ def _batches(count: int, config: CloningHeadConfig, seed: int) -> Iterator[tuple
     while True:
         epoch += 1
         order = torch.randperm(count, generator=generator)
-        parts = [part for part in order.split(size) if len(part) > 1]
+        parts = [part for part in torch.split(order, size) if len(part) > 1]
         for number, part in enumerate(parts, 1):
             update += 1
             by_epochs = config.unit == "epochs"

@@ -95,7 +95,7 @@ def _require_tasks(
 def telling_words(demonstrations: Sequence[Demonstration]) -> tuple[str, ...]:
     """The words that some instructions have and others have not, sorted: none where all are told the same."""
     told = [set(one.instruction.split()) for one in demonstrations]
-    return tuple(sorted(set.union(*told) - set.intersection(*told)))
+    return tuple(sorted(told[0].union(*told) - told[0].intersection(*told)))
 
 
 def told_numbers(instruction: str, words: Sequence[str]) -> SingleArray:

@@ -144,9 +144,15 @@ def compare_with(rows: pd.DataFrame, chosen: pd.DataFrame, floors: Sequence[str]
     return pd.DataFrame(found, columns=columns)
 
 
-def robot_metrics(summary: pd.DataFrame) -> dict[str, Any]:
-    """Success and leads over all tasks and for each, by name, for a tracker."""
-    found: dict[str, Any] = {}
+def robot_metrics(summary: pd.DataFrame, encoders: Sequence[str]) -> dict[str, Any]:
+    """Success and leads over all tasks and for each, by name, for a tracker.
+
+    Args:
+        summary: See :func:`summarize_attempts`.
+        encoders: Names of all inputs; those that are not in the summary are named.
+    """
+    measured = set(summary["encoder"])
+    found: dict[str, Any] = {"inputs_without_result": [name for name in encoders if name not in measured]}
     for row in summary.to_dict("records"):
         name = f"{str(row['measure']).replace(' ', '_')}/{row['task']}/{row['encoder']}"
         found |= {name: row["value"], f"{name}/low": row["low"], f"{name}/high": row["high"]}
@@ -193,8 +199,8 @@ def _cell(shares: pd.DataFrame, level: float) -> dict[str, Any]:
     low, high = wilson_interval(share, len(shares), level)
     return {
         "value": 100 * share,
-        "low": 100 * low,
-        "high": 100 * high,
+        "low": 100 * min(low, share),  # of none and of all, rounding would leave the share outside
+        "high": 100 * max(high, share),
         "episodes": len(shares),
         "seeds": shares.shape[1],
         "lowest_seed": 100 * float(seeds.min()),

@@ -204,15 +204,16 @@ def camera_of(world: RobotWorld, wanted: str | None) -> str:
     return wanted
 
 
-class ExactStateEnvironment:
-    """An environment that tells the exact state of the scene, and shows nothing.
+class BlindEnvironment:
+    """An environment that shows nothing, for policies that look at no picture: rendering is most of the work.
 
     Args:
         environment: One of those that have an ``exact_state``.
+        exact: Whether the exact state of the scene is told, in place of what the robot feels.
     """
 
-    def __init__(self, environment: TabletopEnvironment | MetaworldEnvironment) -> None:
-        self._environment = environment
+    def __init__(self, environment: TabletopEnvironment | MetaworldEnvironment, exact: bool) -> None:
+        self._environment, self._exact = environment, exact
 
     @property
     def renderer(self) -> str:
@@ -224,9 +225,11 @@ class ExactStateEnvironment:
         self._environment.reset(start)
 
     def observe(self, *, pictures: bool) -> Observation:
-        """No picture; the exact state."""
+        """No picture; a state."""
         del pictures  # nothing is rendered
-        return Observation({}, self._environment.exact_state)
+        if self._exact:
+            return Observation({}, self._environment.exact_state)
+        return self._environment.observe(pictures=False)
 
     def step(self, action: FloatArray) -> float:
         """As the environment."""
@@ -242,14 +245,16 @@ class ExactStateEnvironment:
 
 
 @dataclass(frozen=True)
-class ExactStateMaker:
-    """Makes environments that tell the exact state: an :class:`~.protocol.EnvironmentMaker`.
+class BlindMaker:
+    """Makes environments that show nothing: an :class:`~.protocol.EnvironmentMaker`.
 
     Attributes:
         maker: Makes what is simulated.
+        exact: Whether the exact state of the scene is told, in place of what the robot feels.
     """
 
     maker: TabletopMaker | MetaworldMaker
+    exact: bool = False
 
     @property
     def renderer(self) -> str:
@@ -259,11 +264,11 @@ class ExactStateMaker:
     @property
     def identity(self) -> Mapping[str, Any]:
         """All that its behavior depends on."""
-        return {**self.maker.identity, "tells": "exact state"}
+        return {**self.maker.identity, "tells": "exact state" if self.exact else "what is felt"}
 
-    def make(self) -> ExactStateEnvironment:
+    def make(self) -> BlindEnvironment:
         """A fresh one."""
-        return ExactStateEnvironment(self.maker.make())
+        return BlindEnvironment(self.maker.make(), self.exact)
 
 
 def replayed_states(environment: Environment, start: EpisodeStart, actions: FloatArray) -> FloatArray:

@@ -118,7 +118,7 @@ def tabulate_robot(
     own, rows = _evaluation(frames, encoders, config, demos), rows_of_rollouts(episodes)
     summary = summarize_attempts(rows, chosen, own.names)
     comparisons = compare_with(rows, chosen, own.floors)
-    return with_attempts(rows), summary, comparisons, own.described, robot_metrics(summary)
+    return with_attempts(rows), summary, comparisons, own.described, robot_metrics(summary, own.names)
 
 
 def robot_success_picture(
