@@ -102,12 +102,15 @@ def _draw_front(axes: Axes, rows: pd.DataFrame) -> None:
     axes.plot(front["milliseconds"], front["value"], color=COLORS[0], linewidth=1.2, drawstyle="steps-post")
     below, above = rows["value"] - rows["low"], rows["high"] - rows["value"]
     reach = np.maximum([below.to_numpy(np.float64), above.to_numpy(np.float64)], 0)
-    axes.errorbar(rows["milliseconds"], rows["value"], reach, fmt="none", ecolor=PALE, elinewidth=1.2)
-    for row in rows.to_dict("records"):
+    axes.errorbar(
+        rows["milliseconds"], rows["value"], reach, fmt="none", ecolor=PALE, elinewidth=1.2, zorder=1
+    )
+    for place, row in enumerate(rows.to_dict("records")):
         color = COLORS[0] if row["on_front"] else SOFT_INK
         face = "white" if row["floor"] else color
         axes.plot(row["milliseconds"], row["value"], "o", color=color, markerfacecolor=face, markersize=5.5)
-        axes.annotate(row["encoder"], (row["milliseconds"], row["value"]), (4, 4),
+        offset = (4, -12 if place % 2 else 4)  # neighbors in time may lie close together
+        axes.annotate(row["encoder"], (row["milliseconds"], row["value"]), offset,
                       textcoords="offset points", fontsize=8, color=INK)  # fmt: skip
     axes.set_xscale("log")
     axes.margins(x=0.2, y=0.12)

@@ -150,9 +150,9 @@ def comparison_text(table: pd.DataFrame) -> str:
 
 
 def comparison_metrics(table: pd.DataFrame, encoders: Collection[str]) -> dict[str, Any]:
-    """The table as nested numbers, and which cells have no result."""
+    """The table as nested numbers, and which encoders lack a result that others have."""
     there = set(zip(table["encoder"], table["evaluation"], strict=True))
-    names = [evaluation.name for evaluation in EVALUATIONS]
+    names = list(dict.fromkeys(table["evaluation"]))
     metrics: dict[str, Any] = {
         "cells_without_result": [
             f"{encoder}: {name}" for encoder in encoders for name in names if (encoder, name) not in there
