@@ -26,18 +26,19 @@ HOW = (
     "all readers with one thread and what they can keep open, interleaved, medians of {rounds} rounds; "
     "reference: decord, opened for every read, frame by frame"
 )
-SHAPES = {
-    "read_pair": ("two frames up to 48 apart", lambda rng: [0, int(rng.integers(1, 49))]),
-    "read_16_stride_4": ("16 frames, every fourth", lambda rng: list(range(0, 64, 4))),
-    "read_32_in_a_row": ("32 frames in a row", lambda rng: list(range(32))),
-}
 IN_A_ROW = (
-    "what is in a row is nearly all decoding, which both leave to the same library; ours reads the bytes of "
-    "sequential decoding through PyAV, whose frames take one more step to an array"
+    "frames in a row are all decoded, by the same library on both sides; torchcodec turns them into arrays in "
+    "C++, ours frame after frame through PyAV, which gives the bytes of sequential decoding for every file"
 )
 
 Ranks = list[int]
 Read = Callable[[Ranks], NDArray[np.uint8]]
+
+SHAPES: dict[str, tuple[str, Callable[[np.random.Generator], Ranks]]] = {
+    "read_pair": ("two frames up to 48 apart", lambda rng: [0, int(rng.integers(1, 49))]),
+    "read_16_stride_4": ("16 frames, every fourth", lambda rng: list(range(0, 64, 4))),
+    "read_32_in_a_row": ("32 frames in a row", lambda rng: list(range(32))),
+}
 
 
 def run() -> dict[str, Result]:

@@ -56,7 +56,7 @@ def build_peer(source: Tensor, target: Tensor, weights: dict[str, Tensor], bfloa
 
 def attend_fused(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """``rsp_published.attend`` in one call."""
-    parts = [tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)]
+    parts = [tokens.reshape(*tokens.shape[:2], heads, -1).transpose(1, 2) for tokens in (query, key, value)]
     return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
 
 
