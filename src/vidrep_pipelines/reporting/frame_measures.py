@@ -16,11 +16,14 @@ PANELS = {
     "phase progression (R²; bars end at -1)": "phase_progression_",
     "retrieval (precision)": "retrieval_at_",
     "phases after a pause, and the drop": "inserted_pause_",
-    "Kendall's tau (cannot tell a clock from an aligner)": "kendall_tau",
+    "Kendall's tau (a clock has it, too)": "kendall_tau",
     "linear probe (accuracy)": "linear_probe_",
     "action classification (accuracy)": "action_classification",
 }
 """Title of each panel, and how the names of its measures start."""
+
+_ABREAST = 3
+"""Numbers above the bars of so many encoders stand side by side; of more, they are turned."""
 
 _LOWEST = -1.0
 """R^2 of a regression that learned from a single video can be anything below zero; bars end here."""
@@ -69,13 +72,13 @@ def measure_bars(summary: pd.DataFrame, title: str) -> Image:
         axes.set_xticks(range(len(measures)), [_short(measure, PANELS[name]) for measure in measures])
         plain_axes(axes, name)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=4, frameon=False, labelcolor=SOFT_INK)
+    figure.legend(handles, labels, loc="outside lower left", ncols=5, frameon=False, labelcolor=SOFT_INK)
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=12)
     return image_of(figure)
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, measures: Sequence[str], encoders: Sequence[str]) -> None:
-    width = 0.8 / len(encoders)
+    width, crowded = 0.8 / len(encoders), len(encoders) > _ABREAST
     for number, encoder in enumerate(encoders):
         own = rows[rows["encoder"] == encoder].set_index("measure").reindex(list(measures))
         places = np.arange(len(measures)) + (number - (len(encoders) - 1) / 2) * width
@@ -95,10 +98,11 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, measures: Sequence[str], encoder
                     textcoords="offset points",
                     ha="center",
                     fontsize=7.5,
+                    rotation=90 if crowded else 0,
                     color=INK,
                 )
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.margins(y=0.12)
+    axes.margins(y=0.25 if crowded else 0.12)
 
 
 def _short(measure: str, start: str) -> str:

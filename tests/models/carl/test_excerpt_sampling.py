@@ -22,6 +22,7 @@ CONFIGS = st.builds(
     context_frames=st.integers(1, 3),
     context_stride=st.integers(1, 5),
     positive_window=st.sampled_from([0, 0, 5]),
+    uneven_pace=st.sampled_from([0.0, 0.0, 1.0]),
 )
 
 
@@ -120,3 +121,25 @@ def test_videos_of_one_frame_can_be_sampled_and_empty_ones_not() -> None:
 def test_pairs_need_an_even_number_of_frames() -> None:
     with pytest.raises(ValidationError, match="must be even"):
         ExcerptSamplingConfig(frames=5, positive_window=5)
+
+
+def test_an_uneven_pace_is_one_of_the_excerpts_own() -> None:
+    def first_halves(uneven: float) -> list[float]:
+        """Shares of the frames that lie in the first half of the video."""
+        config = ExcerptSamplingConfig(frames=40, region=1.0, overlap=0.0, uneven_pace=uneven)
+        rng = np.random.default_rng(0)
+        views = [view for _ in range(60) for view in sample_excerpts(400, config, rng)]
+        return [float((view.positions < 200).mean()) for view in views]
+
+    even, uneven = first_halves(0.0), first_halves(1.0)
+    assert np.mean(even) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(uneven) == pytest.approx(0.5, abs=0.08)
+    assert np.std(uneven) > 2 * np.std(even)
+    one, other = uneven[::2], uneven[1::2]  # of the same video
+    assert abs(np.corrcoef(one, other)[0, 1]) < 0.4
+
+
+def test_runs_of_even_pace_are_described_as_before() -> None:
+    assert "uneven_pace" not in ExcerptSamplingConfig().model_dump(mode="json")
+    uneven = ExcerptSamplingConfig(uneven_pace=0.5)
+    assert ExcerptSamplingConfig.model_validate(uneven.model_dump()) == uneven

@@ -2,14 +2,23 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from vidrep_pipelines.common.arrays import IntArray
 from vidrep_pipelines.common.config import FrozenConfig
 from vidrep_pipelines.common.errors import InputError
+
+_PACES = 5
+"""Moments of a block between which an uneven pace is interpolated."""
 
 
 class SamplingDraws(Protocol):
@@ -64,6 +73,11 @@ class ExcerptSamplingConfig(FrozenConfig):
     """How near the second excerpt's block starts to the first one's; 0 draws it independently (beta in the
     paper, published 0.2; 1 for Kinetics)."""
 
+    uneven_pace: float = Field(default=0.0, ge=0, le=2)
+    """``time_augment``: how much the pace varies within an excerpt, the standard deviation of its logarithm.
+    Each excerpt gets paces of its own, so that counting frames does not tell which frames of two excerpts
+    belong together. 0: one pace, as published. A block that is no longer than the excerpt has one, too."""
+
     context_frames: PositiveInt = 1
     """K, frames that the convolutional encoder sees at each position, itself included."""
 
@@ -72,6 +86,14 @@ class ExcerptSamplingConfig(FrozenConfig):
 
     positive_window: int = Field(default=0, ge=0)
     """Above 0, every other position is a positive of the one before, at most so many frames earlier (TCN)."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_used(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Runs of even pace are older than the parameter: they stay what they were."""
+        values: dict[str, Any] = fields(self)
+        if not self.uneven_pace:
+            values.pop("uneven_pace", None)
+        return values
 
     @model_validator(mode="after")
     def _even_pairs(self) -> Self:
@@ -120,8 +142,22 @@ def _random_block(
     block = math.ceil(factor * (length if config.block == "video" else drawn))
     low, high = _offset_range(length, block, drawn, config.overlap, other_start)
     offset = int(draws.integers(low, high))
-    positions = np.sort(offset + draws.permutation(block)[:drawn])
+    within = draws.permutation(block) if not config.uneven_pace else _unevenly(block, config, draws)
+    positions = np.sort(offset + within[:drawn])
     return np.pad(positions, (0, count - drawn), constant_values=length)
+
+
+def _unevenly(block: int, config: ExcerptSamplingConfig, draws: SamplingDraws) -> IntArray:
+    """(block,) all places of a block in random order, earlier the slower the pace is there.
+
+    Weighted sampling without replacement (Efraimidis and Spirakis 2006), from quantiles in random order.
+    """
+    reach = config.uneven_pace * math.sqrt(3)  # of the uniform distribution with this deviation
+    slowness = np.exp([draws.uniform(-reach, reach) for _ in range(_PACES)])
+    weights = np.interp(np.linspace(0, _PACES - 1, block), np.arange(_PACES), slowness)
+    quantiles = (draws.permutation(block) + 0.5) / block
+    order: IntArray = np.argsort(-np.log(quantiles) / weights, kind="stable")
+    return order
 
 
 def _offset_range(

@@ -60,7 +60,8 @@ def embed_paused_videos(
     from vidrep_pipelines.models.carl.inference import embed_video, embedding_requests
     from vidrep_pipelines.training.distributed import choose_device
 
-    device, items = choose_device(launch).type, []
+    device = choose_device(launch).type
+    items: list[Item] = []
     if "inserted_pause" in phases.tasks:
         for name, model in (("trained", checkpoint), ("untrained", untrained)):
             version = digest_of(digest_of_file(model.weights), model.config)
