@@ -58,11 +58,9 @@ class RspTrainingProbe(LabelPropagationTrainingProbe):
         return scores if self.futures.clips == 0 else {**scores, **self._futures(encoder)}
 
     def _futures(self, model: RspModel) -> dict[str, float]:
-        frames, seeds = unseen_pairs(self.futures, self.data, model.config.image_size)
-        parts = [
-            self._errors(model, *part)
-            for part in zip(frames.split(_PAIRS_AT_ONCE), seeds.split(_PAIRS_AT_ONCE), strict=True)
-        ]
+        pairs = unseen_pairs(self.futures, self.data, model.config.image_size)
+        batches = zip(*(torch.split(column, _PAIRS_AT_ONCE) for column in pairs), strict=True)
+        parts = [self._errors(model, frames, seeds) for frames, seeds in batches]
 
         def column(name: str) -> Tensor:
             values: Tensor = torch.cat([getattr(part, name) for part in parts]).double().cpu()

@@ -12,7 +12,7 @@ from vidrep_pipelines.data.sample_world.config import (
     ActivityName,
     SampleWorldConfig,
 )
-from vidrep_pipelines.data.sample_world.episode import render_episode, run_episode
+from vidrep_pipelines.data.sample_world.episode import render_episode, render_some_frames, run_episode
 from vidrep_pipelines.data.sample_world.geometry import rectangle
 from vidrep_pipelines.data.sample_world.policy import ScriptedPolicy
 from vidrep_pipelines.data.sample_world.renderer import Canvas, RenderedFrame, Renderer
@@ -156,6 +156,8 @@ def test_frames_are_repeatable_and_seeds_differ() -> None:
     run = run_episode(draw_scene("pour", 3, 2), ScriptedPolicy(0.05), 20, 24)
     first, second = ([frame.pixels for frame in render_episode(run, SMALL)] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+    alone = render_some_frames(run, SMALL, [7, 0])
+    np.testing.assert_array_equal([frame.pixels for frame in alone], [first[7], first[0]])
     other = run_episode(draw_scene("pour", 4, 2), ScriptedPolicy(0.05), 20, 24)
     assert np.abs(next(render_episode(other, SMALL)).pixels.astype(int) - first[0]).mean() > 5
 
