@@ -110,7 +110,7 @@ class RateDistortionConfig(FrozenConfig):
 
     def bits_per_pixel(self, rate: str) -> float:
         """Bits of codes of equal length, per pixel of a frame."""
-        downsampling = 2 ** (len(self.rates[rate].width_multipliers) - 1)
+        downsampling = 1 << (len(self.rates[rate].width_multipliers) - 1)
         return math.log2(self.rates[rate].size) / downsampling**2
 
     def train_of(self, codes: str, seed: int) -> TrainConfig:

@@ -104,7 +104,8 @@ def rate_distortion(runs: pd.DataFrame, metrics: Sequence[str] = ("psnr", "lpips
 
 def _bits_to_show(rates: pd.DataFrame) -> tuple[float, float]:
     """Both ends of an axis around all rates: at least two octaves, for runs of one rate to have ticks."""
-    low, high = float(rates.min(axis=None)), float(rates.max(axis=None))
+    bits = rates.to_numpy(np.float64)
+    low, high = float(bits.min()), float(bits.max())
     middle, reach = float(np.sqrt(low * high)), max(2.0, 1.25 * float(np.sqrt(high / low)))
     return middle / reach, middle * reach
 

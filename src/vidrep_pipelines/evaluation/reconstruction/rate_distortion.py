@@ -108,8 +108,9 @@ def summarize_rates(
         ahead, ahead_low, ahead_high: the contender less that floor, on the same clips.
     """
     rows: list[dict[str, Any]] = []
-    for (rate, budget), own in tokenizers.groupby(["rate", "budget"], sort=False):
-        beside = floors[np.isclose(floors["budget"], budget)]
+    for rate, own in tokenizers.groupby("rate", sort=False):
+        budget = float(own["budget"].iloc[0])
+        beside = floors[np.isclose(floors["budget"].to_numpy(np.float64), budget)]
         everyone = pd.concat([own, beside.assign(seed=0, entropy_bits_per_pixel=beside["bits_per_pixel"])])
         for metric, words in METRICS.items():
             means = beside.groupby("contender")[metric].mean()
@@ -133,7 +134,8 @@ def _compared(
             **{"value": value, "low": low, "high": high},
             "clips": int(clips[name].notna().sum()),
             **{"seeds": len(seeds), "seeds_low": seeds.min(), "seeds_high": seeds.max()},
-            **own[["bits_per_pixel", "entropy_bits_per_pixel"]].mean().to_dict(),
+            "bits_per_pixel": float(own["bits_per_pixel"].mean()),
+            "entropy_bits_per_pixel": float(own["entropy_bits_per_pixel"].mean()),
             "floor": floor,
             **dict(zip(("ahead", "ahead_low", "ahead_high"), ahead, strict=True)),
         }
@@ -142,7 +144,7 @@ def _compared(
 def _interval(
     clips: "pd.Series[float]", config: ReconstructionEvaluationConfig
 ) -> tuple[float, float, float]:
-    groups = [values.to_numpy(np.float64) for _, values in clips.dropna().groupby("trajectory")]
+    groups = [np.asarray(values, np.float64) for _, values in clips.dropna().groupby("trajectory")]
     if len(groups) < 2:
         return float(clips.mean()), float("nan"), float("nan")
     interval = confidence_interval(
