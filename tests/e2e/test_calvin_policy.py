@@ -40,7 +40,7 @@ def learning_from(folder: Path) -> dict[str, Any]:
             "model": {"text": {"vocabulary": WORDS, "tokens": 16}},
         },
         "policy_items": {"items": {"data_sets": ["miniature"], "actions": {"kind": "calvin"}}},
-        "vpp_policy": {"goal": {"vocabulary": WORDS, "tokens": 16}, "model": {"former": {"components": 3}}},
+        "vpp_policy": {"goal": {"vocabulary": WORDS, "tokens": 16}},
         "calvin": {"policy": {"kind": "trained"}},
     }
     return merged(TINY_VPP_POLICY, WORLD, own)

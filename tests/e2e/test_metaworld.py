@@ -28,7 +28,7 @@ TINY_METAWORLD: dict[str, Any] = merged(
         },
         "vpp_video": {"mixture": {"datasets": "metaworld"}, "model": {"text": {"vocabulary": WORDS}}},
         "policy_items": {"items": {"data_sets": ["metaworld"], "episodes": None}},
-        "vpp_policy": {"goal": {"vocabulary": WORDS}, "model": {"former": {"components": 3}}},
+        "vpp_policy": {"goal": {"vocabulary": WORDS}},
         "rollout": {
             "world": "metaworld",
             "episodes": 1,

@@ -146,8 +146,8 @@ def policy_task(
     from vidrep_pipelines.models.vpp.policy.sizes import PolicyDataSizes, fitted_policy_model
     from vidrep_pipelines.models.vpp.policy.task import PolicyTask
 
-    views = PolicyItemTable(frames.select("train"), items).cameras
-    sizes = PolicyDataSizes.of(seen, views, learned, items, parameters.goal)
+    table = PolicyItemTable(frames.select("train"), items)
+    sizes = PolicyDataSizes.of(seen, table.cameras, learned, items, parameters.goal, len(table))
     model, objective, sampling = parameters.chosen()
     fitted = fitted_policy_model(
         model, sizes, sees_state=parameters.sees_state, knows_places=parameters.knows_places

@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 
 import pytest
@@ -21,6 +22,18 @@ def test_sizes_are_those_of_the_data_and_the_rest_stays(caplog: pytest.LogCaptur
     assert denoiser.width == given.denoiser.width
     assert caplog.messages == ["vpp_policy: chunk is 10, as in the data, not 8."]
     assert fitted_policy_model(given, SIZES, sees_state=False).denoiser.proprioception is None
+
+
+def test_no_more_components_than_items_can_tell(caplog: pytest.LogCaptureFixture) -> None:
+    flat = PolicyModelConfig.model_validate(
+        {"former": {"kind": "flat", "places": 32, "components": 192, "tokens": 16, "frames": 4}}
+    )
+    few, many = (dataclasses.replace(SIZES, items=items) for items in (150, 1000))
+    with caplog.at_level(logging.INFO):
+        assert fitted_policy_model(flat, few, sees_state=False, knows_places=True).former.components == 149
+    assert caplog.messages == ["vpp_policy: components is 149, as in the data, not 192."]
+    for sizes in (many, SIZES):
+        assert fitted_policy_model(flat, sizes, sees_state=False, knows_places=True).former.components == 192
 
 
 def test_places_are_known_if_that_is_asked_for() -> None:

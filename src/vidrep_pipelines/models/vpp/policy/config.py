@@ -68,8 +68,9 @@ class VideoFormerConfig(FrozenConfig):
     picture a feature is but the feature itself. Those of a small network hardly know."""
 
     components: int | None = Field(None, ge=1)
-    """K, of ``flat`` only: principal components of the training items' features, scaled to unit variance. In
-    most directions features hardly vary; learned from as they are, what these tell is learned last."""
+    """K, of ``flat`` only: principal components of the training items' features, scaled to unit variance;
+    fewer where there are fewer items. In most directions features hardly vary; learned from as they are, what
+    these tell is learned last."""
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:

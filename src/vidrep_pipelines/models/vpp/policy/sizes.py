@@ -28,6 +28,7 @@ class PolicyDataSizes:
         goal: G, numbers of a goal.
         state: S, numbers of the robot's state as it is seen; 0 where none is known.
         places: N, places of the features of all views.
+        items: How many items are learned from. None: enough for any architecture.
     """
 
     frames: int
@@ -37,6 +38,7 @@ class PolicyDataSizes:
     goal: int
     state: int
     places: int = 1
+    items: int | None = None
 
     @classmethod
     def of(
@@ -46,8 +48,9 @@ class PolicyDataSizes:
         statistics: PolicyStatistics,
         items: PolicyItemsConfig,
         goal: GoalConfig,
+        learned_items: int | None = None,
     ) -> Self:
-        """Those of features of so many views, of items and goals.
+        """Those of features of so many views, of items, of which there are so many, and goals.
 
         Raises:
             ConfigurationError: The text model that makes the goals is not named.
@@ -63,6 +66,7 @@ class PolicyDataSizes:
             goal=goal_encoder(goal).width,
             state=len(columns) or len(statistics.state_01),
             places=views * h * w,
+            items=learned_items,
         )
 
 
@@ -87,6 +91,9 @@ def fitted_policy_model(
         )
     places = sizes.places if knows_places else None
     former = {"frames": sizes.frames, "features": sizes.features, "places": places}
+    if config.former.components is not None and sizes.items is not None:
+        # Of n observations n - 1 components tell something.
+        former["components"] = max(min(config.former.components, sizes.items - 1), 1)
     denoiser = {
         **{"chunk": sizes.chunk, "actions": sizes.actions, "goal": sizes.goal},
         **{"proprioception": sizes.state if sees_state else None},
