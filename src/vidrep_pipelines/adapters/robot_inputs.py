@@ -98,7 +98,7 @@ class FrameEmbedder:
         if self.pixels:
             side = self.config.pixel_grid
             colors = np.stack([resize_frame(frame, side, side) for frame in frames])
-            return colors.reshape(len(frames), -1).astype(np.float32) / 255
+            return colors.reshape(len(frames), -1).astype(np.float32) / np.float32(255)
         parts = [self._embed(frames[first : first + _BATCH]) for first in range(0, len(frames), _BATCH)]
         features: SingleArray = torch.cat(parts).cpu().numpy()
         if not np.isfinite(features).all():
@@ -223,10 +223,10 @@ def extract_demonstration(item: FrameFeatureItem, outputs: Mapping[str, Path]) -
         start = item.world.start_of(item.demonstration)
         environment = BlindMaker(item.world.maker, exact=True).make()
         try:
-            features = replayed_states(environment, start, store.actions(view).astype(np.float64))
+            states = replayed_states(environment, start, store.actions(view).astype(np.float64))
         finally:
             environment.close()
-        features = features.astype(np.float32)
+        features = states.astype(np.float32)
     else:
         device = device_of_sequence(item.device, item.number)
         features = embedder_of(item.seen.encoder, item.config, device)(store.frames(view))
