@@ -84,7 +84,8 @@ def configuration(folder: Path, name: str, text: str) -> str:
             id="release",
         ),
         pytest.param(
-            "--nodes vqvae_original.open --params vqvae_original.path=/nowhere.ckpt",
+            "--pipelines eval_reconstruction_original --nodes vqvae_original.open "
+            "--params vqvae_original.path=/nowhere.ckpt",
             ["Error in node vqvae_original.open", "/nowhere.ckpt"],
             id="checkpoint",
         ),
@@ -120,7 +121,8 @@ def test_a_fault_in_a_file_names_the_file(tmp_path: Path, name: str, text: str, 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     path = tmp_path / "70000.ckpt"
     path.write_text("<html>404</html>")
-    result = run_command("--nodes", "vqvae_original.open", "--params", f"vqvae_original.path={path}")
+    where = ["--pipelines", "eval_reconstruction_original", "--nodes", "vqvae_original.open"]
+    result = run_command(*where, "--params", f"vqvae_original.path={path}")
     assert result.exit_code == 1 and str(path) in result.output
     assert lines_on_a_console(result.output) <= MOST_LINES
 
