@@ -27,8 +27,8 @@ HOW = (
     "reference: decord, opened for every read, frame by frame"
 )
 IN_A_ROW = (
-    "frames in a row are all decoded, by the same library on both sides; torchcodec turns them into arrays in "
-    "C++, ours frame after frame through PyAV, which gives the bytes of sequential decoding for every file"
+    "frames in a row are all decoded, by the same library on both sides; torchcodec turns them into arrays "
+    "in C++, ours frame after frame through PyAV, with the bytes of sequential decoding for every file"
 )
 
 Ranks = list[int]

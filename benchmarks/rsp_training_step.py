@@ -56,8 +56,12 @@ def build_peer(source: Tensor, target: Tensor, weights: dict[str, Tensor], bfloa
 
 def attend_fused(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     """``rsp_published.attend`` in one call."""
-    parts = [tokens.reshape(*tokens.shape[:2], heads, -1).transpose(1, 2) for tokens in (query, key, value)]
-    return F.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
+
+    def split(tokens: Tensor) -> Tensor:
+        return tokens.reshape(*tokens.shape[:2], heads, -1).transpose(1, 2)
+
+    attended = F.scaled_dot_product_attention(split(query), split(key), split(value))
+    return attended.transpose(1, 2).flatten(2)
 
 
 def _published_step(model: PublishedRsp, source: Tensor, target: Tensor, *, fused: bool = False) -> Step:
