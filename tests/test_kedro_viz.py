@@ -28,6 +28,8 @@ PUBLIC = {"sample_world", "tar_shards", "label_list", "dropped_clips", "contact_
 """Products without a namespace that no other namespace reads: they are known by these names."""
 MOST_AT_FIRST = 30
 """Boxes in a page: more would be too small to read."""
+WIDE = {"compare_encoders": 50}
+"""Pages that hold more: this one trains four systems and runs every evaluation of encoders."""
 
 every_pipeline = pytest.mark.parametrize("name", PIPELINES)
 
@@ -92,7 +94,7 @@ def test_what_one_namespace_makes_and_reads_is_in_it() -> None:
 def test_a_page_is_legible(name: str, pages: dict[str, dict[str, Any]]) -> None:
     page = fold_products(json.loads(json.dumps(pages[name])))
     at_first = shown_at_first(page)
-    assert len(at_first) <= MOST_AT_FIRST
+    assert len(at_first) <= WIDE.get(name, MOST_AT_FIRST)
     # Nothing is lost: everything is somewhere in the tree, and edges end at boxes of the page.
     children = [child["id"] for branch in page["modular_pipelines"].values() for child in branch["children"]]
     known = {node["id"] for node in page["nodes"]}

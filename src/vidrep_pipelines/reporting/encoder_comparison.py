@@ -75,7 +75,7 @@ def _panels(count: int, height: float) -> tuple[Figure, Sequence[Axes]]:
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)
     figure = Figure(figsize=(1.2 + 3.3 * columns, height * rows), layout="constrained", facecolor="white")
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    panels: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes in panels[count:]:
         axes.set_axis_off()
     return figure, panels
