@@ -1,4 +1,4 @@
-"""What pipelines took and found when they were last run for the documentation: docs/measured.json.
+"""What pipelines took and found when they were last run for the documentation: docs/pipelines_measured.json.
 
     python -m scripts.site.measured FOLDER...
 
@@ -19,7 +19,7 @@ from vidrep_pipelines.common.provenance import Provenance
 from vidrep_pipelines.headlines import headline_of, headline_rows
 
 ROOT = Path(__file__).resolve().parents[2]
-MEASURED = ROOT / "docs/measured.json"
+MEASURED = ROOT / "docs/pipelines_measured.json"
 _RECORDS = "08_reporting/**/*.provenance.json"
 _TRAINED = ".train_metrics"
 _ENVIRONMENT = "laptop"

@@ -14,6 +14,7 @@ from vidrep_pipelines.models.shared.catalog_checkpoint import META, Checkpoint, 
 from vidrep_pipelines.runtime_parameters import flatten
 
 _CHECKPOINT = "_checkpoint"
+_FACTS: tuple[str, ...] = ("step", "passes", "digest")
 _PLACE_PARTS = 3
 """Of a checkpoint's folder: what is the same wherever the data root lies."""
 
@@ -71,9 +72,7 @@ def published_models(pipeline: Pipeline, catalog: Any, found: Sequence[Finding])
         name = dataset.removesuffix(_CHECKPOINT)
         numbers = [own for each in found if (own := _numbers(each, name)) is not None]
         folder = checkpoint.directory
-        facts = {
-            key: str(checkpoint.meta[key]) for key in ("step", "passes", "digest") if key in checkpoint.meta
-        }
+        facts = {key: str(checkpoint.meta[key]) for key in _FACTS if key in checkpoint.meta}
         yield PublishedModel(name, _digest(folder, checkpoint), _place(folder), facts, numbers)
 
 
