@@ -105,7 +105,8 @@ of its ratio that less is better, the tables have turned it round.
   the reason stands below the table. A dash: none is measured yet, so that the row says nothing about
   the best there is.
 
-Take a factor between 0.8 and 1.3 for a tie, and none from a busy machine.
+Take a factor between 0.8 and 1.3 for a tie, and none from a busy machine. Not measured beside ours yet:
+Lance with JPEG against the frame store, DuckDB and Polars against the tables, Ray against the fan-out.
 """
 
 
