@@ -61,7 +61,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     named |= {f"{release}_labelled_videos": labels for release in ("pouring", "penn_action", "finegym")}
     return {
         **named,
-        **{f"voc_{kind}.token_episodes": tokens for kind in ("vae", "dino", "musik")},
+        **{f"voc_{kind}.token_episodes": tokens for kind in ("vae", "dino", "musik", "acting")},
         **{f"voc_{kind}_released.token_episodes": tokens for kind in ("vae", "dino")},
         "clip_table": pd.DataFrame(clip),
         "resized_videos": videos,

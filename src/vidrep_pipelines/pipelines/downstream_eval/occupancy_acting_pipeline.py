@@ -55,7 +55,6 @@ def create_occupancy_acting_pipeline(kind: TokenizerName) -> Pipeline:
         namespace="voc_acting",
         inputs={
             "checkpoint": "voc_acting_checkpoint",
-            "token_episodes": f"voc_{kind}.token_episodes",
             "tokenizer": f"voc_tokenizer_{kind}_checkpoint",
         },
         parameters={

@@ -13,10 +13,18 @@ from vidrep_pipelines.pipelines.pretrain.voc_config import VocRunConfig
 from vidrep_pipelines.training.config import LaunchConfig, ProbeSpec, TrainConfig
 
 if TYPE_CHECKING:
+    from vidrep_pipelines.data.token_episodes.episodes import TokenEpisodes
     from vidrep_pipelines.models.voc.task import VocTask
+else:
+    TokenEpisodes = Any  # its module takes seconds to import
 
 _PROBE = "vidrep_pipelines.adapters.voc_validation:VocValidation"
 _log = logging.getLogger(__name__)
+
+
+def share_tokens(tokens: TokenEpisodesFile) -> TokenEpisodes:
+    """The same token episodes for another model."""
+    return tokens.episodes
 
 
 def plan_voc(

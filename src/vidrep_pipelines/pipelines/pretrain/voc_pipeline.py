@@ -16,10 +16,18 @@ def create_voc_pipeline(kind: TokenizerName | ReleasedName) -> Pipeline:
 
 def create_voc_acting_pipeline(kind: TokenizerName) -> Pipeline:
     """The same of ``voc_acting``, a model that is conditioned on actions, on the tokens of a tokenizer."""
-    return _training("voc_acting", {"token_episodes": f"voc_{kind}.token_episodes"})
+    shared = Node(
+        voc_nodes.share_tokens, inputs="tokens", outputs="shared", name="share_tokens", tags=["voc"]
+    )
+    return _training("voc_acting") + Pipeline(
+        [shared],
+        namespace="voc",
+        inputs={"tokens": f"voc_{kind}.token_episodes"},
+        outputs={"shared": "voc_acting.token_episodes"},
+    )
 
 
-def _training(namespace: str, inputs: dict[str, str] | None = None) -> Pipeline:
+def _training(namespace: str) -> Pipeline:
     return Pipeline(
         [
             Node(
@@ -44,7 +52,6 @@ def _training(namespace: str, inputs: dict[str, str] | None = None) -> Pipeline:
             ),
         ],
         namespace=namespace,
-        inputs=inputs,
         outputs={"checkpoint": f"{namespace}_checkpoint"},
         parameters=set(MACHINE),
     )
