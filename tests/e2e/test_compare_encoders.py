@@ -15,6 +15,8 @@ from tests.helpers.project import merged, run_pipeline
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.evaluation.encoder_comparison.table import EVALUATIONS
 
+pytestmark = pytest.mark.slow  # six evaluations and their pictures
+
 ENCODERS = ["random", "pixels", "timm_random"]
 PARAMETERS: dict[str, Any] = merged(
     merged(TINY_CARL, TINY_EVALUATION),
