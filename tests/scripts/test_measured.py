@@ -57,7 +57,7 @@ def test_the_table_shows_them_where_they_were_found(
     monkeypatch.setattr(measured, "ROOT", tmp_path)
     monkeypatch.setattr("sys.argv", ["measured", str(folder)])
     measured.main()
-    assert "pipelines_measured.json tells of 2 results" in capsys.readouterr().out
+    assert "measured.json tells of 2 results" in capsys.readouterr().out
     registered = register_pipelines()
     assert "| 1.5 min on 2 cores: J&F-Mean: rsp 41.2" in pipelines.row("eval_davis", registered["eval_davis"])
     assert "1.5 min" not in pipelines.row("eval_davis_systems", registered["eval_davis_systems"])
