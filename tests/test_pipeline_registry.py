@@ -209,7 +209,7 @@ def test_parameters_are_loaded_as_their_types(catalogs: Any) -> None:
         *("params:ingest", "params:sample_world", "params:fanout", "params:resize", "params:label_filter"),
         *("params:kinetics", "params:tar_shards"),
         *(f"params:{release}" for release in ("pouring", "penn_action", "finegym")),
-        *("params:rsp", "params:encoders", "params:label_miniature"),
+        *("params:rsp", "params:encoders", "params:label_miniature", "params:compare_encoders"),
         *(f"params:{stage}{task}" for stage in ("", "eval_") for task in LABELS),
         *("params:probe_clips", "params:probe_world", "params:eval_probe"),
         *("params:occupancy_chains", "params:occupancy", "params:occupancy_futures"),

@@ -91,10 +91,19 @@ def refuse_unknown(given: Mapping[str, Any], known: Iterable[str]) -> None:
     blocks = set(known)
     for name in flatten(given):
         if not _is_read(name, blocks):
-            close = difflib.get_close_matches(name, blocks, n=3, cutoff=0.4) or sorted(blocks)
+            close = _closest(name, blocks) or sorted(blocks)
             raise ConfigurationError(
                 f"No pipeline has a parameter {name!r} (--params). Parameters are: {', '.join(close)}."
             )
+
+
+def _closest(name: str, blocks: Iterable[str]) -> list[str]:
+    """The blocks that may have been meant: of the system or step whose name is closest."""
+    of_first: dict[str, list[str]] = defaultdict(list)
+    for block in blocks:
+        of_first[block.partition(".")[0]].append(block)
+    first = difflib.get_close_matches(name.partition(".")[0], of_first, n=1)
+    return difflib.get_close_matches(name, of_first[first[0]], n=3, cutoff=0) if first else []
 
 
 def unread(given: Mapping[str, Any], selected: "Pipeline", registered: "Pipeline") -> dict[str, list[str]]:

@@ -90,7 +90,7 @@ def _phases() -> Pipeline:
                 ],
                 outputs=["summary", "left_out"],
                 name="measure",
-                tags=["gpu", "eval"],
+                tags=["gpu"],
             ),
         ],
         namespace="encoder_phases",
