@@ -18,7 +18,7 @@ _GROUPS = {
     "resize label_filter prepare pack": "Clips",
     "pretrain": "Training",
     "latent": "Codes, latents, embeddings, features",
-    "eval ablate predict check": "Evaluation",
+    "eval ablate compare predict check": "Evaluation",
     "export serve": "Use elsewhere",
     "verify measure": "The data folder",
 }

@@ -98,12 +98,13 @@ def refuse_unknown(given: Mapping[str, Any], known: Iterable[str]) -> None:
 
 
 def _closest(name: str, blocks: Iterable[str]) -> list[str]:
-    """The blocks that may have been meant: of the system or step whose name is closest."""
+    """The blocks that may have been meant: one of the system or step whose name is closest, and others."""
     of_first: dict[str, list[str]] = defaultdict(list)
     for block in blocks:
         of_first[block.partition(".")[0]].append(block)
     first = difflib.get_close_matches(name.partition(".")[0], of_first, n=1)
-    return difflib.get_close_matches(name, of_first[first[0]], n=3, cutoff=0) if first else []
+    own = difflib.get_close_matches(name, of_first[first[0]], n=1, cutoff=0) if first else []
+    return list(dict.fromkeys([*own, *difflib.get_close_matches(name, blocks, n=3, cutoff=0.4)]))
 
 
 def unread(given: Mapping[str, Any], selected: "Pipeline", registered: "Pipeline") -> dict[str, list[str]]:
