@@ -100,7 +100,8 @@ def _translate(networks: Networks, samples: int, precision: str) -> Work:
         model.save_pretrained(f"{name}/gpt2")
         tokenizer = Tokenizer(models.WordLevel(words, unk_token="0"))
         special = {"unk_token": "0", "bos_token": "0", "eos_token": "0"}  # asked for, but never used
-        PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(f"{name}/gpt2")
+        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)  # type: ignore[no-untyped-call]
+        fast.save_pretrained(f"{name}/gpt2")
         converter = ctranslate2.converters.TransformersConverter(f"{name}/gpt2")
         converter.convert(f"{name}/converted")
         generator = ctranslate2.Generator(

@@ -71,7 +71,7 @@ class OccupancyActorMaker:
     def identity(self) -> Mapping[str, Any]:
         """Digests of weights and episodes, and how actions are chosen."""
         spec, config = self.spec, self.spec.config
-        shared = {
+        shared: dict[str, Any] = {
             "version": _ACTING,
             "policy": self.name,
             "tokenizer": Checkpoint.of(spec.tokenizer).digest,
@@ -82,7 +82,7 @@ class OccupancyActorMaker:
         if self.name in ("cloned", "cloned_best"):
             cloning = config.cloning.model_dump(mode="json")
             return {**shared, "cloning": cloning, "validation": config.validation_split}
-        shared |= {"candidates": config.candidates, "gamma": spec.gamma}
+        shared = {**shared, "candidates": config.candidates, "gamma": spec.gamma}
         if self.name != ACTS_ON_VALUES:
             return shared
         return {**shared, "model": Checkpoint.of(spec.model).digest, "samples": config.samples}
@@ -195,10 +195,10 @@ def acting_tables(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     for name, others in rows.groupby("condition", sort=False):
         reached.append({"condition": name, **success_cell(others), **_progress(others["reward"])})
         if name != ACTS_ON_VALUES and len(own):
-            compared = compare_runs(others, own).iloc[0].to_dict()
+            compared = compare_runs(others, own).iloc[0]
             pairs = others.merge(own, on="episode", suffixes=("_first", "_second"))
             gained = _progress(pairs["reward_second"] - pairs["reward_first"])
-            leads.append({"than": name, **compared, **gained})
+            leads.append(pd.concat([pd.Series({"than": name}), compared, pd.Series(gained)]).to_dict())
     return pd.DataFrame(reached), pd.DataFrame(leads, columns=None if leads else ["than"])
 
 

@@ -103,7 +103,7 @@ def clone_actions(
             rows = torch.randint(len(inputs), (config.batch_size,), generator=generator)
             loss = F.mse_loss(model.train()(inputs[rows]), wanted[rows])
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             if step % _MEASURED_EVERY == 0 or step == config.steps:
                 error = float(np.mean((model.act(held_out[0]) - held_out[1]) ** 2))

@@ -68,7 +68,7 @@ def prediction_sheet(
 def _captions(errors: FutureErrors) -> list[tuple[str, ...]]:
     """What stands under the first pictures of each row, in gray levels of 255."""
     grays = 255 * torch.stack([errors.copied, errors.posterior, errors.prior, errors.moving], dim=1)
-    captions = []
+    captions: list[tuple[str, ...]] = []
     for (copied, posterior, prior, moving), kl in zip(grays.tolist(), errors.kl.tolist(), strict=True):
         apart = "nothing moves" if math.isnan(moving) else f"apart {moving:.1f} where it moves"
         floor, known = f"error {copied:.1f}", f"error {posterior:.1f}"

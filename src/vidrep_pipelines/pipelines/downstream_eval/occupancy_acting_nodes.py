@@ -79,9 +79,11 @@ def tabulate_acting(
     rows = rows_of_rollouts(parts)
     reached, leads = acting_tables(rows)
     _log.info("success:\n%s", success_text(reached))
-    metrics = {f"success/{row.condition}": float(row.success) for row in reached.itertuples()}
-    metrics |= {f"progress/{row.condition}": float(row.progress) for row in reached.itertuples()}
-    metrics |= {f"lead_over_{row.than}": float(row.difference) for row in leads.itertuples()}
+    by_condition, than = reached.set_index("condition"), leads.set_index("than")
+    metrics = {f"success/{name}": float(value) for name, value in by_condition["success"].items()}
+    metrics |= {f"progress/{name}": float(value) for name, value in by_condition["progress"].items()}
+    if len(than):
+        metrics |= {f"lead_over_{name}": float(value) for name, value in than["difference"].items()}
     return rows, reached, leads, metrics
 
 
