@@ -102,7 +102,7 @@ def _davis(root: Any, split: str, count: int | None, names: Collection[str]) -> 
 
 def _robot_episodes(config: Any) -> str:
     named = [f"{layout}: {', '.join(found)}" for layout in _LAYOUTS if (found := getattr(config, layout, {}))]
-    named += [name for name in ("metaworld",) if getattr(config, name, None) is not None]
+    named += [name for name in ("metaworld", "dmc") if getattr(config, name, None) is not None]
     if not named or getattr(config, "with_tabletop", None):
         named.append("the sample world's tabletop")
     return "episodes of " + "; ".join(named)
