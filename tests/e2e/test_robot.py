@@ -127,12 +127,18 @@ def test_dm_control_by_a_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @needs_rendering
 def test_dm_control_itself(tmp_path: Path) -> None:
     """The same head on the exact state does what those that do not know the target cannot."""
-    episodes = {"control_steps": 1000, "action_repeat": 8, "train_layouts": 20}
-    long = {"demonstrations": 20, "head": {"hidden": [64, 64], "length": 100, "evaluate_every": 100}}
+    episodes = {
+        "control_steps": 400,
+        "action_repeat": 4,
+        "success_score": 0.5,
+        "noise": 0.3,
+        "train_layouts": 25,
+    }
+    long = {"demonstrations": 25, "head": {"hidden": [256, 256], "length": 100, "evaluate_every": 100}}
     parameters = merged(TINY_DMC_ROBOT, {"robot_demos": {"dmc": episodes}})
-    own = check_dmc(tmp_path, merged(parameters, {"eval_robot": {**long, "seeds": [0], "episodes": 6}}))
+    own = check_dmc(tmp_path, merged(parameters, {"eval_robot": {**long, "seeds": [0], "episodes": 4}}))
     scores = own.loc["last epoch score"]["value"]
-    assert scores["expert"] > 90 and scores["state"] > scores["proprioception"] + 20
+    assert scores["expert"] > 80 and scores["state"] > max(scores["proprioception"], scores["random"]) + 20
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ TINY_DMC_ROBOT: dict[str, Any] = merged(
                 "pictures": {"width": 32, "height": 32},
                 "control_steps": 40,
                 "action_repeat": 2,
+                "noise": 0.0,
                 "train_layouts": 4,
                 "validation_layouts": 0,
                 "test_layouts": 0,

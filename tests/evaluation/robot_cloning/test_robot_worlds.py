@@ -24,7 +24,7 @@ from vidrep_pipelines.evaluation.rollouts.tabletop import scripted_episodes
 TABLES = TabletopEpisodesConfig(
     table=TabletopConfig(width=32, height=32, objects_max=3, cameras=("side", "front"))
 )
-DMC = DmcEpisodesConfig(control_steps=40, action_repeat=2)
+DMC = DmcEpisodesConfig(control_steps=40, action_repeat=2, noise=0.0)
 METAWORLD = MetaworldEpisodesConfig(tasks=("reach-v3", "push-v3"))
 
 

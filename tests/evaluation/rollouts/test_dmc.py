@@ -20,7 +20,11 @@ from vidrep_pipelines.evaluation.rollouts.replay import require_replay
 from vidrep_pipelines.evaluation.rollouts.tables import record_table
 
 WORLD = DmcEpisodesConfig(
-    pictures=DmcPicturesConfig(width=16, height=16), control_steps=40, action_repeat=2, test_layouts=6
+    pictures=DmcPicturesConfig(width=16, height=16),
+    control_steps=40,
+    action_repeat=2,
+    noise=0.0,
+    test_layouts=6,
 )
 
 

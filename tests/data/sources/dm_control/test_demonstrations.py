@@ -14,6 +14,7 @@ CONFIG = DmcEpisodesConfig(
     pictures=DmcPicturesConfig(width=16, height=16),
     control_steps=40,
     action_repeat=2,
+    noise=0.0,
     train_layouts=6,
     validation_layouts=2,
     test_layouts=3,

@@ -1,4 +1,4 @@
-"""Closed-form controllers of the DeepMind Control Suite: they see the exact state, and earn nearly all there is."""
+"""Closed-form controllers of the DeepMind Control Suite: they see the exact state."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType

@@ -62,9 +62,10 @@ class DmcEpisodesConfig(FrozenConfig):
     """Other starts of each task, to choose by."""
     test_layouts: int = Field(25, ge=0)
     """Further starts of each task: rollouts begin there."""
-    noise: float = Field(0.0, ge=0)
+    noise: float = Field(0.3, ge=0)
     """Standard deviation of what is added to the controller's actions, which are in -1..1; what was executed
-    is recorded. Some of it shows a policy how mistakes are mended."""
+    is recorded. It shows a policy how mistakes are mended: without it, heads on the exact state clone 25
+    episodes of ``cartpole-balance`` worse than doing nothing."""
     instructions: Mapping[DmcTask, str] = Field({})
     """Other words for a task than those of ``DMC_INSTRUCTIONS``."""
     seed: int = 0

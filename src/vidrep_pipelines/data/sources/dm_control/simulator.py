@@ -108,7 +108,7 @@ class DmcSimulator:
             raise InputError(f"DM Control: an action is {DMC_ACTION_SIZE} finite numbers, not {action!r}.")
         if self.over:
             raise InputError(
-                f"DM Control: the episode is over after {self._done} actions. Remedy: most_steps is at most that."
+                f"DM Control: the episode is over after {self._done} actions. Remedy: lower most_steps."
             )
         executed = np.clip(action[: self._actuators], -1, 1)
         told, reward = repeat_action(self._environment, executed, self._config.action_repeat)
