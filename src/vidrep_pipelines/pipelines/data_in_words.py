@@ -132,7 +132,9 @@ def _labelled_clips(config: Any) -> str:
 def _rollouts(config: Any) -> str:
     chosen = getattr(config, "root", config)  # one of several kinds of configuration
     world = getattr(chosen, "world", "tabletop")
-    return "MetaWorld, simulated" if world == "metaworld" else "the sample world's tabletop, simulated"
+    names = {"metaworld": "MetaWorld", "dmc": "the DeepMind Control Suite"}
+    named = names.get(world, "the sample world's tabletop")
+    return f"{named}, simulated"
 
 
 def _calvin(config: Any) -> str:
