@@ -86,7 +86,7 @@ def test_settings_of_the_tabletop_do_not_name_the_choice() -> None:
 def test_what_has_no_meaning_is_refused() -> None:
     with pytest.raises(ValidationError, match=r"metaworld\.conditions"):
         chosen(world="metaworld", conditions=["swapped_told"])
-    with pytest.raises(ValidationError, match="expected tags: 'tabletop', 'metaworld'"):
+    with pytest.raises(ValidationError, match="expected tags: 'tabletop', 'metaworld', 'dmc'"):
         chosen(world="kitchen")
     with pytest.raises(ValidationError, match="MetaWorld ends after 500 steps"):
         chosen(world="metaworld", rollout={"most_steps": 501})

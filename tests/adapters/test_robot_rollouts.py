@@ -10,11 +10,12 @@ from vidrep_pipelines.adapters.robot_rollouts import RobotEvaluation, require_he
 from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.data.sample_world.tabletop import TabletopConfig, TabletopEpisodesConfig
 from vidrep_pipelines.evaluation.encoders.config import PixelEncoderConfig
+from vidrep_pipelines.evaluation.robot_cloning.blind_environment import BlindMaker
 from vidrep_pipelines.evaluation.robot_cloning.config import RobotEvaluationConfig
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import Demonstration
 from vidrep_pipelines.evaluation.robot_cloning.head_training import DemonstrationStore
 from vidrep_pipelines.evaluation.robot_cloning.robot_report import attempts_of
-from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import BlindMaker, TabletopWorld
+from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import TabletopWorld
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.parts import Parts
 

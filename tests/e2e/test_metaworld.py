@@ -1,4 +1,4 @@
-"""Video Prediction Policy in MetaWorld, from demonstrations to closed loop; also without it."""
+"""Video Prediction Policy in MetaWorld and in DM Control, from demonstrations to closed loop; also without it."""
 
 import logging
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.dmc_world import use_fake_dmc
 from tests.helpers.metaworld import needs_metaworld, needs_rendering, use_fake_metaworld
 from tests.helpers.project import load, merged, run_pipeline
 from tests.helpers.vpp_policy import TINY_VPP_POLICY
@@ -34,6 +35,35 @@ TINY_METAWORLD: dict[str, Any] = merged(
             "episodes": 1,
             "conditions": ["trained", "swapped", "still", "scripted"],
             "rollout": {"execute_steps": 10, "most_steps": 120},
+        },
+    },
+)
+
+
+DMC_WORDS = ["arm", "balance", "bring", "pole", "target", "the", "to"]
+
+TINY_DMC_POLICY: dict[str, Any] = merged(
+    TINY_VPP_POLICY,
+    {
+        "robot_episodes": {
+            "dmc": {
+                "pictures": {"width": 32, "height": 32},
+                "control_steps": 80,
+                "action_repeat": 2,
+                "noise": 0.0,
+                "train_layouts": 3,
+                "validation_layouts": 2,
+                "test_layouts": 3,
+            }
+        },
+        "vpp_video": {"mixture": {"datasets": "dmc"}, "model": {"text": {"vocabulary": DMC_WORDS}}},
+        "policy_items": {"items": {"data_sets": ["dmc"], "episodes": None}},
+        "vpp_policy": {"goal": {"vocabulary": DMC_WORDS}},
+        "rollout": {
+            "world": "dmc",
+            "episodes": 3,
+            "conditions": ["trained", "untrained", "swapped", "uniform", "still", "scripted"],
+            "rollout": {"execute_steps": 10, "most_steps": 40},
         },
     },
 )
@@ -70,6 +100,17 @@ def test_layouts_in_which_the_expert_fails_are_named_and_the_others_are_learned(
     with caplog.at_level(logging.INFO):
         run_pipeline("eval_rollout", tmp_path, TINY_METAWORLD)
     assert "training is up to date" in caplog.text and "rollouts: up to date" in caplog.text
+
+
+def test_dm_control_by_a_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_dmc(monkeypatch)
+    run_pipeline("eval_rollout", tmp_path, TINY_DMC_POLICY)
+    rows = load("rollout.rows", tmp_path)
+    assert set(rows["steps"]) == {40} and set(rows["renderer"]) == {"dmc/fast_32x32"}
+    scores = rows.groupby("condition")["score"].mean()
+    assert set(scores.index) == set(TINY_DMC_POLICY["rollout"]["conditions"])
+    assert scores["scripted"] > 0.5 and scores["still"] == 0
+    assert set(load("robot_frames", tmp_path).table["robot"]) == {"dmc"}
 
 
 @needs_metaworld

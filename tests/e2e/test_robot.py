@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tests.helpers.dmc_world import needs_dmc, use_fake_dmc
 from tests.helpers.metaworld import needs_metaworld, needs_rendering, use_fake_metaworld
 from tests.helpers.project import load, merged, run_pipeline
-from tests.helpers.robots import TINY_METAWORLD_ROBOT, TINY_ROBOT
+from tests.helpers.robots import TINY_DMC_ROBOT, TINY_METAWORLD_ROBOT, TINY_ROBOT
+from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.headlines import headline_lines, headline_of
 
 INPUTS = ["random", "pixels", "proprioception", "state", "expert"]
@@ -96,6 +98,47 @@ def check_metaworld(data: Path, parameters: dict[str, Any]) -> None:
 def test_metaworld_by_a_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_fake_metaworld(monkeypatch)
     check_metaworld(tmp_path, TINY_METAWORLD_ROBOT)
+
+
+def check_dmc(data: Path, parameters: dict[str, Any]) -> pd.DataFrame:
+    """The score stands beside success; the world follows from the demonstrations."""
+    run_pipeline("eval_robot_standalone", data, parameters)
+    summary = pd.read_parquet(data / "08_reporting/robot/summary.parquet")
+    assert set(summary["renderer"]) == {"dmc/fast_32x32"} and set(summary["encoder"]) == set(INPUTS)
+    assert set(summary["measure"]) == {*MEASURES, *(f"{measure} score" for measure in MEASURES)}
+    assert (summary["low"] <= summary["value"]).all() and (summary["value"] <= summary["high"]).all()
+    own: pd.DataFrame = summary[summary["task"] == "all"].set_index(["measure", "encoder"])
+    return own
+
+
+def test_dm_control_by_a_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_dmc(monkeypatch)
+    own = check_dmc(tmp_path, TINY_DMC_ROBOT)
+    rows = load("robot.rows", tmp_path)
+    assert set(rows["steps"]) == {20} and rows["score"].between(0, 1).all()
+    assert own.loc[("last epoch score", "expert"), "value"] > own.loc[("last epoch score", "random"), "value"]
+    shortened = merged(TINY_DMC_ROBOT, {"eval_robot": {"most_steps": 10}})
+    with pytest.raises(ConfigurationError, match=r"all of which are scored\. Remedy: leave it null"):
+        run_pipeline("eval_robot_standalone", tmp_path, shortened)
+
+
+@pytest.mark.slow
+@needs_dmc
+@needs_rendering
+def test_dm_control_itself(tmp_path: Path) -> None:
+    """The same head on the exact state does what those that do not know the target cannot."""
+    episodes = {
+        "control_steps": 400,
+        "action_repeat": 4,
+        "success_score": 0.5,
+        "noise": 0.3,
+        "train_layouts": 25,
+    }
+    long = {"demonstrations": 25, "head": {"hidden": [256, 256], "length": 100, "evaluate_every": 100}}
+    parameters = merged(TINY_DMC_ROBOT, {"robot_demos": {"dmc": episodes}})
+    own = check_dmc(tmp_path, merged(parameters, {"eval_robot": {**long, "seeds": [0], "episodes": 4}}))
+    scores = own.loc["last epoch score"]["value"]
+    assert scores["expert"] > 80 and scores["state"] > max(scores["proprioception"], scores["random"]) + 20
 
 
 @pytest.mark.slow

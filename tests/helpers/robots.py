@@ -27,6 +27,25 @@ TINY_ROBOT: dict[str, Any] = {
     "tracking": {"enabled": False},
 }
 
+TINY_DMC_ROBOT: dict[str, Any] = merged(
+    TINY_ROBOT,
+    {
+        "robot_demos": {
+            "dmc": {
+                "tasks": ["reacher-easy"],
+                "pictures": {"width": 32, "height": 32},
+                "control_steps": 40,
+                "action_repeat": 2,
+                "noise": 0.0,
+                "train_layouts": 4,
+                "validation_layouts": 0,
+                "test_layouts": 0,
+            }
+        },
+        "eval_robot": {"tasks": None, "most_steps": None, "proprioception": False},
+    },
+)
+
 TINY_METAWORLD_ROBOT: dict[str, Any] = merged(
     TINY_ROBOT,
     {

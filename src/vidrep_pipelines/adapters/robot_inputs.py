@@ -21,16 +21,12 @@ from vidrep_pipelines.evaluation.encoders.config import PixelEncoderConfig
 from vidrep_pipelines.evaluation.encoders.protocol import ImageEncoder, ShowsClassToken
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
 from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName
+from vidrep_pipelines.evaluation.robot_cloning.blind_environment import BlindMaker, replayed_states
 from vidrep_pipelines.evaluation.robot_cloning.cloned_policy import Look
 from vidrep_pipelines.evaluation.robot_cloning.config import RobotEvaluationConfig, RobotFeatureConfig
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import Demonstration, opened_store
 from vidrep_pipelines.evaluation.robot_cloning.head_training import FRAME_FEATURE_SUFFIX, DemonstrationStore
-from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import (
-    BlindMaker,
-    MetaworldWorld,
-    TabletopWorld,
-    replayed_states,
-)
+from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import RobotWorld
 from vidrep_pipelines.evaluation.rollouts.protocol import Observation
 from vidrep_pipelines.fanout.config import FanOutConfig
 from vidrep_pipelines.fanout.devices import gpus_to_use, limited_to_gpus
@@ -166,7 +162,7 @@ class FrameFeatureItem:
     demonstration: Demonstration
     store: DemonstrationStore
     config: RobotFeatureConfig
-    world: TabletopWorld | MetaworldWorld
+    world: RobotWorld
     device: DeviceName
     number: int
 
@@ -183,7 +179,7 @@ def frame_feature_job(
     inputs: Sequence[RobotInput],
     demonstrations: Mapping[str, Sequence[Demonstration]],
     store: DemonstrationStore,
-    world: TabletopWorld | MetaworldWorld,
+    world: RobotWorld,
     config: RobotEvaluationConfig,
     fanout: FanOutConfig,
 ) -> Job:

@@ -12,12 +12,14 @@ import pandas as pd
 from vidrep_pipelines.adapters.encoders import EncoderSource
 from vidrep_pipelines.adapters.robot_inputs import RobotInput, looking, robot_inputs
 from vidrep_pipelines.common.digest import digest_of
-from vidrep_pipelines.common.errors import InputError
+from vidrep_pipelines.common.errors import ConfigurationError, InputError
 from vidrep_pipelines.data.frame_store.store import FrameStore
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.dm_control.demonstration_config import DmcEpisodesConfig
 from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
 from vidrep_pipelines.evaluation.label_propagation.frame_features import device_of_sequence
 from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName
+from vidrep_pipelines.evaluation.robot_cloning.blind_environment import BlindMaker
 from vidrep_pipelines.evaluation.robot_cloning.cloned_policy import ClonedPolicy, HeadInput
 from vidrep_pipelines.evaluation.robot_cloning.config import RobotEvaluationConfig, RobotFeatureConfig
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import (
@@ -34,10 +36,8 @@ from vidrep_pipelines.evaluation.robot_cloning.head_training import (
 )
 from vidrep_pipelines.evaluation.robot_cloning.robot_report import EXPERT, attempt_name
 from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import (
-    BlindMaker,
     HeldOutPart,
-    MetaworldWorld,
-    TabletopWorld,
+    RobotWorld,
     camera_of,
     robot_world,
 )
@@ -112,7 +112,7 @@ class RobotEvaluation:
     """
 
     config: RobotEvaluationConfig
-    world: TabletopWorld | MetaworldWorld
+    world: RobotWorld
     inputs: tuple[RobotInput, ...]
     demonstrations: Mapping[str, Sequence[Demonstration]]
     store: DemonstrationStore
@@ -125,6 +125,7 @@ class RobotEvaluation:
         config: RobotEvaluationConfig,
         tabletop: TabletopEpisodesConfig,
         metaworld: MetaworldEpisodesConfig | None,
+        dmc: DmcEpisodesConfig | None = None,
     ) -> Self:
         """The same of what the catalog has.
 
@@ -134,11 +135,18 @@ class RobotEvaluation:
             config: Of the evaluation.
             tabletop: How tables were drawn and filmed.
             metaworld: MetaWorld's tasks and layouts. None: there are none.
+            dmc: Those of DM Control. None: there are none.
 
         Raises:
-            ConfigurationError: There is no such world, camera or task, or a name is taken.
+            ConfigurationError: There is no such world, camera or task, a name is taken, or episodes would be
+                cut off where whole ones are scored.
         """
-        world = robot_world(config.world, tabletop, metaworld)
+        world = robot_world(config.world, tabletop, metaworld, dmc)
+        if world.whole_episodes and config.most_steps not in (None, world.most_steps):
+            raise ConfigurationError(
+                f"eval_robot.most_steps is {config.most_steps}, and episodes of {world.data_set} are "
+                f"{world.most_steps} actions long, all of which are scored. Remedy: leave it null."
+            )
         camera = world.cameras[camera_of(world, config.camera)]
         sources = [EncoderSource.model_validate(encoder) for encoder in encoders]
         return cls(

@@ -117,6 +117,47 @@ class MetaworldRolloutConfig(FrozenConfig):
         return self
 
 
+class DmcRolloutConfig(FrozenConfig):
+    """How a policy is evaluated in the DeepMind Control Suite (``params:rollout``)."""
+
+    world: Literal["dmc"]
+    """DM Control's tasks, ``robot_episodes.dmc``; needs the extra ``robots``."""
+
+    part: Literal["validation", "test"] = "test"
+    """Which starts: those to choose settings by, or those that are looked at once."""
+
+    episodes: int = Field(25, ge=1)
+    """Starts of each task, the first ones of the part."""
+
+    conditions: tuple[MetaworldConditionName, ...] = (
+        *("trained", "swapped", "untrained", "uniform", "still", "scripted", "scripted_coded"),
+    )
+    """What is compared, as in MetaWorld; ``scripted`` is the closed-form controller, and ``swapped`` needs
+    two tasks."""
+
+    rollout: RolloutConfig = RolloutConfig(execute_steps=5, most_steps=250)
+    """Execution horizon, length of an episode, when pictures are drawn, seed. The length is that of
+    ``robot_episodes.dmc``, ``control_steps`` over ``action_repeat``."""
+
+    sampling: ActionSamplingConfig | None = None
+    """How actions are sampled. None: as when the policy was measured in its training."""
+
+    noise: FeatureNoiseConfig | None = None
+    """Behind which noise features are read. None: as in training."""
+
+    films: FilmsConfig = FilmsConfig()
+    """Which episodes of the trained policy are filmed."""
+
+    imagination: VideoSamplingConfig | None = None
+    """How the video model predicts what films show beside what happened. None: they show no prediction."""
+
+    block: int = Field(25, ge=1)
+    """Episodes of one item of work."""
+
+    environments: int = Field(5, ge=1)
+    """Environments of an item, which run in lock step."""
+
+
 def _world_of(given: Any) -> str:
     world = given.get("world", "tabletop") if isinstance(given, dict) else getattr(given, "world", "tabletop")
     return str(world)
@@ -126,7 +167,8 @@ class RolloutParameters(
     RootModel[
         Annotated[
             Annotated[TabletopRolloutConfig, Tag("tabletop")]
-            | Annotated[MetaworldRolloutConfig, Tag("metaworld")],
+            | Annotated[MetaworldRolloutConfig, Tag("metaworld")]
+            | Annotated[DmcRolloutConfig, Tag("dmc")],
             Discriminator(_world_of),
         ]
     ]

@@ -102,7 +102,7 @@ def _davis(root: Any, split: str, count: int | None, names: Collection[str]) -> 
 
 def _robot_episodes(config: Any) -> str:
     named = [f"{layout}: {', '.join(found)}" for layout in _LAYOUTS if (found := getattr(config, layout, {}))]
-    named += [name for name in ("metaworld",) if getattr(config, name, None) is not None]
+    named += [name for name in ("metaworld", "dmc") if getattr(config, name, None) is not None]
     if not named or getattr(config, "with_tabletop", None):
         named.append("the sample world's tabletop")
     return "episodes of " + "; ".join(named)
@@ -132,7 +132,9 @@ def _labelled_clips(config: Any) -> str:
 def _rollouts(config: Any) -> str:
     chosen = getattr(config, "root", config)  # one of several kinds of configuration
     world = getattr(chosen, "world", "tabletop")
-    return "MetaWorld, simulated" if world == "metaworld" else "the sample world's tabletop, simulated"
+    names = {"metaworld": "MetaWorld", "dmc": "the DeepMind Control Suite"}
+    named = names.get(world, "the sample world's tabletop")
+    return f"{named}, simulated"
 
 
 def _calvin(config: Any) -> str:

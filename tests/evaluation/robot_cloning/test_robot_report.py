@@ -6,8 +6,10 @@ from vidrep_pipelines.common.errors import InputError
 from vidrep_pipelines.evaluation.bootstrap import wilson_interval
 from vidrep_pipelines.evaluation.robot_cloning.robot_report import (
     BEST,
+    BEST_SCORE,
     EXPERT,
     LAST,
+    LAST_SCORE,
     attempt_name,
     attempts_of,
     choose_attempts,
@@ -90,6 +92,40 @@ def test_every_input_is_compared_with_every_floor() -> None:
     assert list(own.index) == ["rsp", EXPERT] and set(table["than"]) == {"random"}
     assert own.loc["rsp", "difference"] == pytest.approx(37.5)
     assert own.loc["rsp", "low"] <= 37.5 <= own.loc["rsp", "high"]
+
+
+def with_scores(rows: pd.DataFrame) -> pd.DataFrame:
+    """Scores that are high where episodes succeed, and differ elsewhere."""
+    numbers = rows["episode"].str.rpartition("/")[2].astype(int)
+    return rows.assign(score=0.9 * rows["success"] + 0.01 * numbers)
+
+
+def test_scores_stand_beside_success_with_intervals_by_resampling() -> None:
+    names = ["rsp", "random", EXPERT]
+    plain, table = (
+        summarize_attempts(rows, chosen(), names) for rows in (measured(), with_scores(measured()))
+    )
+    successes = table[table["measure"].isin([LAST, BEST])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(successes, plain)  # success is what it is without scores
+    own = table[table["task"] == "all"].set_index(["measure", "encoder"])
+    last = own.loc[(LAST_SCORE, "rsp")]
+    assert last["value"] == pytest.approx(90 * 5 / 8 + 1.5)
+    assert last["low"] < last["value"] < last["high"] and last["low"] != own.loc[(LAST, "rsp"), "low"]
+    expert = own.loc[(BEST_SCORE, EXPERT)]
+    assert 90 <= expert["low"] < expert["high"] <= 93  # Wilson's would end at 100
+    comparisons = compare_with(with_scores(measured()), chosen(), ["random"])
+    assert set(comparisons["measure"]) == {LAST, BEST, LAST_SCORE, BEST_SCORE}
+    assert "last_epoch_score/all/rsp" in robot_metrics(table, names)
+
+
+def test_where_there_are_scores_the_best_is_chosen_by_them() -> None:
+    attempts = attempts_of(["rsp/lift/0"], [5, 10])
+    rows = [rows_of("rsp", "lift", 0, 5, [1, 0]).assign(score=[0.81, 0.7])]
+    rows.append(rows_of("rsp", "lift", 0, 10, [1, 0]).assign(score=[0.9, 0.1]))
+    found = choose_attempts(attempts, pd.concat(rows))
+    assert found[found["is_best"]]["after"].tolist() == [5]
+    without = choose_attempts(attempts, pd.concat(rows).assign(score=np.nan))
+    assert without[without["is_best"]]["after"].tolist() == [10]  # of equals the later
 
 
 def test_other_layouts_cannot_be_compared() -> None:

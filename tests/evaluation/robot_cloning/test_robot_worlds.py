@@ -3,17 +3,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.helpers.dmc_world import HARD_SEEDS, use_fake_dmc
 from tests.helpers.metaworld import use_fake_metaworld
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.sample_world.tabletop import TabletopConfig, TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.dm_control.demonstration_config import DmcEpisodesConfig
 from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
+from vidrep_pipelines.evaluation.robot_cloning.blind_environment import BlindMaker, replayed_states
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import Demonstration
 from vidrep_pipelines.evaluation.robot_cloning.robot_worlds import (
-    BlindMaker,
+    DmcWorld,
     MetaworldWorld,
     TabletopWorld,
     camera_of,
-    replayed_states,
     robot_world,
 )
 from vidrep_pipelines.evaluation.rollouts.protocol import PlanRequest
@@ -22,6 +24,7 @@ from vidrep_pipelines.evaluation.rollouts.tabletop import scripted_episodes
 TABLES = TabletopEpisodesConfig(
     table=TabletopConfig(width=32, height=32, objects_max=3, cameras=("side", "front"))
 )
+DMC = DmcEpisodesConfig(control_steps=40, action_repeat=2, noise=0.0)
 METAWORLD = MetaworldEpisodesConfig(tasks=("reach-v3", "push-v3"))
 
 
@@ -87,8 +90,26 @@ def test_the_world_follows_from_what_is_described() -> None:
         robot_world(None, TABLES, None) == robot_world("tabletop", TABLES, METAWORLD) == TabletopWorld(TABLES)
     )
     assert robot_world(None, TABLES, METAWORLD) == MetaworldWorld(METAWORLD)
-    with pytest.raises(ConfigurationError, match=r"robot_demos\.metaworld is null"):
-        robot_world("metaworld", TABLES, None)
+    assert robot_world(None, TABLES, None, DMC) == robot_world("dmc", TABLES, METAWORLD, DMC) == DmcWorld(DMC)
+    for name in ("metaworld", "dmc"):
+        with pytest.raises(ConfigurationError, match=rf"robot_demos\.{name} is null"):
+            robot_world(name, TABLES, None)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"describes metaworld and dmc.*Remedy"):
+        robot_world(None, TABLES, METAWORLD, DMC)
+
+
+def test_starts_in_dm_control_are_held_out_and_episodes_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fake_dmc(monkeypatch)
+    world = DmcWorld(DMC)
+    starts = [world.starts(part, "reacher-easy", 6) for part in ("validation", "test")]  # type: ignore[arg-type]
+    assert len({start.seed for part in starts for start in part}) == 12
+    start = next(start for start in starts[1] if start.seed % HARD_SEEDS)
+    assert world.start_of(Demonstration("view", start.name, "reacher-easy", "told", "")) == start
+    recorded = world.expert.make().run(start.name)
+    states = replayed_states(BlindMaker(world.maker, exact=True).make(), start, recorded.actions)
+    assert states.shape == (world.most_steps + 1, 6) and world.whole_episodes
+    with pytest.raises(ConfigurationError, match=r"'cheetah-run' is no task of dmc\.tasks"):
+        world.starts("test", "cheetah-run", 1)
 
 
 def test_the_camera_is_one_that_films() -> None:

@@ -12,7 +12,7 @@ from vidrep_pipelines.evaluation.label_propagation.settings import DeviceName
 HeadPreset = Literal["cortexbench", "r3m"]
 FloorInput = Literal["proprioception"]
 CeilingInput = Literal["state", "expert"]
-WorldName = Literal["tabletop", "metaworld"]
+WorldName = Literal["tabletop", "metaworld", "dmc"]
 
 HEAD_PRESETS: Mapping[HeadPreset, Mapping[str, Any]] = MappingProxyType(
     {
@@ -100,7 +100,8 @@ class RobotEvaluationConfig(FrozenConfig):
     """How cloned behavior is measured, the same for all encoders (``params:eval_robot``)."""
 
     world: WorldName | None = None
-    """Where it is tried out. None: MetaWorld if ``robot_demos.metaworld`` is there, else the tabletop."""
+    """Where it is tried out. None: MetaWorld or DM Control, whichever ``robot_demos`` describes, else the
+    tabletop."""
 
     tasks: tuple[str, ...] | None = Field(None, min_length=1)
     """Which tasks; each has heads of its own. None: all that have demonstrations."""
@@ -119,7 +120,8 @@ class RobotEvaluationConfig(FrozenConfig):
 
     proprioception: bool = True
     """Whether heads also know what the robot feels: MetaWorld the hand's place and opening, the tabletop its
-    joints. CortexBench: in MetaWorld yes."""
+    joints, DM Control places and velocities of the joints, which in the cart-pole and the point mass are all
+    there is. CortexBench: in MetaWorld yes, in DM Control no."""
 
     floors: tuple[FloorInput, ...] = ("proprioception",)
     """What is measured beside encoders that needs none. ``proprioception``: what the robot feels alone.
@@ -149,7 +151,8 @@ class RobotEvaluationConfig(FrozenConfig):
     """Layouts of each task to choose by; on ``test``, as many as ``episodes``."""
 
     most_steps: int | None = Field(None, ge=1)
-    """Control steps after which an attempt has failed. None: the world's own (tabletop 40, MetaWorld 500)."""
+    """Actions after which an attempt has failed. None: the world's own (tabletop 40, MetaWorld 500). In DM
+    Control episodes are scored as a whole: their length is that of ``robot_demos.dmc``."""
 
     block: int = Field(25, ge=1)
     """Episodes of one item of work."""

@@ -18,6 +18,7 @@ from vidrep_pipelines.evaluation.rollouts.tables import ALL_TASKS
 
 EXPERT = "expert"
 LAST, BEST = "last epoch", "best epoch"
+LAST_SCORE, BEST_SCORE = "last epoch score", "best epoch score"
 ATTEMPT_COLUMNS = ("encoder", "task", "seed", "after")
 SUMMARY_COLUMNS = (
     *("measure", "task", "encoder", "value", "low", "high", "lead", "lead_low", "lead_high"),
@@ -26,6 +27,9 @@ SUMMARY_COLUMNS = (
 """Values and bounds of 95 % intervals in percent; see :func:`summarize_attempts`."""
 
 _EPISODE = ["task", "episode"]
+_SUCCESSES = ((LAST, LAST, "success"), (BEST, BEST, "success"))
+_SCORES = ((LAST_SCORE, LAST, "score"), (BEST_SCORE, BEST, "score"))
+"""What is measured: its name, which heads, and which column of rows."""
 
 
 def attempt_name(encoder: str, task: str, seed: int, after: int) -> str:
@@ -61,12 +65,14 @@ def choose_attempts(attempts: pd.DataFrame, selection: pd.DataFrame | None) -> p
 
     Returns:
         Of every head and time that is either: ``ATTEMPT_COLUMNS``, ``is_last``, ``is_best``, and its share of
-        success in the episodes to choose by, ``selected``. Of equally good ones the later is the best.
+        success in the episodes to choose by, ``selected``, or its mean score where episodes have scores. Of
+        equally good ones the later is the best.
     """
     head = ["encoder", "task", "seed"]
     found = attempts.assign(selected=np.nan)
     if selection is not None:
-        shares = with_attempts(selection).groupby(list(ATTEMPT_COLUMNS))["success"].mean()
+        column = "score" if _scored(selection) else "success"
+        shares = with_attempts(selection).groupby(list(ATTEMPT_COLUMNS))[column].mean()
         found = found.drop(columns="selected").join(shares.rename("selected"), on=list(ATTEMPT_COLUMNS))
     found = found.assign(is_last=found.groupby(head)["after"].transform("max") == found["after"])
     ranked = found.fillna({"selected": 0.0}).sort_values(["selected", "after"])
@@ -83,7 +89,8 @@ def summarize_attempts(
     An interval is Wilson's, with as many independent answers as there are layouts: attempts of several heads
     at one layout are averaged. What other demonstrations and other heads would change is not in it; how much
     heads differ is said by ``lowest_seed`` and ``highest_seed``. ``lead`` is the difference to the first
-    input in the same layouts, its interval by resampling these.
+    input in the same layouts, its interval by resampling these. Where all episodes have a score, the mean
+    score stands beside success under measures of its own, with intervals by resampling layouts.
 
     Args:
         rows: One per episode, of the measured part, see :func:`with_attempts`.
@@ -103,14 +110,14 @@ def summarize_attempts(
     tasks = [ALL_TASKS, *dict.fromkeys(measured["task"])]
     present = [name for name in encoders if name in set(measured["encoder"])]
     found = []
-    for measure in (LAST, BEST):
-        own = measured[measured["measure"] == measure]
-        shares = {name: _by_episode(own[own["encoder"] == name]) for name in present}
+    for measure, heads, column in _measures(rows):
+        own = measured[measured["measure"] == heads]
+        shares = {name: _by_episode(own[own["encoder"] == name], column) for name in present}
         _require_same_episodes(shares)
         for task in tasks:
             for name in present:
                 one, first = (_of_task(shares[other], task) for other in (name, present[0]))
-                cell = _cell(one, level) | _lead(one, first, level)
+                cell = _cell(one, column, level) | _lead(one, first, level)
                 found.append({"measure": measure, "task": task, "encoder": name, **cell})
     renderer = ", ".join(sorted(set(rows["renderer"])))
     return pd.DataFrame(found).assign(renderer=renderer)[list(SUMMARY_COLUMNS)]
@@ -130,9 +137,9 @@ def compare_with(rows: pd.DataFrame, chosen: pd.DataFrame, floors: Sequence[str]
     measured = _by_measure(with_attempts(rows), chosen)
     tasks = [ALL_TASKS, *dict.fromkeys(measured["task"])]
     found = []
-    for measure in (LAST, BEST):
-        own = measured[measured["measure"] == measure]
-        shares = {name: _by_episode(part) for name, part in own.groupby("encoder", sort=False)}
+    for measure, heads, column in _measures(rows):
+        own = measured[measured["measure"] == heads]
+        shares = {name: _by_episode(part, column) for name, part in own.groupby("encoder", sort=False)}
         pairs = [(name, than) for than in floors for name in shares if than in shares and name != than]
         for name, than in pairs:
             for task in tasks:
@@ -173,10 +180,19 @@ def _by_measure(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _by_episode(rows: pd.DataFrame) -> pd.DataFrame:
-    """(episodes, seeds) success: 1 or 0; rows are named by task and episode."""
-    numbers = rows.assign(success=rows["success"].astype(np.float64))
-    return numbers.pivot_table(index=_EPISODE, columns="seed", values="success", sort=False)
+def _scored(rows: pd.DataFrame) -> bool:
+    """Whether all episodes have a score; rows of former runs have no such column."""
+    return "score" in rows and bool(rows["score"].notna().all())
+
+
+def _measures(rows: pd.DataFrame) -> tuple[tuple[str, str, str], ...]:
+    return (*_SUCCESSES, *_SCORES) if _scored(rows) else _SUCCESSES
+
+
+def _by_episode(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """(episodes, seeds) success, 1 or 0, or score, 0..1; rows are named by task and episode."""
+    numbers = rows.assign(**{column: rows[column].astype(np.float64)})
+    return numbers.pivot_table(index=_EPISODE, columns="seed", values=column, sort=False)
 
 
 def _of_task(shares: pd.DataFrame, task: str) -> pd.DataFrame:
@@ -194,9 +210,14 @@ def _require_same_episodes(shares: dict[str, pd.DataFrame]) -> None:
             )
 
 
-def _cell(shares: pd.DataFrame, level: float) -> dict[str, Any]:
+def _cell(shares: pd.DataFrame, column: str, level: float) -> dict[str, Any]:
+    """Wilson's interval of a share of success; that of a mean score by resampling layouts."""
     share, seeds = float(shares.mean(axis=1).mean()), shares.mean(axis=0)
     low, high = wilson_interval(share, len(shares), level)
+    if column == "score":
+        members = [np.array([value]) for value in shares.mean(axis=1)]
+        found = confidence_interval(mean_over_members(members), len(members), level, RESAMPLES)
+        low, high = found.low, found.high
     return {
         "value": 100 * share,
         "low": 100 * min(low, share),  # of none and of all, rounding would leave the share outside

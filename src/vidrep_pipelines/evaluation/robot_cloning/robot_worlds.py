@@ -2,39 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol
 
-import numpy as np
-
-from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop_source import CAMERA_NUMBERS, TABLETOP, tabletop_source
+from vidrep_pipelines.data.sources.dm_control.demonstration_config import DmcEpisodesConfig
+from vidrep_pipelines.data.sources.dm_control.demonstrations import DMC, DmcSource, dmc_source
+from vidrep_pipelines.data.sources.dm_control.simulator import DMC_CAMERA, DMC_CAMERA_NUMBER
 from vidrep_pipelines.data.sources.metaworld.config import (
     CAMERA_ORDER,
     MOST_METAWORLD_STEPS,
     MetaworldEpisodesConfig,
 )
 from vidrep_pipelines.data.sources.metaworld.episodes import METAWORLD, MetaworldSource, metaworld_source
+from vidrep_pipelines.evaluation.robot_cloning.blind_environment import ExactEnvironmentMaker
 from vidrep_pipelines.evaluation.robot_cloning.config import WorldName
 from vidrep_pipelines.evaluation.robot_cloning.demonstrations import Demonstration
-from vidrep_pipelines.evaluation.rollouts.metaworld import (
-    MetaworldEnvironment,
-    MetaworldExpertMaker,
-    MetaworldMaker,
-)
-from vidrep_pipelines.evaluation.rollouts.protocol import (
-    Environment,
-    EnvironmentMaker,
-    EpisodeStart,
-    Observation,
-    PolicyMaker,
-)
-from vidrep_pipelines.evaluation.rollouts.tabletop import (
-    ScriptedArmMaker,
-    TabletopEnvironment,
-    TabletopMaker,
-)
+from vidrep_pipelines.evaluation.rollouts.dmc import DmcControllerMaker, DmcMaker
+from vidrep_pipelines.evaluation.rollouts.metaworld import MetaworldExpertMaker, MetaworldMaker
+from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart, PolicyMaker
+from vidrep_pipelines.evaluation.rollouts.tabletop import ScriptedArmMaker, TabletopMaker
 
 HeldOutPart = Literal["validation", "test"]
 
@@ -54,11 +43,15 @@ class RobotWorld(Protocol):
 
     @property
     def most_steps(self) -> int:
-        """Control steps after which an attempt has failed, where nothing else is said."""
+        """Actions after which an attempt has failed, where nothing else is said."""
 
     @property
-    def maker(self) -> EnvironmentMaker:
-        """Makes its environments; they have an ``exact_state``."""
+    def whole_episodes(self) -> bool:
+        """Whether every attempt goes on to the end of the episode, which is then ``most_steps`` long."""
+
+    @property
+    def maker(self) -> ExactEnvironmentMaker:
+        """Makes its environments."""
 
     @property
     def expert(self) -> PolicyMaker:
@@ -91,6 +84,7 @@ class TabletopWorld:
 
     data_set = TABLETOP
     most_steps = 40
+    whole_episodes = False
 
     @property
     def cameras(self) -> Mapping[str, int]:
@@ -138,6 +132,7 @@ class MetaworldWorld:
 
     data_set = METAWORLD
     most_steps = MOST_METAWORLD_STEPS
+    whole_episodes = False
 
     @property
     def cameras(self) -> Mapping[str, int]:
@@ -165,27 +160,95 @@ class MetaworldWorld:
         return EpisodeStart(source.trajectory, source.task, source.instruction, source.seed)
 
 
+@dataclass(frozen=True)
+class DmcWorld:
+    """The DeepMind Control Suite (extra ``robots``).
+
+    Attributes:
+        config: Tasks, starts, episodes and pictures.
+    """
+
+    config: DmcEpisodesConfig
+
+    data_set = DMC
+    whole_episodes = True
+
+    @property
+    def cameras(self) -> Mapping[str, int]:
+        """The one that films all tasks."""
+        return {DMC_CAMERA: DMC_CAMERA_NUMBER}
+
+    @property
+    def most_steps(self) -> int:
+        """All actions of an episode: its score is that of the whole of it."""
+        return self.config.episode_actions
+
+    @property
+    def maker(self) -> DmcMaker:
+        """Makes simulators."""
+        return DmcMaker(self.config)
+
+    @property
+    def expert(self) -> DmcControllerMaker:
+        """The closed-form controllers."""
+        return DmcControllerMaker(self.config)
+
+    def starts(self, part: HeldOutPart, task: str, episodes: int) -> tuple[EpisodeStart, ...]:
+        """The first starts of a part; none of them needs to be filmed."""
+        known = self.config.known_task(task)
+        sources = [DmcSource(self.config, known, part, number) for number in range(episodes)]
+        return tuple(EpisodeStart(one.trajectory, one.task, one.instruction, one.seed) for one in sources)
+
+    def start_of(self, demonstration: Demonstration) -> EpisodeStart:
+        """It has the seed that follows from its name."""
+        source = dmc_source(demonstration.trajectory, self.config)
+        return EpisodeStart(source.trajectory, source.task, source.instruction, source.seed)
+
+
 def robot_world(
-    name: WorldName | None, tabletop: TabletopEpisodesConfig, metaworld: MetaworldEpisodesConfig | None
-) -> TabletopWorld | MetaworldWorld:
+    name: WorldName | None,
+    tabletop: TabletopEpisodesConfig,
+    metaworld: MetaworldEpisodesConfig | None,
+    dmc: DmcEpisodesConfig | None = None,
+) -> RobotWorld:
     """The world of an evaluation.
 
     Args:
-        name: Which. None: MetaWorld where it is described, else the tabletop.
+        name: Which. None: the one that is described, and if there is none, the tabletop.
         tabletop: How tables are drawn and filmed.
         metaworld: MetaWorld's tasks and layouts. None: there are none.
+        dmc: Those of DM Control. None: there are none.
 
     Raises:
-        ConfigurationError: It is MetaWorld, and that is not described.
+        ConfigurationError: It is not described, or two are and none is named.
     """
-    if name == "tabletop" or (name is None and metaworld is None):
-        return TabletopWorld(tabletop)
-    if metaworld is None:
+    if name is None and metaworld is not None and dmc is not None:
         raise ConfigurationError(
-            "eval_robot.world is metaworld, and robot_demos.metaworld is null. Remedy: give "
-            "robot_demos.metaworld the tasks, such as {tasks: [drawer-open-v3, hammer-v3]}."
+            "robot_demos describes metaworld and dmc, and eval_robot.world names neither. Remedy: set "
+            "eval_robot.world to the one in which behavior is tried out."
         )
-    return MetaworldWorld(metaworld)
+    simulated: dict[WorldName, RobotWorld] = {}
+    if metaworld is not None:
+        simulated["metaworld"] = MetaworldWorld(metaworld)
+    if dmc is not None:
+        simulated["dmc"] = DmcWorld(dmc)
+    chosen = name or next(iter(simulated), "tabletop")
+    if chosen == "tabletop":
+        return TabletopWorld(tabletop)
+    if chosen not in simulated:
+        raise ConfigurationError(
+            f"eval_robot.world is {chosen}, and robot_demos.{chosen} is null. Remedy: give "
+            f"robot_demos.{chosen} the tasks, such as {_TASKS[chosen]}."
+        )
+    return simulated[chosen]
+
+
+_TASKS: Mapping[WorldName, str] = MappingProxyType(
+    {
+        "metaworld": "{tasks: [drawer-open-v3, hammer-v3]}",
+        "dmc": "{tasks: [reacher-easy, cartpole-balance]}",
+    }
+)
 
 
 def camera_of(world: RobotWorld, wanted: str | None) -> str:
@@ -202,91 +265,3 @@ def camera_of(world: RobotWorld, wanted: str | None) -> str:
             "Remedy: name one of these, or have robot_demos film by it."
         )
     return wanted
-
-
-class BlindEnvironment:
-    """An environment that shows nothing, for policies that look at no picture: rendering is most of the work.
-
-    Args:
-        environment: One of those that have an ``exact_state``.
-        exact: Whether the exact state of the scene is told, in place of what the robot feels.
-    """
-
-    def __init__(self, environment: TabletopEnvironment | MetaworldEnvironment, exact: bool) -> None:
-        self._environment, self._exact = environment, exact
-
-    @property
-    def renderer(self) -> str:
-        """That of the environment, so that its episodes are compared with those of others."""
-        return self._environment.renderer
-
-    def reset(self, start: EpisodeStart) -> None:
-        """Begins an episode."""
-        self._environment.reset(start)
-
-    def observe(self, *, pictures: bool) -> Observation:
-        """No picture; a state."""
-        del pictures  # nothing is rendered
-        if self._exact:
-            return Observation({}, self._environment.exact_state)
-        return self._environment.observe(pictures=False)
-
-    def step(self, action: FloatArray) -> float:
-        """As the environment."""
-        return self._environment.step(action)
-
-    def succeeded(self) -> bool:
-        """As the environment."""
-        return self._environment.succeeded()
-
-    def close(self) -> None:
-        """Closes the environment."""
-        self._environment.close()
-
-
-@dataclass(frozen=True)
-class BlindMaker:
-    """Makes environments that show nothing: an :class:`~.protocol.EnvironmentMaker`.
-
-    Attributes:
-        maker: Makes what is simulated.
-        exact: Whether the exact state of the scene is told, in place of what the robot feels.
-    """
-
-    maker: TabletopMaker | MetaworldMaker
-    exact: bool = False
-
-    @property
-    def renderer(self) -> str:
-        """That of the environment."""
-        return self.maker.renderer
-
-    @property
-    def identity(self) -> Mapping[str, Any]:
-        """All that its behavior depends on."""
-        return {**self.maker.identity, "tells": "exact state" if self.exact else "what is felt"}
-
-    def make(self) -> BlindEnvironment:
-        """A fresh one."""
-        return BlindEnvironment(self.maker.make(), self.exact)
-
-
-def replayed_states(environment: Environment, start: EpisodeStart, actions: FloatArray) -> FloatArray:
-    """(T, S) states before each of T - 1 recorded actions and after the last, without a picture.
-
-    Raises:
-        ConfigurationError: The actions do not do the task again.
-    """
-    environment.reset(start)
-    states = [environment.observe(pictures=False).state]
-    succeeded = False
-    for action in actions:
-        environment.step(action)
-        states.append(environment.observe(pictures=False).state)
-        succeeded = succeeded or environment.succeeded()
-    if not succeeded:
-        raise ConfigurationError(
-            f"{start.name}: the recorded actions do not do their task again. Remedy: simulate with the "
-            "parameters and the version of the simulator that the demonstrations were made with."
-        )
-    return np.stack(states)

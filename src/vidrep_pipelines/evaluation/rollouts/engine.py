@@ -16,6 +16,7 @@ from vidrep_pipelines.evaluation.rollouts.protocol import (
     EpisodeStart,
     Observation,
     PlanRequest,
+    score_of,
 )
 from vidrep_pipelines.evaluation.rollouts.session import PolicySession
 
@@ -38,6 +39,7 @@ class EpisodeRecord:
         reward: Sum of the rewards; 0 where there are none.
         renderer: What made the pictures.
         settings: Digest of all that determines the result.
+        score: Return over the longest possible one, 0..1; None where the environment has no such scale.
     """
 
     episode: str
@@ -50,6 +52,7 @@ class EpisodeRecord:
     reward: float
     renderer: str
     settings: str
+    score: float | None = None
 
 
 Attempt = Generator[PlanRequest, FloatArray, EpisodeRecord]
@@ -103,6 +106,7 @@ def attempt_task(
         reward=reward,
         renderer=environment.renderer,
         settings=rules.settings,
+        score=score_of(environment),
     )
 
 

@@ -1,13 +1,15 @@
-"""Policies that know nothing: what every number of a policy has to be compared with."""
+"""Who knows nothing, or is told something else: what every number of a policy has to be compared with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from vidrep_pipelines.common.arrays import FloatArray
-from vidrep_pipelines.evaluation.rollouts.protocol import PlanRequest
+from vidrep_pipelines.common.errors import ConfigurationError
+from vidrep_pipelines.common.seeds import generator_for
+from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart, PlanRequest
 
 
 class StillPolicy:
@@ -96,3 +98,31 @@ class UniformMaker:
     def make(self) -> UniformPolicy:
         """The policy."""
         return UniformPolicy(self.low, self.high, self.chunk_length)
+
+
+def with_other_instructions(
+    starts: Sequence[EpisodeStart], instructions: Mapping[str, str], block: str, seed: int = 0
+) -> list[EpisodeStart]:
+    """The same starts with the instruction of another task, drawn for each.
+
+    Args:
+        starts: What episodes begin with.
+        instructions: Of all tasks.
+        block: The block of parameters that names tasks.
+        seed: Of the draws.
+
+    Raises:
+        ConfigurationError: There is one task only.
+    """
+    if len(instructions) < 2:
+        raise ConfigurationError(
+            f"The condition 'swapped' tells the instruction of another task, and {next(iter(instructions))} "
+            f"is the only one. Remedy: name a second in {block}.tasks, or leave 'swapped' out of "
+            "rollout.conditions."
+        )
+    swapped = []
+    for start in starts:
+        others = [task for task in instructions if task != start.task]
+        chosen = others[int(generator_for(seed, "another task", start.name).integers(len(others)))]
+        swapped.append(replace(start, instruction=instructions[chosen]))
+    return swapped

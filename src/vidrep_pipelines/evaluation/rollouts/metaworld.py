@@ -1,14 +1,13 @@
 """MetaWorld as an environment, the starts of its episodes, and what its scripted experts do."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vidrep_pipelines.common.arrays import FloatArray
 from vidrep_pipelines.common.errors import ConfigurationError, InputError
-from vidrep_pipelines.common.seeds import generator_for
 from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig, MetaworldPicturesConfig
 from vidrep_pipelines.data.sources.metaworld.episodes import (
     ExpertRun,
@@ -18,6 +17,7 @@ from vidrep_pipelines.data.sources.metaworld.episodes import (
     run_expert,
 )
 from vidrep_pipelines.data.sources.metaworld.simulator import ACTION_SIZE, MetaworldSimulator
+from vidrep_pipelines.evaluation.rollouts.floors import with_other_instructions
 from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart, Observation, PlanRequest
 from vidrep_pipelines.evaluation.rollouts.replay import RecordedEpisode
 
@@ -144,18 +144,8 @@ def told_another_task(
     Raises:
         ConfigurationError: There is one task only.
     """
-    if len(config.tasks) < 2:
-        raise ConfigurationError(
-            f"The condition 'swapped' tells the instruction of another task, and {config.tasks[0]} is the "
-            "only one. Remedy: name a second in robot_episodes.metaworld.tasks, or leave 'swapped' out of "
-            "rollout.conditions."
-        )
-    swapped = []
-    for start in starts:
-        others = [task for task in config.tasks if task != start.task]
-        chosen = others[int(generator_for(seed, "another task", start.name).integers(len(others)))]
-        swapped.append(replace(start, instruction=config.instruction(chosen)))
-    return swapped
+    instructions = {task: config.instruction(task) for task in config.tasks}
+    return with_other_instructions(starts, instructions, "robot_episodes.metaworld", seed)
 
 
 def expert_episodes(

@@ -64,6 +64,19 @@ class Environment(Protocol):
         """Frees what the environment holds. It is not used again."""
 
 
+@runtime_checkable
+class ScoredEnvironment(Protocol):
+    """What an environment may offer beside success: how good an episode was."""
+
+    def score(self) -> float | None:
+        """Return so far over the longest possible one of an episode, 0..1; None where there is no scale."""
+
+
+def score_of(environment: Environment) -> float | None:
+    """The score of an environment's episode, where it has one."""
+    return environment.score() if isinstance(environment, ScoredEnvironment) else None
+
+
 @dataclass(frozen=True, eq=False)
 class PlanRequest:
     """A policy's question: what next?

@@ -22,9 +22,10 @@ _PAIR = ["task", "episode"]
 
 
 def record_table(records: Sequence[EpisodeRecord]) -> pd.DataFrame:
-    """One row per attempt, with the fields of :class:`EpisodeRecord` as columns."""
+    """One row per attempt, with the fields of :class:`EpisodeRecord` as columns; no score is not a number."""
     columns = list(EpisodeRecord.__dataclass_fields__)
-    return pd.DataFrame([asdict(record) for record in records], columns=columns)
+    table = pd.DataFrame([asdict(record) for record in records], columns=columns)
+    return table.astype({"score": "float64"})
 
 
 def success_table(rows: pd.DataFrame, by: Sequence[str] = ("task",), level: float = LEVEL) -> pd.DataFrame:

@@ -144,4 +144,4 @@ def _evaluation(
 ) -> RobotEvaluation:
     from vidrep_pipelines.adapters.robot_rollouts import RobotEvaluation
 
-    return RobotEvaluation.of(frames, encoders, config, demos.tabletop, demos.metaworld)
+    return RobotEvaluation.of(frames, encoders, config, demos.tabletop, demos.metaworld, demos.dmc)

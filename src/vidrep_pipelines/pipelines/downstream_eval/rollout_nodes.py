@@ -35,7 +35,7 @@ def roll_out_policy(
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.training.distributed import choose_device
 
-    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld)
+    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld, episodes.dmc)
     world.require_oracle()
     chosen, device = config.root, choose_device(launch).type
     trained = VppPolicyMaker.of(policy, video_model, codec, world.cameras, device)
@@ -54,7 +54,7 @@ def describe_rollouts(
     from vidrep_pipelines.adapters.rollout_worlds import RolloutWorld
     from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 
-    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld)
+    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld, episodes.dmc)
     trained = VppPolicyMaker.of(policy, video_model, codec, world.cameras)
     return {one.name: one.settings for one in world.conditions(trained)}
 
@@ -75,7 +75,7 @@ def film_rollouts(
     from vidrep_pipelines.fanout.devices import workers_for_device
     from vidrep_pipelines.training.distributed import choose_device
 
-    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld)
+    world = RolloutWorld(config, episodes.tabletop, episodes.metaworld, episodes.dmc)
     device = choose_device(launch).type
     trained = VppPolicyMaker.of(policy, video_model, codec, world.cameras, device)
     return film_job(world.filmed(trained), config.root.films, workers_for_device(fanout, device))

@@ -8,6 +8,7 @@ from PIL.Image import Image
 from vidrep_pipelines.data.frame_store.config import FramesConfig, FrameStoreConfig, SplitConfig
 from vidrep_pipelines.data.sample_world.agent_config import AgentEpisodesConfig
 from vidrep_pipelines.data.sample_world.tabletop import TabletopEpisodesConfig
+from vidrep_pipelines.data.sources.dm_control.demonstration_config import DmcEpisodesConfig
 from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
 from vidrep_pipelines.data.sources.robot_data_sets.config import RobotDataSetsConfig
 from vidrep_pipelines.datasets.video_file import Film
@@ -41,6 +42,10 @@ class RobotEpisodesConfig(RobotDataSetsConfig):
 
     metaworld: MetaworldEpisodesConfig | None = None
     """Episodes of MetaWorld's scripted experts, data set ``metaworld``; needs the extra ``robots``."""
+
+    dmc: DmcEpisodesConfig | None = None
+    """Episodes of closed-form controllers in the DeepMind Control Suite, data set ``dmc``; needs the extra
+    ``robots``."""
 
     frames: FramesConfig = FramesConfig(height=256, width=256, min_frames=2)
     """How frames are stored."""
@@ -109,10 +114,11 @@ def _damaged(episodes: pd.DataFrame) -> dict[str, str]:
 
 
 def _rendered(config: RobotEpisodesConfig) -> list[EpisodeSource]:
-    """What is simulated: the sample world's agent and MetaWorld if named, the tabletop if nothing is."""
+    """What is simulated: agent, MetaWorld and DM Control if they are named, the tabletop if nothing is."""
     from vidrep_pipelines.data.frame_store.data_set import DataSetSource
     from vidrep_pipelines.data.sample_world.agent_episodes import agent_requests
     from vidrep_pipelines.data.sample_world.tabletop_source import list_tabletop
+    from vidrep_pipelines.data.sources.dm_control.demonstrations import list_dmc
     from vidrep_pipelines.data.sources.metaworld.episodes import list_metaworld
 
     sources: list[EpisodeSource] = []
@@ -122,6 +128,8 @@ def _rendered(config: RobotEpisodesConfig) -> list[EpisodeSource]:
         sources += [DataSetSource(request.source, "sample_agent") for request in requests]
     if config.metaworld is not None:
         sources += list_metaworld(config.metaworld)
+    if config.dmc is not None:
+        sources += list_dmc(config.dmc)
     nothing_else = not sources and not config.named()
     if config.with_tabletop or (config.with_tabletop is None and nothing_else):
         sources += list_tabletop(config.tabletop)

@@ -212,10 +212,28 @@ def repeat_action(
 
 
 def _render(environment: ControlEnvironment, config: ControlConfig) -> NDArray[np.uint8]:
-    flags = {"shadow": False, "reflection": False} if config.quality == "fast" else {}
+    return scene_picture(environment, config.size, config.size, config.camera, config.quality)
+
+
+def scene_picture(
+    environment: ControlEnvironment, height: int, width: int, camera: int | str, quality: str
+) -> NDArray[np.uint8]:
+    """What a camera sees now, (H, W, 3).
+
+    Args:
+        environment: The task.
+        height: Pixels.
+        width: Pixels.
+        camera: Its number or name.
+        quality: ``fast``: without shadows and reflections.
+
+    Raises:
+        ConfigurationError: There is nothing to render with.
+    """
+    flags = {"shadow": False, "reflection": False} if quality == "fast" else {}
     try:
         picture: NDArray[np.uint8] = environment.physics.render(
-            height=config.size, width=config.size, camera_id=config.camera, render_flag_overrides=flags
+            height=height, width=width, camera_id=camera, render_flag_overrides=flags
         )
     except (ImportError, RuntimeError, AttributeError) as error:
         raise ConfigurationError(f"dm_control cannot render ({error}). {HOW_TO_RENDER}") from error
