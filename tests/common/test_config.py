@@ -82,7 +82,10 @@ def fields_with_paths(config: type[FrozenConfig]) -> dict[str, TypeAdapter[objec
 
 
 # What the pipelines fill in themselves.
-OWN = {"RspTask.clip_table", "RspTask.videos", "RspTask.packet_store"}
+OWN = {
+    *(f"RspTask.{name}" for name in ("clip_table", "videos", "packet_store")),
+    *(f"OccupancyActingSpec.{name}" for name in ("model", "tokenizer", "tokens")),
+}
 
 
 def test_every_path_of_a_user_may_begin_with_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:

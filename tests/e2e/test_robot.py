@@ -16,6 +16,7 @@ from tests.helpers.robots import TINY_DMC_ROBOT, TINY_METAWORLD_ROBOT, TINY_ROBO
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.headlines import headline_lines, headline_of
 
+pytestmark = pytest.mark.slow
 INPUTS = ["random", "pixels", "proprioception", "state", "expert"]
 MEASURES = ["last epoch", "best epoch"]
 
