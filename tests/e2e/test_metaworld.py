@@ -1,4 +1,4 @@
-"""Video Prediction Policy in MetaWorld and in DM Control, from demonstrations to closed loop; also without it."""
+"""Video Prediction Policy in MetaWorld and DM Control, from demonstrations to closed loop; also without them."""
 
 import logging
 from pathlib import Path

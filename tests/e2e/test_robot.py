@@ -123,7 +123,6 @@ def test_dm_control_by_a_fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         run_pipeline("eval_robot_standalone", tmp_path, shortened)
 
 
-@pytest.mark.slow
 @needs_dmc
 @needs_rendering
 def test_dm_control_itself(tmp_path: Path) -> None:
@@ -142,7 +141,6 @@ def test_dm_control_itself(tmp_path: Path) -> None:
     assert scores["expert"] > 80 and scores["state"] > max(scores["proprioception"], scores["random"]) + 20
 
 
-@pytest.mark.slow
 @needs_metaworld
 @needs_rendering
 def test_metaworld_itself(tmp_path: Path) -> None:
