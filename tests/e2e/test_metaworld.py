@@ -1,4 +1,4 @@
-"""Video Prediction Policy in MetaWorld and DM Control, from demonstrations to closed loop; also without them."""
+"""Video Prediction Policy in MetaWorld and in DM Control, from demonstrations to closed loop."""
 
 import logging
 from pathlib import Path
