@@ -1,4 +1,4 @@
-"""Video Prediction Policy in MetaWorld and in DM Control, from demonstrations to closed loop; also without it."""
+"""Video Prediction Policy in MetaWorld and DM Control, from demonstrations to closed loop; or by fakes."""
 
 import logging
 from pathlib import Path
@@ -61,6 +61,7 @@ TINY_DMC_POLICY: dict[str, Any] = merged(
         "vpp_policy": {"goal": {"vocabulary": DMC_WORDS}},
         "rollout": {
             "world": "dmc",
+            "part": "test",
             "episodes": 3,
             "conditions": ["trained", "untrained", "swapped", "uniform", "still", "scripted"],
             "rollout": {"execute_steps": 10, "most_steps": 40},
