@@ -61,6 +61,7 @@ TINY_DMC_POLICY: dict[str, Any] = merged(
         "vpp_policy": {"goal": {"vocabulary": DMC_WORDS}},
         "rollout": {
             "world": "dmc",
+            "part": "test",
             "episodes": 3,
             "conditions": ["trained", "untrained", "swapped", "uniform", "still", "scripted"],
             "rollout": {"execute_steps": 10, "most_steps": 40},
