@@ -89,7 +89,7 @@ def _draw_horizons(axes: Axes, table: pd.DataFrame) -> None:
         _draw_line(axes, places, rows, COLORS[number % len(COLORS)], str(policy))
     if len(swept):
         axes.set_xticks(sorted(set(swept["execute_steps"])))
-        axes.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=SOFT_INK)
+        axes.legend(loc="best", frameon=False, fontsize=9, labelcolor=SOFT_INK)
     plain_axes(axes, "by execution horizon", "actions executed before the next plan")
     axes.set_ylim(0, 1.12)
 
