@@ -93,7 +93,7 @@ def test_the_world_follows_from_what_is_described() -> None:
     assert robot_world(None, TABLES, None, DMC) == robot_world("dmc", TABLES, METAWORLD, DMC) == DmcWorld(DMC)
     for name in ("metaworld", "dmc"):
         with pytest.raises(ConfigurationError, match=rf"robot_demos\.{name} is null"):
-            robot_world(name, TABLES, None)  # type: ignore[arg-type]
+            robot_world(name, TABLES, None)
     with pytest.raises(ConfigurationError, match=r"describes metaworld and dmc.*Remedy"):
         robot_world(None, TABLES, METAWORLD, DMC)
 
@@ -101,7 +101,7 @@ def test_the_world_follows_from_what_is_described() -> None:
 def test_starts_in_dm_control_are_held_out_and_episodes_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     use_fake_dmc(monkeypatch)
     world = DmcWorld(DMC)
-    starts = [world.starts(part, "reacher-easy", 6) for part in ("validation", "test")]  # type: ignore[arg-type]
+    starts = [world.starts(part, "reacher-easy", 6) for part in ("validation", "test")]
     assert len({start.seed for part in starts for start in part}) == 12
     start = next(start for start in starts[1] if start.seed % HARD_SEEDS)
     assert world.start_of(Demonstration("view", start.name, "reacher-easy", "told", "")) == start

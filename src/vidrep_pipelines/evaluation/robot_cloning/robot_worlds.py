@@ -232,7 +232,8 @@ def robot_world(
         simulated["metaworld"] = MetaworldWorld(metaworld)
     if dmc is not None:
         simulated["dmc"] = DmcWorld(dmc)
-    chosen = name or next(iter(simulated), "tabletop")
+    default: WorldName = "tabletop"
+    chosen = next(iter(simulated), default) if name is None else name
     if chosen == "tabletop":
         return TabletopWorld(tabletop)
     if chosen not in simulated:

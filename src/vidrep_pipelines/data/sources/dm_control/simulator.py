@@ -44,7 +44,8 @@ class DmcSimulator:
 
     def __init__(self, task: DmcTask, config: DmcEpisodesConfig) -> None:
         self.task, self._config = task, config
-        self._environment: Any = load_environment(*task.split("-"), seed=0)
+        domain, _, name = task.partition("-")
+        self._environment: Any = load_environment(domain, name, seed=0)
         if config.pictures.quality == "fast":  # takes effect before the first picture only
             self._environment.physics.model.vis.quality.offsamples = 0
         self._actuators = int(self._environment.action_spec().shape[0])
