@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.rollouts_config import DmcRolloutConfig, MetaworldConditionName
+from vidrep_pipelines.adapters.simulator_conditions import acting_under
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.sources.dm_control.demonstration_config import DmcEpisodesConfig
@@ -16,8 +16,7 @@ from vidrep_pipelines.evaluation.rollouts.dmc import (
     dmc_starts,
     told_another_dmc_task,
 )
-from vidrep_pipelines.evaluation.rollouts.floors import StillMaker, UniformMaker
-from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart, PolicyMaker
+from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart
 from vidrep_pipelines.evaluation.rollouts.replay import require_replay
 from vidrep_pipelines.evaluation.rollouts.rollout_job import RolloutCondition
 
@@ -67,17 +66,7 @@ def _condition(
     starts: Sequence[EpisodeStart],
     trained: VppPolicyMaker,
 ) -> RolloutCondition:
-    policy: PolicyMaker = trained
     executed = config.rollout.execute_steps
-    if name == "untrained":
-        policy = replace(trained, untrained=True)
-    elif name == "uniform":
-        policy = UniformMaker((-1.0,) * DMC_ACTION_SIZE, (1.0,) * DMC_ACTION_SIZE, executed)
-    elif name == "still":
-        policy = StillMaker((0.0,) * DMC_ACTION_SIZE, executed)
-    elif name in ("scripted", "scripted_coded"):
-        controller = DmcControllerMaker(world, executed)
-        policy = controller if name == "scripted" else CodedMaker(controller, trained.policy)
-    elif name == "swapped":
-        starts = told_another_dmc_task(starts, world)
-    return RolloutCondition(name, DmcMaker(world), policy, tuple(starts), config.rollout)
+    policy = acting_under(name, trained, DmcControllerMaker(world, executed), DMC_ACTION_SIZE, executed)
+    told = told_another_dmc_task(starts, world) if name == "swapped" else starts
+    return RolloutCondition(name, DmcMaker(world), policy, tuple(told), config.rollout)

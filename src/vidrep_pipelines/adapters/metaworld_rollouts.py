@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vidrep_pipelines.adapters.coded_actions import CodedMaker
 from vidrep_pipelines.adapters.rollouts_config import MetaworldConditionName, MetaworldRolloutConfig
+from vidrep_pipelines.adapters.simulator_conditions import acting_under
 from vidrep_pipelines.adapters.vpp_policy import VppPolicyMaker
 from vidrep_pipelines.common.errors import ConfigurationError
 from vidrep_pipelines.data.sources.metaworld.config import MetaworldEpisodesConfig
 from vidrep_pipelines.data.sources.metaworld.simulator import ACTION_SIZE
-from vidrep_pipelines.evaluation.rollouts.floors import StillMaker, UniformMaker
 from vidrep_pipelines.evaluation.rollouts.metaworld import (
     MetaworldExpertMaker,
     MetaworldMaker,
@@ -17,7 +16,7 @@ from vidrep_pipelines.evaluation.rollouts.metaworld import (
     metaworld_starts,
     told_another_task,
 )
-from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart, PolicyMaker
+from vidrep_pipelines.evaluation.rollouts.protocol import EpisodeStart
 from vidrep_pipelines.evaluation.rollouts.replay import require_replay
 from vidrep_pipelines.evaluation.rollouts.rollout_job import RolloutCondition
 
@@ -68,17 +67,7 @@ def _condition(
     starts: Sequence[EpisodeStart],
     trained: VppPolicyMaker,
 ) -> RolloutCondition:
-    policy: PolicyMaker = trained
     executed = config.rollout.execute_steps
-    if name == "untrained":
-        policy = replace(trained, untrained=True)
-    elif name == "uniform":
-        policy = UniformMaker((-1.0,) * ACTION_SIZE, (1.0,) * ACTION_SIZE, executed)
-    elif name == "still":
-        policy = StillMaker((0.0,) * ACTION_SIZE, executed)
-    elif name in ("scripted", "scripted_coded"):
-        expert = MetaworldExpertMaker(world, executed)
-        policy = expert if name == "scripted" else CodedMaker(expert, trained.policy)
-    elif name == "swapped":
-        starts = told_another_task(starts, world)
-    return RolloutCondition(name, MetaworldMaker(world.pictures), policy, tuple(starts), config.rollout)
+    policy = acting_under(name, trained, MetaworldExpertMaker(world, executed), ACTION_SIZE, executed)
+    told = told_another_task(starts, world) if name == "swapped" else starts
+    return RolloutCondition(name, MetaworldMaker(world.pictures), policy, tuple(told), config.rollout)
